@@ -1,0 +1,31 @@
+"""Layouts written by others: recognised by what they hold, never by guessing units or the order of axes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ..instance import Layout
+from ..layout import load_json, parse_layout
+from . import authors, coco
+
+__all__ = ["read_layout"]
+
+FORMATS = (
+    'our layout document ("version", "instances"), the authors\' demo JSON ("annos") and COCO ("images", "annotations")'
+)
+
+
+def read_layout(value: str | Mapping[str, Any], image: str = "") -> Layout:
+    """JSON, as text or parsed, of any known format -> Layout. image: id or file name, for COCO files with several."""
+    document = load_json(value) if isinstance(value, str) else value
+    if not isinstance(document, Mapping):
+        raise ValueError(f"A layout must be a JSON object, got a {type(document).__name__}. Known formats: {FORMATS}.")
+    if "version" in document or "instances" in document:
+        return parse_layout(document)
+    if "annos" in document:
+        return authors.read_authors(document)
+    if "annotations" in document:
+        return coco.read_coco(document, image)
+    keys = ", ".join(sorted(map(str, document))[:8])
+    raise ValueError(
+        f"This JSON is no layout that InstDiff knows (its fields: {keys or 'none'}). Known formats: {FORMATS}."
+    )
