@@ -1,0 +1,60 @@
+"""The weights that sit inside the UNet: one fuser per transformer block and ScaleU's gains, under their official names."""
+
+from typing import Any, Mapping, Sequence
+
+import torch
+from torch import nn
+
+from .fuser import Fuser
+
+Block = tuple[str, int]  # ComfyUI's name of a UNet block: ("input", 1), ("middle", 0), ("output", 3), ...
+
+
+def block_of(path: str) -> Block:
+    """Official place of a transformer ("input_blocks.1.1", "middle_block.1", "output_blocks.3.1") -> ComfyUI's block."""
+    part, *rest = path.split(".")
+    return (part.split("_")[0], int(rest[0]) if part != "middle_block" else 0)
+
+
+class UNetAdapter(nn.Module):
+    """Fusers of all transformer blocks and the parameters of ScaleU for all decoder blocks.
+
+    fuser_dims maps the official place to the width of its visual tokens; decoder_channels lists the main features'
+    channels of every decoder block. state_dict() has the authors' key names, so checkpoints load without renaming.
+    """
+
+    def __init__(
+        self, fuser_dims: Mapping[str, int], decoder_channels: Sequence[int], token_dim: int, *, operations: Any,
+        device: Any = None, dtype: Any = None,
+    ) -> None:
+        super().__init__()
+        kw = {"device": device, "dtype": dtype}
+        self.token_dim = token_dim
+        self.fuser_dims = {block_of(path): dim for path, dim in fuser_dims.items()}
+        self.paths = {block_of(path): f"{path}.transformer_blocks.0.fuser" for path in fuser_dims}
+        for path, dim in fuser_dims.items():
+            _place(self, f"{path}.transformer_blocks.0.fuser", Fuser(dim, token_dim, operations=operations, **kw))
+        self.decoder_channels = tuple(decoder_channels)
+        for i, channels in enumerate(decoder_channels):
+            setattr(self, f"scaleu_b_{i}", nn.Parameter(torch.empty(channels, **kw), requires_grad=False))
+            setattr(self, f"scaleu_s_{i}", nn.Parameter(torch.empty(1, **kw), requires_grad=False))
+
+    def fuser(self, block: Block) -> Fuser | None:
+        """The fuser of a transformer block, or None where the checkpoint has none."""
+        path = self.paths.get(block)
+        return None if path is None else self.get_submodule(path)
+
+    def scaleu(self, index: int) -> tuple[torch.Tensor, torch.Tensor] | None:
+        """(b, s) of decoder block `index`, or None beyond the last."""
+        if index >= len(self.decoder_channels):
+            return None
+        return getattr(self, f"scaleu_b_{index}"), getattr(self, f"scaleu_s_{index}")
+
+
+def _place(root: nn.Module, path: str, module: nn.Module) -> None:
+    *parents, name = path.split(".")
+    for parent in parents:
+        if parent not in root._modules:
+            root.add_module(parent, nn.Module())
+        root = root.get_submodule(parent)
+    root.add_module(name, module)

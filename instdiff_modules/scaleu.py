@@ -1,0 +1,66 @@
+"""ScaleU: learned gains for the decoder's main features and for the low frequencies of its skips (paper section 3.4).
+
+The reference filters the skip with two FFTs, though its gain differs from 1 at no more than seven frequencies. Written
+as a projection on those seven waves, the same filter is two thin matrix products.
+"""
+
+from functools import lru_cache
+
+import torch
+from torch import Tensor
+
+
+@lru_cache(maxsize=64)
+def low_pass_basis(height: int, width: int) -> Tensor:
+    """Waves that the filter touches on a height x width plane, float32 on the CPU: A of shape (height * width, r), r <= 7.
+
+    filter(x) = x + (s - 1) A A^T x. The reference (Fourier_filter, threshold 1) multiplies the block {-1, 0} x {-1, 0}
+    of the shifted spectrum by s and keeps the real part. Of a real plane the real part sees only the symmetric half of
+    that gain, (g(k) + g(-k)) / 2, which is what is decomposed here.
+    """
+    shifted = torch.zeros(height, width, dtype=torch.float64)
+    shifted[height // 2 - 1:height // 2 + 1, width // 2 - 1:width // 2 + 1] = 1
+    gain = shifted.roll((-(height // 2), -(width // 2)), (0, 1))  # zero frequency first
+    gain = (gain + gain.flip(0, 1).roll((1, 1), (0, 1))) / 2
+    y = torch.arange(height, dtype=torch.float64)[:, None] / height
+    x = torch.arange(width, dtype=torch.float64)[None, :] / width
+    waves = []
+    for ky, kx in gain.nonzero().tolist():
+        mirror = (-ky % height, -kx % width)
+        if mirror < (ky, kx):
+            continue  # k and -k share their waves, which the first of the two brought
+        angle = 2 * torch.pi * (ky * y + kx * x)
+        power = gain[ky, kx] / (height * width)
+        if mirror == (ky, kx):
+            waves.append(power.sqrt() * angle.cos())
+        else:
+            waves += [(2 * power).sqrt() * angle.cos(), (2 * power).sqrt() * angle.sin()]
+    return torch.stack(waves, -1).flatten(0, 1).float()
+
+
+def filter_skip(skip: Tensor, gain: Tensor) -> Tensor:
+    """Scale the lowest frequencies of skip (B, C, H, W) by gain (one number). Reference: Fourier_filter."""
+    basis = low_pass_basis(*skip.shape[-2:]).to(skip.device)
+    flat = skip.flatten(0, 1).flatten(1).float()  # (B C, H W), float32 as the reference's transform of a half skip
+    return torch.addmm(flat, (flat @ basis) * (gain - 1).to(flat), basis.T).view_as(skip).to(skip.dtype)
+
+
+def scale_main(h: Tensor, gain: Tensor) -> Tensor:
+    """Scale the main features h (B, C, H, W) per channel by gain (C,)."""
+    return h * gain.to(h)[:, None, None]
+
+
+def scale_main_se(h: Tensor, gain: Tensor) -> Tensor:
+    """The "SE" variant (enable_se_scaleu): the gain acts where the channel mean is high, not at all where it is lowest.
+
+    The authors' inference never uses it; an older ComfyUI port does, so its users know its look.
+    """
+    mean = h.mean(dim=1, keepdim=True)
+    low, high = mean.amin((2, 3), keepdim=True), mean.amax((2, 3), keepdim=True)
+    return h * (1 + (gain - 1).to(h)[:, None, None] * (mean - low) / (high - low))
+
+
+def scaleu(h: Tensor, skip: Tensor, b: Tensor, s: Tensor, se: bool = False) -> tuple[Tensor, Tensor]:
+    """Scaled (h, skip) of one decoder block from its parameters b (C,) and s (1,); the gains are tanh + 1."""
+    main = scale_main_se if se else scale_main
+    return main(h, torch.tanh(b.float()) + 1), filter_skip(skip, torch.tanh(s.float()) + 1)
