@@ -1,0 +1,15 @@
+"""The pack's nodes for ComfyUI: every file here ends with its list `NODES`, collected below."""
+
+from comfy_api.latest import ComfyExtension, io
+
+from . import apply, instances, layout_io, load, preview, sampler
+
+MODULES = (load, instances, layout_io, preview, apply, sampler)
+
+
+class InstDiffExtension(ComfyExtension):
+    """What `comfy_entrypoint` hands to ComfyUI."""
+
+    async def get_node_list(self) -> list[type[io.ComfyNode]]:
+        """All nodes, in the order in which a graph uses them."""
+        return [node for module in MODULES for node in module.NODES]

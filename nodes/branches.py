@@ -1,0 +1,193 @@
+"""Multi-instance sampling as a wrapper around any ComfyUI sampler (paper section 3.5).
+
+The branches of the first steps run as one batch: the global branch first, then one copy of every image for each
+instance, with the instance's prompt and tokens. Then the latents are merged and the global branch goes on alone.
+"""
+
+import copy
+import math
+from dataclasses import dataclass
+from typing import Any, Callable, Sequence
+
+import comfy.conds
+import comfy.model_management
+import comfy.model_patcher
+import torch
+from torch import Tensor
+
+from ..instdiff_modules.bank import TokenBank
+from ..instdiff_modules.layout import Instance
+from ..instdiff_modules.multi_instance import branch_steps, merge, region
+from ..instdiff_modules.patches import BRANCHES, Branch, Branches
+
+ATTACHMENT = "instdiff"  # what Apply leaves on the model: tuple[Applied, ...]
+KEY = "instdiff_multi_instance"
+SEED_OF_THE_REST = 1 << 20  # else a stochastic sampler would draw the noise of the branch phase a second time
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What one Apply node put on a model: its tokens, its instances and their encoded prompts (1, tokens, 768)."""
+
+    bank: TokenBank
+    frames: tuple[tuple[Instance, ...], ...]
+    prompts: tuple[tuple[Tensor, ...], ...]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The branches of a batch: `items[k]` belongs to image `items[k].sample`; images come first, branch by branch."""
+
+    items: tuple[Branch, ...]
+    prompts: tuple[Tensor | None, ...]  # None: the conditioning's own prompt
+    instances: tuple[Instance | None, ...]
+
+
+def plan_branches(applied: Sequence[Applied], images: int) -> Plan:
+    """One global branch for each image, then as many more as the image with the most instances needs.
+
+    Images with fewer instances get idle copies of their global branch, so that whatever ComfyUI repeats over the
+    batch (hints, masks, latents) keeps meeting the right image.
+    """
+    columns: list[list[tuple[Branch, Tensor | None, Instance | None]]] = []
+    for sample in range(images):
+        column = [(Branch(sample), None, None)]
+        for one in applied:
+            frame = sample % len(one.frames)
+            column += [
+                (Branch(sample, one.bank, i), one.prompts[frame][i], instance)
+                for i, instance in enumerate(one.frames[frame]) if instance.strength != 0
+            ]
+        columns.append(column)
+    depth = max(len(column) for column in columns)
+    rows = [(c + [c[0]] * (depth - len(c))) for c in columns]
+    flat = [rows[sample][k] for k in range(depth) for sample in range(images)]
+    return Plan(*(tuple(part) for part in zip(*flat)))
+
+
+@dataclass
+class MultiInstanceSampling:
+    """SAMPLER_SAMPLE wrapper. share: of the steps, in 0..1; merge_mode and feather (latent cells): see merge()."""
+
+    share: float
+    merge_mode: str = "average"
+    feather: int = 0
+    merge: Callable[..., Tensor] = merge
+
+    def __call__(self, executor: Any, guider: Any, sigmas: Tensor, extra_args: dict, callback: Any, noise: Tensor,
+                 latent_image: Any = None, denoise_mask: Any = None, disable_pbar: bool = False) -> Tensor:
+        steps = len(sigmas) - 1
+        apart = branch_steps(steps, self.share)
+        plan = plan_branches(guider.model_patcher.get_attachment(ATTACHMENT) or (), noise.shape[0])
+        if apart == 0 or len(plan.items) == noise.shape[0]:
+            return executor(guider, sigmas, extra_args, callback, noise, latent_image, denoise_mask, disable_pbar)
+
+        sampler = executor.class_obj
+        carries_history = hasattr(sampler, "last_part")
+        if carries_history:
+            sampler.last_part = False
+        try:
+            branches = self._run_branches(executor, guider, sigmas[:apart + 1], extra_args, _shifted(callback, 0, steps, noise.shape[0]),
+                                          noise, latent_image, denoise_mask, disable_pbar, plan)
+        finally:
+            if carries_history:
+                sampler.last_part = True
+        merged = self._merge(branches, plan, noise.shape[0])
+        if carries_history:
+            sampler.history = [h[:noise.shape[0]] for h in sampler.history]
+            sampler.first_step = apart
+        if apart == steps and not carries_history:
+            return merged
+        return self._run_rest(executor, guider, sigmas[apart:], extra_args, _shifted(callback, apart, steps), merged, latent_image,
+                              denoise_mask, disable_pbar)
+
+    def _run_branches(self, executor: Any, guider: Any, sigmas: Tensor, extra_args: dict, callback: Any, noise: Tensor,
+                      latent_image: Any, denoise_mask: Any, disable_pbar: bool, plan: Plan) -> Tensor:
+        samples = [item.sample for item in plan.items]
+
+        def spread(tensor: Any) -> Any:
+            return tensor if tensor is None else tensor[[s % tensor.shape[0] for s in samples]]
+
+        branch_guider = copy.copy(guider)
+        branch_guider.conds = {**guider.conds, "positive": [_with_prompts(c, plan, noise) for c in guider.conds["positive"]]}
+        options = comfy.model_patcher.create_model_options_clone(extra_args["model_options"])
+        options["transformer_options"][BRANCHES] = Branches(noise.shape[0], plan.items)
+        return executor(branch_guider, sigmas, {**extra_args, "model_options": options}, callback, spread(noise),
+                        spread(latent_image), spread(denoise_mask), disable_pbar)
+
+    def _merge(self, branches: Tensor, plan: Plan, images: int) -> Tensor:
+        height, width = branches.shape[-2:]
+        out = []
+        for sample in range(images):
+            own = [k for k, i in enumerate(plan.instances) if i is not None and plan.items[k].sample == sample]
+            regions = [region(plan.instances[k], height, width) for k in own]
+            out.append(self.merge(branches[[sample, *own]], regions, self.merge_mode, self.feather))
+        return torch.stack(out)
+
+    @staticmethod
+    def _run_rest(executor: Any, guider: Any, sigmas: Tensor, extra_args: dict, callback: Any, merged: Tensor, latent_image: Any,
+                  denoise_mask: Any, disable_pbar: bool) -> Tensor:
+        if denoise_mask is None:  # no noise on top of the merged latent: the sampler starts exactly there
+            latent, noise = merged, torch.zeros_like(merged)
+        else:  # the kept part must still be noised and restored from the original latent
+            latent, noise = latent_image, (merged - latent_image) / sigmas[0]
+        seed = extra_args.get("seed")
+        rest_args = {**extra_args, "seed": None if seed is None else seed + SEED_OF_THE_REST}
+        return executor(guider, sigmas, rest_args, callback, noise, latent, denoise_mask, disable_pbar)
+
+
+def _with_prompts(cond: dict, plan: Plan, noise: Tensor) -> dict:
+    """A conditioning entry whose cross-attention holds one prompt per item of the plan.
+
+    Prompts of several lengths are repeated to their least common multiple, as ComfyUI does: softmax attention over
+    repeated keys gives the same result.
+    """
+    own = cond["model_conds"]["c_crossattn"].cond
+    prompts = [own[item.sample % own.shape[0]] if p is None else p[0] for item, p in zip(plan.items, plan.prompts)]
+    longest = math.lcm(*(p.shape[0] for p in prompts))
+    batch = torch.stack([p.to(own).repeat(longest // p.shape[0], 1) for p in prompts])
+    return {**cond, "model_conds": {**cond["model_conds"], "c_crossattn": comfy.conds.CONDCrossAttn(batch)}}
+
+
+def _shifted(callback: Any, offset: int, steps: int, images: int | None = None) -> Any:
+    """A progress callback that counts over the whole run and shows the global branch alone."""
+    if callback is None:
+        return None
+    return lambda i, denoised, x, _: callback(i + offset, denoised[:images], x[:images], steps)
+
+
+def chunk_branches(executor: Any, model: Any, conds: list, x: Tensor, timestep: Tensor, model_options: dict) -> list[Tensor]:
+    """CALC_COND_BATCH wrapper: split the branches where the whole batch would not fit into free memory.
+
+    The sampler always sees all branches at once, so its noise does not depend on the machine.
+    """
+    branches = model_options.get("transformer_options", {}).get(BRANCHES)
+    if branches is None:
+        return executor(model, conds, x, timestep, model_options)
+    size = _fitting_items(model, x, branches.images)
+    if size >= x.shape[0]:
+        return executor(model, conds, x, timestep, model_options)
+    parts = []
+    for at in range(0, x.shape[0], size):
+        part = slice(at, at + size)
+        options = {**model_options, "transformer_options": {
+            **model_options["transformer_options"], BRANCHES: Branches(branches.images, branches.items[part])}}
+        sliced = [None if c is None else [_slice_prompts(e, part, x.shape[0]) for e in c] for c in conds]
+        parts.append(executor(model, sliced, x[part], timestep[part], options))
+    return [torch.cat(outs) for outs in zip(*parts)]
+
+
+def _fitting_items(model: Any, x: Tensor, images: int) -> int:
+    """How many items of x fit into free memory: a multiple of the images, at least one branch of each."""
+    free = comfy.model_management.get_free_memory(x.device)
+    items = x.shape[0]
+    while items > images and model.memory_required([items, *x.shape[1:]]) * 1.5 >= free:
+        items -= images
+    return items
+
+
+def _slice_prompts(cond: dict, part: slice, items: int) -> dict:
+    prompts = cond["model_conds"].get("c_crossattn")
+    if prompts is None or prompts.cond.shape[0] != items:
+        return cond
+    return {**cond, "model_conds": {**cond["model_conds"], "c_crossattn": comfy.conds.CONDCrossAttn(prompts.cond[part])}}

@@ -1,0 +1,156 @@
+"""Nodes that make instances: each adds one to the layout that comes in, or another location to one of its instances."""
+
+from typing import Any
+
+from comfy_api.latest import io
+from torch import Tensor
+
+from ..instdiff_modules import layout_fields
+from ..instdiff_modules.edit import as_frames, canvas_of, place
+from ..instdiff_modules.geometry import spread_points
+from ..instdiff_modules.instance import Frames, Point
+from ..instdiff_modules.point_text import parse_points
+from ..instdiff_modules.raster import masks_per_frame
+from .types import Instances
+
+UNITS = ("fractions (0..1)", "pixels")
+NEW = "The new instance"
+
+
+def _prompt_input() -> io.Input:
+    return io.String.Input("prompt", multiline=True, default="", dynamic_prompts=True, tooltip="What shall be drawn there, in words. Must not be empty, unless target names an instance.")
+
+
+def _common_inputs() -> list[io.Input]:
+    share = {"min": 0.0, "max": 1.0, "step": 0.01, "optional": True, "advanced": True}
+    return [
+        Instances.Input("instances", optional=True, tooltip="Layout to add to; the new instance lies in front of all others. Empty: a new layout."),
+        io.String.Input("target", default="", optional=True, advanced=True, tooltip="Id or number (from 1) of an instance of the incoming layout: adds this location to it instead of making a new instance. It keeps its strength, start and end, and its prompt if the prompt here is empty."),
+        io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, optional=True, advanced=True, tooltip="How strongly this instance steers, 0..2. 0: as if it were not there."),
+        io.Float.Input("start", default=0.0, **share, tooltip="Share of the denoising (0..1) at which this instance begins to act."),
+        io.Float.Input("end", default=1.0, **share, tooltip="Share of the denoising (0..1) after which this instance no longer acts."),
+    ]
+
+
+def _point_inputs(text: str, tooltip: str) -> list[io.Input]:
+    side = {"default": 0, "min": 0, "max": layout_fields.MAX_SIDE, "optional": True, "advanced": True}
+    return [
+        _prompt_input(),
+        io.String.Input("points", multiline=True, default=text, tooltip=tooltip),
+        io.Combo.Input("units", options=list(UNITS), default=UNITS[0], tooltip="What the numbers are: fractions of the canvas, or pixels (as point editors give them)."),
+        io.Int.Input("width", **side, tooltip="Only for pixels: width of the canvas they were measured on, 0..16384 pixels. 0: that of the incoming layout."),
+        io.Int.Input("height", **side, tooltip="Only for pixels: height of the canvas they were measured on, 0..16384 pixels. 0: that of the incoming layout."),
+        *_common_inputs(),
+    ]
+
+
+def _output() -> list[io.Output]:
+    return [Instances.Output(display_name="instances", tooltip="The layout with the new instance in front.")]
+
+
+class InstDiffBox(io.ComfyNode):
+    """Prompt + box -> INSTANCES."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        share = {"min": 0.0, "max": 1.0, "step": 0.01}
+        return io.Schema(
+            node_id="InstDiffBox", display_name="Instance Box", category="InstDiff",
+            description="An object and the box it shall fill. Chain these nodes, or any of their kind, to build a layout.",
+            inputs=[
+                _prompt_input(),
+                io.Float.Input("left", default=0.25, **share, tooltip="Left edge as a fraction of the canvas width, 0..1."),
+                io.Float.Input("top", default=0.25, **share, tooltip="Top edge as a fraction of the canvas height, 0..1."),
+                io.Float.Input("right", default=0.75, **share, tooltip="Right edge as a fraction of the canvas width, 0..1, above left."),
+                io.Float.Input("bottom", default=0.75, **share, tooltip="Bottom edge as a fraction of the canvas height, 0..1, above top."),
+                *_common_inputs(),
+            ],
+            outputs=_output(),
+        )
+
+    @classmethod
+    def execute(cls, prompt: str, left: float, top: float, right: float, bottom: float, instances: Frames | None = None, target: str = "",
+                strength: float = 1.0, start: float = 0.0, end: float = 1.0) -> io.NodeOutput:
+        box = layout_fields.box((left, top, right, bottom), NEW)
+        return io.NodeOutput(place(as_frames(instances), {"box": box}, prompt, target, strength, start, end))
+
+
+class InstDiffMask(io.ComfyNode):
+    """Prompt + MASK -> INSTANCES."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffMask", display_name="Instance Mask", category="InstDiff",
+            description="An object and the mask of its shape over the whole canvas, at any resolution.",
+            inputs=[
+                _prompt_input(),
+                io.Mask.Input("mask", tooltip="White where the object shall be, over the whole canvas and of its shape. Several masks are joined into one; if the incoming layout has as many frames (more than one) each frame gets its own, and none where it is black."),
+                io.Float.Input("threshold", default=0.5, min=0.0, max=1.0, step=0.01, optional=True, advanced=True, tooltip="Pixels above this value (0..1) are inside."),
+                *_common_inputs(),
+            ],
+            outputs=_output(),
+        )
+
+    @classmethod
+    def execute(cls, prompt: str, mask: Tensor, threshold: float = 0.5, instances: Frames | None = None, target: str = "",
+                strength: float = 1.0, start: float = 0.0, end: float = 1.0) -> io.NodeOutput:
+        frames = as_frames(instances)
+        threshold = layout_fields.number_in(threshold, 0, 1, NEW, "threshold")
+        return io.NodeOutput(place(frames, masks_per_frame(mask, threshold, frames), prompt, target, strength, start, end))
+
+
+class InstDiffPoints(io.ComfyNode):
+    """Prompt + points -> INSTANCES."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffPoints", display_name="Instance Points", category="InstDiff",
+            description="An object and one or more points that lie on it. The size is left to the model.",
+            inputs=_point_inputs("0.5, 0.5", 'Points on the object: "x, y; x, y", or JSON: [[x, y], ...] or [{"x": .., "y": ..}, ...]. The first is the main point; with several, all of them also count as its scribble.'),
+            outputs=_output(),
+        )
+
+    @classmethod
+    def execute(cls, prompt: str, points: str, units: str, width: int = 0, height: int = 0, instances: Frames | None = None,
+                target: str = "", strength: float = 1.0, start: float = 0.0, end: float = 1.0) -> io.NodeOutput:
+        frames = as_frames(instances)
+        xy = read_points(points, units, width, height, frames)
+        location: dict[str, Any] = {"point": xy[0]}
+        if len(xy) > 1:
+            location["scribble"] = spread_points(xy)
+        return io.NodeOutput(place(frames, location, prompt, target, strength, start, end))
+
+
+class InstDiffScribble(io.ComfyNode):
+    """Prompt + stroke -> INSTANCES."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffScribble", display_name="Instance Scribble", category="InstDiff",
+            description="An object and a stroke through it: 20 points along the stroke steer the model.",
+            inputs=_point_inputs("[[0.3, 0.7], [0.5, 0.5], [0.7, 0.7]]", 'Corners of the stroke in their order: [[x, y], ...], [{"x": .., "y": ..}, ...] or "x, y; x, y".'),
+            outputs=_output(),
+        )
+
+    @classmethod
+    def execute(cls, prompt: str, points: str, units: str, width: int = 0, height: int = 0, instances: Frames | None = None,
+                target: str = "", strength: float = 1.0, start: float = 0.0, end: float = 1.0) -> io.NodeOutput:
+        frames = as_frames(instances)
+        stroke = read_points(points, units, width, height, frames)
+        return io.NodeOutput(place(frames, {"scribble": stroke}, prompt, target, strength, start, end))
+
+
+def read_points(text: str, units: str, width: int, height: int, frames: Frames) -> tuple[Point, ...]:
+    """The text of a points widget -> fractions. ValueError if pixels are given and nobody knows the size of the canvas."""
+    if units != UNITS[1]:
+        return parse_points(text)
+    canvas = (width, height) if width and height else canvas_of(frames[0])
+    if canvas is None:
+        raise ValueError("The points are in pixels, but the size of the canvas is unknown. Set width and height.")
+    return parse_points(text, *canvas)
+
+
+NODES = [InstDiffBox, InstDiffMask, InstDiffPoints, InstDiffScribble]

@@ -1,0 +1,186 @@
+"""Nodes that read, join, choose and write layouts."""
+
+from comfy_api.latest import io
+
+from ..instdiff_modules.edit import as_frames, combine, select
+from ..instdiff_modules.frames_json import frames_to_json, read_frames
+from ..instdiff_modules.instance import Frames
+from ..instdiff_modules.layout_fields import MAX_SIDE
+from ..instdiff_modules.raster import layout_boxes, layout_masks, output_size
+from .types import Instances
+
+CATEGORY = "InstDiff"
+SELECT_BY = ("number", "id", "text")
+EXAMPLE = '{"version": 1, "width": 512, "height": 512, "prompt": "two animals in a meadow", "instances": [\n  {"id": "cat", "prompt": "a ginger cat", "box": [0.05, 0.3, 0.45, 0.9]},\n  {"id": "dog", "prompt": "a white dog", "box": [0.55, 0.3, 0.95, 0.9]}\n]}'
+
+
+def _instances(name: str, tooltip: str, optional: bool = False) -> io.Input:
+    return Instances.Input(name, optional=optional, tooltip=tooltip)
+
+
+def _size_inputs() -> list[io.Input]:
+    side = {"default": 0, "min": 0, "max": MAX_SIDE, "optional": True}
+    return [
+        io.Int.Input("width", **side, tooltip="Width in pixels, 0..16384. 0: the layout's own, or 512 if it has none."),
+        io.Int.Input("height", **side, tooltip="Height in pixels, 0..16384. 0: the layout's own, or 512 if it has none."),
+    ]
+
+
+class InstDiffFromJSON(io.ComfyNode):
+    """Text -> INSTANCES."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffFromJSON", display_name="Instances from JSON", category=CATEGORY,
+            description="Reads a layout: our document, a demo file of InstanceDiffusion's authors, or COCO annotations. A list of layouts gives one per frame.",
+            inputs=[
+                io.String.Input("text", multiline=True, default=EXAMPLE, tooltip='The JSON text, up to 32 MB. Our document: boxes [left, top, right, bottom], points and scribbles in fractions 0..1, masks as COCO run-lengths.'),
+                io.String.Input("image", default="", optional=True, tooltip="Only for COCO files with several images: id or file name of the one to read."),
+            ],
+            outputs=[
+                Instances.Output(display_name="instances", tooltip="The layout, one per frame."),
+                io.String.Output(display_name="prompt", tooltip="Caption of the whole picture, for the text encoder; may be empty."),
+                io.Int.Output(display_name="width", tooltip="Width of the canvas in pixels; 512 if the text does not say."),
+                io.Int.Output(display_name="height", tooltip="Height of the canvas in pixels; 512 if the text does not say."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, text: str, image: str = "") -> io.NodeOutput:
+        frames = read_frames(text, image or "")
+        return io.NodeOutput(frames, frames[0].prompt, *output_size(frames[0], 0, 0))
+
+
+class InstDiffToJSON(io.ComfyNode):
+    """INSTANCES -> text."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffToJSON", display_name="Instances to JSON", category=CATEGORY,
+            description="Writes the layout as our JSON document; several frames as a list of documents.",
+            inputs=[_instances("instances", "The layout to write.")],
+            outputs=[io.String.Output(display_name="text", tooltip="The JSON text; Instances from JSON reads it back without loss.")],
+        )
+
+    @classmethod
+    def execute(cls, instances: Frames) -> io.NodeOutput:
+        return io.NodeOutput(frames_to_json(instances))
+
+
+class InstDiffToMasks(io.ComfyNode):
+    """INSTANCES -> MASK batch."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffToMasks", display_name="Instances to Masks", category=CATEGORY,
+            description="One mask per visible instance: its mask, else its box, else a stroke along its scribble or a disc at its point.",
+            inputs=[_instances("instances", "The layout; the masks of several frames follow each other."), *_size_inputs()],
+            outputs=[io.Mask.Output(display_name="masks", tooltip="A batch with one mask per visible instance, back to front. A single black mask if there are none.")],
+        )
+
+    @classmethod
+    def execute(cls, instances: Frames, width: int = 0, height: int = 0) -> io.NodeOutput:
+        frames = as_frames(instances)
+        width, height = output_size(frames[0], width, height)
+        return io.NodeOutput(layout_masks(frames, height, width))
+
+
+class InstDiffToBoxes(io.ComfyNode):
+    """INSTANCES -> BOUNDING_BOX."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffToBoxes", display_name="Instances to Boxes", category=CATEGORY,
+            description="One box in pixels per visible instance, for nodes that take BOUNDING_BOX.",
+            inputs=[_instances("instances", "The layout. Several frames give a list of boxes per frame."), *_size_inputs()],
+            outputs=[
+                io.BoundingBox.Output(display_name="boxes", tooltip="A list of boxes {x, y, width, height, label} in pixels, back to front."),
+                io.String.Output(display_name="labels", tooltip="The prompts of the boxes, one a line."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, instances: Frames, width: int = 0, height: int = 0) -> io.NodeOutput:
+        frames = as_frames(instances)
+        width, height = output_size(frames[0], width, height)
+        boxes = [layout_boxes(layout, height, width) for layout in frames]
+        labels = "\n".join(" ".join(box["label"].split()) for frame in boxes for box in frame)
+        return io.NodeOutput(boxes[0] if len(boxes) == 1 else boxes, labels)
+
+
+class InstDiffCombine(io.ComfyNode):
+    """Several INSTANCES -> one layout."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffCombine", display_name="Combine Instances", category=CATEGORY,
+            description="Joins layouts into one picture, later inputs in front. To line them up one after the other use Frames of Instances.",
+            inputs=[_instances("instances_1", "The layout at the back.")]
+            + [_instances(f"instances_{i}", "Lies in front of the inputs above. As many frames as they have, or a single one for all.", optional=True) for i in (2, 3, 4)],
+            outputs=[Instances.Output(display_name="instances", tooltip="All instances, in one layout per frame. Canvas and caption are those of the first input that has them.")],
+        )
+
+    @classmethod
+    def execute(cls, instances_1: Frames, instances_2: Frames | None = None, instances_3: Frames | None = None,
+                instances_4: Frames | None = None) -> io.NodeOutput:
+        parts = [as_frames(part) for part in (instances_1, instances_2, instances_3, instances_4) if part is not None]
+        return io.NodeOutput(combine(parts))
+
+
+class InstDiffFrames(io.ComfyNode):
+    """Several INSTANCES -> frames."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffFrames", display_name="Frames of Instances", category=CATEGORY,
+            description="Lines layouts up, one per latent of a batch: the first layout for the first latent, and so on. Chain for more.",
+            inputs=[_instances("instances_1", "Layout of the first frame, or several frames.")]
+            + [_instances(f"instances_{i}", "The frames that follow.", optional=True) for i in (2, 3, 4)]
+            + [io.Int.Input("repeat", default=1, min=1, max=1024, optional=True, tooltip="How often each layout is repeated, 1..1024: for batches that show each layout several times.")],
+            outputs=[
+                Instances.Output(display_name="instances", tooltip="The frames in their order."),
+                io.Int.Output(display_name="count", tooltip="Number of frames: the batch size that fits."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, instances_1: Frames, instances_2: Frames | None = None, instances_3: Frames | None = None,
+                instances_4: Frames | None = None, repeat: int = 1) -> io.NodeOutput:
+        parts = [as_frames(part) for part in (instances_1, instances_2, instances_3, instances_4) if part is not None]
+        frames = tuple(layout for part in parts for layout in part for _ in range(repeat))
+        if not frames:
+            raise ValueError("Nothing is connected. Connect the layout of the first frame.")
+        return io.NodeOutput(frames, len(frames))
+
+
+class InstDiffSelect(io.ComfyNode):
+    """INSTANCES -> some of them."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffSelect", display_name="Select Instances", category=CATEGORY,
+            description="Keeps the instances that are named, in every frame.",
+            inputs=[
+                _instances("instances", "The layout to choose from."),
+                io.String.Input("which", default="1", tooltip='By number: "1,3-5" (from 1, back to front). By id: ids separated by commas. By text: words to look for in the prompts, separated by commas.'),
+                io.Combo.Input("by", options=list(SELECT_BY), default=SELECT_BY[0], tooltip="How instances are named."),
+                io.Boolean.Input("invert", default=False, optional=True, tooltip="Keep all others instead."),
+            ],
+            outputs=[Instances.Output(display_name="instances", tooltip="The instances that are kept, in their order.")],
+        )
+
+    @classmethod
+    def execute(cls, instances: Frames, which: str, by: str, invert: bool = False) -> io.NodeOutput:
+        return io.NodeOutput(select(as_frames(instances), which, by, invert))
+
+
+NODES = [
+    InstDiffFromJSON, InstDiffToJSON, InstDiffToMasks, InstDiffToBoxes, InstDiffCombine, InstDiffFrames, InstDiffSelect,
+]

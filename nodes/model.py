@@ -1,0 +1,68 @@
+"""InstDiff's networks as ModelPatchers, so that loading, casting and offloading are ComfyUI's work."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.model_management
+import comfy.model_patcher
+import comfy.ops
+import comfy.utils
+import torch
+
+from ..instdiff_modules.checkpoint import Checkpoint, InstDiffConfig
+from ..instdiff_modules.grounding import GroundingInputs
+from ..instdiff_modules.networks import UNetAdapter
+from ..instdiff_modules.unifusion import UniFusion
+
+TOKENIZER_PREFIX = "position_net."
+SUPPORTED_DTYPES = [torch.float16, torch.bfloat16, torch.float32]
+
+
+@dataclass(frozen=True)
+class InstDiffModel:
+    """The value of an INSTDIFF_MODEL wire: UniFusion, and the fusers with ScaleU's gains."""
+
+    tokenizer: Any  # ModelPatcher of a UniFusion
+    adapter: Any  # ModelPatcher of a UNetAdapter
+    config: InstDiffConfig
+    source: str
+
+    def tokenize(self, inputs: GroundingInputs) -> torch.Tensor:
+        """Grounding inputs of B layouts -> tokens (B, 4 slots + 64, out_dim), float32 on the CPU."""
+        comfy.model_management.load_models_gpu([self.tokenizer])
+        device = self.tokenizer.load_device
+        return self.tokenizer.model(GroundingInputs(*(tensor.to(device) for tensor in inputs))).cpu()
+
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """All weights under their official key names."""
+        tokenizer = {TOKENIZER_PREFIX + k: v for k, v in self.tokenizer.model.state_dict().items()}
+        return {**self.adapter.model.state_dict(), **tokenizer}
+
+
+def build_instdiff_model(checkpoint: Checkpoint, dtype: torch.dtype | None = None) -> InstDiffModel:
+    """Networks of the checkpoint's sizes, filled with its weights. dtype None: what ComfyUI would choose for a UNet."""
+    config, tensors = checkpoint.config, checkpoint.tensors
+    load_device = comfy.model_management.get_torch_device()
+    offload_device = comfy.model_management.unet_offload_device()
+    if dtype is None:
+        dtype = comfy.model_management.unet_dtype(
+            device=load_device, model_params=sum(t.numel() for t in tensors.values()),
+            supported_dtypes=SUPPORTED_DTYPES, weight_dtype=comfy.utils.weight_dtype(tensors),
+        )
+    kw = {"operations": comfy.ops.manual_cast, "device": offload_device, "dtype": dtype}
+    tokenizer = UniFusion(config.slots, config.text_dim, config.mid_dim, config.out_dim, depths=config.depths, dims=config.dims, **kw)
+    adapter = UNetAdapter(config.fuser_dims, config.decoder_channels, config.out_dim, **kw)
+    ours = {k.removeprefix(TOKENIZER_PREFIX): v for k, v in tensors.items() if k.startswith(TOKENIZER_PREFIX)}
+    theirs = {k: v for k, v in tensors.items() if not k.startswith(TOKENIZER_PREFIX)}
+    return InstDiffModel(
+        _patcher(tokenizer, ours, dtype, load_device, offload_device),
+        _patcher(adapter, theirs, dtype, load_device, offload_device), config, checkpoint.source,
+    )
+
+
+def _patcher(module: torch.nn.Module, weights: dict[str, torch.Tensor], dtype: torch.dtype, load: Any, offload: Any) -> Any:
+    patcher_class = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
+    patcher = patcher_class(module.eval(), load_device=load, offload_device=offload)
+    module.load_state_dict({k: v.to(dtype) for k, v in weights.items()}, assign=True)
+    module.requires_grad_(False)
+    return patcher

@@ -1,0 +1,123 @@
+"""Multi-instance sampling as a KSampler, and as a patch on the MODEL for every other sampler node."""
+
+from typing import Any
+
+import comfy.patcher_extension
+import comfy.sample
+import comfy.samplers
+import comfy.utils
+import latent_preview
+import nodes as comfy_nodes  # ComfyUI's module of that name; this folder is a package inside the pack
+from comfy_api.latest import io
+
+from ..instdiff_modules.multi_instance import MERGES
+from .branches import ATTACHMENT, KEY, MultiInstanceSampling, chunk_branches
+from .plms import NAME as PLMS_NAME
+from .plms import PLMS, plms_sigmas
+
+SHARE_TOOLTIP = "Share of the steps (0..1) in which each instance is denoised apart before the results are merged. 0: off. Keep it below 0.4, as the authors advise."
+MERGE_TOOLTIP = ("How the branches are merged. average: the mean of all, as the authors do. crop and paste: each instance's region over the whole, later ones in "
+                 "front. masked average: each instance counts only inside its own region.")
+FEATHER_TOOLTIP = "Softens the borders of the regions when merging, in latent cells of 8 pixels (0..32). Not used by average."
+
+
+def multi_instance_inputs(share: float) -> list[Any]:
+    return [
+        io.Float.Input("share", default=share, min=0.0, max=1.0, step=0.01, tooltip=SHARE_TOOLTIP),
+        io.Combo.Input("merge", options=list(MERGES), default="average", tooltip=MERGE_TOOLTIP),
+        io.Int.Input("feather", default=0, min=0, max=32, optional=True, tooltip=FEATHER_TOOLTIP),
+    ]
+
+
+def with_multi_instance(model: Any, share: float, merge: str, feather: int) -> Any:
+    """A clone of the model whose sampling runs the first steps in branches."""
+    patched = model.clone()
+    patched.remove_wrappers_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, KEY)
+    patched.remove_wrappers_with_key(comfy.patcher_extension.WrappersMP.CALC_COND_BATCH, KEY)
+    if share > 0 and model.get_attachment(ATTACHMENT):
+        settings = MultiInstanceSampling(share, merge, feather)
+        patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, KEY, settings)
+        patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.CALC_COND_BATCH, KEY, chunk_branches)
+    return patched
+
+
+class MultiInstance(io.ComfyNode):
+    """MODEL -> MODEL: multi-instance sampling through any sampler node."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffMultiInstance",
+            display_name="Multi-Instance Sampling",
+            category="InstDiff",
+            description="Makes every sampler node denoise each instance apart for the first steps, so that instances don't leak into each other.",
+            inputs=[
+                io.Model.Input("model", tooltip="From Apply InstDiff. Without instances the model stays as it is."),
+                *multi_instance_inputs(0.2),
+            ],
+            outputs=[io.Model.Output(tooltip="For any sampler node. In a second pass use the model without this patch.")],
+        )
+
+    @classmethod
+    def execute(cls, model: Any, share: float, merge: str, feather: int = 0) -> io.NodeOutput:
+        return io.NodeOutput(with_multi_instance(model, share, merge, feather))
+
+
+class MultiInstanceKSampler(io.ComfyNode):
+    """The KSampler with multi-instance sampling, and with the authors' PLMS among its samplers."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffKSampler",
+            display_name="Multi-Instance KSampler",
+            category="InstDiff",
+            description="A KSampler that denoises each instance apart for the first steps, then merges them.",
+            inputs=[
+                io.Model.Input("model", tooltip="From Apply InstDiff. Without instances this is the plain KSampler."),
+                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True, tooltip="Seed of the noise. With the same seed, moving one instance leaves most of the picture as it was."),
+                io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Number of denoising steps. The authors use 50."),
+                io.Float.Input("cfg", default=7.5, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="Guidance: how closely the picture follows the prompts. The authors use 7.5."),
+                io.Combo.Input("sampler_name", options=[*comfy.samplers.KSampler.SAMPLERS, PLMS_NAME], default="euler", tooltip="plms is the authors' sampler, with their time steps whatever the scheduler says."),
+                io.Combo.Input("scheduler", options=list(comfy.samplers.KSampler.SCHEDULERS), default="normal", tooltip="How the noise falls from step to step."),
+                io.Conditioning.Input("positive", tooltip="The prompt of the whole picture."),
+                io.Conditioning.Input("negative", tooltip="What the picture should not show."),
+                io.Latent.Input("latent_image", tooltip="The latent to denoise: empty, or an image's."),
+                io.Float.Input("denoise", default=1.0, min=0.0, max=1.0, step=0.01, tooltip="Share of the denoising that is done, 0..1. Below 1 keeps the input's composition."),
+                *multi_instance_inputs(0.2),
+            ],
+            outputs=[io.Latent.Output(tooltip="The denoised latent.")],
+        )
+
+    @classmethod
+    def execute(cls, model: Any, seed: int, steps: int, cfg: float, sampler_name: str, scheduler: str, positive: Any, negative: Any,
+                latent_image: dict, denoise: float, share: float, merge: str, feather: int = 0) -> io.NodeOutput:
+        patched = with_multi_instance(model, share, merge, feather)
+        if sampler_name == PLMS_NAME:
+            return io.NodeOutput(sample_plms(patched, seed, steps, cfg, positive, negative, latent_image, denoise))
+        return io.NodeOutput(*comfy_nodes.common_ksampler(
+            patched, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image, denoise=denoise))
+
+
+def sample_plms(model: Any, seed: int, steps: int, cfg: float, positive: Any, negative: Any, latent: dict, denoise: float) -> dict:
+    """What core's KSampler does, with the authors' sampler and time steps. Returns a LATENT."""
+    samples = comfy.sample.fix_empty_latent_channels(model, latent["samples"], latent.get("downscale_ratio_spacial"))
+    noise = comfy.sample.prepare_noise(samples, seed, latent.get("batch_index"))
+    sigmas = plms_steps(model.get_model_object("model_sampling"), steps, denoise)
+    out = comfy.sample.sample_custom(
+        model, noise, cfg, PLMS(), sigmas, positive, negative, samples, noise_mask=latent.get("noise_mask"), seed=seed,
+        callback=latent_preview.prepare_callback(model, len(sigmas) - 1), disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
+    )
+    return {**{k: v for k, v in latent.items() if k != "downscale_ratio_spacial"}, "samples": out}
+
+
+def plms_steps(model_sampling: Any, steps: int, denoise: float) -> Any:
+    """Sigmas of PLMS; with denoise below 1 the last `steps` of a longer schedule, as core's KSampler does."""
+    if denoise <= 0:
+        return plms_sigmas(model_sampling, steps)[:0]
+    if denoise > 0.9999:
+        return plms_sigmas(model_sampling, steps)
+    return plms_sigmas(model_sampling, int(steps / denoise))[-(steps + 1):]
+
+
+NODES = [MultiInstance, MultiInstanceKSampler]

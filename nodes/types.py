@@ -1,0 +1,9 @@
+"""The socket types of the pack, each named once."""
+
+from comfy_api.latest import io
+
+# tuple[Layout, ...]: one layout per latent of the batch; a single one serves them all.
+Instances = io.Custom("INSTANCES")
+
+# InstDiffModel of nodes/model.py: tokenizer and fusers as ModelPatchers.
+InstDiffModelSocket = io.Custom("INSTDIFF_MODEL")
