@@ -1,0 +1,100 @@
+"""Put a layout, a seed and a size into a workflow in API format (plain dictionaries, no ComfyUI)."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from .errors import Stopped
+
+LAYOUT_NODE = "InstDiffFromJSON"
+LAYOUT_INPUT = "text"
+LONGEST_SIDE = 1024  # pixels; SD1.5 repeats itself above
+Graph = dict[str, dict[str, Any]]
+
+
+def read_graph(text: str, name: str) -> Graph:
+    """Parse a workflow file; stops with a sentence if it is not in API format."""
+    try:
+        graph = json.loads(text)
+    except ValueError as problem:
+        raise Stopped(f"{name} is not JSON ({problem}). Give a workflow in API format.") from problem
+    if isinstance(graph, dict) and isinstance(graph.get("nodes"), list):
+        raise Stopped(
+            f"{name} is a workflow in the editor's format, but the server takes the API format. "
+            f"What to do: open it in ComfyUI and use the menu's Export (API), then give that file."
+        )
+    if not isinstance(graph, dict) or not graph or not all(_is_node(node) for node in graph.values()):
+        raise Stopped(f"{name} is no workflow in API format: expected an object of nodes, each with a class_type.")
+    return graph
+
+
+def with_layout(graph: Graph, layout: str, name: str) -> Graph:
+    """A copy of the graph with the layout's text in its JSON node, its size and prompt where they belong.
+
+    The text is not judged here, beyond being JSON: the node knows every format it takes, and says
+    what is wrong with the rest.
+    """
+    graph = copy.deepcopy(graph)
+    try:
+        document = json.loads(layout)
+    except ValueError as problem:
+        raise Stopped(f"{name} is not JSON ({problem}). Give a layout document.") from problem
+    nodes = list(_of_class(graph, LAYOUT_NODE))
+    if not nodes:
+        raise Stopped(
+            f"The workflow has no {LAYOUT_NODE} node, so there is no place for {name}. "
+            f"What to do: add the node 'Instances from JSON' in ComfyUI and export the workflow (API) again."
+        )
+    for node in nodes:
+        node["inputs"][LAYOUT_INPUT] = layout
+    if isinstance(document, dict):
+        _set_size(graph, document.get("width"), document.get("height"))
+        prompt = document.get("prompt") or document.get("caption")
+        if isinstance(prompt, str) and prompt:
+            for node in _positive_prompts(graph):
+                if isinstance(node["inputs"].get("text"), str):  # a link may come from the layout itself
+                    node["inputs"]["text"] = prompt
+    return graph
+
+
+def with_seed(graph: Graph, seed: int) -> Graph:
+    """A copy of the graph with every seed set (widgets only, not links)."""
+    graph = copy.deepcopy(graph)
+    for node in graph.values():
+        for name in ("seed", "noise_seed"):
+            if isinstance(node["inputs"].get(name), int):
+                node["inputs"][name] = seed
+    return graph
+
+
+def _is_node(node: Any) -> bool:
+    return isinstance(node, dict) and isinstance(node.get("class_type"), str) and isinstance(node.get("inputs"), dict)
+
+
+def _of_class(graph: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
+    return (node for node in graph.values() if node["class_type"] == name)
+
+
+def _set_size(graph: Graph, width: Any, height: Any) -> None:
+    """Give the empty latents the layout's shape, to the nearest multiple of 64 pixels (the UNet's step).
+
+    A canvas longer than LONGEST_SIDE (a photo's annotations) is scaled down: layouts are relative.
+    """
+    if not all(isinstance(side, (int, float)) and side > 0 for side in (width, height)):
+        return
+    scale = min(1.0, LONGEST_SIDE / max(width, height))
+    for node in _of_class(graph, "EmptyLatentImage"):
+        for name, side in (("width", width), ("height", height)):
+            node["inputs"][name] = max(64, round(side * scale / 64) * 64)
+
+
+def _positive_prompts(graph: Graph) -> Iterator[dict[str, Any]]:
+    """The CLIPTextEncode nodes that some node takes as its `positive`."""
+    for node in list(graph.values()):
+        link = node["inputs"].get("positive")
+        source = graph.get(str(link[0])) if isinstance(link, list) else None
+        if source and source["class_type"] == "CLIPTextEncode":
+            yield source
