@@ -1,0 +1,25 @@
+"""These tests need ComfyUI: in this process (prepared here, before they are imported) or as a server."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.environment import prepare
+
+prepare()
+
+from support.server import ComfyServer, start_server  # noqa: E402
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder that use a server, so that `-m "not comfy"` leaves them out."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and "server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.comfy)
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
+    """One server of the newest ComfyUI for all tests; they must leave its folders as they found them."""
+    with start_server(tmp_path_factory.mktemp("comfyui")) as running:
+        yield running

@@ -1,0 +1,134 @@
+"""What must always hold for a model that went through Apply InstDiff, sampled by ComfyUI's own samplers."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from instdiff.instdiff_modules.masks import encode_mask
+from instdiff.nodes.apply import ApplyInstDiff
+from support.small_pack import FOX, OWL, FakeClip, apply, base, frames, noise, sample
+
+
+@pytest.fixture(scope="module")
+def plain():
+    return sample(base()[0], noise())
+
+
+@pytest.mark.parametrize("layouts, settings", [
+    (frames(), {}),
+    (frames(FOX), {"strength": 0.0}),
+    (frames(replace(FOX, strength=0.0)), {}),
+    (frames(replace(FOX, visible=False)), {}),
+], ids=["no instances", "strength 0", "every instance at strength 0", "every instance hidden"])
+def test_nothing_to_do_is_the_plain_model_bit_for_bit(plain, layouts, settings):
+    assert torch.equal(sample(apply(layouts, **settings), noise()), plain)
+
+
+def test_instances_change_the_result_and_leave_the_given_model_alone(plain):
+    patched = apply(frames(FOX, OWL))
+    assert (sample(patched, noise()) - plain).abs().max() > 0.1
+    assert torch.equal(sample(base()[0], noise()), plain)
+
+
+def test_the_second_run_equals_the_first():
+    patched = apply(frames(FOX, OWL))
+    assert torch.equal(sample(patched, noise()), sample(patched, noise()))
+
+
+def test_keys_and_values_are_dropped_after_a_run():
+    patched = apply(frames(FOX))
+    sample(patched, noise())
+    assert patched.model_options["transformer_options"]["patches"]["middle_patch"][0]._cache == {}
+
+
+def mask_of(rows, columns):
+    picture = torch.zeros(64, 96)
+    picture[rows, columns] = 1
+    return encode_mask(picture.numpy().astype(bool))
+
+
+@pytest.mark.parametrize("change", [
+    {"box": (0.1, 0.2, 0.6, 0.9)}, {"point": (0.4, 0.3)}, {"scribble": ((0.2, 0.3), (0.4, 0.8))},
+    {"mask": mask_of(slice(10, 50), slice(10, 40))}, {"prompt": "a blue fox"}, {"strength": 0.5},
+    {"end": 0.5}, {"start": 0.5},
+], ids=lambda change: next(iter(change)))
+def test_every_field_of_an_instance_matters(change):
+    before, after = apply(frames(FOX, OWL)), apply(frames(replace(FOX, **change), OWL))
+    assert (sample(before, noise()) - sample(after, noise())).abs().max() > 1e-3
+
+
+def test_an_instance_of_strength_0_is_as_if_it_were_not_there():
+    with_it, without = apply(frames(FOX, replace(OWL, strength=0.0))), apply(frames(FOX))
+    assert torch.equal(sample(with_it, noise()), sample(without, noise()))
+
+
+def test_the_order_of_boxes_does_not_matter():
+    torch.testing.assert_close(sample(apply(frames(FOX, OWL)), noise()), sample(apply(frames(OWL, FOX)), noise()), atol=2e-3, rtol=1e-3)
+
+
+def test_a_batch_of_two_equals_two_singles():
+    patched = apply(frames(FOX, OWL))
+    both = noise(2)
+    singles = torch.cat([sample(patched, both[:1]), sample(patched, both[1:])])
+    torch.testing.assert_close(sample(patched, both), singles, atol=2e-3, rtol=1e-3)
+
+
+def test_frames_give_each_image_its_own_layout():
+    both = noise(2)
+    singles = torch.cat([sample(apply(frames(FOX)), both[:1]), sample(apply(frames(OWL, FOX)), both[1:])])
+    together = sample(apply(frames(FOX) + frames(OWL, FOX)), both)
+    torch.testing.assert_close(together, singles, atol=2e-3, rtol=1e-3)
+
+
+def test_frames_that_do_not_divide_the_batch_are_refused():
+    with pytest.raises(ValueError, match="3 frames but the latent batch has 2 images"):
+        sample(apply(frames(FOX) * 3), noise(2))
+
+
+def test_outside_its_window_the_fuser_does_no_work(plain):
+    patched = apply(frames(FOX), start=0.0, end=0.001, scaleu="off")
+    # 0.1 % of the denoising holds the first of four steps alone
+    adapter = base()[1].adapter.model
+    calls = []
+    handles = [adapter.get_submodule(path).register_forward_hook(lambda *a: calls.append(1)) for path in adapter.paths.values()]
+    sample(patched, noise())
+    for handle in handles:
+        handle.remove()
+    assert len(calls) == len(adapter.paths)
+
+
+def test_guidance_1_runs_without_the_unconditional_pass(plain):
+    patched = apply(frames(FOX))
+    assert torch.isfinite(sample(patched, noise(), cfg=1.0)).all()
+
+
+def test_scaleu_off_on_and_se_differ():
+    results = [sample(apply(frames(FOX), scaleu=mode), noise()) for mode in ("off", "on", "on (SE variant)")]
+    assert (results[0] - results[1]).abs().max() > 1e-3 and (results[1] - results[2]).abs().max() > 1e-3
+
+
+@pytest.mark.parametrize("mode", ["finest level", "all levels"])
+@pytest.mark.parametrize("size", [(16, 24), (24, 16), (13, 17)], ids=str)
+def test_masked_attention_acts_at_every_size_and_aspect(mode, size):
+    start = noise(height=size[0], width=size[1])
+    free, masked = apply(frames(FOX, OWL)), apply(frames(FOX, OWL), masked_attention=mode)
+    assert (sample(free, start, steps=2) - sample(masked, start, steps=2)).abs().max() > 1e-3
+
+
+def test_a_second_apply_adds_instances_but_scaleu_acts_once():
+    both = apply(frames(OWL), model=apply(frames(FOX)))
+    reference = apply(frames(OWL), model=apply(frames(FOX), scaleu="off"))
+    assert torch.equal(sample(both, noise()), sample(reference, noise()))
+
+
+def test_prompts_are_encoded_once_each():
+    clip, (plain_model, weights) = FakeClip(), base()
+    with torch.inference_mode():
+        ApplyInstDiff.execute(plain_model, clip, weights, frames(FOX, replace(OWL, prompt="a red fox")), 1.0, 0.0, 1.0)
+    assert clip.encoded == ["a red fox"]
+
+
+def test_a_longer_denoising_window_of_one_instance_equals_that_of_all():
+    whole = apply(frames(FOX, OWL), end=0.5)
+    each = apply(frames(replace(FOX, end=0.5), replace(OWL, end=0.5)))
+    assert torch.equal(sample(whole, noise()), sample(each, noise()))

