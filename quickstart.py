@@ -28,8 +28,9 @@ if sys.version_info < (3, 10):  # before our own imports, which an older Python 
 
 from launcher import existing, install
 from launcher import graph as graphs
+from launcher.demo import template_query
 from launcher.errors import Stopped
-from launcher.install import PACK, PACK_FOLDER, Runtime
+from launcher.install import PACK, Runtime
 from launcher.machine import check_python
 from launcher.progress import Progress
 from launcher.server import Server
@@ -115,8 +116,8 @@ def picture(
         graph = graphs.with_layout(graph, read(options.layout), str(options.layout))
     if options.seed is not None:
         graph = graphs.with_seed(graph, options.seed)
-    base = install.make_base(home)
-    install.make_random_weights(base, runtime.python, steps)
+    install.make_random_weights(home, runtime.python, steps)
+    base = install.make_base(home)  # after the weights: where links are impossible it is a copy
     out = (options.out or home / "pictures").expanduser().resolve()
     out.mkdir(parents=True, exist_ok=True)
     say("Starting ComfyUI ...")
@@ -140,17 +141,18 @@ def serve(
     options: argparse.Namespace, home: Path, steps: Steps, runtime: Runtime, extra: tuple[str | Path, ...]
 ) -> int:
     """Run the server until Ctrl+C, with the browser at the first template."""
-    base = install.make_base(home)
-    install.make_random_weights(base, runtime.python, steps)
+    install.make_random_weights(home, runtime.python, steps)
+    base = install.make_base(home)  # after the weights: where links are impossible it is a copy
+    query, noise = template_query(base, (home / "models", runtime.comfyui / "models"))
     say("Starting ComfyUI ...")
     with Server(runtime, base, home / "logs" / "server.log", options.port, extra) as server:
-        templates = sorted(path.stem for path in (PACK / "workflows").glob("*.json"))
-        first = "box" if "box" in templates else templates[0] if templates else ""
-        address = f"{server.url}/?template={first}&source={PACK_FOLDER}" if first else server.url
-        say(f"ComfyUI is at {address}\nModels go into {home / 'models'}, pictures come into {base / 'output'}.")
+        say(f"ComfyUI is at {server.url}/{query}")
+        say(f"Models go into {home / 'models'}, pictures come into {base / 'output'}.")
+        if noise:
+            say(NOISE)
         say("Ctrl+C stops it.")
         if not options.no_browser:
-            webbrowser.open(address)
+            webbrowser.open(f"{server.url}/{query}")
         try:
             server.wait()
         except KeyboardInterrupt:

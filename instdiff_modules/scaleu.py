@@ -11,8 +11,8 @@ from torch import Tensor
 
 
 @lru_cache(maxsize=64)
-def low_pass_basis(height: int, width: int) -> Tensor:
-    """Waves that the filter touches on a height x width plane, float32 on the CPU: A of shape (height * width, r), r <= 7.
+def low_pass_basis(height: int, width: int, device: torch.device) -> Tensor:
+    """Waves that the filter touches on a height x width plane, float32: A of shape (height * width, r), r <= 7.
 
     filter(x) = x + (s - 1) A A^T x. The reference (Fourier_filter, threshold 1) multiplies the block {-1, 0} x {-1, 0}
     of the shifted spectrum by s and keeps the real part. Of a real plane the real part sees only the symmetric half of
@@ -35,12 +35,12 @@ def low_pass_basis(height: int, width: int) -> Tensor:
             waves.append(power.sqrt() * angle.cos())
         else:
             waves += [(2 * power).sqrt() * angle.cos(), (2 * power).sqrt() * angle.sin()]
-    return torch.stack(waves, -1).flatten(0, 1).float()
+    return torch.stack(waves, -1).flatten(0, 1).float().to(device)
 
 
 def filter_skip(skip: Tensor, gain: Tensor) -> Tensor:
     """Scale the lowest frequencies of skip (B, C, H, W) by gain (one number). Reference: Fourier_filter."""
-    basis = low_pass_basis(*skip.shape[-2:]).to(skip.device)
+    basis = low_pass_basis(*skip.shape[-2:], skip.device)
     flat = skip.flatten(0, 1).flatten(1).float()  # (B C, H W), float32 as the reference's transform of a half skip
     return torch.addmm(flat, (flat @ basis) * (gain - 1).to(flat), basis.T).view_as(skip).to(skip.dtype)
 

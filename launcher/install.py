@@ -121,7 +121,7 @@ def make_base(home: Path, pack: Path = PACK) -> Path:
     base = home / f"base-{hashlib.sha256(str(pack).encode()).hexdigest()[:8]}"
     for name in ("custom_nodes", "input", "output", "temp", "user"):
         (base / name).mkdir(parents=True, exist_ok=True)
-    (home / "models").mkdir(exist_ok=True)
+    (home / "models").mkdir(parents=True, exist_ok=True)
     link_folder(pack, base / "custom_nodes" / PACK_FOLDER)
     link_folder(home / "models", base / "models")
     return base
@@ -147,18 +147,23 @@ def link_folder(target: Path, link: Path) -> None:
     shutil.copytree(target, link, ignore=shutil.ignore_patterns(".git", "__pycache__", "node_modules"))
 
 
-def make_random_weights(base: Path, python: Path, steps: Steps) -> None:
-    """Write the demo's checkpoints into the base folder's models unless they are there already."""
+def make_random_weights(home: Path, python: Path, steps: Steps) -> None:
+    """Write the demo's checkpoints into the home folder's models unless they are there already."""
+    with one_at_a_time(home, steps.say):
+        _make_random_weights(home / "models", python, steps)
+
+
+def _make_random_weights(models: Path, python: Path, steps: Steps) -> None:
     sources = [PACK / "instdiff_modules" / name for name in ("random_weights.py", "sd15_shapes.py")]
     key = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    stamp = base / "models" / "instdiff-random-weights.txt"
+    stamp = models / "instdiff-random-weights.txt"
     if stamp.exists() and stamp.read_text() == key:
         return
     script = PACK / "launcher" / "write_random_weights.py"
     steps.run(
         "random weights for the demo (430 MB)",
-        [python, "-I", script, base / "models"],
-        f"check that {base / 'models'} has 1 GB of free space and can be written to, then start again.",
+        [python, "-I", script, models],
+        f"check that {models} has 1 GB of free space and can be written to, then start again.",
     )
     stamp.write_text(key)
 

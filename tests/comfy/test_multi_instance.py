@@ -35,6 +35,18 @@ def test_sampling_goes_on_after_the_merge_as_if_nothing_had_happened():
     torch.testing.assert_close(sample(branched(frames(alone)), noise()), plain, atol=1e-2, rtol=1e-4)
 
 
+def test_the_order_of_the_two_patches_does_not_matter():
+    first = with_multi_instance(base()[0], 0.5, "average", 0)
+    assert torch.equal(sample(apply(frames(FOX, OWL), model=first), noise()), sample(branched(frames(FOX, OWL)), noise()))
+
+
+def test_new_settings_leave_the_given_model_alone():
+    patched = branched(frames(FOX))
+    before = sample(patched, noise())
+    with_multi_instance(patched, 0.0, "average", 0)
+    assert torch.equal(sample(patched, noise()), before)
+
+
 @pytest.mark.parametrize("merge", MERGES)
 def test_every_merge_changes_the_picture_and_repeats(merge):
     patched = branched(frames(FOX, OWL), merge=merge)

@@ -73,11 +73,10 @@ def start_server(folder: Path, version: str = install.NEWEST, extra: Iterable[st
 
 def link_models(models: Path) -> None:
     """A models folder of the test's own, in which the random weights are links to the shared files."""
-    shared = install.make_base(home())
-    install.make_random_weights(shared, Path(sys.executable), steps())
+    install.make_random_weights(home(), Path(sys.executable), steps())
     for name in ("checkpoints", "instdiff"):
         (models / name).mkdir(parents=True)
-        for path in (shared / "models" / name).glob("*.safetensors"):
+        for path in (home() / "models" / name).glob("*.safetensors"):
             (models / name / path.name).symlink_to(path.resolve())
 
 
