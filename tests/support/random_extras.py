@@ -1,5 +1,7 @@
 """Random companions of the small SD1.5: a ControlNet, a LoRA and an image upscaler that the stock loaders accept."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -13,6 +15,20 @@ UPSCALER = "random_esrgan_x4.safetensors"
 RANK = 4
 
 
+@contextmanager
+def extras(models: Path) -> Iterator[None]:
+    """The three files in a models folder, for as long as the `with` lasts.
+
+    Their folders stay: ComfyUI has seen them, and asks for their times whenever it lists its nodes.
+    """
+    files = write_extras(models)
+    try:
+        yield
+    finally:
+        for file in files:
+            file.unlink()
+
+
 def write_extras(models: Path) -> list[Path]:
     """Write the three files into a models folder; their paths."""
     files = {
@@ -21,7 +37,7 @@ def write_extras(models: Path) -> list[Path]:
         models / "upscale_models" / UPSCALER: upscaler(),
     }
     for path, tensors in files.items():
-        path.parent.mkdir(exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         save_file(tensors, path)
     return list(files)
 
