@@ -10,6 +10,7 @@ from .instance import Frames, Instance, Layout
 from .layout import MAX_INSTANCES, unique_ids
 
 EMPTY: Frames = (Layout(),)
+SELECT_BY = ("number", "id", "text")
 ASPECT_TOLERANCE = 0.02  # relative; sizes rounded to multiples of 8 or 64 differ by about that
 
 
@@ -18,7 +19,9 @@ def as_frames(value: Any) -> Frames:
     if value is None:
         return EMPTY
     if not isinstance(value, tuple) or not value or not all(isinstance(layout, Layout) for layout in value):
-        raise ValueError(f"Expected INSTANCES from an InstDiff node, got {check.shorten(value)}.")
+        raise ValueError(
+            f"Expected INSTANCES, got {check.shorten(value)}. Connect an InstDiff node, for example Instances from JSON."
+        )
     return value
 
 
@@ -40,9 +43,10 @@ def place(
     if isinstance(locations, Mapping):
         locations = [locations] * len(frames)
     prompt = check.text(prompt, "The new instance", "prompt").strip()
-    if target.strip():
+    target = check.text("" if target is None else target, "The new instance", "target").strip()
+    if target:
         if not any(_find(layout, target) is not None for layout in frames):
-            raise ValueError(f"There is no instance {target.strip()!r} to add this location to. {describe(frames)}")
+            raise ValueError(f"There is no instance {target!r} to add this location to. {describe(frames)}")
         return tuple(
             _add_location(layout, given, prompt, target) for layout, given in zip(frames, locations, strict=True)
         )
@@ -83,8 +87,11 @@ def select(frames: Frames, which: str, by: str = "number", invert: bool = False)
     by "number": "1,3-5" (from 1, back to front); "id": ids separated by commas; "text": words found in the prompt,
     separated by commas. invert: keep the others. ValueError if none is named in any frame.
     """
-    if not which.strip():
+    if not isinstance(by, str) or by not in SELECT_BY:
+        raise ValueError(f"Instances are selected by {', '.join(SELECT_BY)}, got {check.shorten(by)}. Choose one of these.")
+    if not check.text("" if which is None else which, "The selection", "which").strip(" ,"):
         raise ValueError('Nothing is selected. Write numbers like "1,3-5", ids, or words of the prompts.')
+    check.flag(invert, "The selection", "invert")
     words = [word.strip() for word in which.split(",") if word.strip()]
     ranges = [_range(word) for word in words] if by == "number" else []
 
@@ -187,5 +194,7 @@ def _range(word: str) -> tuple[int, int]:
     low = int(match[1])
     high = int(match[2] or low)
     if low < 1 or high < low:
-        raise ValueError(f"The range {word!r} is empty. Instances are numbered from 1, and a range rises.")
+        raise ValueError(
+            f"{word!r} names no instance. Instances are numbered from 1, and a range runs upwards, for example 3-5."
+        )
     return low, high

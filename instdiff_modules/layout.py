@@ -125,7 +125,7 @@ def check_prompts(layout: Layout) -> None:
 
 def load_json(value: str) -> Any:
     """JSON text -> Python values; ValueError with one sentence for anything else."""
-    if not value.strip():
+    if not fields.text("" if value is None else value, "The layout", "its JSON").strip():
         raise ValueError('The layout text is empty. Expected a JSON object like {"version": 1, "instances": [...]}.')
     size = len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
     if size > MAX_DOCUMENT_BYTES:

@@ -21,7 +21,7 @@ EDGE = 1e-6  # rounding that a point on the border may carry
 
 def shorten(value: Any, length: int = 60) -> str:
     """A value as a person may read it in an error."""
-    text = repr(value)
+    text = " ".join(repr(value).split())
     return text if len(text) <= length else text[:length] + "..."
 
 
@@ -48,6 +48,11 @@ def whole(value: Any, where: str, field: str, high: int = MAX_SIDE) -> int:
     if result != int(result) or not 1 <= result <= high:
         raise ValueError(f"{where}: {field} must be a whole number of pixels in 1..{high}, got {shorten(value)}.")
     return int(result)
+
+
+def side(value: Any, where: str, field: str) -> int:
+    """A whole number of pixels as `whole`, or 0 where it is not given (None, 0)."""
+    return 0 if value is None or isinstance(value, int) and value == 0 else whole(value, where, field)
 
 
 def text(value: Any, where: str, field: str) -> str:

@@ -16,9 +16,9 @@ def parse_points(text: str, width: int = 1, height: int = 1) -> tuple[Point, ...
 
     ValueError for text without points, or points that lie outside the canvas.
     """
-    if len(text) > MAX_TEXT:
+    if len(fields.text("" if text is None else text, "The points", "their text")) > MAX_TEXT:
         raise ValueError(f"The text of the points has {len(text)} characters, at most {MAX_TEXT} are read.")
-    if not text.strip():
+    if not text or not text.strip():
         raise ValueError(f"There are no points. {EXAMPLE}")
     pairs = _from_json(text) if text.strip()[0] in "[{" else _from_text(text)
     if not pairs:
@@ -63,4 +63,4 @@ def _from_json(text: str) -> list[Point]:
 def _finite(item: Any, position: int) -> Point:
     if isinstance(item, dict):
         item = [item.get("x"), item.get("y")]
-    return fields.numbers(item, 2, f"Point {position}", "its place", "x and y")
+    return fields.numbers(item, 2, f"Point {position}", "its place", "two numbers, x and y")

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .instance import Frames
 from .preview import draw_layout
-from .raster import output_size
+from .raster import check_memory, output_size
 
 
 def draw_frames(frames: Frames, width: int, height: int, background: Tensor | None = None) -> Tensor:
@@ -23,6 +23,7 @@ def draw_frames(frames: Frames, width: int, height: int, background: Tensor | No
             f"There are {len(frames)} frames and {len(images)} background images. Expected equal numbers, or one."
         )
     size = output_size(frames[0], width, height, images[0].size if images else None)
+    check_memory(count, *size, 3, "pictures")
     pictures = [
         draw_layout(frames[i % len(frames)], *size, images[i % len(images)] if images else None) for i in range(count)
     ]
@@ -37,7 +38,9 @@ def _batch(image: Tensor) -> Tensor:
         or image.numel() == 0
     ):
         shape = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
-        raise ValueError(f"Expected an IMAGE of shape (batch, height, width, 3), got {shape}.")
+        raise ValueError(
+            f"Expected an IMAGE of shape (batch, height, width, 3) as background, got {shape}. Connect an IMAGE output."
+        )
     return image.reshape(-1, *image.shape[-3:])
 
 

@@ -8,6 +8,7 @@ import torch
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from . import layout_fields as fields
 from .edit import canvas_of, check_aspect
 from .geometry import is_point_set
 from .instance import Frames, Instance, Layout, Mask
@@ -16,7 +17,7 @@ from .layout import visible_instances
 from .masks import decode_mask, draw_box, encode_mask, resize_nearest
 
 DEFAULT_SIDE = 512  # pixels, where nobody knows the canvas
-MAX_PIXELS = 2**30  # of all masks together, 4 GB
+MAX_PIXELS = 2**30  # numbers of a whole batch, 4 GB
 EMPTY_MASK = (
     "The mask is empty (all black). Paint where the instance shall be; an image without transparency gives such a mask."
 )
@@ -28,8 +29,10 @@ def masks_per_frame(mask: Tensor, threshold: float, frames: Frames) -> list[dict
     As many masks as frames (more than one): one each, None where it is black. Else their union, for every frame.
     """
     if not isinstance(mask, Tensor) or mask.ndim not in (2, 3) or mask.numel() == 0:
-        shape = tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
-        raise ValueError(f"Expected a MASK of shape (batch, height, width), got {shape}.")
+        shape = "nothing" if mask is None else tuple(mask.shape) if isinstance(mask, Tensor) else type(mask).__name__
+        raise ValueError(
+            f"Expected a MASK of shape (batch, height, width) with at least one mask, got {shape}. Connect a node that gives one."
+        )
     mask = mask.reshape(-1, *mask.shape[-2:]).float().cpu()
     if not torch.isfinite(mask).all():
         raise ValueError("The mask holds values that are no numbers (NaN or infinity). Check the node that made it.")
@@ -51,12 +54,18 @@ def layout_masks(layouts: Sequence[Layout], height: int, width: int) -> Tensor:
     instances = [instance for layout in layouts for instance in visible_instances(layout)]
     if not instances:
         return torch.zeros(1, height, width)
-    if len(instances) * height * width > MAX_PIXELS:
-        raise ValueError(
-            f"{len(instances)} masks of {width}x{height} pixels need {len(instances) * height * width / 2**28:.0f} GB, "
-            f"at most {MAX_PIXELS / 2**28:.0f} GB are made. Choose a smaller width and height."
-        )
+    check_memory(len(instances), width, height, 1, "masks")
     return torch.stack([torch.from_numpy(draw_instance(instance, height, width)).float() for instance in instances])
+
+
+def check_memory(count: int, width: int, height: int, channels: int, what: str) -> None:
+    """ValueError if a batch of float32 tensors would not fit into MAX_PIXELS numbers."""
+    size = count * channels * height * width
+    if size > MAX_PIXELS:
+        raise ValueError(
+            f"{count} {what} of {width}x{height} pixels need {size / 2**28:.0f} GB, at most {MAX_PIXELS / 2**28:.0f} GB "
+            "are made. Choose a smaller width and height."
+        )
 
 
 def draw_instance(instance: Instance, height: int, width: int) -> np.ndarray:
@@ -82,6 +91,7 @@ def output_size(layout: Layout, width: int, height: int, known: tuple[int, int] 
 
     The canvas is `known` (a background, width x height), else the layout's, else 512 x 512.
     """
+    width, height = fields.side(width, "The picture", "width"), fields.side(height, "The picture", "height")
     canvas = known or canvas_of(layout) or (DEFAULT_SIDE, DEFAULT_SIDE)
     if not width and not height:
         return canvas

@@ -12,11 +12,13 @@ from torch import Tensor
 
 from ..instdiff_modules.attention_mask import MaskedAttention
 from ..instdiff_modules.bank import build_bank
+from ..instdiff_modules.edit import as_frames
 from ..instdiff_modules.layout import Frames, Instance, check_prompts, visible_instances
 from ..instdiff_modules.networks import UNetAdapter
 from ..instdiff_modules.patches import SCALEU_OWNER, UNCOND, FuserPatch, ScaleUPatch
 from ..instdiff_modules.presence import CONFIGURATIONS, authors_presence
 from ..instdiff_modules.window import Window
+from . import checks
 from .branches import ATTACHMENT, Applied
 from .model import InstDiffModel
 from .types import Instances, InstDiffModelSocket
@@ -43,18 +45,18 @@ class ApplyInstDiff(io.ComfyNode):
             category="InstDiff",
             description="Puts the instances into a Stable Diffusion 1.5 model: connect the MODEL to any sampler node.",
             inputs=[
-                io.Model.Input("model", tooltip="A Stable Diffusion 1.5 model, with or without LoRA. It is not changed: a patched copy goes out."),
-                io.Clip.Input("clip", tooltip="The model's CLIP: it encodes the prompt of each instance."),
-                InstDiffModelSocket.Input("instdiff_model", tooltip="From Load InstDiff Model."),
-                Instances.Input("instances", tooltip="The layout: which object goes where. Without instances the model stays as it is."),
-                io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, tooltip="How strongly the instances steer, 0..2. 0 leaves the model as it is; 1 is as trained."),
-                io.Float.Input("start", default=0.0, **share, tooltip="Share of the denoising (0..1) at which the instances begin to act."),
-                io.Float.Input("end", default=0.8, **share, tooltip="Share of the denoising (0..1) after which they no longer act and cost nothing. The authors use 0.75 to 1."),
-                io.Float.Input("fade", default=0.0, **share, optional=True, tooltip="Share of the denoising (0..1) before the end over which the strength falls to 0. 0: a sharp end."),
-                io.Combo.Input("scaleu", options=list(SCALEU), default="on", optional=True, tooltip="ScaleU rescales the decoder's features in all steps, as trained. The SE variant is what an older pack used."),
-                io.Combo.Input("masked_attention", options=list(MASKED), default="off", optional=True, tooltip="Lets image regions see only their own instances inside the fusers: less leaking, slower. The authors train with it and leave it off when generating."),
-                io.Combo.Input("location_formats", options=list(FORMATS), default="as given", optional=True, advanced=True, tooltip="Which location formats count: those that you gave, or those that one of the authors' test configurations keeps (for comparisons with their results)."),
-                io.Int.Input("point_seed", default=0, min=0, max=0xFFFFFFFF, optional=True, advanced=True, tooltip="Seed of the points that are sampled inside very small masks."),
+                io.Model.Input("model", tooltip="A Stable Diffusion 1.5 model (SDXL or Flux don't fit), with or without LoRA. It is not changed: a patched copy goes out."),
+                io.Clip.Input("clip", tooltip="The CLIP of the same checkpoint: it encodes the prompt of each instance. With a LoRA, the CLIP after the LoRA."),
+                InstDiffModelSocket.Input("instdiff_model", tooltip="InstanceDiffusion's weights, from Load InstDiff Model."),
+                Instances.Input("instances", tooltip="The layout: which object goes where. Several frames: one layout per image of the batch. Without instances the model stays as it is."),
+                io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, tooltip="How strongly the instances steer, 0..2. 0: the model stays as it is. 1: as trained."),
+                io.Float.Input("start", default=0.0, **share, tooltip="When the instances begin to act, as a share of the denoising: 0 (first step) .. 1 (last step)."),
+                io.Float.Input("end", default=0.8, **share, tooltip="When the instances stop acting, as a share of the denoising: 0 (first step) .. 1 (last step); above start. Lower it if objects look pasted on. InstanceDiffusion's authors use 0.75 to 1."),
+                io.Float.Input("fade", default=0.0, **share, optional=True, tooltip="Length of the stretch before end in which the strength falls to 0, as a share of the denoising (0..1). 0: a sharp end."),
+                io.Combo.Input("scaleu", options=list(SCALEU), default="on", optional=True, tooltip="ScaleU, a part of the weights, rescales the UNet's decoder in all steps. on: as trained. on (SE variant): as logtd/ComfyUI-InstanceDiffusion does."),
+                io.Combo.Input("masked_attention", options=list(MASKED), default="off", optional=True, tooltip="Each region of the picture sees only the instances whose box holds it: less leaking of colours, slower. finest level: at the highest resolution inside the model; all levels: everywhere. The authors train with it and generate without."),
+                io.Combo.Input("location_formats", options=list(FORMATS), default="as given", optional=True, advanced=True, tooltip="Which boxes, points, scribbles and masks count. as given: all that you gave. The others: what one of the authors' test configurations keeps, to compare with their results."),
+                io.Int.Input("point_seed", default=0, min=0, max=0xFFFFFFFF, optional=True, advanced=True, tooltip="Seed (0..4294967295) of the points that are drawn at random inside masks of fewer than 128 pixels."),
             ],
             outputs=[io.Model.Output(tooltip="The model with its instances, for any sampler node.")],
         )
@@ -63,15 +65,20 @@ class ApplyInstDiff(io.ComfyNode):
     def execute(cls, model: Any, clip: Any, instdiff_model: InstDiffModel, instances: Frames, strength: float, start: float, end: float,
                 fade: float = 0.0, scaleu: str = "on", masked_attention: str = "off", location_formats: str = "as given",
                 point_seed: int = 0) -> io.NodeOutput:
-        frames = tuple(visible_instances(layout) for layout in instances)
-        for layout in instances:
+        check_settings(strength, start, end, fade, scaleu, masked_attention, location_formats, point_seed)
+        checks.check_model(model)
+        checks.check_weights(instdiff_model)
+        layouts = as_frames(instances)
+        for layout in layouts:
             check_prompts(layout)
+        frames = tuple(visible_instances(layout) for layout in layouts)
         check_fits(model, instdiff_model.adapter.model, instdiff_model.source)
         if strength == 0 or not any(i.strength for frame in frames for i in frame):
             return io.NodeOutput(model.clone())
         if start >= end:
             raise ValueError(f"Expected start below end, got start {start} and end {end}: the instances would never act. Raise end or lower start.")
-        encode = prompt_encoder(clip)
+        checks.check_clip(clip)
+        encode = prompt_encoder(clip, (instdiff_model.adapter.model.token_dim, instdiff_model.config.text_dim))
         encoded = [[encode(instance.prompt) for instance in frame] for frame in frames]
         bank = build_bank(
             frames, [[text for _, text in frame] for frame in encoded], instdiff_model.tokenize, instdiff_model.config.slots,
@@ -82,6 +89,19 @@ class ApplyInstDiff(io.ComfyNode):
         prompts = tuple(tuple(prompt for prompt, _ in frame) for frame in encoded)
         scale = None if scaleu == "off" else ScaleUPatch(instdiff_model.adapter, se=scaleu == "on (SE variant)")
         return io.NodeOutput(attach(model, fusers, scale, Applied(bank, frames, prompts)))
+
+
+def check_settings(strength: float, start: float, end: float, fade: float, scaleu: str, masked_attention: str, location_formats: str,
+                   point_seed: int) -> None:
+    """Raise ValueError for a value that the node's own widgets would not let through."""
+    where = "Apply InstDiff"
+    checks.number_in(strength, 0, 2, where, "strength")
+    for name, share in {"start": start, "end": end, "fade": fade}.items():
+        checks.number_in(share, 0, 1, where, name)
+    checks.check_choice(scaleu, SCALEU, where, "scaleu")
+    checks.check_choice(masked_attention, MASKED, where, "masked_attention")
+    checks.check_choice(location_formats, FORMATS, where, "location_formats")
+    checks.check_whole(point_seed, 0, 0xFFFFFFFF, where, "point_seed")
 
 
 def attach(model: Any, fusers: FuserPatch, scale: ScaleUPatch | None, applied: Applied) -> Any:
@@ -121,8 +141,8 @@ def block_attention(extra_options: Mapping[str, Any]) -> Callable[..., Tensor]:
     return run
 
 
-def prompt_encoder(clip: Any) -> Callable[[str], tuple[Tensor, Tensor]]:
-    """prompt -> (cross-attention prompt (1, tokens, 768), text feature (768,)); each prompt is encoded once.
+def prompt_encoder(clip: Any, widths: tuple[int, int]) -> Callable[[str], tuple[Tensor, Tensor]]:
+    """prompt -> (cross-attention prompt (1, tokens, widths[0]), text feature (widths[1],)); each prompt is encoded once.
 
     The feature is CLIP's pooled output before its projection, as the authors use it.
     """
@@ -131,6 +151,7 @@ def prompt_encoder(clip: Any) -> Callable[[str], tuple[Tensor, Tensor]]:
     def encode(prompt: str) -> tuple[Tensor, Tensor]:
         if prompt not in known:
             cond, pooled = clip.encode_from_tokens(clip.tokenize(prompt), return_pooled="unprojected")
+            checks.check_encoding(cond, pooled, widths)
             known[prompt] = (cond.float().cpu(), pooled[0].float().cpu())
         return known[prompt]
 
@@ -140,19 +161,26 @@ def prompt_encoder(clip: Any) -> Callable[[str], tuple[Tensor, Tensor]]:
 def check_fits(model: Any, adapter: UNetAdapter, source: str) -> None:
     """Raise ValueError unless the UNet has the transformer blocks that the checkpoint's fusers were made for."""
     unet = model.get_model_object("diffusion_model")
-    kind = type(model.model).__name__
-    expected = f"Expected a Stable Diffusion 1.5 model, for which {source} was made"
-    advice = "Connect an SD1.5 checkpoint."
+    problem = _misfit(unet, adapter)
+    if problem:
+        kind = type(getattr(model.model, "model_config", model.model)).__name__  # SDXL, Flux, ...
+        raise ValueError(f"Expected the MODEL of a Stable Diffusion 1.5 checkpoint, for which {source} was made, got one of kind {kind} ({problem}). "
+                         "Connect Load Checkpoint with an SD1.5 model.")
+
+
+def _misfit(unet: Any, adapter: UNetAdapter) -> str:
+    """What keeps the adapter from working on the UNet, in words; empty if they fit."""
     if not all(hasattr(unet, part) for part in ("input_blocks", "middle_block", "output_blocks")):
-        raise ValueError(f"{expected}, got a model of kind {kind} without a UNet. {advice}")
+        return "it has no UNet"
     for block, dim in adapter.fuser_dims.items():
         found = _width(unet, block)
         if found != dim:
-            got = "no transformer there" if found is None else f"one of width {found}"
-            raise ValueError(f"{expected}: its UNet has a transformer of width {dim} in block {block}, the given {kind} model has {got}. {advice}")
-    context = next((m.to_k.in_features for name, m in unet.named_modules() if name.endswith("attn2")), None)
+            place = "middle block" if block[0] == "middle" else f"{block[0]} block {block[1]}"
+            return f"its {place} has {'no transformer' if found is None else f'a transformer of width {found}'}, expected width {dim}"
+    context = checks.prompt_width(unet)
     if context is not None and context != adapter.token_dim:
-        raise ValueError(f"{expected}: its prompts have width {adapter.token_dim}, those of the given {kind} model {context}. {advice}")
+        return f"its prompts have width {context}, expected {adapter.token_dim}"
+    return ""
 
 
 def _width(unet: Any, block: tuple[str, int]) -> int | None:

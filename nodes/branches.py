@@ -5,6 +5,7 @@ instance, with the instance's prompt and tokens. Then the latents are merged and
 """
 
 import copy
+import logging
 import math
 from dataclasses import dataclass
 from typing import Any, Callable, Sequence
@@ -19,9 +20,11 @@ from ..instdiff_modules.bank import TokenBank
 from ..instdiff_modules.layout import Instance
 from ..instdiff_modules.multi_instance import branch_steps, merge, region
 from ..instdiff_modules.patches import BRANCHES, Branch, Branches
+from .checks import check_prompt_width
 
 ATTACHMENT = "instdiff"  # what Apply leaves on the model: tuple[Applied, ...]
 KEY = "instdiff_multi_instance"
+_log = logging.getLogger(__name__)
 SEED_OF_THE_REST = 1 << 20  # else a stochastic sampler would draw the noise of the branch phase a second time
 
 
@@ -79,7 +82,10 @@ class MultiInstanceSampling:
         steps = len(sigmas) - 1
         apart = branch_steps(steps, self.share)
         plan = plan_branches(guider.model_patcher.get_attachment(ATTACHMENT) or (), noise.shape[0])
-        if apart == 0 or len(plan.items) == noise.shape[0]:
+        alone = len(plan.items) == noise.shape[0]
+        if alone:
+            _log.warning("Multi-instance sampling found no instances on the model: it samples as usual. Put Apply InstDiff on the MODEL.")
+        if apart == 0 or alone:
             return executor(guider, sigmas, extra_args, callback, noise, latent_image, denoise_mask, disable_pbar)
 
         sampler = executor.class_obj
@@ -142,7 +148,8 @@ def _with_prompts(cond: dict, plan: Plan, noise: Tensor) -> dict:
     Prompts of several lengths are repeated to their least common multiple, as ComfyUI does: softmax attention over
     repeated keys gives the same result.
     """
-    own = cond["model_conds"]["c_crossattn"].cond
+    own = getattr(cond["model_conds"].get("c_crossattn"), "cond", None)
+    check_prompt_width(own, next(p.shape[-1] for p in plan.prompts if p is not None), "positive")
     prompts = [own[item.sample % own.shape[0]] if p is None else p[0] for item, p in zip(plan.items, plan.prompts)]
     longest = math.lcm(*(p.shape[0] for p in prompts))
     batch = torch.stack([p.to(own).repeat(longest // p.shape[0], 1) for p in prompts])

@@ -11,6 +11,7 @@ from ..instdiff_modules.geometry import spread_points
 from ..instdiff_modules.instance import Frames, Point
 from ..instdiff_modules.point_text import parse_points
 from ..instdiff_modules.raster import masks_per_frame
+from .checks import check_choice
 from .types import Instances
 
 UNITS = ("fractions (0..1)", "pixels")
@@ -18,17 +19,17 @@ NEW = "The new instance"
 
 
 def _prompt_input() -> io.Input:
-    return io.String.Input("prompt", multiline=True, default="", dynamic_prompts=True, tooltip="What shall be drawn there, in words. Must not be empty, unless target names an instance.")
+    return io.String.Input("prompt", multiline=True, default="", dynamic_prompts=True, tooltip="What shall be drawn there, in words. Must not be empty, unless target names an instance that has a prompt already.")
 
 
 def _common_inputs() -> list[io.Input]:
     share = {"min": 0.0, "max": 1.0, "step": 0.01, "optional": True, "advanced": True}
     return [
-        Instances.Input("instances", optional=True, tooltip="Layout to add to; the new instance lies in front of all others. Empty: a new layout."),
+        Instances.Input("instances", optional=True, tooltip="Layout to add to; the new instance lies in front of all others. Not connected: a new layout."),
         io.String.Input("target", default="", optional=True, advanced=True, tooltip="Id or number (from 1) of an instance of the incoming layout: adds this location to it instead of making a new instance. It keeps its strength, start and end, and its prompt if the prompt here is empty."),
-        io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, optional=True, advanced=True, tooltip="How strongly this instance steers, 0..2. 0: as if it were not there."),
-        io.Float.Input("start", default=0.0, **share, tooltip="Share of the denoising (0..1) at which this instance begins to act."),
-        io.Float.Input("end", default=1.0, **share, tooltip="Share of the denoising (0..1) after which this instance no longer acts."),
+        io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, optional=True, advanced=True, tooltip="How strongly this instance steers, 0..2. 0: as if it were not there. 1: as trained. Apply InstDiff has a strength for all."),
+        io.Float.Input("start", default=0.0, **share, tooltip="When this instance begins to act, as a share of the denoising: 0 (first step) .. 1 (last step)."),
+        io.Float.Input("end", default=1.0, **share, tooltip="When this instance stops acting, as a share of the denoising: 0 (first step) .. 1 (last step). Apply InstDiff's own end may come earlier."),
     ]
 
 
@@ -37,7 +38,7 @@ def _point_inputs(text: str, tooltip: str) -> list[io.Input]:
     return [
         _prompt_input(),
         io.String.Input("points", multiline=True, default=text, tooltip=tooltip),
-        io.Combo.Input("units", options=list(UNITS), default=UNITS[0], tooltip="What the numbers are: fractions of the canvas, or pixels (as point editors give them)."),
+        io.Combo.Input("units", options=list(UNITS), default=UNITS[0], tooltip="What the numbers are: fractions of the canvas (0..1), or pixels (as point editors give them)."),
         io.Int.Input("width", **side, tooltip="Only for pixels: width of the canvas they were measured on, 0..16384 pixels. 0: that of the incoming layout."),
         io.Int.Input("height", **side, tooltip="Only for pixels: height of the canvas they were measured on, 0..16384 pixels. 0: that of the incoming layout."),
         *_common_inputs(),
@@ -61,8 +62,8 @@ class InstDiffBox(io.ComfyNode):
                 _prompt_input(),
                 io.Float.Input("left", default=0.25, **share, tooltip="Left edge as a fraction of the canvas width, 0..1."),
                 io.Float.Input("top", default=0.25, **share, tooltip="Top edge as a fraction of the canvas height, 0..1."),
-                io.Float.Input("right", default=0.75, **share, tooltip="Right edge as a fraction of the canvas width, 0..1, above left."),
-                io.Float.Input("bottom", default=0.75, **share, tooltip="Bottom edge as a fraction of the canvas height, 0..1, above top."),
+                io.Float.Input("right", default=0.75, **share, tooltip="Right edge as a fraction of the canvas width, 0..1; more than left."),
+                io.Float.Input("bottom", default=0.75, **share, tooltip="Bottom edge as a fraction of the canvas height, 0..1; more than top."),
                 *_common_inputs(),
             ],
             outputs=_output(),
@@ -85,8 +86,8 @@ class InstDiffMask(io.ComfyNode):
             description="An object and the mask of its shape over the whole canvas, at any resolution.",
             inputs=[
                 _prompt_input(),
-                io.Mask.Input("mask", tooltip="White where the object shall be, over the whole canvas and of its shape. Several masks are joined into one; if the incoming layout has as many frames (more than one) each frame gets its own, and none where it is black."),
-                io.Float.Input("threshold", default=0.5, min=0.0, max=1.0, step=0.01, optional=True, advanced=True, tooltip="Pixels above this value (0..1) are inside."),
+                io.Mask.Input("mask", tooltip="White where the object shall be. It covers the whole canvas and has its shape (width to height), at any size in pixels. A batch of masks is joined into one; if the incoming layout has as many frames, each frame gets its own mask, and no instance where that is black."),
+                io.Float.Input("threshold", default=0.5, min=0.0, max=1.0, step=0.01, optional=True, advanced=True, tooltip="Brightness (0..1) above which a pixel of the mask is inside."),
                 *_common_inputs(),
             ],
             outputs=_output(),
@@ -131,7 +132,7 @@ class InstDiffScribble(io.ComfyNode):
         return io.Schema(
             node_id="InstDiffScribble", display_name="Instance Scribble", category="InstDiff",
             description="An object and a stroke through it: 20 points along the stroke steer the model.",
-            inputs=_point_inputs("[[0.3, 0.7], [0.5, 0.5], [0.7, 0.7]]", 'Corners of the stroke in their order: [[x, y], ...], [{"x": .., "y": ..}, ...] or "x, y; x, y".'),
+            inputs=_point_inputs("[[0.3, 0.7], [0.5, 0.5], [0.7, 0.7]]", 'Points along the stroke, in their order: [[x, y], ...], [{"x": .., "y": ..}, ...] or "x, y; x, y".'),
             outputs=_output(),
         )
 
@@ -145,11 +146,13 @@ class InstDiffScribble(io.ComfyNode):
 
 def read_points(text: str, units: str, width: int, height: int, frames: Frames) -> tuple[Point, ...]:
     """The text of a points widget -> fractions. ValueError if pixels are given and nobody knows the size of the canvas."""
-    if units != UNITS[1]:
+    check_choice(units, UNITS, NEW, "units")
+    if units == UNITS[0]:
         return parse_points(text)
-    canvas = (width, height) if width and height else canvas_of(frames[0])
-    if canvas is None:
-        raise ValueError("The points are in pixels, but the size of the canvas is unknown. Set width and height.")
+    given = layout_fields.side(width, NEW, "width"), layout_fields.side(height, NEW, "height")
+    canvas = given if any(given) else canvas_of(frames[0])
+    if canvas is None or not all(canvas):
+        raise ValueError("The points are in pixels, but the size of the canvas is unknown. Set both width and height.")
     return parse_points(text, *canvas)
 
 

@@ -2,15 +2,16 @@
 
 from comfy_api.latest import io
 
-from ..instdiff_modules.edit import as_frames, combine, select
-from ..instdiff_modules.frames_json import frames_to_json, read_frames
+from ..instdiff_modules import layout_fields as fields
+from ..instdiff_modules.edit import SELECT_BY, as_frames, combine, select
+from ..instdiff_modules.frames_json import MAX_FRAMES, frames_to_json, read_frames
 from ..instdiff_modules.instance import Frames
-from ..instdiff_modules.layout_fields import MAX_SIDE
 from ..instdiff_modules.raster import layout_boxes, layout_masks, output_size
+from .checks import check_whole
 from .types import Instances
 
 CATEGORY = "InstDiff"
-SELECT_BY = ("number", "id", "text")
+MAX_REPEAT = 1024
 EXAMPLE = '{"version": 1, "width": 512, "height": 512, "prompt": "two animals in a meadow", "instances": [\n  {"id": "cat", "prompt": "a ginger cat", "box": [0.05, 0.3, 0.45, 0.9]},\n  {"id": "dog", "prompt": "a white dog", "box": [0.55, 0.3, 0.95, 0.9]}\n]}'
 
 
@@ -19,10 +20,10 @@ def _instances(name: str, tooltip: str, optional: bool = False) -> io.Input:
 
 
 def _size_inputs() -> list[io.Input]:
-    side = {"default": 0, "min": 0, "max": MAX_SIDE, "optional": True}
+    side = {"default": 0, "min": 0, "max": fields.MAX_SIDE, "optional": True}
     return [
-        io.Int.Input("width", **side, tooltip="Width in pixels, 0..16384. 0: the layout's own, or 512 if it has none."),
-        io.Int.Input("height", **side, tooltip="Height in pixels, 0..16384. 0: the layout's own, or 512 if it has none."),
+        io.Int.Input("width", **side, tooltip="Width in pixels, 0..16384. 0: from the height and the shape of the canvas, or the canvas's own width (512 if unknown)."),
+        io.Int.Input("height", **side, tooltip="Height in pixels, 0..16384. 0: from the width and the shape of the canvas, or the canvas's own height (512 if unknown)."),
     ]
 
 
@@ -35,7 +36,7 @@ class InstDiffFromJSON(io.ComfyNode):
             node_id="InstDiffFromJSON", display_name="Instances from JSON", category=CATEGORY,
             description="Reads a layout: our document, a demo file of InstanceDiffusion's authors, or COCO annotations. A list of layouts gives one per frame.",
             inputs=[
-                io.String.Input("text", multiline=True, default=EXAMPLE, tooltip='The JSON text, up to 32 MB. Our document: boxes [left, top, right, bottom], points and scribbles in fractions 0..1, masks as COCO run-lengths.'),
+                io.String.Input("text", multiline=True, default=EXAMPLE, tooltip='The JSON text, up to 32 MB. In our own format boxes are [left, top, right, bottom], and all coordinates fractions of the canvas, 0..1.'),
                 io.String.Input("image", default="", optional=True, tooltip="Only for COCO files with several images: id or file name of the one to read."),
             ],
             outputs=[
@@ -48,7 +49,7 @@ class InstDiffFromJSON(io.ComfyNode):
 
     @classmethod
     def execute(cls, text: str, image: str = "") -> io.NodeOutput:
-        frames = read_frames(text, image or "")
+        frames = read_frames(text, fields.text("" if image is None else image, "Instances from JSON", "image"))
         return io.NodeOutput(frames, frames[0].prompt, *output_size(frames[0], 0, 0))
 
 
@@ -139,10 +140,10 @@ class InstDiffFrames(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InstDiffFrames", display_name="Frames of Instances", category=CATEGORY,
-            description="Lines layouts up, one per latent of a batch: the first layout for the first latent, and so on. Chain for more.",
-            inputs=[_instances("instances_1", "Layout of the first frame, or several frames.")]
+            description="Lines layouts up, one per image of a batch: the first layout for the first image, and so on. Chain for more.",
+            inputs=[_instances("instances_1", "Layout of the first frame (image of the batch), or several frames.")]
             + [_instances(f"instances_{i}", "The frames that follow.", optional=True) for i in (2, 3, 4)]
-            + [io.Int.Input("repeat", default=1, min=1, max=1024, optional=True, tooltip="How often each layout is repeated, 1..1024: for batches that show each layout several times.")],
+            + [io.Int.Input("repeat", default=1, min=1, max=MAX_REPEAT, optional=True, tooltip="How many times each layout is repeated, 1..1024: for batches with several images of each layout.")],
             outputs=[
                 Instances.Output(display_name="instances", tooltip="The frames in their order."),
                 io.Int.Output(display_name="count", tooltip="Number of frames: the batch size that fits."),
@@ -153,9 +154,13 @@ class InstDiffFrames(io.ComfyNode):
     def execute(cls, instances_1: Frames, instances_2: Frames | None = None, instances_3: Frames | None = None,
                 instances_4: Frames | None = None, repeat: int = 1) -> io.NodeOutput:
         parts = [as_frames(part) for part in (instances_1, instances_2, instances_3, instances_4) if part is not None]
-        frames = tuple(layout for part in parts for layout in part for _ in range(repeat))
-        if not frames:
+        if not parts:
             raise ValueError("Nothing is connected. Connect the layout of the first frame.")
+        check_whole(repeat, 1, MAX_REPEAT, "Frames of Instances", "repeat")
+        count = repeat * sum(map(len, parts))
+        if count > MAX_FRAMES:
+            raise ValueError(f"This would make {count} frames, at most {MAX_FRAMES} are possible. Lower repeat or connect fewer.")
+        frames = tuple(layout for part in parts for layout in part for _ in range(repeat))
         return io.NodeOutput(frames, len(frames))
 
 
@@ -170,8 +175,8 @@ class InstDiffSelect(io.ComfyNode):
             inputs=[
                 _instances("instances", "The layout to choose from."),
                 io.String.Input("which", default="1", tooltip='By number: "1,3-5" (from 1, back to front). By id: ids separated by commas. By text: words to look for in the prompts, separated by commas.'),
-                io.Combo.Input("by", options=list(SELECT_BY), default=SELECT_BY[0], tooltip="How instances are named."),
-                io.Boolean.Input("invert", default=False, optional=True, tooltip="Keep all others instead."),
+                io.Combo.Input("by", options=list(SELECT_BY), default=SELECT_BY[0], tooltip="What `which` holds: numbers, ids, or words of the prompts."),
+                io.Boolean.Input("invert", default=False, optional=True, tooltip="Keep the instances that are not named instead."),
             ],
             outputs=[Instances.Output(display_name="instances", tooltip="The instances that are kept, in their order.")],
         )

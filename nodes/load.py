@@ -8,8 +8,11 @@ from pathlib import Path
 import folder_paths
 import torch
 from comfy_api.latest import io
+from safetensors import SafetensorError
 
 from ..instdiff_modules.checkpoint import read_checkpoint, write_checkpoint
+from ..instdiff_modules.layout_fields import shorten, text
+from .checks import check_choice, check_weights
 from .model import build_instdiff_model
 from .types import InstDiffModelSocket
 
@@ -80,8 +83,8 @@ class InstDiffLoadModel(io.ComfyNode):
             inputs=[
                 io.Combo.Input(
                     "model", options=model_choices(),
-                    tooltip="A file in models/instdiff: the authors' .pth, the diffusers port's UNet, or our .safetensors. "
-                    "Or the three files of the older pack in models/instance_models. Recognised by content, not by name.",
+                    tooltip="A file in models/instdiff: the .pth of InstanceDiffusion's authors, the UNet of the diffusers port, or a .safetensors made by Save InstDiff Model. "
+                    "Or the three files of logtd/ComfyUI-InstanceDiffusion in models/instance_models. Recognised by content, not by name.",
                 ),
                 io.Combo.Input(
                     "dtype", options=list(DTYPES), default="auto",
@@ -95,17 +98,17 @@ class InstDiffLoadModel(io.ComfyNode):
                     for part, folder in PARTS.items()
                 ),
             ],
-            outputs=[InstDiffModelSocket.Output(display_name="instdiff_model")],
+            outputs=[InstDiffModelSocket.Output(display_name="instdiff_model", tooltip="InstanceDiffusion's weights, for Apply InstDiff or Save InstDiff Model.")],
         )
 
     @classmethod
     def validate_inputs(cls, model: str | None) -> bool | str:
         """Says where weights come from and where they go, in place of ComfyUI's bare "value not in list"."""
-        if model is None or model in model_choices() and model != NO_FILES:  # None: the value comes over a link
+        if model is None or model != NO_FILES and model in model_choices():  # None: the value comes over a link
             return True
         found = ", ".join(choice for choice in model_choices() if choice != NO_FILES) or "nothing"
         problem = {NO_FILES: "No InstDiff weights are installed", THREE_FILES: "models/instance_models has no weights"}
-        return f"{problem.get(model, f'{model!r} is not in models/{FOLDER}')} (found: {found}). {HELP}"
+        return f"{problem.get(str(model), f'{model!r} is not in models/{FOLDER}')} (found: {found}). {HELP}"
 
     @classmethod
     def fingerprint_inputs(cls, model: str | None = None, dtype: str | None = None, **parts: str | None) -> str:
@@ -120,6 +123,7 @@ class InstDiffLoadModel(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: str, dtype: str, **parts: str) -> io.NodeOutput:
+        check_choice(dtype, DTYPES, "Load InstDiff Model", "dtype")
         checkpoint = read_checkpoint(chosen_paths(model, parts))
         return io.NodeOutput(build_instdiff_model(checkpoint, DTYPES[dtype]))
 
@@ -135,7 +139,7 @@ class InstDiffSaveModel(io.ComfyNode):
             category="InstDiff",
             description="Saves InstanceDiffusion's weights as one .safetensors file in ComfyUI's output folder; move it to models/instdiff to load it.",
             inputs=[
-                InstDiffModelSocket.Input("instdiff_model", tooltip="The model from Load InstDiff Model."),
+                InstDiffModelSocket.Input("instdiff_model", tooltip="InstanceDiffusion's weights, from Load InstDiff Model."),
                 io.String.Input(
                     "filename_prefix", default="instdiff/InstDiff",
                     tooltip="Start of the file name within the output folder, folders allowed; a number that is not taken yet is appended.",
@@ -151,12 +155,19 @@ class InstDiffSaveModel(io.ComfyNode):
 
     @classmethod
     def execute(cls, instdiff_model, filename_prefix: str, dtype: str) -> io.NodeOutput:
-        path = next_path(filename_prefix)
+        check_weights(instdiff_model)
+        check_choice(dtype, SAVE_DTYPES, "Save InstDiff Model", "dtype")
+        text(filename_prefix, "Save InstDiff Model", "filename_prefix")
         tensors = instdiff_model.state_dict()
         target = SAVE_DTYPES[dtype]
         if target is not None:
             tensors = {key: tensor.to(target) for key, tensor in tensors.items()}
-        write_checkpoint(path, tensors, {"source": instdiff_model.source})
+        try:
+            path = next_path(filename_prefix)
+            write_checkpoint(path, tensors, {"source": instdiff_model.source})
+        except (OSError, SafetensorError) as error:
+            reason = getattr(error, "strerror", None) or error
+            raise ValueError(f"The file {shorten(filename_prefix)} cannot be written: {reason}. Choose another name, or make room on the disk.") from error
         _log.info("Saved the InstDiff model to %s", path)
         return io.NodeOutput(ui={"text": (f"Saved {path}",)})
 
@@ -168,9 +179,9 @@ def next_path(filename_prefix: str) -> Path:
     """
     output = folder_paths.get_output_directory()
     inside = Path(os.path.abspath(os.path.join(output, filename_prefix))).is_relative_to(os.path.abspath(output))
-    if not inside or not Path(filename_prefix).name or filename_prefix.endswith(("/", "\\")):
+    if not inside or not filename_prefix.isprintable() or not Path(filename_prefix).name or filename_prefix.endswith(("/", "\\")):
         raise ValueError(
-            f"The filename_prefix '{filename_prefix}' is no name inside ComfyUI's output folder: write one such as instdiff/InstDiff."
+            f"The filename_prefix {shorten(filename_prefix)} is no name inside ComfyUI's output folder: write one such as instdiff/InstDiff."
         )
     folder, name, counter, *_ = folder_paths.get_save_image_path(filename_prefix, output)
     while (path := Path(folder) / f"{name}_{counter:05}_.safetensors").exists():
@@ -179,10 +190,10 @@ def next_path(filename_prefix: str) -> Path:
 
 
 def _path(folder: str, name: str) -> Path:
-    found = folder_paths.get_full_path(folder, name)
+    found = folder_paths.get_full_path(folder, name) if isinstance(name, str) else None
     if found is None:
         place = FOLDER if folder == FOLDER else f"instance_models/{folder}"
-        raise ValueError(f"'{name}' is not in models/{place}: choose a file that is there, or put it back and press R.")
+        raise ValueError(f"{shorten(name)} is not in models/{place}: choose a file that is there, or put it back and press R.")
     return Path(found)
 
 

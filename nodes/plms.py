@@ -31,7 +31,10 @@ class PLMS(comfy.samplers.KSAMPLER):
     def sample(self, model_wrap: Any, sigmas: Tensor, extra_args: dict, callback: Any, noise: Tensor, latent_image: Any = None,
                denoise_mask: Any = None, disable_pbar: bool = False) -> Tensor:
         self._pure_noise = latent_image is None or not torch.any(latent_image)
-        return super().sample(model_wrap, sigmas, extra_args, callback, noise, latent_image, denoise_mask, disable_pbar)
+        out = super().sample(model_wrap, sigmas, extra_args, callback, noise, latent_image, denoise_mask, disable_pbar)
+        if denoise_mask is None or not self.last_part:
+            return out
+        return out * denoise_mask + latent_image * (1 - denoise_mask)  # else the kept part would show the noise of the last sigma
 
     def max_denoise(self, model_wrap: Any, sigmas: Tensor) -> bool:
         # The authors start at time step 981 from noise of variance one, as if it were the last time step.

@@ -11,13 +11,18 @@ import nodes as comfy_nodes  # ComfyUI's module of that name; this folder is a p
 from comfy_api.latest import io
 
 from ..instdiff_modules.multi_instance import MERGES
-from .branches import ATTACHMENT, KEY, MultiInstanceSampling, chunk_branches
+from ..instdiff_modules.schedule import TIMESTEPS
+from . import checks
+from .branches import KEY, MultiInstanceSampling, chunk_branches
 from .plms import NAME as PLMS_NAME
 from .plms import PLMS, plms_sigmas
 
-SHARE_TOOLTIP = "Share of the steps (0..1) in which each instance is denoised apart before the results are merged. 0: off. Keep it below 0.4, as the authors advise."
-MERGE_TOOLTIP = ("How the branches are merged. average: the mean of all, as the authors do. crop and paste: each instance's region over the whole, later ones in "
-                 "front. masked average: each instance counts only inside its own region.")
+SHARE_TOOLTIP = "Share of the steps (0..1), from the first on, in which each instance is denoised apart; then the results are merged. 0: off. Best below 0.4; each instance costs as much as one more image."
+MERGE_TOOLTIP = ("How the instances and the whole picture are merged. average: the mean of all, as InstanceDiffusion's authors do. crop and paste: each instance's "
+                 "region over the whole, later ones in front. masked average: each instance counts only inside its own region.")
+MAX_PLMS_STEPS = TIMESTEPS - 1
+MAX_FEATHER = 32  # latent cells
+MAX_SCHEDULE = 10**6  # steps of a whole schedule of which denoise takes the end
 FEATHER_TOOLTIP = "Softens the borders of the regions when merging, in latent cells of 8 pixels (0..32). Not used by average."
 
 
@@ -25,16 +30,21 @@ def multi_instance_inputs(share: float) -> list[Any]:
     return [
         io.Float.Input("share", default=share, min=0.0, max=1.0, step=0.01, tooltip=SHARE_TOOLTIP),
         io.Combo.Input("merge", options=list(MERGES), default="average", tooltip=MERGE_TOOLTIP),
-        io.Int.Input("feather", default=0, min=0, max=32, optional=True, tooltip=FEATHER_TOOLTIP),
+        io.Int.Input("feather", default=0, min=0, max=MAX_FEATHER, optional=True, tooltip=FEATHER_TOOLTIP),
     ]
 
 
 def with_multi_instance(model: Any, share: float, merge: str, feather: int) -> Any:
     """A clone of the model whose sampling runs the first steps in branches."""
+    checks.check_model(model)
+    where = "Multi-instance sampling"
+    checks.number_in(share, 0, 1, where, "share")
+    checks.check_choice(merge, MERGES, where, "merge")
+    checks.check_whole(feather, 0, MAX_FEATHER, where, "feather")
     patched = model.clone()
     patched.remove_wrappers_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, KEY)
     patched.remove_wrappers_with_key(comfy.patcher_extension.WrappersMP.CALC_COND_BATCH, KEY)
-    if share > 0 and model.get_attachment(ATTACHMENT):
+    if share > 0:
         settings = MultiInstanceSampling(share, merge, feather)
         patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, KEY, settings)
         patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.CALC_COND_BATCH, KEY, chunk_branches)
@@ -75,15 +85,15 @@ class MultiInstanceKSampler(io.ComfyNode):
             description="A KSampler that denoises each instance apart for the first steps, then merges them.",
             inputs=[
                 io.Model.Input("model", tooltip="From Apply InstDiff. Without instances this is the plain KSampler."),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True, tooltip="Seed of the noise. With the same seed, moving one instance leaves most of the picture as it was."),
-                io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Number of denoising steps. The authors use 50."),
-                io.Float.Input("cfg", default=7.5, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="Guidance: how closely the picture follows the prompts. The authors use 7.5."),
-                io.Combo.Input("sampler_name", options=[*comfy.samplers.KSampler.SAMPLERS, PLMS_NAME], default="euler", tooltip="plms is the authors' sampler, with their time steps whatever the scheduler says."),
+                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True, tooltip="Seed of the noise, 0..18446744073709551615. With the same seed, moving one instance leaves most of the picture as it was."),
+                io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Number of denoising steps, 1..10000 (plms: up to 999). InstanceDiffusion's authors use 50."),
+                io.Float.Input("cfg", default=7.5, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="Guidance, 0..100: how closely the picture follows the prompts. InstanceDiffusion's authors use 7.5."),
+                io.Combo.Input("sampler_name", options=[*comfy.samplers.KSampler.SAMPLERS, PLMS_NAME], default="euler", tooltip="How each step is made. plms is the sampler of InstanceDiffusion's authors; it has time steps of its own and ignores the scheduler."),
                 io.Combo.Input("scheduler", options=list(comfy.samplers.KSampler.SCHEDULERS), default="normal", tooltip="How the noise falls from step to step."),
                 io.Conditioning.Input("positive", tooltip="The prompt of the whole picture."),
                 io.Conditioning.Input("negative", tooltip="What the picture should not show."),
-                io.Latent.Input("latent_image", tooltip="The latent to denoise: empty, or an image's."),
-                io.Float.Input("denoise", default=1.0, min=0.0, max=1.0, step=0.01, tooltip="Share of the denoising that is done, 0..1. Below 1 keeps the input's composition."),
+                io.Latent.Input("latent_image", tooltip="The latent to denoise: empty, or an encoded image. Its size need not be that of the layout's canvas."),
+                io.Float.Input("denoise", default=1.0, min=0.0, max=1.0, step=0.01, tooltip="Share of the denoising that is done, 0..1. 1: a new picture. Less keeps more of latent_image; 0 leaves it as it is."),
                 *multi_instance_inputs(0.2),
             ],
             outputs=[io.Latent.Output(tooltip="The denoised latent.")],
@@ -93,10 +103,31 @@ class MultiInstanceKSampler(io.ComfyNode):
     def execute(cls, model: Any, seed: int, steps: int, cfg: float, sampler_name: str, scheduler: str, positive: Any, negative: Any,
                 latent_image: dict, denoise: float, share: float, merge: str, feather: int = 0) -> io.NodeOutput:
         patched = with_multi_instance(model, share, merge, feather)
+        check_sampling(patched, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image, denoise)
         if sampler_name == PLMS_NAME:
             return io.NodeOutput(sample_plms(patched, seed, steps, cfg, positive, negative, latent_image, denoise))
         return io.NodeOutput(*comfy_nodes.common_ksampler(
             patched, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image, denoise=denoise))
+
+
+def check_sampling(model: Any, seed: int, steps: int, cfg: float, sampler_name: str, scheduler: str, positive: Any, negative: Any,
+                   latent_image: Any, denoise: float) -> None:
+    """Raise ValueError for what a KSampler cannot use, before the model is loaded."""
+    where, core = "Multi-Instance KSampler", comfy.samplers.KSampler
+    checks.check_whole(seed, 0, 0xFFFFFFFFFFFFFFFF, where, "seed")
+    checks.check_whole(steps, 1, 10000, where, "steps")
+    checks.number_in(cfg, 0, 100, where, "cfg")
+    checks.number_in(denoise, 0, 1, where, "denoise")
+    checks.check_choice(sampler_name, [*core.SAMPLERS, PLMS_NAME], where, "sampler_name")
+    checks.check_choice(scheduler, core.SCHEDULERS, where, "scheduler")
+    longest = MAX_PLMS_STEPS if sampler_name == PLMS_NAME else MAX_SCHEDULE
+    if denoise > 0 and steps / denoise >= longest + 1:
+        raise ValueError(f"{where}: {steps} steps at denoise {denoise:g} are the end of a schedule of {steps / denoise:.0f} steps, {sampler_name} has "
+                         f"at most {longest}. Lower steps or raise denoise.")
+    width = checks.prompt_width(model.get_model_object("diffusion_model"))
+    checks.check_conditioning(positive, "positive", width)
+    checks.check_conditioning(negative, "negative", width)
+    checks.check_latent(latent_image, model.get_model_object("latent_format"))
 
 
 def sample_plms(model: Any, seed: int, steps: int, cfg: float, positive: Any, negative: Any, latent: dict, denoise: float) -> dict:

@@ -99,7 +99,7 @@ def test_other_batches_of_masks_are_joined():
         (mask() * float("nan"), "no numbers"),
         (torch.zeros(0, 64, 96), "Expected a MASK"),
         (torch.zeros(1, 1, 64, 96), "got (1, 1, 64, 96)"),
-        (None, "got NoneType"),
+        (None, "got nothing"),
     ],
 )
 def test_a_mask_that_cannot_be_used_gives_a_sentence(value, words):

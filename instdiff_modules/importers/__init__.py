@@ -5,6 +5,7 @@ from typing import Any
 
 from ..instance import Layout
 from ..layout import load_json, parse_layout
+from ..layout_fields import shorten
 from . import authors, coco
 
 __all__ = ["read_layout"]
@@ -18,7 +19,7 @@ def read_layout(value: str | Mapping[str, Any], image: str = "") -> Layout:
     """JSON, as text or parsed, of any known format -> Layout. image: id or file name, for COCO files with several."""
     document = load_json(value) if isinstance(value, str) else value
     if not isinstance(document, Mapping):
-        raise ValueError(f"A layout must be a JSON object, got a {type(document).__name__}. Known formats: {FORMATS}.")
+        raise ValueError(f"A layout must be a JSON object, got {shorten(document)}. Known formats: {FORMATS}.")
     if "version" in document or "instances" in document:
         return parse_layout(document)
     if "annos" in document:

@@ -1,0 +1,374 @@
+"""The hostile and the clumsy user: whatever arrives at an input, a node works or says in one sentence what is wrong.
+
+Called in process, as values arrive over links: ComfyUI holds widgets to their ranges, but not links.
+"""
+
+import dataclasses
+import functools
+import json
+import random
+
+import folder_paths
+import nodes as comfy_nodes
+import pytest
+import torch
+from support.other_models import other_model
+from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise
+
+from instdiff.instdiff_modules.layout import Layout, parse_layout
+from instdiff.nodes import apply as apply_nodes
+from instdiff.nodes import instances as make
+from instdiff.nodes import layout_io, load, preview, sampler
+
+NAN, INF = float("nan"), float("inf")
+ALL_NODES = {n.GET_SCHEMA().node_id: n for m in (load, make, layout_io, preview, apply_nodes, sampler) for n in m.NODES}
+DOCUMENT = {
+    "version": 1, "width": 768, "height": 512, "prompt": "a valley", "zoom": {"kept": [1, 2]},
+    "instances": [{"id": "fox", "prompt": "a fox", "box": [0.1, 0.2, 0.5, 0.9], "note": ["kept"]}],
+}  # fmt: skip
+WIDE = (parse_layout(DOCUMENT),)
+FRACTIONS, PIXELS = make.UNITS
+BOX = {"prompt": "x", "left": 0.1, "top": 0.2, "right": 0.5, "bottom": 0.9}
+
+
+def mask(height=64, width=96):
+    out = torch.zeros(1, height, width)
+    out[:, height // 4 : height // 2, width // 2 :] = 1
+    return out
+
+
+@functools.cache
+def applied():
+    return apply(frames(FOX, OWL))
+
+
+@functools.cache
+def valid(node_id):
+    """Inputs with which a node works."""
+    model, weights = base()
+    common = {"instances": WIDE, "target": "", "strength": 1.0, "start": 0.0, "end": 1.0}
+    points = {"prompt": "x", "points": "48, 32; 50, 40", "units": PIXELS, "width": 96, "height": 64, **common}
+    multi = {"share": 0.5, "merge": "average", "feather": 0}
+    latent = {"samples": noise(height=8, width=12), "noise_mask": mask(8, 12)}
+    return {
+        "InstDiffLoadModel": {"model": "damaged.pth", "dtype": "auto", **dict.fromkeys(load.PARTS, load.AUTOMATIC)},
+        "InstDiffSaveModel": {"instdiff_model": weights, "filename_prefix": "x", "dtype": "as loaded"},
+        "InstDiffBox": {**BOX, **common},
+        "InstDiffMask": {"prompt": "x", "mask": mask(), "threshold": 0.5, **common},
+        "InstDiffPoints": points,
+        "InstDiffScribble": points,
+        "InstDiffFromJSON": {"text": json.dumps(DOCUMENT), "image": ""},
+        "InstDiffToJSON": {"instances": WIDE},
+        "InstDiffToMasks": {"instances": WIDE, "width": 96, "height": 64},
+        "InstDiffToBoxes": {"instances": WIDE, "width": 96, "height": 64},
+        "InstDiffPreview": {"instances": WIDE, "background": torch.rand(1, 64, 96, 3), "width": 96, "height": 64},
+        "InstDiffCombine": {f"instances_{i}": WIDE for i in (1, 2, 3, 4)},
+        "InstDiffFrames": {**{f"instances_{i}": WIDE for i in (1, 2, 3, 4)}, "repeat": 2},
+        "InstDiffSelect": {"instances": WIDE, "which": "1", "by": "number", "invert": False},
+        "InstDiffApply": {
+            "model": model, "clip": FakeClip(), "instdiff_model": weights, "instances": frames(FOX), "strength": 1.0, "start": 0.0,
+            "end": 0.8, "fade": 0.0, "scaleu": "on", "masked_attention": "off", "location_formats": "as given", "point_seed": 0,
+        },
+        "InstDiffKSampler": {
+            "model": applied(), "seed": 1, "steps": 2, "cfg": 5.0, "sampler_name": "euler", "scheduler": "normal",
+            "positive": context("a scene"), "negative": context("bad"), "latent_image": latent, "denoise": 1.0, **multi,
+        },
+        "InstDiffMultiInstance": {"model": applied(), **multi},
+    }[node_id]  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def folders(tmp_path, monkeypatch):
+    """Output, temp and weights folders of the test's own; the weights are random bytes."""
+    monkeypatch.setattr(folder_paths, "temp_directory", str(tmp_path / "temp"))
+    monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path / "output"))
+    (tmp_path / "weights").mkdir()
+    for name in ("damaged.pth", "damaged.safetensors"):
+        (tmp_path / "weights" / name).write_bytes(random.Random(0).randbytes(100_000))
+    for folder in (load.FOLDER, *load.PARTS.values()):
+        place = ([str(tmp_path / "weights")] if folder == load.FOLDER else [], folder_paths.supported_pt_extensions)
+        monkeypatch.setitem(folder_paths.folder_names_and_paths, folder, place)
+
+
+def run(node_id, **changes):
+    with torch.inference_mode():
+        return ALL_NODES[node_id].execute(**{**valid(node_id), **changes}).args
+
+
+def complaint(call):
+    """The sentence that a call ends with: a plain ValueError of one line that a person can read; "" if it works."""
+    try:
+        call()
+    except ValueError as error:
+        text = str(error)
+        assert type(error) is ValueError and "\n" not in text and 20 < len(text) < 600 and text.endswith("."), text
+        assert "NoneType" not in text and "object at 0x" not in text, text
+        return text
+    return ""
+
+
+def snapshot(value):
+    """All that could be changed in a value behind the back of its owner."""
+    if isinstance(value, torch.Tensor):
+        return value.shape, value.dtype, value.contiguous().numpy().tobytes()
+    if isinstance(value, dict):
+        return {key: snapshot(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value), [snapshot(item) for item in value]
+    if dataclasses.is_dataclass(value) and isinstance(value, Layout):
+        return repr(dataclasses.asdict(value))
+    if hasattr(value, "model_options"):
+        parts = ("model_options", "attachments", "wrappers", "callbacks", "object_patches", "patches", "injections")
+        return [snapshot(getattr(value, part)) for part in parts]
+    return id(value) if callable(value) or not isinstance(value, (str, int, float, bool)) else value
+
+
+INPUTS = [(node_id, item) for node_id, node in ALL_NODES.items() for item in node.GET_SCHEMA().inputs]
+WRONG = {
+    "nothing": None, "nan": NAN, "infinity": INF, "minus one": -1, "huge": 10**400, "huge float": 1e300, "half": 0.5, "text": "x",
+    "no text": "", "list": [], "list of lists": [[None]], "dict": {}, "tuple": (), "bool": True, "no images": torch.zeros(0, 8, 12, 3),
+    "empty batch": torch.zeros(0, 8, 12), "five dimensions": torch.zeros(1, 1, 1, 8, 12), "bytes": b"x",
+}  # fmt: skip
+
+NEVER = ("nan", "infinity", "huge", "huge float", "list of lists", "dict", "five dimensions", "bytes")  # right nowhere
+
+
+@pytest.mark.parametrize("node_id, item", INPUTS, ids=[f"{node_id}-{item.id}" for node_id, item in INPUTS])
+def test_any_value_at_any_input_is_used_or_refused_in_one_sentence(node_id, item):
+    given = valid(node_id)
+    assert set(given) == {each.id for each in ALL_NODES[node_id].GET_SCHEMA().inputs}
+    before = snapshot(given)
+    for name, wrong in WRONG.items():
+        said = complaint(lambda value=wrong: run(node_id, **{item.id: value}))
+        assert said or name not in NEVER, f"{name} was taken for good"
+    assert snapshot(given) == before
+
+
+@pytest.mark.parametrize("node_id", ALL_NODES)
+def test_what_a_node_works_with_it_does_not_change(node_id):
+    given = valid(node_id)
+    before = snapshot(given)
+    said = complaint(lambda: run(node_id))
+    assert snapshot(given) == before and bool(said) == (node_id == "InstDiffLoadModel")
+
+
+@pytest.mark.parametrize("name, words", [
+    ("damaged.pth", "damaged.pth is of no known kind (100000 bytes)"), ("damaged.safetensors", "damaged.safetensors"),
+    ("gone.pth", "'gone.pth' is not in models/instdiff"),
+    (load.THREE_FILES, "put fusers.ckpt there"), (load.NO_FILES, "is not in models/instdiff"),
+])  # fmt: skip
+def test_weights_that_cannot_be_loaded(name, words):
+    assert words in complaint(lambda: run("InstDiffLoadModel", model=name))
+
+
+@pytest.mark.parametrize("prefix", ["", "..", "../x", "/etc/x", "a/", "a\0b", "a" * 300])
+def test_files_that_cannot_be_written(prefix):
+    said = complaint(lambda: run("InstDiffSaveModel", filename_prefix=prefix))
+    assert "name" in said and ("write one such as" in said or "cannot be written" in said)
+
+
+@pytest.mark.parametrize("node_id, changes, words", [
+    ("InstDiffBox", {"prompt": " "}, "The prompt is empty"),
+    ("InstDiffBox", {"target": "9"}, "There is no instance '9'"),
+    ("InstDiffBox", {"right": 100.0}, "not pixels"),
+    ("InstDiffBox", {"start": 0.9, "end": 0.1}, "start 0.9 lies after end 0.1"),
+    ("InstDiffMask", {"mask": torch.zeros(1, 64, 64)}, "all black"),  # what LoadImage gives for a picture without alpha
+    ("InstDiffMask", {"mask": torch.zeros(0, 64, 96)}, "at least one mask, got (0, 64, 96)"),
+    ("InstDiffMask", {"mask": torch.ones(1, 64, 64)}, "64x64 pixels, but the canvas of the layout is 768x512"),
+    ("InstDiffMask", {"mask": mask() * 0.3}, "above the threshold 0.5"),
+    ("InstDiffMask", {"mask": mask() * NAN}, "NaN"),
+    ("InstDiffPoints", {"points": "nan, 0.5", "units": FRACTIONS}, "finite"),
+    ("InstDiffPoints", {"points": "100, 100", "units": FRACTIONS}, "choose pixels"),
+    ("InstDiffPoints", {"width": 0}, "Set both width and height"),
+    ("InstDiffScribble", {"points": "[[0.1, null]]"}, "Write points as"),
+    ("InstDiffFromJSON", {"text": '{"version": 2, "instances": []}'}, "has version 2, this InstDiff reads version 1"),
+    ("InstDiffFromJSON", {"text": "x" * 33 * 2**20}, "at most 32 MB"),
+    ("InstDiffFromJSON", {"text": json.dumps(DOCUMENT).replace("0.1", "NaN")}, "Instance 1 (fox): box must be a finite number"),
+    ("InstDiffToMasks", {"width": 2**31}, "width must be a whole number of pixels in 1..16384"),
+    ("InstDiffToMasks", {"instances": WIDE * 5, "width": 16384, "height": 16384}, "Choose a smaller width and height"),
+    ("InstDiffPreview", {"instances": WIDE * 2, "width": 16384, "height": 16384}, "Choose a smaller width and height"),
+    ("InstDiffPreview", {"background": torch.rand(3, 8, 12, 3), "instances": WIDE * 2}, "2 frames and 3 background images"),
+    ("InstDiffCombine", {"instances_2": WIDE * 2, "instances_3": WIDE * 3}, "Expected equal numbers of frames"),
+    ("InstDiffFrames", {"repeat": 10**9}, "repeat must be a whole number in 1..1024"),
+    ("InstDiffFrames", {"repeat": 1024, "instances_2": WIDE * 9}, "at most 4096 are possible"),
+    ("InstDiffSelect", {"which": "5-1"}, "'5-1' names no instance"),
+    ("InstDiffSelect", {"which": "2"}, "The layout has 1 (fox)"),
+    ("InstDiffApply", {"instances": frames(dataclasses.replace(FOX, prompt=" "))}, "Instance 1 (a) has an empty prompt"),
+    ("InstDiffApply", {"instances": frames(*[dataclasses.replace(FOX, id=str(i)) for i in range(31)])}, "31 instances, the loaded model takes at most 30"),
+    ("InstDiffApply", {"start": 0.5, "end": 0.5}, "Expected start below end"),
+    ("InstDiffApply", {"clip": None}, "Expected a CLIP, got nothing"),
+    ("InstDiffKSampler", {"steps": 5, "denoise": 1e-9}, "Lower steps or raise denoise"),
+    ("InstDiffKSampler", {"sampler_name": "plms", "steps": 500, "denoise": 0.4}, "a schedule of 1250 steps, plms has at most 999"),
+    ("InstDiffKSampler", {"sampler_name": "plms", "steps": 1000}, "plms has at most 999"),
+    ("InstDiffKSampler", {"share": 1.5}, "share must lie in 0..1"),
+    ("InstDiffMultiInstance", {"merge": "mean"}, "merge must be one of 'average'"),
+])  # fmt: skip
+def test_the_sentence_names_the_mistake(node_id, changes, words):
+    assert words in complaint(lambda: run(node_id, **changes))
+
+
+@pytest.mark.parametrize("kind, words", [
+    ("SDXL", "kind SDXL (its input block 1 has no transformer, expected width 32)"), ("Flux", "kind Flux (it has no UNet)"),
+    ("SD20", "kind SD20 (its prompts have width 1024, expected 768)"), ("SD15 wide", "a transformer of width 256, expected width 128"),
+])  # fmt: skip
+def test_models_of_another_kind_are_refused_by_apply(kind, words):
+    assert words in complaint(lambda: run("InstDiffApply", model=other_model(kind)))
+
+
+def test_inpainting_checkpoints_of_sd15_fit():
+    assert run("InstDiffApply", model=other_model("SD15 inpaint"))
+
+
+@pytest.mark.parametrize("width, pooled", [(2048, 1280), (1024, 1024), (768, 1280), (4096, None)], ids=["SDXL", "SD2", "half", "T5"])
+def test_clips_of_another_kind_are_refused_by_apply(width, pooled):
+    class OtherClip(FakeClip):
+        def encode_from_tokens(self, prompt, return_pooled):
+            return torch.zeros(1, 77, width), None if pooled is None else torch.zeros(1, pooled)
+
+    said = complaint(lambda: run("InstDiffApply", clip=OtherClip()))
+    assert f"(width {width}, pooled {'none' if pooled is None else pooled})" in said
+
+
+@pytest.mark.parametrize("changes", [
+    {"instances": frames(), "clip": None}, {"strength": 0.0, "clip": None}, {"instances": None, "clip": None},
+    {"instances": frames(dataclasses.replace(FOX, visible=False)), "clip": None},
+], ids=["no instances", "strength 0", "not connected", "hidden"])  # fmt: skip
+def test_a_clip_is_asked_for_only_if_there_is_something_to_encode(changes):
+    (model,) = run("InstDiffApply", **changes)
+    assert model.model_options == base()[0].model_options
+
+
+def test_thirty_one_instances_that_never_act_at_once_are_welcome():
+    many = [dataclasses.replace(FOX, id=str(i), start=i % 2 / 2, end=(i % 2 + 1) / 2) for i in range(31)]
+    assert run("InstDiffApply", instances=frames(*many))
+
+
+def test_a_layout_of_5_mb_reaches_the_model():
+    stroke = tuple((i % 1000 / 1000, i % 997 / 997) for i in range(250_000))
+    assert run("InstDiffApply", instances=frames(dataclasses.replace(FOX, scribble=stroke)))
+
+
+@pytest.mark.parametrize("size", [(32, 48), (512, 768), (8, 12)], ids=str)
+def test_masks_of_any_size_and_the_same_shape_are_welcome(size):
+    (layouts,) = run("InstDiffMask", mask=mask(*size))
+    assert (layouts[0].instances[-1].mask.height, layouts[0].instances[-1].mask.width) == size
+
+
+def test_a_batch_of_masks_is_one_per_frame_or_their_union():
+    batch = torch.cat([mask(), mask().flip(2), mask() * 0])
+    (layouts,) = run("InstDiffMask", mask=batch, instances=WIDE * 3)
+    assert [len(layout.instances) for layout in layouts] == [2, 2, 1]
+    (layouts,) = run("InstDiffMask", mask=batch)
+    assert len(layouts) == 1 and len(layouts[0].instances) == 2
+
+
+def sample(**changes):
+    return run("InstDiffKSampler", **changes)[0]["samples"]
+
+
+def empty(*shape):
+    return {"samples": torch.zeros(*shape)}
+
+
+@pytest.mark.parametrize("latent", [
+    {}, empty(1, 4, 3, 8, 12), empty(1, 16, 1, 8, 12), empty(4, 8, 12), empty(0, 4, 8, 12), empty(1, 4, 0, 8),
+    {"samples": torch.ones(1, 16, 8, 12)}, {"samples": None},
+], ids=["no samples", "video", "video of 16 channels", "no batch", "empty batch", "no rows", "16 channels", "None"])  # fmt: skip
+def test_latents_of_another_kind_are_refused(latent):
+    said = complaint(lambda: sample(latent_image=latent))
+    assert "Expected a " in said and "Connect Empty Latent Image" in said
+
+
+@pytest.mark.parametrize("latent", [
+    empty(1, 16, 8, 12), empty(1, 4, 9, 13), empty(1, 4, 1, 1), empty(3, 4, 8, 12), {**empty(2, 4, 8, 12), "batch_index": [0, 5]},
+    {**empty(1, 4, 8, 12), "noise_mask": torch.ones(1, 64, 64)}, {**empty(2, 4, 8, 12), "noise_mask": torch.zeros(3, 64, 96)},
+], ids=["16 empty channels", "odd", "one cell", "batch", "batch_index", "mask of another size", "black masks"])  # fmt: skip
+def test_latents_that_core_takes_are_taken(latent):
+    out = sample(latent_image=latent)
+    assert torch.isfinite(out).all() and out.shape[1] == 4 and out.shape[-2:] == latent["samples"].shape[-2:]
+
+
+def test_frames_that_do_not_fit_the_batch():
+    model = apply(frames(FOX) + frames(OWL, FOX))
+    assert torch.isfinite(sample(model=model, latent_image=empty(4, 4, 8, 12))).all()
+    assert "2 frames" in complaint(lambda: sample(model=model, latent_image=empty(3, 4, 8, 12)))
+
+
+PROMPT = context("a scene")[0][0]
+HALF = torch.cat([torch.ones(1, 8, 6), torch.zeros(1, 8, 6)], 2)
+
+
+@pytest.mark.parametrize("which", ["positive", "negative"])
+@pytest.mark.parametrize("value, words", [
+    ([[None, {}]], "got none"), ([[PROMPT[0], {}]], "got one of shape (77, 768)"), ([[PROMPT[:, :0], {}]], "got one of shape (1, 0, 768)"),
+    ([[torch.zeros(1, 77, 2048), {}]], "got one of width 2048: another model's CLIP made it"), ([[PROMPT]], "Expected CONDITIONING"),
+    (PROMPT, "Expected CONDITIONING"), (None, "got nothing"),
+], ids=["no prompt", "no batch", "no tokens", "SDXL", "no options", "tensor", "None"])  # fmt: skip
+def test_conditionings_of_another_kind_are_refused(which, value, words):
+    said = complaint(lambda: sample(**{which: value}))
+    assert words in said and which in said
+
+
+def test_the_patch_refuses_a_foreign_conditioning_in_any_sampler_node():
+    (model,) = run("InstDiffMultiInstance")
+    for value, words in (([[torch.zeros(1, 77, 2048), {}]], "width 2048"), ([[None, {}]], "got none")):
+        with torch.inference_mode():
+            said = complaint(lambda prompt=value: comfy_nodes.common_ksampler(
+                model, 1, 2, 5.0, "euler", "normal", prompt, context("bad"), empty(1, 4, 8, 12)))  # fmt: skip
+        assert words in said
+
+
+@pytest.mark.parametrize("kind, width, channels", [("SDXL", 2048, 4), ("SD20", 1024, 4), ("Flux", 16, 16), ("SD15 inpaint", 768, 4)])
+def test_the_ksampler_without_instances_asks_no_more_of_a_model_than_the_plain_one(kind, width, channels):
+    prompt, latent = [[torch.zeros(1, 77, width), {}]], {"samples": torch.ones(1, channels, 8, 12)}
+    settings = {k: v for k, v in valid("InstDiffKSampler").items() if k not in ("model", "share", "merge", "feather")}
+    sampler.check_sampling(other_model(kind), **{**settings, "positive": prompt, "negative": prompt, "latent_image": latent})
+
+
+CORE = {
+    "no entry": lambda c: [],
+    "two chunks of tokens": lambda c: [[torch.cat([c[0][0]] * 2, 1), {}]],
+    "zeroed": lambda c: comfy_nodes.ConditioningZeroOut().zero_out(c)[0],
+    "combined": lambda c: c + context("another"),
+    "area": lambda c: comfy_nodes.ConditioningSetArea().append(c, 48, 32, 24, 0, 1.0)[0],
+    "area in a combination": lambda c: c + comfy_nodes.ConditioningSetArea().append(c, 48, 32, 24, 0, 1.0)[0],
+    "area in percent": lambda c: comfy_nodes.ConditioningSetAreaPercentage().append(c, 0.5, 0.5, 0.25, 0.25, 1.0)[0],
+    "mask": lambda c: c + comfy_nodes.ConditioningSetMask().append(c, HALF, "default", 1.0)[0],
+    "mask with bounds": lambda c: c + comfy_nodes.ConditioningSetMask().append(c, HALF, "mask bounds", 1.0)[0],
+    "time steps": lambda c: comfy_nodes.ConditioningSetTimestepRange().set_range(c, 0.0, 0.5)[0] + c,
+    "late": lambda c: comfy_nodes.ConditioningSetTimestepRange().set_range(c, 0.5, 1.0)[0],
+    "concatenated": lambda c: comfy_nodes.ConditioningConcat().concat(c, context("b"))[0],
+    "one prompt per image": lambda c: [[torch.cat([c[0][0], context("b")[0][0]]), {}]],
+}
+
+
+@pytest.mark.parametrize("merge", ["average", "masked average"])
+@pytest.mark.parametrize("name", CORE)
+def test_every_conditioning_that_core_makes_works_in_branches(name, merge):
+    positive = CORE[name](context("a scene"))
+    before = snapshot(positive)
+    out = sample(positive=positive, merge=merge, latent_image=empty(2, 4, 8, 12))
+    assert torch.isfinite(out).all() and out.shape == (2, 4, 8, 12) and snapshot(positive) == before
+
+
+@pytest.mark.parametrize("changes", [
+    {"steps": 1}, {"steps": 1, "share": 1.0}, {"cfg": 1.0}, {"cfg": 0.0}, {"denoise": 0.01}, {"share": 0.01}, {"share": 1.0}, {"feather": 32},
+    {"sampler_name": "plms", "steps": 1}, {"sampler_name": "plms", "share": 1.0}, {"sampler_name": "plms", "denoise": 0.5},
+], ids=str)  # fmt: skip
+def test_the_ends_of_every_range_work(changes):
+    assert torch.isfinite(sample(**changes)).all()
+
+
+@pytest.mark.parametrize("name", ["euler", "plms"])
+def test_nothing_to_denoise_gives_the_latent_back(name):
+    latent = valid("InstDiffKSampler")["latent_image"]
+    torch.testing.assert_close(sample(sampler_name=name, denoise=0.0), latent["samples"])
+
+
+@pytest.mark.parametrize("denoise", [0.5, 1.0])
+@pytest.mark.parametrize("name", ["euler", "plms"])
+def test_what_a_latent_mask_keeps_is_kept_exactly(name, denoise):
+    latent = valid("InstDiffKSampler")["latent_image"]
+    kept = latent["noise_mask"][0] == 0
+    change = (sample(sampler_name=name, denoise=denoise, steps=4) - latent["samples"])[0].abs()
+    assert change[:, kept].max() < 1e-5 and change[:, ~kept].max() > 0.1
