@@ -26,15 +26,15 @@ if sys.version_info < (3, 10):  # before our own imports, which an older Python 
         "start quickstart.py with it, for example: python3.12 quickstart.py" % sys.version_info[:2]
     )
 
-from launcher import existing, install
-from launcher import graph as graphs
-from launcher.demo import template_query
-from launcher.errors import Stopped
-from launcher.install import PACK, Runtime
-from launcher.machine import check_python
-from launcher.progress import Progress
-from launcher.server import Server
-from launcher.steps import Steps, clean_environment
+from instdiff_modules.launcher import existing, install
+from instdiff_modules.launcher import graph as graphs
+from instdiff_modules.launcher.demo import template_query
+from instdiff_modules.launcher.errors import Stopped
+from instdiff_modules.launcher.install import PACK, Runtime
+from instdiff_modules.launcher.machine import check_python
+from instdiff_modules.launcher.progress import Progress
+from instdiff_modules.launcher.server import Server
+from instdiff_modules.launcher.steps import Steps, clean_environment
 
 DEMO = PACK / "tests" / "api" / "box.json"
 NOISE = (

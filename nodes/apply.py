@@ -1,28 +1,31 @@
 """Apply InstDiff: a MODEL that knows its instances, for every sampler node there is."""
 
 import functools
+import logging
 from typing import Any, Callable, Mapping, Sequence
 
 import comfy.ldm.modules.attention
 import comfy.model_patcher
 import comfy.patcher_extension
-import torch
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..instdiff_modules.attention_mask import MaskedAttention
-from ..instdiff_modules.bank import build_bank
-from ..instdiff_modules.edit import as_frames
-from ..instdiff_modules.layout import Frames, Instance, check_prompts, visible_instances
-from ..instdiff_modules.networks import UNetAdapter
-from ..instdiff_modules.patches import SCALEU_OWNER, UNCOND, FuserPatch, ScaleUPatch
-from ..instdiff_modules.presence import CONFIGURATIONS, authors_presence
-from ..instdiff_modules.window import Window
+from ..instdiff_modules.grounding.bank import build_bank
+from ..instdiff_modules.grounding.presence import CONFIGURATIONS, authors_presence
+from ..instdiff_modules.layout.document import Frames, check_prompts, visible_instances
+from ..instdiff_modules.layout.edit import as_frames
+from ..instdiff_modules.sampling.attention_mask import MaskedAttention
+from ..instdiff_modules.sampling.patches import SCALEU_OWNER, UNCOND, FuserPatch, ScaleUPatch
+from ..instdiff_modules.sampling.window import Window
 from . import checks
 from .branches import ATTACHMENT, Applied
+from .fit import check_fits
 from .model import InstDiffModel
 from .types import Instances, InstDiffModelSocket
 
+_log = logging.getLogger(__name__)
+
+ASPECT_TOLERANCE = 0.1  # a latent's sides are multiples of 8 pixels, a canvas's need not be
 SCALEU = ("on", "off", "on (SE variant)")
 MASKED = {
     "off": None,
@@ -87,8 +90,9 @@ class ApplyInstDiff(io.ComfyNode):
         window = Window(start, end, fade, functools.cache(model.get_model_object("model_sampling").percent_to_sigma))
         fusers = FuserPatch(instdiff_model.adapter, bank, window, block_attention, strength, MASKED[masked_attention])
         prompts = tuple(tuple(prompt for prompt, _ in frame) for frame in encoded)
+        canvases = tuple((layout.width, layout.height) for layout in layouts)
         scale = None if scaleu == "off" else ScaleUPatch(instdiff_model.adapter, se=scaleu == "on (SE variant)")
-        return io.NodeOutput(attach(model, fusers, scale, Applied(bank, frames, prompts)))
+        return io.NodeOutput(attach(model, fusers, scale, Applied(bank, frames, prompts, canvases)))
 
 
 def check_settings(strength: float, start: float, end: float, fade: float, scaleu: str, masked_attention: str, location_formats: str,
@@ -115,17 +119,26 @@ def attach(model: Any, fusers: FuserPatch, scale: ScaleUPatch | None, applied: A
     earlier = model.get_attachment(ATTACHMENT) or ()
     patched.set_attachments(ATTACHMENT, (*earlier, applied))
     if not earlier:
-        patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, ATTACHMENT, name_unconditionals)
+        patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, ATTACHMENT, begin_sampling)
     patched.add_callback_with_key(comfy.patcher_extension.CallbacksMP.ON_CLEANUP, ATTACHMENT, lambda patcher: fusers.cleanup())
     return patched
 
 
-def name_unconditionals(executor: Any, guider: Any, sigmas: Tensor, extra_args: dict, *args: Any, **kwargs: Any) -> Tensor:
+def begin_sampling(executor: Any, guider: Any, sigmas: Tensor, extra_args: dict, callback: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """SAMPLER_SAMPLE wrapper: tell the patches which conditionings guide away, whatever order the guider gives them."""
+    warn_if_stretched(guider.model_patcher.get_attachment(ATTACHMENT), *noise.shape[-2:])
     negatives = {cond["uuid"] for name, conds in guider.conds.items() if "negative" in name for cond in conds or ()}
     options = comfy.model_patcher.create_model_options_clone(extra_args["model_options"])
     options["transformer_options"][UNCOND] = frozenset(negatives)
-    return executor(guider, sigmas, {**extra_args, "model_options": options}, *args, **kwargs)
+    return executor(guider, sigmas, {**extra_args, "model_options": options}, callback, noise, *args, **kwargs)
+
+
+def warn_if_stretched(applied: Sequence[Applied], height: int, width: int) -> None:
+    """Log once where a layout was drawn for another aspect than that of the latent: its boxes are stretched to fit."""
+    for canvas_width, canvas_height in sorted({canvas for one in applied for canvas in one.canvases if None not in canvas}):
+        if abs(canvas_width * height / (canvas_height * width) - 1) > ASPECT_TOLERANCE:
+            _log.warning("The layout was drawn on %dx%d, the latent is %dx%d pixels: places are stretched to fit. Give both the same aspect.",
+                         canvas_width, canvas_height, width * 8, height * 8)
 
 
 def block_attention(extra_options: Mapping[str, Any]) -> Callable[..., Tensor]:
@@ -156,44 +169,6 @@ def prompt_encoder(clip: Any, widths: tuple[int, int]) -> Callable[[str], tuple[
         return known[prompt]
 
     return encode
-
-
-def check_fits(model: Any, adapter: UNetAdapter, source: str) -> None:
-    """Raise ValueError unless the UNet has the transformer blocks that the checkpoint's fusers were made for."""
-    unet = model.get_model_object("diffusion_model")
-    problem = _misfit(unet, adapter)
-    if problem:
-        kind = type(getattr(model.model, "model_config", model.model)).__name__  # SDXL, Flux, ...
-        raise ValueError(f"Expected the MODEL of a Stable Diffusion 1.5 checkpoint, for which {source} was made, got one of kind {kind} ({problem}). "
-                         "Connect Load Checkpoint with an SD1.5 model.")
-
-
-def _misfit(unet: Any, adapter: UNetAdapter) -> str:
-    """What keeps the adapter from working on the UNet, in words; empty if they fit."""
-    if not all(hasattr(unet, part) for part in ("input_blocks", "middle_block", "output_blocks")):
-        return "it has no UNet"
-    for block, dim in adapter.fuser_dims.items():
-        found = _width(unet, block)
-        if found != dim:
-            place = "middle block" if block[0] == "middle" else f"{block[0]} block {block[1]}"
-            return f"its {place} has {'no transformer' if found is None else f'a transformer of width {found}'}, expected width {dim}"
-    context = checks.prompt_width(unet)
-    if context is not None and context != adapter.token_dim:
-        return f"its prompts have width {context}, expected {adapter.token_dim}"
-    return ""
-
-
-def _width(unet: Any, block: tuple[str, int]) -> int | None:
-    part, index = block
-    modules: Sequence[Any] = unet.middle_block if part == "middle" else getattr(unet, f"{part}_blocks")
-    if part != "middle":
-        if index >= len(modules):
-            return None
-        modules = modules[index]
-    for module in modules:
-        if hasattr(module, "transformer_blocks"):
-            return module.transformer_blocks[0].attn1.to_q.in_features
-    return None
 
 
 NODES = [ApplyInstDiff]

@@ -16,10 +16,10 @@ import comfy.model_patcher
 import torch
 from torch import Tensor
 
-from ..instdiff_modules.bank import TokenBank
-from ..instdiff_modules.layout import Instance
-from ..instdiff_modules.multi_instance import branch_steps, merge, region
-from ..instdiff_modules.patches import BRANCHES, Branch, Branches
+from ..instdiff_modules.grounding.bank import TokenBank
+from ..instdiff_modules.layout.document import Instance
+from ..instdiff_modules.sampling.multi_instance import branch_steps, merge, region
+from ..instdiff_modules.sampling.patches import BRANCHES, Branch, Branches
 from .checks import check_prompt_width
 
 ATTACHMENT = "instdiff"  # what Apply leaves on the model: tuple[Applied, ...]
@@ -30,11 +30,15 @@ SEED_OF_THE_REST = 1 << 20  # else a stochastic sampler would draw the noise of 
 
 @dataclass(frozen=True)
 class Applied:
-    """What one Apply node put on a model: its tokens, its instances and their encoded prompts (1, tokens, 768)."""
+    """What one Apply node put on a model, frame by frame.
+
+    Its tokens, its instances, their encoded prompts (1, tokens, 768), and the canvas (width, height) of the layout.
+    """
 
     bank: TokenBank
     frames: tuple[tuple[Instance, ...], ...]
     prompts: tuple[tuple[Tensor, ...], ...]
+    canvases: tuple[tuple[int | None, int | None], ...] = ()
 
 
 @dataclass(frozen=True)

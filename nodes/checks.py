@@ -10,7 +10,7 @@ from typing import Any
 
 from torch import Tensor
 
-from ..instdiff_modules.layout_fields import number_in, shorten
+from ..instdiff_modules.layout.fields import number_in, shorten
 
 __all__ = ["check_choice", "check_clip", "check_conditioning", "check_encoding", "check_latent", "check_model", "check_prompt_width",
            "check_weights", "check_whole", "number_in", "prompt_width"]

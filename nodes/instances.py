@@ -5,12 +5,12 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..instdiff_modules import layout_fields
-from ..instdiff_modules.edit import as_frames, canvas_of, place
-from ..instdiff_modules.geometry import spread_points
-from ..instdiff_modules.instance import Frames, Point
-from ..instdiff_modules.point_text import parse_points
-from ..instdiff_modules.raster import masks_per_frame
+from ..instdiff_modules.geometry.points import spread_points
+from ..instdiff_modules.geometry.raster import masks_per_frame
+from ..instdiff_modules.layout import fields as layout_fields
+from ..instdiff_modules.layout.edit import as_frames, canvas_of, place
+from ..instdiff_modules.layout.instance import Frames, Point
+from ..instdiff_modules.layout.point_text import parse_points
 from .checks import check_choice
 from .types import Instances
 

@@ -2,11 +2,11 @@
 
 from comfy_api.latest import io
 
-from ..instdiff_modules import layout_fields as fields
-from ..instdiff_modules.edit import SELECT_BY, as_frames, combine, select
-from ..instdiff_modules.frames_json import MAX_FRAMES, frames_to_json, read_frames
-from ..instdiff_modules.instance import Frames
-from ..instdiff_modules.raster import layout_boxes, layout_masks, output_size
+from ..instdiff_modules.geometry.raster import layout_boxes, layout_masks, output_size
+from ..instdiff_modules.importers.frames import MAX_FRAMES, frames_to_json, read_frames
+from ..instdiff_modules.layout import fields
+from ..instdiff_modules.layout.edit import SELECT_BY, as_frames, combine, select
+from ..instdiff_modules.layout.instance import Frames
 from .checks import check_whole
 from .types import Instances
 

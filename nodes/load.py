@@ -10,8 +10,8 @@ import torch
 from comfy_api.latest import io
 from safetensors import SafetensorError
 
-from ..instdiff_modules.checkpoint import read_checkpoint, write_checkpoint
-from ..instdiff_modules.layout_fields import shorten, text
+from ..instdiff_modules.checkpoint.reading import read_checkpoint, write_checkpoint
+from ..instdiff_modules.layout.fields import shorten, text
 from .checks import check_choice, check_weights
 from .model import build_instdiff_model
 from .types import InstDiffModelSocket

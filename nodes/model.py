@@ -9,10 +9,10 @@ import comfy.ops
 import comfy.utils
 import torch
 
-from ..instdiff_modules.checkpoint import Checkpoint, InstDiffConfig
-from ..instdiff_modules.grounding import GroundingInputs
-from ..instdiff_modules.networks import UNetAdapter
-from ..instdiff_modules.unifusion import UniFusion
+from ..instdiff_modules.checkpoint.reading import Checkpoint, InstDiffConfig
+from ..instdiff_modules.grounding.inputs import GroundingInputs
+from ..instdiff_modules.networks.adapter import UNetAdapter
+from ..instdiff_modules.networks.unifusion import UniFusion
 
 TOKENIZER_PREFIX = "position_net."
 SUPPORTED_DTYPES = [torch.float16, torch.bfloat16, torch.float32]

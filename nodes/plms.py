@@ -6,9 +6,9 @@ import comfy.samplers
 import torch
 from torch import Tensor
 
-from ..instdiff_modules.patches import ALPHA
-from ..instdiff_modules.plms import sample_plms
-from ..instdiff_modules.schedule import plms_timesteps
+from ..instdiff_modules.sampling.patches import ALPHA
+from ..instdiff_modules.sampling.plms import sample_plms
+from ..instdiff_modules.sampling.schedule import plms_timesteps
 
 NAME = "plms"  # in the sampler list of our KSampler
 

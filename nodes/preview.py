@@ -3,10 +3,10 @@
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..instdiff_modules.edit import as_frames
-from ..instdiff_modules.instance import Frames
-from ..instdiff_modules.layout_fields import MAX_SIDE
-from ..instdiff_modules.preview_batch import draw_frames
+from ..instdiff_modules.layout.edit import as_frames
+from ..instdiff_modules.layout.fields import MAX_SIDE
+from ..instdiff_modules.layout.instance import Frames
+from ..instdiff_modules.preview.batch import draw_frames
 from .types import Instances
 
 

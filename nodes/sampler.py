@@ -7,11 +7,12 @@ import comfy.sample
 import comfy.samplers
 import comfy.utils
 import latent_preview
-import nodes as comfy_nodes  # ComfyUI's module of that name; this folder is a package inside the pack
 from comfy_api.latest import io
 
-from ..instdiff_modules.multi_instance import MERGES
-from ..instdiff_modules.schedule import TIMESTEPS
+import nodes as comfy_nodes  # ComfyUI's module of that name; this folder is a package inside the pack
+
+from ..instdiff_modules.sampling.multi_instance import MERGES
+from ..instdiff_modules.sampling.schedule import TIMESTEPS
 from . import checks
 from .branches import KEY, MultiInstanceSampling, chunk_branches
 from .plms import NAME as PLMS_NAME

@@ -18,7 +18,6 @@ if __name__ == "__main__":  # the modules below need the pack's alias and ComfyU
     prepare(__file__)
 
 import torch
-
 from support.goldens import load_manifest
 from support.parity_networks import NETWORK_CASES, Row
 from support.parity_preprocess import PREPROCESS_CASES

@@ -7,14 +7,23 @@ from pathlib import Path
 
 import pytest
 import torch
-from instdiff.instdiff_modules import checkpoint as module
-from instdiff.instdiff_modules.checkpoint import assemble, read_checkpoint, write_checkpoint
-from instdiff.instdiff_modules.checkpoint_shapes import read_config
+from instdiff.instdiff_modules.checkpoint import reading as module
+from instdiff.instdiff_modules.checkpoint.reading import assemble, read_checkpoint, write_checkpoint
+from instdiff.instdiff_modules.checkpoint.shapes import read_config
 from safetensors import safe_open
 from support.checkpoint_keys import CASE5, CHECKSUM, FULL, Sizes, checksum, instdiff_shapes, official_shapes, unet_shapes
 from support.checkpoints import (
-    assert_same, diffusers_content, meta_tensors, official_content, omegaconf_like, random_tensors, refused, save_split,
-    save_tensors, save_torch, split_contents,
+    assert_same,
+    diffusers_content,
+    meta_tensors,
+    official_content,
+    omegaconf_like,
+    random_tensors,
+    refused,
+    save_split,
+    save_tensors,
+    save_torch,
+    split_contents,
 )
 
 SMALL = instdiff_shapes()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from instdiff.instdiff_modules.checkpoint_shapes import missing_places, read_config
+from instdiff.instdiff_modules.checkpoint.shapes import missing_places, read_config
 from support.checkpoint_keys import Sizes, instdiff_shapes, official_shapes, unet_shapes
 from support.checkpoints import random_tensors, refused, save_split, save_tensors, save_torch, split_contents
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import torch
-from instdiff.instdiff_modules.checkpoint import read_checkpoint
+from instdiff.instdiff_modules.checkpoint.reading import read_checkpoint
 from support.checkpoint_keys import instdiff_shapes
 from support.checkpoints import assert_same, random_tensors, refused, save_torch
 

@@ -2,12 +2,11 @@
 
 import pytest
 import torch
-
-from instdiff.instdiff_modules.edit import EMPTY, as_frames, canvas_of, combine, place, select
-from instdiff.instdiff_modules.instance import Instance, Layout
-from instdiff.instdiff_modules.masks import decode_mask
-from instdiff.instdiff_modules.point_text import parse_points
-from instdiff.instdiff_modules.raster import layout_boxes, layout_masks, masks_per_frame, output_size
+from instdiff.instdiff_modules.geometry.masks import decode_mask
+from instdiff.instdiff_modules.geometry.raster import layout_boxes, layout_masks, masks_per_frame, output_size
+from instdiff.instdiff_modules.layout.edit import EMPTY, as_frames, canvas_of, combine, place, select
+from instdiff.instdiff_modules.layout.instance import Instance, Layout
+from instdiff.instdiff_modules.layout.point_text import parse_points
 
 FOX = Instance(id="fox", prompt="a red fox", box=(0.1, 0.2, 0.5, 0.9))
 ROCK = Instance(id="rock", prompt="a grey rock", box=(0.5, 0.5, 1.0, 1.0))

@@ -4,9 +4,8 @@ import random
 
 import numpy as np
 import pytest
-
-from instdiff.instdiff_modules import geometry
-from instdiff.instdiff_modules.masks import (
+from instdiff.instdiff_modules.geometry import points as geometry
+from instdiff.instdiff_modules.geometry.masks import (
     decode_mask,
     draw_box,
     draw_polygons,

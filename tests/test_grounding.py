@@ -3,11 +3,10 @@
 import numpy as np
 import pytest
 import torch
-
-from instdiff.instdiff_modules.authors_demo import authors_inputs, authors_scribble
-from instdiff.instdiff_modules.grounding import GroundingInputs, build_grounding, null_grounding, reference_grounding
-from instdiff.instdiff_modules.instance import Instance
-from instdiff.instdiff_modules.masks import encode_mask
+from instdiff.instdiff_modules.geometry.masks import encode_mask
+from instdiff.instdiff_modules.grounding.authors_demo import authors_inputs, authors_scribble
+from instdiff.instdiff_modules.grounding.inputs import GroundingInputs, build_grounding, null_grounding, reference_grounding
+from instdiff.instdiff_modules.layout.instance import Instance
 
 MASK = np.zeros((64, 96), dtype=bool)
 MASK[16:32, 48:72] = True

@@ -11,9 +11,9 @@ import pytest
 from support.pack import ROOT
 
 COMFY = {"comfy", "comfy_api", "comfy_extras", "comfy_execution", "folder_paths", "nodes", "latent_preview", "server"}
-MODULES = sorted((ROOT / "instdiff_modules").rglob("*.py"))
+LAUNCHER = sorted((ROOT / "instdiff_modules" / "launcher").rglob("*.py"))
+MODULES = sorted({*(ROOT / "instdiff_modules").rglob("*.py")} - {*LAUNCHER})
 NODES = sorted((ROOT / "nodes").rglob("*.py"))
-LAUNCHER = sorted((ROOT / "launcher").rglob("*.py"))
 PACKAGE = [ROOT / "__init__.py", *MODULES, *NODES, *LAUNCHER]
 EVERY_FILE = [*PACKAGE, ROOT / "quickstart.py", *sorted((ROOT / "tests").rglob("*.py"))]
 
@@ -46,7 +46,7 @@ def test_instdiff_modules_never_import_comfyui(path: Path) -> None:
 
 @pytest.mark.parametrize("path", LAUNCHER + [ROOT / "quickstart.py"], ids=name_of)
 def test_the_launcher_needs_the_standard_library_alone(path: Path) -> None:
-    assert set(imported(path)) <= set(sys.stdlib_module_names) | {"launcher"}
+    assert set(imported(path)) <= set(sys.stdlib_module_names) | {"instdiff_modules"}
 
 
 def test_instdiff_modules_and_the_front_door_import_where_there_is_no_comfyui() -> None:
@@ -136,3 +136,15 @@ def test_the_web_folder_is_named_once() -> None:
     comfy_table = (ROOT / "pyproject.toml").read_text().partition("[tool.comfy]")[2].partition("\n[")[0]
     assert not re.search(r"^web\s*=", comfy_table, re.M)
     assert 'WEB_DIRECTORY = "./web"' in (ROOT / "__init__.py").read_text()
+
+
+# Earlier rooms know nothing of later ones.
+ROOMS = ["layout", "geometry", "importers", "preview", "grounding", "networks", "checkpoint", "sampling"]
+
+
+@pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name in ROOMS], ids=name_of)
+def test_imports_point_one_way_through_the_rooms(path: Path) -> None:
+    allowed = ROOMS[: ROOMS.index(path.parent.name)]
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ImportFrom) and node.level == 2:
+            assert node.module.partition(".")[0] in allowed, f"{name_of(path)}:{node.lineno} imports a later room"

@@ -5,11 +5,10 @@ import json
 
 import numpy as np
 import pytest
-
-from instdiff.instdiff_modules.frames_json import frames_to_json, read_frames
+from instdiff.instdiff_modules.geometry.masks import decode_mask, encode_mask
 from instdiff.instdiff_modules.importers import read_layout
-from instdiff.instdiff_modules.instance import Layout
-from instdiff.instdiff_modules.masks import decode_mask, encode_mask
+from instdiff.instdiff_modules.importers.frames import frames_to_json, read_frames
+from instdiff.instdiff_modules.layout.instance import Layout
 
 MASK = np.zeros((512, 768), dtype=bool)
 MASK[100:200, 400:600] = True

@@ -5,9 +5,7 @@ import logging
 from pathlib import Path
 
 import pytest
-from pycocotools import mask as coco
-
-from instdiff.instdiff_modules.layout import (
+from instdiff.instdiff_modules.layout.document import (
     MAX_DOCUMENT_BYTES,
     MAX_INSTANCES,
     Instance,
@@ -19,7 +17,8 @@ from instdiff.instdiff_modules.layout import (
     unique_ids,
     visible_instances,
 )
-from instdiff.instdiff_modules.rle import check_runs, decode_runs, encode_runs
+from instdiff.instdiff_modules.layout.rle import check_runs, decode_runs, encode_runs
+from pycocotools import mask as coco
 
 LAYOUTS = Path(__file__).parent / "data" / "layouts"
 VALID = sorted((LAYOUTS / "valid").glob("*.json"))

@@ -7,15 +7,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from instdiff.instdiff_modules.geometry.masks import encode_mask
+from instdiff.instdiff_modules.layout.document import parse_layout
+from instdiff.instdiff_modules.layout.instance import Instance, Layout
+from instdiff.instdiff_modules.preview.batch import draw_frames
+from instdiff.instdiff_modules.preview.draw import draw_layout, smooth_mask
+from instdiff.instdiff_modules.preview.labels import label_text, wrap
+from instdiff.instdiff_modules.preview.palette import PALETTE, ink_on, instance_color, palette_color
 from PIL import Image, ImageFont
-
-from instdiff.instdiff_modules.instance import Instance, Layout
-from instdiff.instdiff_modules.labels import label_text, wrap
-from instdiff.instdiff_modules.layout import parse_layout
-from instdiff.instdiff_modules.masks import encode_mask
-from instdiff.instdiff_modules.palette import PALETTE, ink_on, instance_color, palette_color
-from instdiff.instdiff_modules.preview import draw_layout, smooth_mask
-from instdiff.instdiff_modules.preview_batch import draw_frames
 
 VALID = sorted((Path(__file__).parent / "data" / "layouts" / "valid").glob("*.json"))
 RED = Instance(id="r", prompt="x", box=(0.5, 0.0, 1.0, 0.5), color="#ff0000")

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 from instdiff.instdiff_modules import random_weights
-from instdiff.launcher import demo, existing, graph, install, machine, server
-from instdiff.launcher.errors import Stopped
-from instdiff.launcher.machine import Machine, torch_plan
-from instdiff.launcher.progress import Progress
-from instdiff.launcher.steps import Steps
+from instdiff.instdiff_modules.launcher import demo, existing, graph, install, machine, server
+from instdiff.instdiff_modules.launcher.errors import Stopped
+from instdiff.instdiff_modules.launcher.machine import Machine, torch_plan
+from instdiff.instdiff_modules.launcher.progress import Progress
+from instdiff.instdiff_modules.launcher.steps import Steps
 from support.pack import ROOT
 
 LINUX = Machine("Linux", "x86_64", (3, 11))

@@ -2,8 +2,7 @@
 
 import pytest
 import torch
-
-from instdiff.instdiff_modules.schedule import alpha_schedule, noise_tables, plms_sigmas, plms_timesteps
+from instdiff.instdiff_modules.sampling.schedule import alpha_schedule, noise_tables, plms_sigmas, plms_timesteps
 
 
 def test_the_fusers_act_fully_then_fall_then_rest():

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ..instance import Layout
-from ..layout import load_json, parse_layout
-from ..layout_fields import shorten
+from ..layout.document import load_json, parse_layout
+from ..layout.fields import shorten
+from ..layout.instance import Layout
 from . import authors, coco
 
 __all__ = ["read_layout"]

@@ -5,10 +5,10 @@ from typing import Any
 
 import numpy as np
 
-from .. import layout_fields as fields
-from ..instance import Instance, Layout, Point
-from ..layout import MAX_INSTANCES, unique_ids
-from ..masks import decode_mask
+from ..geometry.masks import decode_mask
+from ..layout import fields
+from ..layout.document import MAX_INSTANCES, unique_ids
+from ..layout.instance import Instance, Layout, Point
 
 
 def read_authors(document: Mapping[str, Any]) -> Layout:

@@ -3,10 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .. import layout_fields as fields
-from ..instance import Instance, Layout, Mask
-from ..layout import MAX_INSTANCES, unique_ids
-from ..masks import draw_polygons, encode_mask
+from ..geometry.masks import draw_polygons, encode_mask
+from ..layout import fields
+from ..layout.document import MAX_INSTANCES, unique_ids
+from ..layout.instance import Instance, Layout, Mask
 from .authors import pixel_box
 
 

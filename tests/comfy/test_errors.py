@@ -9,16 +9,16 @@ import json
 import random
 
 import folder_paths
-import nodes as comfy_nodes
 import pytest
 import torch
-from support.other_models import other_model
-from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise
-
-from instdiff.instdiff_modules.layout import Layout, parse_layout
+from instdiff.instdiff_modules.layout.document import Layout, parse_layout
 from instdiff.nodes import apply as apply_nodes
 from instdiff.nodes import instances as make
 from instdiff.nodes import layout_io, load, preview, sampler
+from support.other_models import other_model
+from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise
+
+import nodes as comfy_nodes
 
 NAN, INF = float("nan"), float("inf")
 ALL_NODES = {n.GET_SCHEMA().node_id: n for m in (load, make, layout_io, preview, apply_nodes, sampler) for n in m.NODES}

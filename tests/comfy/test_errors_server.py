@@ -3,9 +3,8 @@
 import json
 
 import pytest
+from instdiff.instdiff_modules.launcher.client import GraphFailed, GraphRefused
 from support.server import ComfyServer, api_graph
-
-from instdiff.launcher.client import GraphFailed, GraphRefused
 
 BOX = {"left": 0.1, "top": 0.2, "right": 0.5, "bottom": 0.9}
 
@@ -41,7 +40,7 @@ FAILS = {
     "NaN in the request": (preview(a=box(left="nan")), "a", "The new instance: box must be a finite number, got nan."),
     "version 2": (demo("3", text=VERSION_2), "3", 'The layout has version 2, this InstDiff reads version 1. Set "version": 1, or update InstDiff.'),
     "31 instances": (demo("3", text=MANY), "4", "The layout has 31 instances, the loaded model takes at most 30. Remove some."),
-    "3 frames, 1 image": (demo("3", text=THREE), "8", "The layout has 3 frames but the latent batch has 1 "),
+    "3 frames, 1 image": (demo("3", text=THREE), "8", "The layout has 3 frames, which do not fit a latent batch of 1. "),
     "no window": (demo("4", start=0.9), "4", "Expected start below end, got start 0.9 and end 0.8: the instances would never act. Raise end or lower start."),
     "share over a link": (demo("8", share=("PrimitiveFloat", {"value": 1.5})), "8", "Multi-instance sampling: share must lie in 0..1, got 1.5."),
     "video": (

@@ -6,12 +6,11 @@ import folder_paths
 import numpy as np
 import pytest
 import torch
-from support.server import ComfyServer
-
-from instdiff.instdiff_modules.layout import Layout, parse_layout
+from instdiff.instdiff_modules.layout.document import Layout, parse_layout
 from instdiff.nodes import instances as make
 from instdiff.nodes import layout_io as io_nodes
 from instdiff.nodes import preview as preview_nodes
+from support.server import ComfyServer
 
 FRACTIONS, PIXELS = make.UNITS
 ALL_NODES = [*make.NODES, *io_nodes.NODES, *preview_nodes.NODES]

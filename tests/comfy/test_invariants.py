@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 import torch
-from instdiff.instdiff_modules.masks import encode_mask
+from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.nodes.apply import ApplyInstDiff
 from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise, sample
 
@@ -82,7 +82,7 @@ def test_frames_give_each_image_its_own_layout():
 
 
 def test_frames_that_do_not_divide_the_batch_are_refused():
-    with pytest.raises(ValueError, match="3 frames but the latent batch has 2 images"):
+    with pytest.raises(ValueError, match="3 frames, which do not fit a latent batch of 2"):
         sample(apply(frames(FOX) * 3), noise(2))
 
 
@@ -150,3 +150,11 @@ def test_half_precision_stays_near_full_precision():
         patches["middle_patch"][0].cleanup()
     full, half = results
     assert (half - full).norm() / full.norm() < 0.08
+
+
+def test_a_layout_drawn_for_another_aspect_is_said_to_be_stretched(caplog):
+    sample(apply(frames(FOX, width=512, height=512)), noise(), steps=1)
+    assert "drawn on 512x512, the latent is 192x128 pixels" in caplog.text
+    caplog.clear()
+    sample(apply(frames(FOX, width=768, height=512)), noise(), steps=1)
+    assert "stretched" not in caplog.text

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 import pytest
-from instdiff.launcher import install
+from instdiff.instdiff_modules.launcher import install
 from support.server import ComfyServer, small_demo, start_server
 
 # Written out: an id is a promise to saved workflows, so that losing one must fail here.

@@ -8,7 +8,7 @@ import pytest
 import torch
 from support.chaining import Bench, alive, changed, distance, drawn, outcome, rewired, without_instdiff
 from support.random_extras import extras
-from support.server import ComfyServer, Graph, GraphError, api_graph
+from support.server import ComfyServer, GraphError, api_graph
 
 OTHER = '{"version": 1, "width": 192, "height": 128, "prompt": "a snowy forest", "instances": [{"prompt": "a boat", "box": [0.6, 0.5, 0.95, 0.9]}]}'
 SQUARE = OTHER.replace("192", "128")

@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import save_file
+from support.checkpoint_keys import Sizes, diffusers_name, transformer_widths
 from torch import Tensor
 
-from support.checkpoint_keys import Sizes, diffusers_name, transformer_widths
 
 def random_tensors(shapes: Mapping[str, tuple[int, ...]], dtype: torch.dtype = torch.float32) -> dict[str, Tensor]:
     """Different numbers under every key, the same in every run."""
@@ -116,7 +116,7 @@ def assert_same(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> No
 
 def refused(paths: Path | list[Path], *pieces: str) -> str:
     """Reading fails with one sentence that has all the pieces; returns it."""
-    from instdiff.instdiff_modules.checkpoint import read_checkpoint
+    from instdiff.instdiff_modules.checkpoint.reading import read_checkpoint
 
     with pytest.raises(ValueError) as caught:
         read_checkpoint(paths if isinstance(paths, list) else [paths])

@@ -9,9 +9,9 @@ from support.pack import load_pack
 
 load_pack()
 
-from instdiff.launcher import install  # noqa: E402  (the alias has to exist first)
-from instdiff.launcher.errors import Stopped  # noqa: E402
-from instdiff.launcher.steps import Steps  # noqa: E402
+from instdiff.instdiff_modules.launcher import install  # noqa: E402  (the alias has to exist first)
+from instdiff.instdiff_modules.launcher.errors import Stopped  # noqa: E402
+from instdiff.instdiff_modules.launcher.steps import Steps  # noqa: E402
 
 
 def steps() -> Steps:

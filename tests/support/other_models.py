@@ -5,7 +5,6 @@ from typing import Any
 import comfy.ldm.flux.model
 import comfy.supported_models
 import torch
-
 from support.reduced_model import patcher, unet_config
 
 FLUX = {

@@ -3,15 +3,14 @@
 from typing import Any, Iterator, Mapping, NamedTuple
 
 import torch
-from torch import Tensor, nn
-
-from instdiff.instdiff_modules.attention_mask import additive_mask, allowed_pairs
-from instdiff.instdiff_modules.fourier import fourier_features
-from instdiff.instdiff_modules.fuser import Fuser
-from instdiff.instdiff_modules.grounding import reference_grounding
-from instdiff.instdiff_modules.scaleu import filter_skip, scaleu
-from instdiff.instdiff_modules.unifusion import UniFusion
+from instdiff.instdiff_modules.grounding.inputs import reference_grounding
+from instdiff.instdiff_modules.networks.fourier import fourier_features
+from instdiff.instdiff_modules.networks.fuser import Fuser
+from instdiff.instdiff_modules.networks.scaleu import filter_skip, scaleu
+from instdiff.instdiff_modules.networks.unifusion import UniFusion
+from instdiff.instdiff_modules.sampling.attention_mask import additive_mask, allowed_pairs
 from support.goldens import SLOTS, filled_like, grounding_arguments, value
+from torch import Tensor, nn
 
 Tensors = Mapping[str, Tensor]
 Entry = Mapping[str, Any]

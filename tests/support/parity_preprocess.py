@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 import torch
+from instdiff.instdiff_modules.geometry import points as geometry
+from instdiff.instdiff_modules.grounding import authors_demo as authors
+from instdiff.instdiff_modules.grounding.inputs import build_grounding
+from instdiff.instdiff_modules.importers import read_layout
+from instdiff.instdiff_modules.sampling import schedule
 from support.parity_networks import Row
 from torch import Tensor
-
-from instdiff.instdiff_modules import authors_demo as authors
-from instdiff.instdiff_modules import geometry, schedule
-from instdiff.instdiff_modules.grounding import build_grounding
-from instdiff.instdiff_modules.importers import read_layout
 
 Entry = Mapping[str, Any]
 Tensors = Mapping[str, Tensor]

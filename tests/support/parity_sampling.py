@@ -7,22 +7,21 @@ from typing import Any, Iterator, Mapping, Sequence
 import comfy.patcher_extension
 import comfy.samplers
 import torch
-from torch import Tensor
-
-from instdiff.instdiff_modules import authors
-from instdiff.instdiff_modules.attention_mask import MaskedAttention
-from instdiff.instdiff_modules.bank import Stretch, TokenBank
-from instdiff.instdiff_modules.grounding import null_grounding, reference_grounding
-from instdiff.instdiff_modules.layout import Instance
-from instdiff.instdiff_modules.multi_instance import merge
-from instdiff.instdiff_modules.patches import ALPHA, BRANCHES, FuserPatch, ScaleUPatch
-from instdiff.instdiff_modules.schedule import alpha_schedule
+from instdiff.instdiff_modules.grounding.bank import Stretch, TokenBank
+from instdiff.instdiff_modules.grounding.inputs import null_grounding, reference_grounding
+from instdiff.instdiff_modules.layout.document import Instance
+from instdiff.instdiff_modules.sampling import authors
+from instdiff.instdiff_modules.sampling.attention_mask import MaskedAttention
+from instdiff.instdiff_modules.sampling.multi_instance import merge
+from instdiff.instdiff_modules.sampling.patches import ALPHA, BRANCHES, FuserPatch, ScaleUPatch
+from instdiff.instdiff_modules.sampling.schedule import alpha_schedule
 from instdiff.nodes.apply import attach, block_attention
 from instdiff.nodes.branches import Applied, MultiInstanceSampling
 from instdiff.nodes.plms import PLMS, plms_sigmas
 from support.goldens import SLOTS, fill, grounding_arguments, value
 from support.parity_networks import Row, Tensors, drop_flags
 from support.parity_unet import ALWAYS, Entry, models, slot_boxes, tokens_of
+from torch import Tensor
 
 LATENT_SCALE = 0.18215  # ComfyUI divides the sampler's result by it
 WRAPPERS = comfy.patcher_extension.WrappersMP

@@ -4,17 +4,16 @@ from functools import lru_cache
 from typing import Any, Iterator, Mapping
 
 import torch
-from torch import Tensor
-
-from instdiff.instdiff_modules.attention_mask import MaskedAttention
-from instdiff.instdiff_modules.bank import Stretch, TokenBank
-from instdiff.instdiff_modules.grounding import GroundingInputs, null_grounding
-from instdiff.instdiff_modules.patches import FuserPatch, ScaleUPatch
-from instdiff.instdiff_modules.window import Window
+from instdiff.instdiff_modules.grounding.bank import Stretch, TokenBank
+from instdiff.instdiff_modules.grounding.inputs import GroundingInputs, null_grounding
+from instdiff.instdiff_modules.sampling.attention_mask import MaskedAttention
+from instdiff.instdiff_modules.sampling.patches import FuserPatch, ScaleUPatch
+from instdiff.instdiff_modules.sampling.window import Window
 from instdiff.nodes.apply import block_attention
 from support.goldens import SLOTS, grounding_arguments, value
 from support.parity_networks import Row, Tensors, authors_grounding, tokenizer
 from support.reduced_model import reduced_model
+from torch import Tensor
 
 Entry = Mapping[str, Any]
 ALWAYS = Window(0.0, 1.0, 0.0, lambda share: (1 - share) * 1e9)

@@ -7,8 +7,7 @@ import comfy.model_management
 import comfy.model_patcher
 import comfy.supported_models
 import torch
-
-from instdiff.instdiff_modules.networks import UNetAdapter
+from instdiff.instdiff_modules.networks.adapter import UNetAdapter
 from support.goldens import fill, filled_like
 
 CHANNEL_MULT = (1, 2, 4, 4)

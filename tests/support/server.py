@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from instdiff.launcher import install
-from instdiff.launcher.client import GraphError, Result
-from instdiff.launcher.server import Server
+from instdiff.instdiff_modules.launcher import install
+from instdiff.instdiff_modules.launcher.client import GraphError, Result
+from instdiff.instdiff_modules.launcher.server import Server
 from PIL import Image
 from support.environment import comfyui_folder, home, steps
 from support.pack import ROOT
@@ -24,7 +24,7 @@ class ComfyServer(Server):
     """A server with what tests ask of it. `base` holds input/, output/, models/ and custom_nodes/."""
 
     def run(self, graph: Mapping[str, Any], timeout: float = 300) -> Result:
-        """Run a graph to its end; raises GraphRefused, GraphFailed or GraphInterrupted (launcher/client.py)."""
+        """Run a graph to its end; raises GraphRefused, GraphFailed or GraphInterrupted (instdiff_modules/launcher/client.py)."""
         return self.client.run(graph, timeout=timeout)
 
     def images(self, graph: Mapping[str, Any]) -> list[np.ndarray]:

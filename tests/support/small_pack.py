@@ -6,14 +6,13 @@ from typing import Any
 
 import comfy.samplers
 import torch
-from torch import Tensor
-
-from instdiff.instdiff_modules.checkpoint import Checkpoint, InstDiffConfig
-from instdiff.instdiff_modules.layout import Instance, Layout
+from instdiff.instdiff_modules.checkpoint.reading import Checkpoint, InstDiffConfig
+from instdiff.instdiff_modules.layout.document import Instance, Layout
 from instdiff.nodes.apply import ApplyInstDiff
 from instdiff.nodes.model import InstDiffModel, build_instdiff_model
 from support.goldens import fill
 from support.reduced_model import DECODER, FUSER_PLACES, reduced_model
+from torch import Tensor
 
 SEED, CHANNELS = 7, 32
 FOX = Instance(id="a", prompt="a red fox", box=(0.1, 0.2, 0.5, 0.9))

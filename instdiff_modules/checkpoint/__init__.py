@@ -1,0 +1,1 @@
+"""Weights files of every layout in, one safetensors file out."""

@@ -1,0 +1,174 @@
+"""Sizes of an InstDiff model, read from the shapes of its tensors, and the check that the shapes fit together.
+
+Everything here works on names and shapes only, so a 5 GB file is judged before its data is touched.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+
+from ..networks.adapter import UNetAdapter
+from ..networks.unifusion import UniFusion
+
+Shapes = Mapping[str, tuple[int, ...]]
+PLACE = r"(?:input_blocks|output_blocks)\.\d+\.1|middle_block\.1"
+_FUSER = re.compile(rf"({PLACE})\.transformer_blocks\.0\.fuser\..+")
+_SCALEU = re.compile(r"scaleu_[bs]_(\d+)")
+_STAGE = re.compile(r"position_net\.convnext_tiny_backbone\.stages\.(\d+)\.(\d+)\..+")
+_DOWN = "position_net.convnext_tiny_backbone.downsample_layers"
+PART_ORDER = ("input_blocks", "middle_block", "output_blocks")
+
+
+@dataclass(frozen=True)
+class InstDiffConfig:
+    """Sizes of the networks.
+
+    slots: instances per layout. text_dim: width of the pooled CLIP feature. mid_dim: inside width of the tokenizer's
+    MLPs. out_dim: width of a token. fuser_dims: official place ("input_blocks.1.1") -> width of its visual tokens, in
+    network order. decoder_channels: main channels that enter decoder block i. The rest: the mask backbone's stages.
+    """
+
+    slots: int
+    text_dim: int
+    mid_dim: int
+    out_dim: int
+    fuser_dims: Mapping[str, int]
+    decoder_channels: tuple[int, ...]
+    depths: tuple[int, ...] = (3, 3, 9, 3)
+    dims: tuple[int, ...] = (96, 192, 384, 768)
+
+
+def read_config(shapes: Shapes, file: str) -> InstDiffConfig:
+    """Sizes from the shapes of all InstDiff tensors under their official names; `file` is named in errors.
+
+    Raises ValueError if a key is missing, a shape disagrees with the others, or a fuser or ScaleU layer is left out.
+    """
+    net = "position_net"
+    stages = _stages(shapes)
+    config = InstDiffConfig(
+        slots=_size(shapes, f"{net}.in_conv.weight", 4, 1, file),
+        text_dim=_size(shapes, f"{net}.null_positive_feature", 1, 0, file),
+        mid_dim=_size(shapes, f"{net}.linears_list.0.2.weight", 2, 0, file),
+        out_dim=_size(shapes, f"{net}.linears_list.0.4.weight", 2, 0, file),
+        fuser_dims={
+            place: _size(shapes, f"{place}.transformer_blocks.0.fuser.linear.weight", 2, 0, file)
+            for place in fuser_places(shapes)
+        },
+        decoder_channels=_decoder_channels(shapes, file),
+        depths=stages,
+        dims=tuple(
+            _size(shapes, f"{_DOWN}.{i}.{min(i, 1)}.weight", 4, 0, file) for i in range(len(stages))
+        ),
+    )
+    _check_shapes(shapes, expected_shapes(config), file)
+    _check_structure(config, file)
+    return config
+
+
+def expected_shapes(config: InstDiffConfig) -> dict[str, tuple[int, ...]]:
+    """Official name -> shape of every tensor that a model of these sizes has; the networks themselves say which."""
+    kw = {"operations": torch.nn, "device": "meta"}
+    tokenizer = UniFusion(
+        config.slots, config.text_dim, config.mid_dim, config.out_dim,
+        depths=config.depths, dims=config.dims, **kw,
+    )
+    adapter = UNetAdapter(config.fuser_dims, config.decoder_channels, config.out_dim, **kw)
+    tensors = {f"position_net.{key}": tensor for key, tensor in tokenizer.state_dict().items()}
+    return {key: tuple(tensor.shape) for key, tensor in {**adapter.state_dict(), **tensors}.items()}
+
+
+def fuser_places(keys: Shapes) -> list[str]:
+    """Official places of the fusers, in network order: input blocks, middle, output blocks."""
+    places = {match[1] for key in keys if (match := _FUSER.fullmatch(key))}
+    return sorted(places, key=lambda place: (PART_ORDER.index(place.split(".")[0]), int(place.split(".")[1])))
+
+
+def _stages(shapes: Shapes) -> tuple[int, ...]:
+    """Blocks per stage of the mask backbone, counted and not taken from the numbers: so a gap shows as a missing key."""
+    found = {(match[1], match[2]) for key in shapes if (match := _STAGE.fullmatch(key))}
+    count = max(len({stage for stage, _ in found}), 4)
+    return tuple(max(sum(at == str(stage) for at, _ in found), 1) for stage in range(count))
+
+
+def _decoder_channels(shapes: Shapes, file: str) -> tuple[int, ...]:
+    count = max((int(match[1]) for key in shapes if (match := _SCALEU.fullmatch(key))), default=-1) + 1
+    return tuple(_size(shapes, f"scaleu_b_{i}", 1, 0, file) for i in range(count))
+
+
+def _size(shapes: Shapes, key: str, dimensions: int, axis: int, file: str) -> int:
+    if key not in shapes:
+        raise ValueError(f"{file} lacks '{key}': expected every tensor of InstanceDiffusion; download the file again.")
+    if len(shapes[key]) != dimensions or 0 in shapes[key]:
+        raise ValueError(f"{file}: '{key}' has shape {list(shapes[key])}, expected {dimensions} dimensions, none empty.")
+    return shapes[key][axis]
+
+
+def _check_shapes(shapes: Shapes, expected: Shapes, file: str) -> None:
+    missing = [key for key in expected if key not in shapes]
+    if missing:
+        raise ValueError(
+            f"{file} lacks {len(missing)} of the {len(expected)} tensors of InstanceDiffusion, for example "
+            f"'{missing[0]}': the file is incomplete, download it again."
+        )
+    wrong = [key for key in expected if tuple(shapes[key]) != expected[key]]
+    if wrong:
+        raise ValueError(
+            f"{file}: '{wrong[0]}' has shape {list(shapes[wrong[0]])}, expected {list(expected[wrong[0]])} to fit the "
+            f"other tensors ({len(wrong)} of {len(expected)} do not fit): its parts belong to different models."
+        )
+
+
+def _check_structure(config: InstDiffConfig, file: str) -> None:
+    """Fusers must sit at every transformer of a UNet of SD1.5's kind, with the widths that ScaleU's gains have."""
+    blocks = {part: [int(p.split(".")[1]) for p in config.fuser_dims if p.startswith(part)] for part in PART_ORDER}
+    lacking = missing_places(blocks["input_blocks"], blocks["output_blocks"], len(config.decoder_channels))
+    if lacking is None:
+        raise ValueError(
+            f"{file} has fusers at input blocks {blocks['input_blocks']} and output blocks {blocks['output_blocks']} of "
+            f"{len(config.decoder_channels)}: expected the transformers of an SD1.5 UNet (1, 2, 4, 5, 7, 8 and 3 to 11 of 12)."
+        )
+    if not blocks["middle_block"]:
+        lacking.append("middle_block.1")
+    if lacking:
+        raise ValueError(
+            f"{file} has {len(config.fuser_dims)} fusers but none at {', '.join(lacking)}: expected one at every "
+            "transformer of the UNet; download the file again."
+        )
+    for block, width in _trunk_widths(config, blocks).items():
+        if config.decoder_channels[block] != width:
+            raise ValueError(
+                f"{file}: scaleu_b_{block} has {config.decoder_channels[block]} channels but the fusers say that {width} "
+                "enter that decoder block: the parts belong to different models."
+            )
+
+
+def _trunk_widths(config: InstDiffConfig, blocks: Mapping[str, list[int]]) -> dict[int, int]:
+    """Decoder block -> channels that enter it, as far as the fusers tell: from the middle, then from the block before."""
+    middle = config.fuser_dims["middle_block.1"]
+    step = next(block for block in range(2, len(config.decoder_channels) + 2) if block not in blocks["input_blocks"])
+    coarsest = min(min(blocks["output_blocks"]), step)  # the first level going up is as wide as the middle
+    widths = dict.fromkeys(range(coarsest + 1), middle)
+    widths |= {block + 1: config.fuser_dims[f"output_blocks.{block}.1"] for block in blocks["output_blocks"]}
+    return {block: width for block, width in widths.items() if block < len(config.decoder_channels)}
+
+
+def missing_places(inputs: list[int], outputs: list[int], decoder_blocks: int) -> list[str] | None:
+    """Transformers of an SD1.5-like UNet without a fuser, given the block numbers that have one; None if none is like it.
+
+    Attention sits at the finest levels; L blocks per level going down and L + 1 going up. So the last a decoder blocks
+    have a transformer, and of the input blocks 1..a-1 those that are no multiple of L + 1 (the downsamplers).
+    """
+    first = min(outputs, default=decoder_blocks)
+    wanted = range(first, decoder_blocks)
+    count = len(wanted)
+    patterns = [[i for i in range(1, count) if i % step] for step in range(2, count + 1) if count % step == 0]
+    fitting = [pattern for pattern in patterns if set(inputs) <= set(pattern)]
+    if not fitting or max(outputs) >= decoder_blocks:
+        return None
+    pattern = min(fitting, key=len)
+    return [
+        *(f"input_blocks.{i}.1" for i in pattern if i not in inputs),
+        *(f"output_blocks.{i}.1" for i in wanted if i not in outputs),
+    ]

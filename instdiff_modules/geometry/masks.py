@@ -1,0 +1,83 @@
+"""Binary masks as arrays: decoding, encoding, drawing from polygons and boxes, sizes, bounding boxes."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pycocotools import mask as coco
+from skimage.transform import resize
+
+from ..layout.instance import Box, Instance, Mask
+from ..layout.rle import check_runs, decode_runs
+
+SEG_SIZE = 512  # the tokenizer was trained on masks of this size
+
+
+def decode_mask(mask: Mask) -> np.ndarray:
+    """Mask -> (height, width) bool. Raises ValueError if its runs do not fill its size."""
+    runs = decode_runs(mask.counts)
+    check_runs(runs, mask.height, mask.width)
+    inside = np.arange(len(runs)) % 2 == 1
+    return np.ascontiguousarray(np.repeat(inside, runs).reshape(mask.width, mask.height).T)  # runs go down the columns
+
+
+def encode_mask(mask: np.ndarray) -> Mask:
+    """(height, width), non-zero = inside -> Mask."""
+    encoded = coco.encode(np.asfortranarray(mask != 0, dtype=np.uint8))
+    return Mask(mask.shape[0], mask.shape[1], encoded["counts"].decode("ascii"))
+
+
+def draw_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) -> np.ndarray:
+    """COCO polygons, each [x1, y1, x2, y2, ...] in pixels -> (height, width) bool, their union."""
+    drawn = coco.merge(coco.frPyObjects([list(map(float, p)) for p in polygons], height, width))
+    return decode_mask(Mask(height, width, drawn["counts"].decode("ascii")))
+
+
+def mask_box(mask: np.ndarray) -> Box:
+    """Smallest box around a mask (H, W), in 0..1, along the outer borders of its pixels. ValueError if it is empty."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if rows.size == 0:
+        raise ValueError("The mask is empty (all black). Paint where the instance shall be, or remove the mask.")
+    height, width = mask.shape
+    return (
+        float(columns[0] / width),
+        float(rows[0] / height),
+        float((columns[-1] + 1) / width),
+        float((rows[-1] + 1) / height),
+    )
+
+
+def extent(instance: Instance) -> Box:
+    """The smallest box, in 0..1, around all that says where the instance is."""
+    if instance.box is not None:
+        return instance.box
+    if instance.mask is not None:
+        return mask_box(decode_mask(instance.mask))
+    xs, ys = zip(*(*(instance.scribble or ()), *((instance.point,) if instance.point is not None else ())))
+    return min(xs), min(ys), max(xs), max(ys)
+
+
+def resize_seg(mask: np.ndarray) -> np.ndarray:
+    """(H, W) mask -> (512, 512) float32 in 0..1, as inference.py does: bilinear, smoothed where it shrinks."""
+    return resize(mask.astype(np.float32), (SEG_SIZE, SEG_SIZE)).astype(np.float32)
+
+
+def resize_nearest(mask: np.ndarray, height: int, width: int) -> np.ndarray:
+    """(H, W) -> (height, width), the pixel under each new pixel's centre."""
+    rows = (np.arange(height) * 2 + 1) * mask.shape[0] // (2 * height)
+    columns = (np.arange(width) * 2 + 1) * mask.shape[1] // (2 * width)
+    return mask[rows][:, columns]
+
+
+def draw_box(box: Box, height: int, width: int) -> np.ndarray:
+    """Box in 0..1 -> (height, width) bool; at least one pixel."""
+    x0, x1 = pixel_range(box[0], box[2], width)
+    y0, y1 = pixel_range(box[1], box[3], height)
+    out = np.zeros((height, width), dtype=bool)
+    out[y0:y1, x0:x1] = True
+    return out
+
+
+def pixel_range(low: float, high: float, size: int) -> tuple[int, int]:
+    """Fractions -> first and one past the last of `size` pixels: rounded (half to even), on the canvas, never empty."""
+    first = min(max(int(np.round(low * size)), 0), size - 1)
+    return first, min(max(int(np.round(high * size)), first + 1), size)

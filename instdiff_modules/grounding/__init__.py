@@ -1,0 +1,1 @@
+"""From instances to grounding inputs and to the bank of tokens that a run needs."""

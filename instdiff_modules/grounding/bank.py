@@ -1,0 +1,112 @@
+"""The token bank: every set of grounding tokens that one sampling run can need, made once.
+
+Row 0 holds the null tokens (the unconditional pass). The others hold the tokens of a layout, or of one instance alone
+(a branch of the multi-instance sampler), for each stretch of the denoising in which the same instances are active.
+"""
+
+from dataclasses import dataclass
+from typing import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from ..layout.document import Instance
+from .inputs import GroundingInputs, build_grounding, null_grounding
+
+FORMATS = 4  # token groups with one token per slot: box, point, scribble, polygon
+Tokenizer = Callable[[GroundingInputs], Tensor]
+Presence = Callable[[GroundingInputs], GroundingInputs]
+Percent = float  # share of the denoising: 0 at the start, 1 at the end
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """Row `row` holds from `start` to `end` (shares of the denoising)."""
+
+    start: Percent
+    end: Percent
+    row: int
+
+
+Timeline = tuple[Stretch, ...]
+
+
+@dataclass(frozen=True)
+class TokenBank:
+    """tokens (R, T, C) on the CPU; boxes[r]: the boxes of row r's slots, None where an instance has no box.
+
+    layouts[frame] and alone[frame][instance] say which row holds when; outside every stretch nothing is active.
+    """
+
+    tokens: Tensor
+    boxes: tuple[tuple[tuple[float, float, float, float] | None, ...], ...]
+    layouts: tuple[Timeline, ...]
+    alone: tuple[tuple[Timeline, ...], ...]
+    slots: int
+
+    @property
+    def frames(self) -> int:
+        return len(self.layouts)
+
+
+def build_bank(
+    frames: Sequence[Sequence[Instance]], text: Sequence[Sequence[Tensor]], tokenizer: Tokenizer, slots: int,
+    seed: int = 0, presence: Presence = lambda inputs: inputs, chunk: int = 4,
+) -> TokenBank:
+    """Tokens of every layout and of every instance alone.
+
+    frames[f][i] is an instance and text[f][i] its text feature (text_dim,). Instances of strength 0 count as absent.
+    `presence` may replace the rule of which location formats count as given; `chunk` bounds the layouts per tokenizer
+    run (each holds a 30 x 512 x 512 mask image).
+    """
+    sets: dict[tuple[tuple[int, int], ...], int] = {(): 0}  # (frame, instance) pairs that are active together -> row
+
+    def timeline(pairs: Sequence[tuple[int, int]]) -> Timeline:
+        pairs = [(f, i) for f, i in pairs if frames[f][i].strength != 0]
+        edges = sorted({0.0, 1.0, *(frames[f][i].start for f, i in pairs), *(frames[f][i].end for f, i in pairs)})
+        stretches = []
+        for start, end in zip(edges[:-1], edges[1:]):
+            active = tuple((f, i) for f, i in pairs if frames[f][i].start <= start and frames[f][i].end >= end)
+            if active:
+                stretches.append(Stretch(start, end, sets.setdefault(active, len(sets))))
+        return tuple(stretches)
+
+    layouts = tuple(timeline([(f, i) for i in range(len(frame))]) for f, frame in enumerate(frames))
+    alone = tuple(tuple(timeline([(f, i)]) for i in range(len(frame))) for f, frame in enumerate(frames))
+
+    null = tokenizer(presence(null_grounding(slots)))
+    rows, boxes = [null], [()]
+    members = [[(frames[f][i], text[f][i]) for f, i in active] for active in sets if active]
+    for at in range(0, len(members), chunk):
+        part = members[at:at + chunk]
+        inputs = build_grounding([[i for i, _ in m] for m in part], [torch.stack([t for _, t in m]) for m in part], slots, seed)
+        strengths = torch.ones(len(part), slots)
+        for row, m in enumerate(part):
+            strengths[row, :len(m)] = torch.tensor([instance.strength for instance, _ in m])
+        tokens = tokenizer(presence(scale_masks(inputs, strengths)))
+        rows.append(blend(null, tokens, strengths))
+        boxes += _boxes(inputs)
+    return TokenBank(torch.cat(rows), tuple(boxes), layouts, alone, slots)
+
+
+def scale_masks(inputs: GroundingInputs, strengths: Tensor) -> GroundingInputs:
+    """Masks weighed by the strength (B, N) of their instance: the mask image is common to all instances."""
+    return inputs._replace(segs=inputs.segs * strengths[:, :, None, None])
+
+
+def blend(null: Tensor, tokens: Tensor, strengths: Tensor) -> Tensor:
+    """Move each instance's own tokens from the null token (strength 0) to its own (1) or beyond.
+
+    null (1, 4 N + 64, C), tokens (B, 4 N + 64, C), strengths (B, N).
+    """
+    weight = strengths.repeat(1, FORMATS)
+    weight = torch.cat((weight, weight.new_ones(weight.shape[0], tokens.shape[1] - weight.shape[1])), 1).unsqueeze(-1)
+    # Not torch.lerp: where the weight is 1 the tokens must come out bit for bit.
+    return torch.where(weight == 1, tokens, null + weight.to(tokens) * (tokens - null))
+
+
+def _boxes(inputs: GroundingInputs) -> list[tuple[tuple[float, float, float, float] | None, ...]]:
+    return [
+        tuple(tuple(box) if present else None for box, present in zip(row.tolist(), mask.tolist()))
+        for row, mask in zip(inputs.boxes, inputs.box_mask)
+    ]

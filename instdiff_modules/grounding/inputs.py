@@ -1,0 +1,163 @@
+"""Instances and their text features -> the padded tensors of the tokenizer (paper section 3.2)."""
+
+import random
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from ..geometry.masks import SEG_SIZE, decode_mask, mask_box
+from ..geometry.points import (
+    POLYGON_POINTS,
+    SCRIBBLE_POINTS,
+    box_center,
+    mask_polygon_points,
+    resample_stroke,
+    resize_seg,
+    scale_points,
+)
+from ..layout.instance import Instance
+
+TEXT_DIM = 768
+SLOTS = 30
+
+
+class GroundingInputs(NamedTuple):
+    """B layouts with N slots, float32 on the CPU. Coordinates are fractions 0..1, x and y interleaved."""
+
+    boxes: Tensor  # (B, N, 4)
+    points: Tensor  # (B, N, 2)
+    scribbles: Tensor  # (B, N, 40)
+    polygons: Tensor  # (B, N, 512)
+    segs: Tensor  # (B, N, 512, 512)
+    text: Tensor  # (B, N, 768): pooled CLIP features before projection, zeros in empty slots
+    text_mask: Tensor  # (B, N): 1 = the slot holds an instance; 0 = null text feature
+    box_mask: Tensor  # (B, N): 1 = present; 0 = null feature; likewise below
+    point_mask: Tensor  # (B, N)
+    scribble_mask: Tensor  # (B, N)
+    polygon_mask: Tensor  # (B, N)
+    seg_mask: Tensor  # (B,): the mask image is common to all instances of a layout
+
+
+def null_grounding(slots: int = SLOTS, text_dim: int = TEXT_DIM, batch: int = 1) -> GroundingInputs:
+    """No instance at all: the input of the unconditional pass."""
+
+    def zeros(*shape: int) -> Tensor:
+        return torch.zeros(batch, *shape)
+
+    return GroundingInputs(
+        boxes=zeros(slots, 4),
+        points=zeros(slots, 2),
+        scribbles=zeros(slots, 2 * SCRIBBLE_POINTS),
+        polygons=zeros(slots, 2 * POLYGON_POINTS),
+        segs=zeros(slots, SEG_SIZE, SEG_SIZE),
+        text=zeros(slots, text_dim),
+        text_mask=zeros(slots),
+        box_mask=zeros(slots),
+        point_mask=zeros(slots),
+        scribble_mask=zeros(slots),
+        polygon_mask=zeros(slots),
+        seg_mask=zeros(),
+    )
+
+
+def build_grounding(
+    layouts: Sequence[Sequence[Instance]], text: Sequence[Tensor], slots: int = SLOTS, seed: int = 0
+) -> GroundingInputs:
+    """layouts: B lists of instances, which fill slots in their order; text: B tensors (n_i, text_dim).
+
+    A location format counts as present where the user gave it; a mask without box gives its bounding box, and a box
+    without point its centre, as in training. `seed` drives the points drawn from masks of fewer than 128 pixels.
+    """
+    if len(layouts) != len(text):
+        raise ValueError(f"Expected one text tensor per layout, got {len(text)} for {len(layouts)} layouts.")
+    text_dim = next((t.shape[-1] for t in text if t.numel()), TEXT_DIM)
+    out = null_grounding(slots, text_dim, len(layouts))
+    for b, (instances, features) in enumerate(zip(layouts, text)):
+        if len(instances) > slots:
+            raise ValueError(
+                f"The layout has {len(instances)} instances, the loaded model takes at most {slots}. Remove some."
+            )
+        if len(features) != len(instances):
+            raise ValueError(f"Expected {len(instances)} text features, one per instance, got {len(features)}.")
+        for i, instance in enumerate(instances):
+            _fill_slot(out, b, i, instance, seed)
+        if instances:
+            out.text[b, : len(instances)] = features.to(out.text)
+            out.text_mask[b, : len(instances)] = 1
+    return out
+
+
+def _fill_slot(out: GroundingInputs, b: int, i: int, instance: Instance, seed: int) -> None:
+    box, point = instance.box, instance.point
+    if instance.mask is not None:
+        mask = decode_mask(instance.mask)
+        box = box or mask_box(mask)
+        # One generator per instance: its points do not depend on who else is in the layout.
+        polygon = mask_polygon_points(mask, POLYGON_POINTS, random.Random(seed))
+        out.polygons[b, i] = _tensor(scale_points(polygon, *mask.shape))
+        out.segs[b, i] = _tensor(resize_seg(mask))
+        out.polygon_mask[b, i] = out.seg_mask[b] = 1
+    if box is not None:
+        out.boxes[b, i], out.box_mask[b, i] = _tensor(box), 1
+        point = point or box_center(box)
+    if point is not None:
+        out.points[b, i], out.point_mask[b, i] = _tensor(point), 1
+    if instance.scribble is not None:
+        out.scribbles[b, i] = _tensor(resample_stroke(instance.scribble).reshape(-1))
+        out.scribble_mask[b, i] = 1
+
+
+def reference_grounding(
+    boxes: Tensor,
+    masks: Tensor,
+    text: Tensor,
+    scribbles: Tensor,
+    polygons: Tensor,
+    segs: Tensor,
+    points: Tensor | None = None,
+    *,
+    drop_boxes: bool = False,
+    drop_points: bool = False,
+    drop_scribbles: bool = False,
+    drop_masks: bool = False,
+) -> tuple[GroundingInputs, bool]:
+    """The authors' rules of what counts as present (UniFusion.forward in eval mode) and their test_drop_* flags.
+
+    Arguments as their grounding input names them: boxes (B, N, 4), masks (B, N) = slot in use, text (B, N, D) =
+    positive_embeddings, scribbles (B, N, 40), polygons (B, N, 512), segs (B, N, H, W), points (B, N, 2) or None for the
+    centres of the boxes. A scribble or polygon counts as present where its coordinates plus the slot's mask sum to
+    more than 0, so also in used slots without one; the mask image where any of its pixels is set. With everything
+    dropped the boxes stay. Also returns their drop_box_mask, which switches masked attention off.
+    """
+    if drop_boxes and drop_points and drop_scribbles and drop_masks:
+        drop_boxes = False
+    if points is None:
+        points = (boxes[..., :2] + boxes[..., 2:]) / 2
+    if segs.shape[-2:] != (SEG_SIZE, SEG_SIZE):
+        segs = F.interpolate(segs, (SEG_SIZE, SEG_SIZE), mode="nearest")
+
+    def present(value: Tensor, dropped: bool) -> Tensor:
+        return torch.zeros_like(value) if dropped else value
+
+    return GroundingInputs(
+        boxes=boxes,
+        points=points,
+        scribbles=scribbles,
+        polygons=polygons,
+        segs=segs,
+        text=text,
+        text_mask=masks,
+        box_mask=present(masks, drop_boxes),
+        point_mask=present(masks, drop_points),
+        scribble_mask=present((scribbles.sum(-1) + masks > 0).to(masks), drop_scribbles),
+        polygon_mask=present((polygons.sum(-1) + masks > 0).to(masks), drop_masks),
+        seg_mask=present((segs.flatten(1).sum(1) > 0).to(masks), drop_masks),
+    ), drop_boxes and drop_masks
+
+
+def _tensor(values: Sequence[float] | np.ndarray) -> Tensor:
+    return torch.as_tensor(np.asarray(values, dtype=np.float32))

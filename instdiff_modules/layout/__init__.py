@@ -1,0 +1,1 @@
+"""The layout document: what it holds, reading, checking, editing and importing it. No torch."""

@@ -1,0 +1,221 @@
+"""The layout document, version 1: JSON text <-> Layout.
+
+    {"version": 1, "width": 768, "height": 512, "prompt": "caption", "instances": [{"id": "a1", "prompt": "a red fox",
+     "box": [x0, y0, x1, y1], "point": [x, y], "scribble": [[x, y], ...], "mask": {"size": [h, w], "counts": "..."},
+     "strength": 1.0, "start": 0.0, "end": 1.0, "color": "#e6194b", "visible": true, "locked": false}]}
+
+Fields that this version does not know survive a round trip.
+"""
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from . import fields
+from .instance import Box, Frames, Instance, Layout, Mask, Point
+
+__all__ = [
+    "Box",
+    "Frames",
+    "Instance",
+    "Layout",
+    "MAX_DOCUMENT_BYTES",
+    "MAX_INSTANCES",
+    "Mask",
+    "Point",
+    "VERSION",
+    "check_prompts",
+    "layout_to_dict",
+    "layout_to_json",
+    "load_json",
+    "parse_layout",
+    "unique_ids",
+    "visible_instances",
+]
+
+logger = logging.getLogger(__name__)
+
+VERSION = 1
+MAX_DOCUMENT_BYTES = 32 * 2**20
+MAX_INSTANCES = 1000
+_LAYOUT_FIELDS = ("version", "width", "height", "prompt", "instances")
+_INSTANCE_FIELDS = (
+    "id",
+    "prompt",
+    "box",
+    "point",
+    "scribble",
+    "mask",
+    "strength",
+    "start",
+    "end",
+    "color",
+    "visible",
+    "locked",
+)
+_LOCATIONS = {"box": fields.box, "point": fields.point, "scribble": fields.scribble, "mask": fields.mask}
+
+
+def parse_layout(value: str | Mapping[str, Any]) -> Layout:
+    """Our document, as text or as parsed JSON -> Layout. ValueError names the instance (1-based) and its id."""
+    document = load_json(value) if isinstance(value, str) else value
+    if not isinstance(document, Mapping):
+        raise ValueError(
+            f'A layout must be a JSON object like {{"version": 1, "instances": [...]}}, got {fields.shorten(document)}.'
+        )
+    version = document.get("version")
+    if isinstance(version, bool) or version != VERSION:
+        found = "has no version" if version is None else f"has version {fields.shorten(version)}"
+        raise ValueError(
+            f'The layout {found}, this InstDiff reads version {VERSION}. Set "version": {VERSION}, or update InstDiff.'
+        )
+    items = document.get("instances", [])
+    if isinstance(items, (str, Mapping)) or not isinstance(items, Sequence):
+        raise ValueError(f'The layout\'s "instances" must be a list, got {fields.shorten(items)}.')
+    if len(items) > MAX_INSTANCES:
+        raise ValueError(
+            f"The layout has {len(items)} instances, at most {MAX_INSTANCES} are read. Split it into several layouts."
+        )
+    return Layout(
+        instances=unique_ids([_instance(item, i) for i, item in enumerate(items, 1)]),
+        width=_side(document, "width"),
+        height=_side(document, "height"),
+        prompt=fields.text(_given(document, "prompt", ""), "The layout", "prompt"),
+        extra=_extra(document, _LAYOUT_FIELDS, "The layout"),
+    )
+
+
+def layout_to_dict(layout: Layout) -> dict[str, Any]:
+    """Layout -> JSON object, in a stable order, unknown fields last."""
+    document: dict[str, Any] = {"version": VERSION}
+    for side in ("width", "height"):
+        if getattr(layout, side) is not None:
+            document[side] = getattr(layout, side)
+    document["prompt"] = layout.prompt
+    document["instances"] = [_instance_to_dict(instance) for instance in layout.instances]
+    return document | {k: v for k, v in layout.extra.items() if k not in document}
+
+
+def layout_to_json(layout: Layout) -> str:
+    """Layout -> JSON text, a line per instance."""
+    document = layout_to_dict(layout)
+    lines = [_dump(instance) for instance in document.pop("instances")]
+    instances = "[\n  " + ",\n  ".join(lines) + "\n ]" if lines else "[]"
+    rest = {k: v for k, v in document.items() if k not in _LAYOUT_FIELDS}
+    head = ",\n ".join(f"{_dump(k)}: {_dump(document[k])}" for k in _LAYOUT_FIELDS if k in document)
+    tail = "".join(f",\n {_dump(k)}: {_dump(v)}" for k, v in rest.items())
+    return f'{{{head},\n "instances": {instances}{tail}}}'
+
+
+def visible_instances(layout: Layout) -> tuple[Instance, ...]:
+    """The instances that generate, in depth order."""
+    return tuple(instance for instance in layout.instances if instance.visible)
+
+
+def check_prompts(layout: Layout) -> None:
+    """ValueError if an instance that would generate has an empty prompt."""
+    for i, instance in enumerate(layout.instances, 1):
+        if instance.visible and not instance.prompt.strip():
+            raise ValueError(
+                f"Instance {i} ({instance.id}) has an empty prompt. Write a prompt or delete the instance."
+            )
+
+
+def load_json(value: str) -> Any:
+    """JSON text -> Python values; ValueError with one sentence for anything else."""
+    if not fields.text("" if value is None else value, "The layout", "its JSON").strip():
+        raise ValueError('The layout text is empty. Expected a JSON object like {"version": 1, "instances": [...]}.')
+    size = len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
+    if size > MAX_DOCUMENT_BYTES:
+        raise ValueError(
+            f"The layout text has {size / 2**20:.1f} MB, at most {MAX_DOCUMENT_BYTES // 2**20} MB are read."
+        )
+    try:
+        return json.loads(value.lstrip("\ufeff \t\r\n"))
+    except json.JSONDecodeError as error:
+        near = value[max(error.pos - 20, 0) : error.pos + 20]
+        raise ValueError(
+            f"The layout is no JSON: {error.msg} at line {error.lineno}, column {error.colno}, near {near!r}."
+        ) from error
+    except RecursionError as error:
+        raise ValueError("The layout is nested too deeply to be a layout.") from error
+    except ValueError as error:  # a number of thousands of digits
+        raise ValueError(f"The layout holds a number that cannot be read: {error}.") from error
+
+
+def unique_ids(instances: Sequence[Instance]) -> tuple[Instance, ...]:
+    """Give a new id to every instance that repeats an earlier one's."""
+    taken: set[str] = {instance.id for instance in instances}
+    seen: set[str] = set()
+    result = []
+    for instance in instances:
+        if instance.id in seen:
+            n = 2
+            while f"{instance.id}-{n}" in taken:
+                n += 1
+            instance = replace(instance, id=f"{instance.id}-{n}")
+            taken.add(instance.id)
+        seen.add(instance.id)
+        result.append(instance)
+    return tuple(result)
+
+
+def _instance(item: Any, position: int) -> Instance:
+    if not isinstance(item, Mapping):
+        raise ValueError(f"Instance {position} must be a JSON object, got {fields.shorten(item)}.")
+    name = item.get("id")
+    name = f"i{position}" if name is None or name == "" else str(name) if type(name) is int else name
+    where = f"Instance {position} ({fields.shorten(name) if not isinstance(name, str) else name[:40]})"
+    fields.text(name, where, "id")
+    locations = {k: check(item[k], where) for k, check in _LOCATIONS.items() if item.get(k) is not None}
+    if not locations:
+        raise ValueError(f"{where} has no location. Give it a box, a point, a scribble or a mask.")
+    start = fields.number_in(_given(item, "start", 0.0), 0, 1, where, "start")
+    end = fields.number_in(_given(item, "end", 1.0), 0, 1, where, "end")
+    if start > end:
+        raise ValueError(f"{where}: start {start:g} lies after end {end:g}. Both are shares 0..1 of the denoising.")
+    return Instance(
+        id=name,
+        prompt=fields.text(_given(item, "prompt", ""), where, "prompt"),
+        **locations,
+        strength=fields.number_in(_given(item, "strength", 1.0), 0, 2, where, "strength"),
+        start=start,
+        end=end,
+        color=fields.color(_given(item, "color", ""), where),
+        visible=fields.flag(_given(item, "visible", True), where, "visible"),
+        locked=fields.flag(_given(item, "locked", False), where, "locked"),
+        extra=_extra(item, _INSTANCE_FIELDS, where),
+    )
+
+
+def _instance_to_dict(instance: Instance) -> dict[str, Any]:
+    item: dict[str, Any] = {"id": instance.id, "prompt": instance.prompt}
+    if instance.box is not None:
+        item["box"] = list(instance.box)
+    if instance.point is not None:
+        item["point"] = list(instance.point)
+    if instance.scribble is not None:
+        item["scribble"] = [list(xy) for xy in instance.scribble]
+    if instance.mask is not None:
+        item["mask"] = {"size": [instance.mask.height, instance.mask.width], "counts": instance.mask.counts}
+    item |= {k: getattr(instance, k) for k in ("strength", "start", "end", "color", "visible", "locked")}
+    return item | {k: v for k, v in instance.extra.items() if k not in _INSTANCE_FIELDS}
+
+
+def _given(item: Mapping[str, Any], key: str, default: Any) -> Any:
+    """A field's value; absent and null are the same."""
+    return default if item.get(key) is None else item[key]
+
+
+def _side(document: Mapping[str, Any], side: str) -> int | None:
+    return None if document.get(side) is None else fields.whole(document[side], "The layout", side)
+
+
+def _extra(item: Mapping[str, Any], known: Sequence[str], where: str) -> dict[str, Any]:
+    return {str(k): fields.plain(v, where) for k, v in item.items() if k not in known}
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=False)

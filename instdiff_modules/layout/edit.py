@@ -1,0 +1,200 @@
+"""Changes to layouts that the nodes make: add an instance or a location, join, select. Nothing given is changed."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from . import fields as check
+from .document import MAX_INSTANCES, unique_ids
+from .instance import Frames, Instance, Layout
+
+EMPTY: Frames = (Layout(),)
+SELECT_BY = ("number", "id", "text")
+ASPECT_TOLERANCE = 0.02  # relative; sizes rounded to multiples of 8 or 64 differ by about that
+
+
+def as_frames(value: Any) -> Frames:
+    """What came through an INSTANCES socket -> frames; nothing connected gives one empty layout."""
+    if value is None:
+        return EMPTY
+    if not isinstance(value, tuple) or not value or not all(isinstance(layout, Layout) for layout in value):
+        raise ValueError(
+            f"Expected INSTANCES, got {check.shorten(value)}. Connect an InstDiff node, for example Instances from JSON."
+        )
+    return value
+
+
+def place(
+    frames: Frames,
+    locations: Mapping[str, Any] | Sequence[Mapping[str, Any] | None],
+    prompt: str,
+    target: str = "",
+    strength: float = 1.0,
+    start: float = 0.0,
+    end: float = 1.0,
+) -> Frames:
+    """Add an instance in front of all others, to every frame.
+
+    locations: checked values by field name (box, point, scribble, mask), for all frames or one per frame, None where
+    the instance is absent. With `target`, the id or number of an instance, they are added to that instance instead: it
+    keeps its strength, start and end, and its prompt if `prompt` is empty.
+    """
+    if isinstance(locations, Mapping):
+        locations = [locations] * len(frames)
+    prompt = check.text(prompt, "The new instance", "prompt").strip()
+    target = check.text("" if target is None else target, "The new instance", "target").strip()
+    if target:
+        if not any(_find(layout, target) is not None for layout in frames):
+            raise ValueError(f"There is no instance {target!r} to add this location to. {describe(frames)}")
+        return tuple(
+            _add_location(layout, given, prompt, target) for layout, given in zip(frames, locations, strict=True)
+        )
+    if not prompt:
+        raise ValueError(
+            "The prompt is empty. Write what shall be there, or name the instance that this location belongs to."
+        )
+    strength = check.number_in(strength, 0, 2, "The new instance", "strength")
+    start, end = (check.number_in(v, 0, 1, "The new instance", name) for v, name in ((start, "start"), (end, "end")))
+    if start > end:
+        raise ValueError(
+            f"The new instance: start {start:g} lies after end {end:g}. Both are shares 0..1 of the denoising."
+        )
+    name = _new_id(frames)
+    new = Instance(id=name, prompt=prompt, strength=strength, start=start, end=end)
+    return tuple(
+        layout if given is None else _with(layout, (*layout.instances, replace(new, **given)))
+        for layout, given in zip(frames, locations, strict=True)
+    )
+
+
+def combine(parts: Sequence[Frames]) -> Frames:
+    """Join layouts frame by frame, later ones in front. A single frame joins every frame of the others."""
+    parts = [part for part in parts if part]
+    length = max((len(part) for part in parts), default=0)
+    if not parts:
+        raise ValueError("Nothing is connected. Connect the instances that shall be joined.")
+    if any(len(part) not in (1, length) for part in parts):
+        counts = ", ".join(str(len(part)) for part in parts)
+        raise ValueError(f"The inputs have {counts} frames. Expected equal numbers of frames, or a single one.")
+    columns = [[part[i if len(part) > 1 else 0] for part in parts] for i in range(length)]
+    return tuple(_join(layouts) for layouts in columns)
+
+
+def select(frames: Frames, which: str, by: str = "number", invert: bool = False) -> Frames:
+    """Keep the instances that `which` names, in their order.
+
+    by "number": "1,3-5" (from 1, back to front); "id": ids separated by commas; "text": words found in the prompt,
+    separated by commas. invert: keep the others. ValueError if none is named in any frame.
+    """
+    if not isinstance(by, str) or by not in SELECT_BY:
+        raise ValueError(f"Instances are selected by {', '.join(SELECT_BY)}, got {check.shorten(by)}. Choose one of these.")
+    if not check.text("" if which is None else which, "The selection", "which").strip(" ,"):
+        raise ValueError('Nothing is selected. Write numbers like "1,3-5", ids, or words of the prompts.')
+    check.flag(invert, "The selection", "invert")
+    words = [word.strip() for word in which.split(",") if word.strip()]
+    ranges = [_range(word) for word in words] if by == "number" else []
+
+    def named(position: int, instance: Instance) -> bool:
+        if by == "number":
+            return any(low <= position <= high for low, high in ranges)
+        if by == "id":
+            return instance.id in words
+        return any(word.lower() in instance.prompt.lower() for word in words)
+
+    hits = [[named(i, instance) for i, instance in enumerate(layout.instances, 1)] for layout in frames]
+    if not any(map(any, hits)):
+        raise ValueError(f"No instance has the {by} {which.strip()!r}. {describe(frames)}")
+    return tuple(
+        _with(layout, [instance for instance, hit in zip(layout.instances, row) if hit != invert])
+        for layout, row in zip(frames, hits)
+    )
+
+
+def check_aspect(layout: Layout, width: int, height: int, what: str) -> None:
+    """ValueError unless `what` (width x height) has the shape of the layout's canvas, as far as that is known."""
+    canvas = canvas_of(layout)
+    if canvas and abs(width * canvas[1] / (height * canvas[0]) - 1) > ASPECT_TOLERANCE:
+        raise ValueError(
+            f"{what} is {width}x{height} pixels, but the canvas of the layout is {canvas[0]}x{canvas[1]}: "
+            f"another shape. Resize or crop it to {canvas[0]}x{canvas[1]}."
+        )
+
+
+def canvas_of(layout: Layout) -> tuple[int, int] | None:
+    """(width, height) in pixels: the document's, else that of its first mask, else None."""
+    if layout.width and layout.height:
+        return layout.width, layout.height
+    return next(((i.mask.width, i.mask.height) for i in layout.instances if i.mask is not None), None)
+
+
+def describe(frames: Frames, limit: int = 8) -> str:
+    """ "The layout has 1 (fox) 'a red fox', 2 ..." for error messages; of the first frame."""
+    instances = frames[0].instances
+    listed = ", ".join(f"{i} ({x.id}) {check.shorten(x.prompt, 30)}" for i, x in enumerate(instances[:limit], 1))
+    more = f" and {len(instances) - limit} more" if len(instances) > limit else ""
+    return f"The layout has {listed}{more}." if instances else "The layout has no instances."
+
+
+def _add_location(layout: Layout, given: Mapping[str, Any] | None, prompt: str, target: str) -> Layout:
+    index = _find(layout, target)
+    if index is None or given is None:
+        return layout
+    old = layout.instances[index]
+    for name in given:
+        if getattr(old, name) is not None:
+            raise ValueError(
+                f"Instance {index + 1} ({old.id}) already has a {name}. Leave target empty to make a new instance."
+            )
+    new = replace(old, **given, prompt=prompt or old.prompt)
+    return _with(layout, (*layout.instances[:index], new, *layout.instances[index + 1 :]))
+
+
+def _find(layout: Layout, target: str) -> int | None:
+    """Index of the instance of that id, else of that number (from 1)."""
+    target = target.strip()
+    ids = [instance.id for instance in layout.instances]
+    if target in ids:
+        return ids.index(target)
+    return int(target) - 1 if re.fullmatch(r"[0-9]{1,6}", target) and 1 <= int(target) <= len(ids) else None
+
+
+def _new_id(frames: Frames) -> str:
+    taken = {instance.id for layout in frames for instance in layout.instances}
+    n = max(len(layout.instances) for layout in frames) + 1
+    while f"i{n}" in taken:
+        n += 1
+    return f"i{n}"
+
+
+def _with(layout: Layout, instances: Sequence[Instance]) -> Layout:
+    if len(instances) > MAX_INSTANCES:
+        raise ValueError(f"The layout would have {len(instances)} instances, at most {MAX_INSTANCES} are possible.")
+    return replace(layout, instances=tuple(instances))
+
+
+def _join(layouts: Sequence[Layout]) -> Layout:
+    sized = [layout for layout in layouts if canvas_of(layout)]
+    for layout in sized[1:]:
+        check_aspect(sized[0], *canvas_of(layout), "One canvas")
+    known = next((layout for layout in layouts if layout.width and layout.height), layouts[0])
+    joined = Layout(
+        width=known.width,
+        height=known.height,
+        prompt=next((layout.prompt for layout in layouts if layout.prompt), ""),
+        extra={k: v for layout in reversed(layouts) for k, v in layout.extra.items()},
+    )
+    return _with(joined, unique_ids([instance for layout in layouts for instance in layout.instances]))
+
+
+def _range(word: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d{1,6})(?:\s*-\s*(\d{1,6}))?", word)
+    if not match:
+        raise ValueError(f'{word!r} is no number or range of numbers. Write for example "1,3-5".')
+    low = int(match[1])
+    high = int(match[2] or low)
+    if low < 1 or high < low:
+        raise ValueError(
+            f"{word!r} names no instance. Instances are numbered from 1, and a range runs upwards, for example 3-5."
+        )
+    return low, high

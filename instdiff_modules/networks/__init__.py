@@ -1,0 +1,1 @@
+"""The networks of the paper, one a file: they take `operations`, device and dtype from outside."""

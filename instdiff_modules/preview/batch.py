@@ -1,0 +1,51 @@
+"""Previews of frames over batches of images, as IMAGE tensors."""
+
+import numpy as np
+import torch
+from PIL import Image
+from torch import Tensor
+
+from ..geometry.raster import check_memory, output_size
+from ..layout.instance import Frames
+from .draw import draw_layout
+
+
+def draw_frames(frames: Frames, width: int, height: int, background: Tensor | None = None) -> Tensor:
+    """Frames over an IMAGE batch (B, H, W, C) in 0..1 or nothing -> (n, height, width, 3) in 0..1.
+
+    width or height 0: that of the background, else of the first layout's canvas. Either side may be a single one and
+    then serves all of the other; else their numbers must agree.
+    """
+    images = [] if background is None else [_picture(image) for image in _batch(background)]
+    count = max(len(frames), len(images))
+    if len(images) > 1 and len(frames) > 1 and len(images) != len(frames):
+        raise ValueError(
+            f"There are {len(frames)} frames and {len(images)} background images. Expected equal numbers, or one."
+        )
+    size = output_size(frames[0], width, height, images[0].size if images else None)
+    check_memory(count, *size, 3, "pictures")
+    pictures = [
+        draw_layout(frames[i % len(frames)], *size, images[i % len(images)] if images else None) for i in range(count)
+    ]
+    return torch.stack([torch.from_numpy(np.asarray(picture).astype(np.float32) / 255) for picture in pictures])
+
+
+def _batch(image: Tensor) -> Tensor:
+    if (
+        not isinstance(image, Tensor)
+        or image.ndim not in (3, 4)
+        or image.shape[-1] not in (1, 3, 4)
+        or image.numel() == 0
+    ):
+        shape = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
+        raise ValueError(
+            f"Expected an IMAGE of shape (batch, height, width, 3) as background, got {shape}. Connect an IMAGE output."
+        )
+    return image.reshape(-1, *image.shape[-3:])
+
+
+def _picture(image: Tensor) -> Image.Image:
+    """(H, W, C) in 0..1 -> RGB; what is transparent is drawn as it is, without its alpha."""
+    values = torch.nan_to_num(image.detach().float().cpu()).clamp(0, 1)
+    rgb = values[..., :3].expand(*values.shape[:2], 3)
+    return Image.fromarray((rgb.numpy() * 255).round().astype(np.uint8))

@@ -1,0 +1,158 @@
+"""A picture of a layout: masks, boxes, strokes, points and prompts, back to front, over a plain canvas or an image."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
+
+from ..geometry.masks import decode_mask
+from ..geometry.points import is_point_set
+from ..layout.instance import Instance, Layout, Mask, Point
+from .labels import draw_labels
+from .palette import Color, instance_color
+
+CANVAS: Color = (27, 30, 37)
+GRID: Color = (40, 44, 54)
+GRID_CELLS = 8  # along the shorter side
+HALO = (0, 0, 0, 110)  # a dark rim that keeps lines visible on a bright image
+DIM = 0.35  # of the opacity, for hidden instances
+MAX_SMOOTH_SIDE = 2048  # up to this size the picture is drawn twice as large and shrunk, which smooths its edges
+
+
+def draw_layout(layout: Layout, width: int, height: int, background: Image.Image | None = None) -> Image.Image:
+    """The layout as an RGB picture of width x height pixels. Shapes follow the depth order, labels lie on top."""
+    scale = 2 if max(width, height) <= MAX_SMOOTH_SIDE else 1
+    size = width * scale, height * scale
+    picture = _canvas(size) if background is None else background.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    stroke = max(2, round(min(size) / 240))
+    colors = [instance_color(instance, i) for i, instance in enumerate(layout.instances)]
+    for instance, color in zip(layout.instances, colors):
+        _draw_instance(picture, instance, color, stroke)
+    picture = picture.resize((width, height), Image.Resampling.LANCZOS) if scale > 1 else picture
+    draw_labels(picture, layout.instances, colors)
+    return picture
+
+
+def _canvas(size: tuple[int, int]) -> Image.Image:
+    picture = Image.new("RGB", size, CANVAS)
+    draw = ImageDraw.Draw(picture)
+    cell = min(size) / GRID_CELLS
+    for i in range(1, int(max(size) / cell) + 1):
+        draw.line((i * cell, 0, i * cell, size[1]), fill=GRID, width=2)
+        draw.line((0, i * cell, size[0], i * cell), fill=GRID, width=2)
+    return picture
+
+
+def _draw_instance(picture: Image.Image, instance: Instance, color: Color, stroke: int) -> None:
+    opacity = 1.0 if instance.visible else DIM
+    draw = ImageDraw.Draw(picture, "RGBA")  # colours with alpha blend into the picture
+    if instance.mask is not None:
+        _draw_mask(picture, instance.mask, color, opacity, stroke)
+    if instance.box is not None:
+        # Beside a mask the box is only a frame.
+        fill, width = (0.0, max(1, stroke // 2)) if instance.mask is not None else (0.16, stroke)
+        _draw_box(draw, instance, picture.size, color, opacity, fill, width)
+    if instance.scribble is not None:
+        _draw_scribble(
+            draw, _pixels(instance.scribble, picture.size), is_point_set(instance.scribble), color, opacity, stroke
+        )
+    if instance.point is not None:
+        x, y = _pixels([instance.point], picture.size)[0]
+        _disc(draw, x, y, stroke * 4.2, _alpha((0, 0, 0), 0.45 * opacity))
+        _disc(draw, x, y, stroke * 3.7, _alpha((255, 255, 255), opacity))
+        _disc(draw, x, y, stroke * 2.7, _alpha(color, opacity))
+
+
+def _draw_mask(picture: Image.Image, mask: Mask, color: Color, opacity: float, stroke: int) -> None:
+    area = smooth_mask(mask, picture.size)
+    # The mask's own width of stroke inside its edge, and a dark rim outside; the picture's border counts as an edge.
+    pad = 3 * stroke
+    around = (
+        ImageOps.expand(area, pad)
+        .filter(ImageFilter.GaussianBlur(stroke))
+        .crop((pad, pad, pad + area.width, pad + area.height))
+    )
+    inner, rim = around.point(lambda v: 255 if v > 243 else 0), around.point(lambda v: HALO[3] if v > 50 else 0)
+    outline = ImageChops.subtract(area, inner)
+    if opacity == 1:
+        picture.paste(HALO[:3], mask=ImageChops.subtract(rim, area))
+    picture.paste(color, mask=area.point(lambda v: round(v * 0.38 * opacity)))
+    picture.paste(color, mask=outline.point(lambda v: round(v * opacity)))
+
+
+def smooth_mask(mask: Mask, size: tuple[int, int]) -> Image.Image:
+    """The mask at another size (width, height) as a picture of 0 and 255, its pixels rounded off; none is lost."""
+    area = Image.fromarray(decode_mask(mask).astype(np.uint8) * 255)
+    zoom = max(size[0] / mask.width, size[1] / mask.height)
+    if zoom > 1:
+        grown = area.resize(size, Image.Resampling.NEAREST)
+        return grown.filter(ImageFilter.GaussianBlur(0.45 * zoom)).point(lambda v: 255 if v >= 110 else 0)
+    shrunk = area.resize(size, Image.Resampling.BOX)
+    least = min(64, shrunk.getextrema()[1])
+    return shrunk.point(lambda v: 255 if v >= least and v else 0)
+
+
+def _draw_box(
+    draw: ImageDraw.ImageDraw,
+    instance: Instance,
+    size: tuple[int, int],
+    color: Color,
+    opacity: float,
+    fill: float,
+    stroke: int,
+) -> None:
+    (x0, y0), (x1, y1) = _pixels([instance.box[:2], instance.box[2:]], size)
+    x1, y1 = max(x1 - 1, x0), max(y1 - 1, y0)
+    rim = max(1, stroke // 2)
+    draw.rectangle((x0, y0, x1, y1), fill=_alpha(color, fill * opacity))
+    if not instance.visible:
+        _dashed_box(draw, (x0, y0, x1, y1), _alpha(color, 2 * opacity), stroke)
+        return
+    draw.rectangle((x0 - rim, y0 - rim, x1 + rim, y1 + rim), outline=HALO, width=rim)
+    draw.rectangle((x0, y0, x1, y1), outline=_alpha(color, opacity), width=stroke)
+
+
+def _dashed_box(
+    draw: ImageDraw.ImageDraw, box: tuple[float, float, float, float], color: tuple[int, ...], stroke: int
+) -> None:
+    x0, y0, x1, y1 = box
+    dash = stroke * 4
+    for x in np.arange(x0, x1, 2 * dash):
+        for y in (y0, y1 - stroke + 1):
+            draw.rectangle((x, y, min(x + dash, x1), y + stroke - 1), fill=color)
+    for y in np.arange(y0, y1, 2 * dash):
+        for x in (x0, x1 - stroke + 1):
+            draw.rectangle((x, y, x + stroke - 1, min(y + dash, y1)), fill=color)
+
+
+def _draw_scribble(
+    draw: ImageDraw.ImageDraw, points: Sequence[Point], separate: bool, color: Color, opacity: float, stroke: int
+) -> None:
+    line = stroke * 2
+    if separate or len(points) == 1:
+        for x, y in dict.fromkeys(points):
+            _disc(draw, x, y, line * 1.7, _alpha((0, 0, 0), opacity))
+            _disc(draw, x, y, line * 1.3, _alpha(color, opacity))
+        return
+    # Opaque strokes: where translucent ones cross themselves, the crossing would show.
+    if opacity == 1:
+        draw.line(points, fill=(0, 0, 0), width=line + stroke, joint="curve")
+        for x, y in (points[0], points[-1]):
+            _disc(draw, x, y, (line + stroke) / 2, (0, 0, 0, 255))
+    draw.line(points, fill=_alpha(color, opacity), width=line, joint="curve")
+    for x, y in (points[0], points[-1]):
+        _disc(draw, x, y, line / 2, _alpha(color, opacity))
+    _disc(draw, *points[0], line * 0.9, _alpha((255, 255, 255), opacity))  # where the stroke begins
+    _disc(draw, *points[0], line * 0.6, _alpha(color, opacity))
+
+
+def _disc(draw: ImageDraw.ImageDraw, x: float, y: float, radius: float, color: tuple[int, ...]) -> None:
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=color)
+
+
+def _pixels(points: Sequence[Point], size: tuple[int, int]) -> list[Point]:
+    return [(x * size[0], y * size[1]) for x, y in points]
+
+
+def _alpha(color: Color, opacity: float) -> tuple[int, int, int, int]:
+    return (*color, min(255, round(255 * opacity)))
