@@ -1,5 +1,6 @@
 """These tests need ComfyUI: in this process (prepared here, before they are imported) or as a server."""
 
+import gc
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -23,3 +24,12 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
     """One server of the newest ComfyUI for all tests; they must leave its folders as they found them."""
     with start_server(tmp_path_factory.mktemp("comfyui")) as running:
         yield running
+
+
+def pytest_sessionfinish() -> None:
+    """Let go of the models kept between tests while ComfyUI's modules still stand."""
+    from support import parity_unet, small_pack
+
+    small_pack.base.cache_clear()
+    parity_unet._models.cache_clear()
+    gc.collect()
