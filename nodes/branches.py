@@ -119,7 +119,7 @@ class MultiInstanceSampling:
             return tensor if tensor is None else tensor[[s % tensor.shape[0] for s in samples]]
 
         branch_guider = copy.copy(guider)
-        branch_guider.conds = {**guider.conds, "positive": [_with_prompts(c, plan, noise) for c in guider.conds["positive"]]}
+        branch_guider.conds = {**guider.conds, "positive": [_with_prompts(c, plan) for c in guider.conds["positive"]]}
         options = comfy.model_patcher.create_model_options_clone(extra_args["model_options"])
         options["transformer_options"][BRANCHES] = Branches(noise.shape[0], plan.items)
         return executor(branch_guider, sigmas, {**extra_args, "model_options": options}, callback, spread(noise),
@@ -146,7 +146,7 @@ class MultiInstanceSampling:
         return executor(guider, sigmas, rest_args, callback, noise, latent, denoise_mask, disable_pbar)
 
 
-def _with_prompts(cond: dict, plan: Plan, noise: Tensor) -> dict:
+def _with_prompts(cond: dict, plan: Plan) -> dict:
     """A conditioning entry whose cross-attention holds one prompt per item of the plan.
 
     Prompts of several lengths are repeated to their least common multiple, as ComfyUI does: softmax attention over
