@@ -46,7 +46,7 @@ def check(folder: Path) -> Iterator[tuple[str, float, float, float, bool, str]]:
         raise SystemExit(f"Expected golden manifests (case*.json) in {folder}, found none.")
     for path in manifests:
         manifest, tensors = load_manifest(path)
-        run = CASES.get(path.stem)
+        run = next((run for name, run in CASES.items() if path.stem.startswith(name)), None)
         for entry in manifest["cases"]:
             yield from _check_entry(entry, tensors, manifest, path, run)
 

@@ -1,5 +1,6 @@
 """These tests need ComfyUI: in this process (prepared here, before they are imported) or as a server."""
 
+import functools
 import gc
 from collections.abc import Iterator
 from pathlib import Path
@@ -27,9 +28,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
 
 
 def pytest_sessionfinish() -> None:
-    """Let go of the models kept between tests while ComfyUI's modules still stand."""
-    from support import parity_unet, small_pack
-
-    small_pack.base.cache_clear()
-    parity_unet._models.cache_clear()
+    """Let go of the models kept between tests while ComfyUI's modules still stand: their __del__ needs them."""
+    for kept in [thing for thing in gc.get_objects() if isinstance(thing, functools._lru_cache_wrapper)]:
+        kept.cache_clear()
     gc.collect()

@@ -28,7 +28,8 @@ WRAPPERS = comfy.patcher_extension.WrappersMP
 
 
 def trajectory(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Iterator[Row]:
-    model, adapter, seed, params = models(manifest, json.loads((folder / "case5_unet.json").read_text()))
+    unet_manifest = min(folder.glob("case5_unet*.json"))  # describes the model of case 6 as well
+    model, adapter, seed, params = models(manifest, json.loads(unet_manifest.read_text()))
     inputs = entry["inputs"]
     bank = _bank(entry, tensors, params, seed)
     masked = None if entry["att_masks"] == "not given" or entry["efficient_attention"] else MaskedAttention("finest", authors=True)
