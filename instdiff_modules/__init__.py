@@ -1,1 +1,1 @@
-"""The model, the layout and the sampling maths of InstDiff: pure Python and torch, importable without ComfyUI."""
+"""The model, the layout and the sampling maths of InstDiff, importable without ComfyUI; launcher/ is what quickstart.py is made of."""
