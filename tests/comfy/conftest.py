@@ -29,6 +29,6 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
 
 def pytest_sessionfinish() -> None:
     """Let go of the models kept between tests while ComfyUI's modules still stand: their __del__ needs them."""
-    for kept in [thing for thing in gc.get_objects() if isinstance(thing, functools._lru_cache_wrapper)]:
+    for kept in [thing for thing in gc.get_objects() if type(thing) is functools._lru_cache_wrapper]:
         kept.cache_clear()
     gc.collect()

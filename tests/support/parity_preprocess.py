@@ -66,7 +66,7 @@ def close(label: str, ours: Any, golden: Any, atol: float) -> Row:
     return Row(
         label,
         torch.as_tensor(np.array(ours, dtype=np.float64)),
-        torch.as_tensor(np.array(golden, dtype=np.float64)),
+        torch.as_tensor(np.asarray(golden), dtype=torch.float64),
         atol,
     )
 
