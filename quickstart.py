@@ -26,7 +26,7 @@ if sys.version_info < (3, 10):  # before our own imports, which an older Python 
         "start quickstart.py with it, for example: python3.12 quickstart.py" % sys.version_info[:2]
     )
 
-from instdiff_modules.launcher import existing, install
+from instdiff_modules.launcher import existing, install, testing
 from instdiff_modules.launcher import graph as graphs
 from instdiff_modules.launcher.demo import template_query
 from instdiff_modules.launcher.errors import Stopped
@@ -162,16 +162,20 @@ def serve(
 
 
 def test(options: argparse.Namespace, home: Path, steps: Steps) -> int:
-    """Run pytest in the virtual environment, with the oldest and the newest ComfyUI beside it."""
+    """Run pytest in the virtual environment, with the oldest and the newest ComfyUI beside it. What is left out is said last."""
     own = install.make_runtime(home, steps, for_tests=True)
     install.comfyui_source(install.OLDEST, home, steps, own.python)
-    environment = {**clean_environment(), "INSTDIFF_HOME": str(home)}
+    changes, left_out = testing.prepare_tools(home, own.python, steps)
+    environment = {**clean_environment(), **changes, "INSTDIFF_HOME": str(home)}
     if options.comfyui is not None:
         runtime, _ = existing.use(options.comfyui, options.python, home, steps)
         environment |= {"INSTDIFF_COMFYUI": str(runtime.comfyui), "INSTDIFF_COMFYUI_PYTHON": str(runtime.python)}
     # -I: the current folder must not be on sys.path, or our `nodes` would hide ComfyUI's
     command = [own.python, "-I", "-m", "pytest", *options.pytest]
-    return subprocess.run([str(part) for part in command], cwd=PACK, env=environment, check=False).returncode
+    code = subprocess.run([str(part) for part in command], cwd=PACK, env=environment, check=False).returncode
+    if left_out:
+        say(testing.last_line(left_out))
+    return code
 
 
 def read(path: Path) -> str:

@@ -117,6 +117,10 @@ def test_coco_with_uncompressed_run_lengths():
     assert (decode_mask(layout.instances[0].mask) == MASK).all()
 
 
+def test_a_coco_annotation_without_an_id_gets_one():
+    assert [i.id for i in read_layout(coco(id=None, bbox=[0, 0, 50, 50])).instances] == ["i1"]
+
+
 def test_the_image_of_a_coco_file_is_chosen_by_id_or_name():
     two = copy.deepcopy(COCO)
     two["images"].append({"id": 9, "file_name": "small.jpg", "width": 50, "height": 40})
@@ -134,6 +138,7 @@ def test_the_image_of_a_coco_file_is_chosen_by_id_or_name():
         ({"annotations": []}, '"images" must be a list'),
         ({**COCO, "annotations": "x"}, '"annotations" must be a list'),
         (coco(category_id=5, bbox=[0, 0, 5, 5]), "category 5 is not among"),
+        (coco(category_id=[5], bbox=[0, 0, 5, 5]), "category [5] is not among"),
         (coco(), "neither bbox nor segmentation"),
         (coco(segmentation=[[1, 2, 3, 4]]), "a polygon must be"),
         (coco(segmentation=[[900, 600, 950, 600, 950, 650]]), "covers no pixel"),

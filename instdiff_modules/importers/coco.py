@@ -20,7 +20,7 @@ def read_coco(document: Mapping[str, Any], image: str = "") -> Layout:
     chosen = _choose(_list(document, "images"), image.strip())
     where = f"Image {fields.shorten(chosen.get('file_name', chosen.get('id')))}"
     width, height = (fields.whole(chosen.get(side), where, side) for side in ("width", "height"))
-    names = {c.get("id"): c.get("name") for c in _list(document, "categories", required=False)}
+    names = {_key(c.get("id")): c.get("name") for c in _list(document, "categories", required=False)}
     annotations = [a for a in _list(document, "annotations") if a.get("image_id") == chosen.get("id")]
     if len(annotations) > MAX_INSTANCES:
         raise ValueError(f"{where} has {len(annotations)} annotations, at most {MAX_INSTANCES} are read.")
@@ -29,6 +29,11 @@ def read_coco(document: Mapping[str, Any], image: str = "") -> Layout:
     return Layout(
         unique_ids(instances), width, height, fields.text("" if caption is None else caption, where, "caption")
     )
+
+
+def _key(value: Any) -> Any:
+    """A category's id as a key; a list or an object, which no id should be, by its text."""
+    return value if value is None or isinstance(value, (str, int, float)) else repr(value)
 
 
 def _choose(images: Sequence[Mapping[str, Any]], image: str) -> Mapping[str, Any]:
@@ -48,9 +53,9 @@ def _choose(images: Sequence[Mapping[str, Any]], image: str) -> Mapping[str, Any
 
 
 def _instance(a: Mapping[str, Any], position: int, names: Mapping[Any, Any], width: int, height: int) -> Instance:
-    name = str(a.get("id", f"i{position}"))
+    name = f"i{position}" if a.get("id") is None else str(a["id"])
     where = f"Instance {position} (annotation {name})"
-    prompt = a.get("caption") or names.get(a.get("category_id"))
+    prompt = a.get("caption") or names.get(_key(a.get("category_id")))
     if prompt is None:
         raise ValueError(
             f"{where}: category {fields.shorten(a.get('category_id'))} is not among the file's categories."

@@ -30,6 +30,12 @@ def draw_frames(frames: Frames, width: int, height: int, background: Tensor | No
     return torch.stack([torch.from_numpy(np.asarray(picture).astype(np.float32) / 255) for picture in pictures])
 
 
+def first_picture(background: Tensor) -> Tensor:
+    """The first picture of an IMAGE batch, as draw_frames takes it for a background -> (1, H, W, 3) in 0..1."""
+    picture = np.asarray(_picture(_batch(background)[0]))
+    return torch.from_numpy(picture.astype(np.float32) / 255)[None]
+
+
 def _batch(image: Tensor) -> Tensor:
     if (
         not isinstance(image, Tensor)

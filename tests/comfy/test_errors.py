@@ -13,15 +13,15 @@ import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Layout, parse_layout
 from instdiff.nodes import apply as apply_nodes
+from instdiff.nodes import editor, layout_io, load, preview, sampler
 from instdiff.nodes import instances as make
-from instdiff.nodes import layout_io, load, preview, sampler
 from support.other_models import other_model
 from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise
 
 import nodes as comfy_nodes
 
 NAN, INF = float("nan"), float("inf")
-ALL_NODES = {n.GET_SCHEMA().node_id: n for m in (load, make, layout_io, preview, apply_nodes, sampler) for n in m.NODES}
+ALL_NODES = {n.GET_SCHEMA().node_id: n for m in (load, editor, make, layout_io, preview, apply_nodes, sampler) for n in m.NODES}
 DOCUMENT = {
     "version": 1, "width": 768, "height": 512, "prompt": "a valley", "zoom": {"kept": [1, 2]},
     "instances": [{"id": "fox", "prompt": "a fox", "box": [0.1, 0.2, 0.5, 0.9], "note": ["kept"]}],
@@ -58,6 +58,7 @@ def valid(node_id):
         "InstDiffPoints": points,
         "InstDiffScribble": points,
         "InstDiffFromJSON": {"text": json.dumps(DOCUMENT), "image": ""},
+        "InstDiffLayoutEditor": {"layout": json.dumps(DOCUMENT), "background": torch.rand(1, 64, 96, 3), "instances": WIDE},
         "InstDiffToJSON": {"instances": WIDE},
         "InstDiffToMasks": {"instances": WIDE, "width": 96, "height": 64},
         "InstDiffToBoxes": {"instances": WIDE, "width": 96, "height": 64},

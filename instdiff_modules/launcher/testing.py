@@ -1,0 +1,63 @@
+"""What the tests need beside ComfyUI: Playwright, a browser, node, the newest frontend. What cannot be had is left out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from .browser import NONE_FOUND, find_browser, install_browser
+from .errors import Stopped
+from .frontend import fetch_frontend, newest_frontend
+from .steps import Steps, one_at_a_time
+
+PLAYWRIGHT = "playwright>=1.50"  # the Python package alone: the browser is the system's
+
+
+def prepare_tools(home: Path, python: Path, steps: Steps) -> tuple[dict[str, str], list[str]]:
+    """Install what is missing: (changes of the tests' environment, which tests are left out and why)."""
+    with one_at_a_time(home, steps.say):
+        driver = playwright_driver(python, steps)
+        left_out = _browser_tests(home, python, driver, steps)
+        changes: dict[str, str] = {}
+        if driver is not None:  # it brings a node of its own: the same on every machine
+            changes["PATH"] = os.pathsep.join((str(driver), os.environ.get("PATH", "")))
+        elif shutil.which("node") is None:
+            left_out.append("the tests of web/js, because there is no node")
+    return changes, left_out
+
+
+def playwright_driver(python: Path, steps: Steps) -> Path | None:
+    """The folder of Playwright's driver, with its node; Playwright is installed if it is not there. None: it cannot be."""
+    code = "import importlib.util as u; s = u.find_spec('playwright'); print(s.submodule_search_locations[0] if s else '')"
+    for missing in (True, False):
+        folder = steps.ask([python, "-I", "-c", code], "start again.")
+        if folder:
+            return Path(folder) / "driver"
+        if missing:
+            command = [python, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+            try:
+                steps.run("Playwright, to drive a browser", [*command, PLAYWRIGHT], "check the network.")
+            except Stopped:
+                return None
+    return None
+
+
+def last_line(left_out: list[str]) -> str:
+    """What the test command says at its end."""
+    return f"Left out: {'; '.join(left_out)}."
+
+
+def _browser_tests(home: Path, python: Path, driver: Path | None, steps: Steps) -> list[str]:
+    if driver is None:
+        return [f"the browser tests, because Playwright could not be installed (see {steps.log})"]
+    if find_browser() is None and install_browser(steps) is None:
+        return [f"the browser tests, because {NONE_FOUND}"]
+    if fetch_frontend(home, steps, python):
+        return []
+    newest = newest_frontend(home)
+    if newest is None:
+        return ["the browser tests with the newest frontend, because PyPI did not give it"]
+    steps.say(f"  PyPI does not answer; the newest frontend here is {'.'.join(map(str, newest[0]))}")
+    return []
+

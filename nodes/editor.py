@@ -1,0 +1,70 @@
+"""The node in which a layout is drawn. The drawing itself is web/js; its widget's value is the layout's JSON text."""
+
+from typing import Any
+from uuid import uuid4
+
+from comfy_api.latest import io, ui
+from torch import Tensor
+
+from ..instdiff_modules.geometry.raster import DEFAULT_SIDE, layout_boxes, layout_masks, output_size
+from ..instdiff_modules.layout.document import layout_to_json, parse_layout
+from ..instdiff_modules.layout.incoming import SOURCE, take_incoming
+from ..instdiff_modules.layout.instance import Frames, Layout
+from ..instdiff_modules.preview.batch import draw_frames, first_picture
+from .types import Instances
+
+EMPTY = layout_to_json(Layout(width=DEFAULT_SIDE, height=DEFAULT_SIDE))
+WIDGET = "INSTDIFF_LAYOUT"  # the widget that web/js registers
+
+
+class InstDiffLayoutEditor(io.ComfyNode):
+    """Drawn layout (+ background, + incoming layout) -> INSTANCES and what other nodes take."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffLayoutEditor", display_name="Layout Editor", category="InstDiff", is_output_node=True,
+            description="Draw boxes, masks, points and scribbles right here, with a prompt for each.",
+            inputs=[
+                io.String.Input("layout", default=EMPTY, socketless=True, extra_dict={"widgetType": WIDGET}, tooltip="The layout that is drawn here, as a JSON document. Press ? in the editor for its keys."),
+                io.Image.Input("background", optional=True, tooltip="Picture to draw on, behind the instances. It does not change the layout; of a batch the first one is shown."),
+                Instances.Input("instances", optional=True, tooltip="A layout to start from: it fills the editor when the graph runs. What you change afterwards stays, until another layout comes in."),
+            ],
+            outputs=[
+                Instances.Output(display_name="instances", tooltip="The layout as it is drawn."),
+                io.Int.Output(display_name="width", tooltip="Width of the canvas in pixels."),
+                io.Int.Output(display_name="height", tooltip="Height of the canvas in pixels."),
+                io.String.Output(display_name="prompt", tooltip="Caption of the whole picture, for the text encoder; may be empty."),
+                io.BoundingBox.Output(display_name="boxes", tooltip="A list of boxes {x, y, width, height, label} in pixels, one per visible instance, back to front."),
+                io.Mask.Output(display_name="masks", tooltip="A batch with one mask per visible instance, back to front. A single black mask if there are none."),
+                io.Image.Output(display_name="preview", tooltip="The layout as a picture, over the background if one is connected."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, layout: str, background: Tensor | None = None, instances: Frames | None = None) -> io.NodeOutput:
+        drawn, new = take_incoming(parse_layout(layout), instances)
+        width, height = output_size(drawn, 0, 0)
+        boxes, masks = layout_boxes(drawn, height, width), layout_masks([drawn], height, width)
+        preview = draw_frames((drawn,), width, height, background)
+        shown = for_the_page(drawn if new else None, background)
+        return io.NodeOutput((drawn,), width, height, drawn.prompt, boxes, masks, preview, ui=shown or None)
+
+
+def for_the_page(incoming: Layout | None, background: Tensor | None) -> dict[str, list[dict[str, Any]]]:
+    """What web/js hears when the node has run: the layout to fill the editor with, and the background's file.
+
+    The page could find a background behind the link itself, but not across the border of a subgraph.
+    """
+    shown: dict[str, list[dict[str, Any]]] = {}
+    if incoming is not None:
+        shown["instdiff_incoming"] = [{"layout": layout_to_json(incoming), "source": incoming.extra[SOURCE]}]
+    if background is not None:
+        # A name of its own: browsers keep what they once loaded, and the counter starts anew with each server.
+        prefix = f"instdiff_background_{uuid4().hex[:8]}"
+        image = first_picture(background)
+        shown["instdiff_background"] = ui.ImageSaveHelper.save_images(image, prefix, io.FolderType.temp, None, compress_level=1)
+    return shown
+
+
+NODES = [InstDiffLayoutEditor]

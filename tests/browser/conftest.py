@@ -1,0 +1,77 @@
+"""The Layout Editor in four combinations: the frontend that the pinned ComfyUI names and the newest one, each with its
+classic canvas and with Nodes 2.0. One server per frontend, one page per combination."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from instdiff.instdiff_modules.launcher.browser import NONE_FOUND, find_browser
+from instdiff.instdiff_modules.launcher.frontend import newest_frontend
+from support.browser import ComfyPage
+from support.editor import Editor, add_editor
+from support.environment import home
+from support.server import ComfyServer, start_server
+
+if TYPE_CHECKING:  # without Playwright the tests are skipped
+    from playwright.sync_api import Browser
+
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """These tests come last: while Playwright runs, no other code can start an event loop in this thread."""
+    ours = [item for item in items if HERE in item.path.parents]
+    for item in ours:
+        item.add_marker(pytest.mark.comfy)
+    items[:] = [item for item in items if HERE not in item.path.parents] + ours
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    program = find_browser()
+    if program is None:
+        pytest.skip(NONE_FOUND)
+    with playwright.sync_playwright() as driver:
+        running = driver.chromium.launch(executable_path=program)
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session", params=["pinned", "newest"])
+def frontend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, browser: "Browser") -> Iterator[ComfyServer]:
+    """A server with one of the frontends."""
+    extra: tuple[str, ...] = ()
+    if request.param == "newest":
+        newest = newest_frontend(home())
+        if newest is None:
+            pytest.skip("the newest frontend was not fetched; quickstart.py test does it")
+        extra = ("--front-end-root", str(newest[1]))
+    with start_server(tmp_path_factory.mktemp(f"{request.param}-frontend"), extra=extra) as server:
+        yield server
+
+
+@pytest.fixture(scope="session", params=["classic", "nodes2"])
+def shared_page(request: pytest.FixtureRequest, browser: "Browser", frontend: ComfyServer) -> Iterator[ComfyPage]:
+    page = ComfyPage(browser, frontend, request.param)
+    yield page
+    page.close()
+
+
+@pytest.fixture
+def comfy(request: pytest.FixtureRequest, shared_page: ComfyPage, tmp_path: Path) -> Iterator[ComfyPage]:
+    """The page with an empty graph. Errors of our scripts fail the test."""
+    shared_page.new_graph()
+    yield shared_page
+    if os.environ.get("INSTDIFF_SCREENSHOTS"):
+        shared_page.screenshot(f"after-{request.node.name}")
+    problems, shared_page.problems = shared_page.problems, []
+    assert not problems, "\n".join(problems)
+
+
+@pytest.fixture
+def editor(comfy: ComfyPage) -> Editor:
+    """A Layout Editor on an empty graph."""
+    return add_editor(comfy)

@@ -1,0 +1,103 @@
+import assert from "node:assert/strict";
+import { readFileSync, readdirSync } from "node:fs";
+import { test } from "node:test";
+import { createDraft } from "../../web/js/panels/draft.js";
+import { ICONS } from "../../web/js/panels/icons.js";
+import { merged } from "../../web/js/panels/importFlow.js";
+import { HELP_GROUPS, KEYS, keyText, matchKey } from "../../web/js/panels/keys.js";
+import { fill, strings } from "../../web/js/text.js";
+
+const press = (key, more = {}) => matchKey({ key, code: "", shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, ...more });
+const paths = (table, at = "") =>
+  typeof table === "object" ? Object.entries(table).flatMap(([key, value]) => paths(value, `${at}.${key}`)) : [at];
+const placeholders = (words) => new Set(words.match(/\{\w+/g) ?? []);
+const get = (table, path) => path.split(".").slice(1).reduce((part, key) => part?.[key], table);
+
+test("each key asks for what the table says, and no two entries share one", () => {
+  const seen = new Set();
+  for (const { key, shift = false, ctrl = false, act, hosted } of KEYS) {
+    const name = `${ctrl} ${shift} ${key}`;
+    assert.ok(!seen.has(name), name);
+    seen.add(name);
+    assert.equal(press(key, { shiftKey: shift, ctrlKey: ctrl }), hosted ? null : act);
+  }
+});
+
+test("keys under modifiers, other keyboards and capitals", () => {
+  assert.equal(press("V"), "tool-select"); // caps lock
+  assert.equal(press("V", { shiftKey: true }), null);
+  assert.equal(press("?", { shiftKey: true }), "help");
+  assert.equal(press("+", { shiftKey: true }), "zoom-in");
+  assert.equal(press("d", { metaKey: true }), "duplicate");
+  assert.equal(press("d"), null);
+  assert.equal(press("v", { altKey: true }), null);
+  assert.equal(press("v", { isComposing: true }), null);
+  assert.equal(press("м", { code: "KeyV" }), "tool-select"); // the V of a Russian keyboard
+  assert.equal(press("ö", { code: "Semicolon" }), null);
+});
+
+test("every act of the keys and of the help has words, every line of the help a key", () => {
+  for (const language of ["en", "zh"]) {
+    const { acts } = strings(language);
+    for (const { act } of KEYS) assert.ok(acts[act.replace(/^(nudge)-\w+?(-far)?$/, "$1$2")], act);
+    for (const act of Object.values(HELP_GROUPS).flat()) assert.ok(acts[act] && keyText(act), act);
+  }
+  assert.equal(keyText("front"), "Shift+PgUp");
+  assert.equal(keyText("nothing"), "");
+});
+
+test("the languages have the same words with the same placeholders", () => {
+  const [en, zh] = [strings("en"), strings("zh-CN")];
+  const lintOnly = (path) => !path.startsWith(".lint."); // English remarks come from the lint itself
+  assert.deepEqual(paths(zh).filter(lintOnly).sort(), paths(en).filter(lintOnly).sort());
+  for (const path of paths(en).filter(lintOnly)) assert.deepEqual(placeholders(get(zh, path)), placeholders(get(en, path)), path);
+  assert.equal(strings("xx"), en);
+  assert.equal(strings(undefined), en);
+});
+
+test("every notice that the editor gives has words", () => {
+  const root = new URL("../../web/js/", import.meta.url);
+  const files = readdirSync(root, { recursive: true }).filter((name) => String(name).endsWith(".js"));
+  const source = files.map((name) => readFileSync(new URL(String(name), root), "utf-8")).join("\n");
+  const used = [...source.matchAll(/\.notices\.(\w+)/g)].map((match) => match[1]);
+  assert.ok(used.length > 5);
+  for (const name of used) assert.ok(strings("en").notices[name], name);
+});
+
+test("placeholders and plurals", () => {
+  const template = "{count} {count|box|boxes} in {name}, {other}";
+  assert.equal(fill(template, { count: 1, name: "$&" }), "1 box in $&, {other}");
+  assert.equal(fill(template, { count: 0, name: "a" }), "0 boxes in a, {other}");
+});
+
+test("icons are named once", () => assert.equal(new Set(ICONS).size, ICONS.length));
+
+test("an import keeps the typed caption where it brings none, and the mark of the connected layout", () => {
+  const doc = { version: 1, width: 512, height: 512, prompt: "mine", instances: [], source: "abc" };
+  const layout = { version: 1, width: 768, height: 512, prompt: "", instances: [{ id: "a" }], source: "other" };
+  assert.deepEqual(merged(doc, layout), { ...layout, prompt: "mine", source: "abc" });
+  assert.equal(merged({ ...doc, prompt: "mine" }, { ...layout, prompt: "theirs" }).prompt, "theirs");
+});
+
+test("a draft shows each value and keeps the last, once", (t) => {
+  t.mock.timers.enable({ apis: ["setTimeout"] });
+  const shown = [];
+  const kept = [];
+  const draft = createDraft({ preview: (v) => shown.push(v), commit: (v) => kept.push(v), cancel: () => shown.push("cancel"), pause: 600 });
+  draft.set(1);
+  t.mock.timers.tick(500);
+  draft.set(2);
+  t.mock.timers.tick(500);
+  assert.deepEqual([shown, kept, draft.pending], [[1, 2], [], true]);
+  t.mock.timers.tick(100);
+  assert.deepEqual([kept, draft.pending], [[2], false]);
+  draft.set(3);
+  draft.flush();
+  draft.flush();
+  t.mock.timers.tick(1000);
+  assert.deepEqual(kept, [2, 3]);
+  draft.set(4);
+  draft.drop();
+  t.mock.timers.tick(1000);
+  assert.deepEqual([kept, shown.at(-1)], [[2, 3], "cancel"]);
+});

@@ -1,0 +1,85 @@
+/** Copy, cut and paste of instances as JSON text, and files dropped on the editor. */
+import { layoutToJson, parseLayout } from "../layout/document.js";
+import { fill } from "../text.js";
+import { instanceBounds, instancesOf } from "../state/geometry.js";
+
+const PASTE_OFFSET = 16; // pixels of the layout, where the copy would lie exactly on its original
+
+/** @param {object} editor {store, host, root, text, importText(text), text} @param {{on: Function}} scope */
+export function listenToClipboard(editor, scope) {
+  const { store, host, root, text } = editor;
+  // events instead of navigator.clipboard: they need no permission and work on a plain http address in a local network
+  const typing = (event) => event.target.closest?.("input, textarea, select, [contenteditable]");
+
+  function copy(event, cut) {
+    if (typing(event)) {
+      event.stopPropagation();
+      return;
+    }
+    const chosen = instancesOf(store.doc, store.session.selection);
+    event.stopPropagation(); // else the graph copies the node
+    if (!chosen.length) return;
+    event.preventDefault();
+    const { width, height } = store.doc;
+    event.clipboardData.setData("text/plain", layoutToJson({ version: 1, width, height, prompt: "", instances: chosen }));
+    store.notify(fill(text.notices.copied, { count: chosen.length }));
+    if (cut) store.dispatch({ type: "remove", ids: store.session.selection });
+  }
+
+  function paste(event) {
+    event.stopPropagation();
+    if (typing(event)) return;
+    event.preventDefault();
+    const given = event.clipboardData.getData("text/plain");
+    if (!given.trim()) {
+      const file = [...event.clipboardData.files].find(isImage);
+      if (file) host.dropImage(file);
+      else store.notify(text.notices.clipboardEmpty, "warn");
+      return;
+    }
+    let layout = null;
+    try {
+      layout = parseLayout(given);
+    } catch {
+      editor.importText(given); // other formats, and the sentence that says what is wrong
+      return;
+    }
+    pasteInstances(store, layout.instances);
+    store.notify(fill(text.notices.pasted, { count: layout.instances.length }));
+  }
+
+  scope.on(root, "copy", (event) => copy(event, false));
+  scope.on(root, "cut", (event) => copy(event, true));
+  scope.on(root, "paste", paste);
+
+  scope.on(root, "dragover", (event) => {
+    if (![...event.dataTransfer.types].includes("Files")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    event.dataTransfer.dropEffect = "copy";
+  });
+  scope.on(root, "drop", async (event) => {
+    const file = event.dataTransfer.files[0];
+    if (!file) return;
+    event.preventDefault();
+    event.stopPropagation(); // else the graph loads it as a workflow
+    root.focus({ preventScroll: true });
+    if (isImage(file)) host.dropImage(file);
+    else editor.importText(await file.text());
+  });
+}
+
+/** Put copies in front of everything and select them; moved a little where they would hide what they copy. */
+export function pasteInstances(store, instances) {
+  if (!instances.length) return;
+  const there = new Set(store.doc.instances.map((instance) => String(instanceBounds(instance))));
+  const covers = instances.some((instance) => there.has(String(instanceBounds(instance))));
+  const before = new Set(store.doc.instances.map((instance) => instance.id));
+  const offset = covers ? PASTE_OFFSET : 0;
+  store.dispatch({ type: "paste", instances, dx: offset / store.doc.width, dy: offset / store.doc.height });
+  store.setSession({ selection: store.doc.instances.filter((i) => !before.has(i.id)).map((i) => i.id) });
+}
+
+function isImage(file) {
+  return file.type.startsWith("image/");
+}

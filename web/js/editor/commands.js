@@ -1,0 +1,108 @@
+/** What keys, buttons and menus ask for: `perform(act)`. The acts and their keys are listed in panels/keys.js. */
+import { instancesOf, moved, selectionBounds } from "../state/geometry.js";
+import { zoomedAt } from "./viewport.js";
+
+const BRUSH_RANGE = [1, 512]; // pixels of the layout
+const ZOOM_STEP = 1.25;
+const DUPLICATE_OFFSET = 16; // pixels of the layout
+const NUDGES = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] };
+
+/**
+ * @param {object} editor {store, host, view(), size(), tool(), text}
+ * @returns {(act: string) => boolean} performs an act; false: not ours, or left to the browser (copy, cut and paste come as events)
+ */
+export function createCommands(editor) {
+  const { store, host } = editor;
+  const ids = () => store.session.selection;
+
+  function nudge(direction, far) {
+    const bounds = selectionBounds(store.doc, ids());
+    if (!bounds) return;
+    const [x, y] = NUDGES[direction];
+    const step = far ? 10 : 1;
+    const to = moved(bounds, (x * step) / store.doc.width, (y * step) / store.doc.height);
+    store.dispatch({ type: "transform", ids: ids(), from: bounds, to });
+  }
+
+  function cycle(step) {
+    const { instances } = store.doc;
+    if (!instances.length) return;
+    const at = instances.findIndex((instance) => instance.id === ids().at(-1));
+    const next = at < 0 ? (step > 0 ? 0 : instances.length - 1) : (at + step + instances.length) % instances.length;
+    store.setSession({ selection: [instances[next].id] });
+  }
+
+  /** Hide all if any is seen, else show all; the same for lock. */
+  function flip(field, whenMixed) {
+    const chosen = instancesOf(store.doc, ids());
+    if (!chosen.length) return;
+    const value = chosen.some((instance) => instance[field] !== whenMixed) ? whenMixed : !whenMixed;
+    store.dispatch({ type: "update", ids: ids(), fields: { [field]: value } });
+  }
+
+  function remove() {
+    const locked = instancesOf(store.doc, ids()).some((instance) => instance.locked);
+    store.dispatch({ type: "remove", ids: ids() });
+    if (locked) store.notify(editor.text.notices.locked.replace("{key}", "L"), "warn");
+  }
+
+  function duplicate() {
+    const before = new Set(store.doc.instances.map((instance) => instance.id));
+    store.dispatch({ type: "duplicate", ids: ids(), dx: DUPLICATE_OFFSET / store.doc.width, dy: DUPLICATE_OFFSET / store.doc.height });
+    const made = store.doc.instances.filter((instance) => !before.has(instance.id)).map((instance) => instance.id);
+    if (made.length) store.setSession({ selection: made });
+  }
+
+  function zoom(factor) {
+    const size = editor.size();
+    store.setSession(zoomedAt(editor.view(), size, [size.width / 2, size.height / 2], factor));
+  }
+
+  function escape() {
+    if (store.session.help) store.setSession({ help: false });
+    else if (editor.tool().cancel()) return;
+    else if (ids().length) store.setSession({ selection: [] });
+    else if (store.session.tool !== "select") store.setSession({ tool: "select" });
+    else if (store.session.popout) store.setSession({ popout: false });
+    else host.requestFocusGraph();
+  }
+
+  const acts = {
+    "select-all": () => store.setSession({ selection: store.doc.instances.filter((i) => i.visible && !i.locked).map((i) => i.id) }),
+    "brush-smaller": () => brush(1 / 1.2),
+    "brush-larger": () => brush(1.2),
+    delete: remove,
+    duplicate,
+    undo: () => host.undo(),
+    redo: () => host.redo(),
+    escape,
+    next: () => cycle(1),
+    previous: () => cycle(-1),
+    "focus-prompt": () => ids().length && store.setSession({ focusPrompt: ids().at(-1) }),
+    "toggle-visible": () => flip("visible", false),
+    "toggle-locked": () => flip("locked", true),
+    "zoom-in": () => zoom(ZOOM_STEP),
+    "zoom-out": () => zoom(1 / ZOOM_STEP),
+    "zoom-fit": () => store.setSession({ zoom: null, pan: [0, 0] }),
+    "zoom-actual": () => store.setSession({ zoom: 1, pan: [0, 0] }),
+    popout: () => store.setSession({ popout: !store.session.popout }),
+    help: () => store.setSession({ help: !store.session.help }),
+  };
+  for (const how of ["front", "back", "forward", "backward"]) {
+    acts[how] = () => store.dispatch({ type: "arrange", ids: ids(), how });
+  }
+
+  function brush(factor) {
+    const now = store.session.brush;
+    const next = Math.round(now * factor) === now ? now + Math.sign(factor - 1) : Math.round(now * factor);
+    store.setSession({ brush: Math.min(BRUSH_RANGE[1], Math.max(BRUSH_RANGE[0], next)) });
+  }
+
+  return function perform(act) {
+    if (act.startsWith("tool-")) store.setSession({ tool: act.slice(5) });
+    else if (act.startsWith("nudge-")) nudge(act.split("-")[1], act.endsWith("-far"));
+    else if (acts[act]) acts[act]();
+    else return false;
+    return true;
+  };
+}

@@ -1,0 +1,207 @@
+/**
+ * The editor: panels around a canvas, and the loop that draws it. It knows no ComfyUI; what it needs of the page comes through `host`
+ * (see host.js). One frame is drawn when something changed, none otherwise.
+ */
+import { lint } from "../layout/lint.js";
+import { createFrame } from "../panels/frame.js";
+import { createScope } from "../panels/dom.js";
+import { matchKey } from "../panels/keys.js";
+import { strings } from "../text.js";
+import { listenToClipboard } from "./clipboard.js";
+import { createCommands } from "./commands.js";
+import { polygonTool, strokeTool } from "./maskTools.js";
+import { listenToPointers } from "./pointer.js";
+import { createScene } from "./scene.js";
+import { selectTool } from "./selectTool.js";
+import { boxTool, pointTool, scribbleTool } from "./shapeTools.js";
+import { viewport } from "./viewport.js";
+
+/** @returns {object} {element, perform, refreshBackground, redraw, flush, restore, destroy} */
+export function createEditor({ store, host }) {
+  const text = strings(host.language);
+  const scope = createScope();
+  const frame = createFrame({ store, host, text, lint });
+  const root = frame.element;
+  const canvas = document.createElement("canvas");
+  canvas.className = "ie-canvas";
+  canvas.setAttribute("role", "img");
+  canvas.setAttribute("aria-label", text.title);
+  frame.stage.append(canvas);
+  const scene = createScene(canvas);
+
+  let size = { width: 1, height: 1, ratio: 1 };
+  let view = viewport(store.shown, size, store.session);
+  let guides = [];
+  let pending = 0;
+  let background = null;
+
+  const editor = {
+    store,
+    host,
+    root,
+    canvas,
+    text,
+    importText: (given) => frame.importText(given),
+    settings: () => host.getView(),
+    view: () => (view = viewport(store.shown, size, store.session)),
+    size: () => size,
+    tool: () => tools[store.session.tool] ?? tools.select,
+    redraw,
+    setGuides(next) {
+      if (next.length || guides.length) redraw();
+      guides = next;
+    },
+    setCursor(at) {
+      frame.status.setCursor(at && [Math.round(at[0] * store.shown.width), Math.round(at[1] * store.shown.height)]);
+    },
+  };
+  const tools = {
+    select: selectTool(editor),
+    box: boxTool(editor),
+    brush: strokeTool(editor, 1),
+    eraser: strokeTool(editor, 0),
+    polygon: polygonTool(editor),
+    point: pointTool(editor),
+    scribble: scribbleTool(editor),
+  };
+  const perform = createCommands(editor);
+  host.perform = perform;
+
+  function redraw() {
+    if (!pending) pending = requestAnimationFrame(render);
+  }
+
+  function render() {
+    pending = 0;
+    if (!measure()) return;
+    const styles = getComputedStyle(root);
+    const color = (name, fallback) => styles.getPropertyValue(name).trim() || fallback;
+    scene.draw({
+      doc: store.shown,
+      session: store.session,
+      settings: host.getView(),
+      view: editor.view(),
+      size,
+      background: background?.complete && background.naturalWidth ? background : null,
+      theme: { stage: color("--ie-stage", "#1b1c1f"), paper: color("--ie-paper", "#2a2c30"), line: color("--ie-guide", "#6b6f78") },
+      tool: editor.tool(),
+      guides,
+    });
+    frame.status.setScale(view.scale);
+  }
+
+  /** The stage's size in CSS pixels. @returns {boolean} whether it can be seen */
+  function measure() {
+    const { clientWidth: width, clientHeight: height } = frame.stage;
+    if (!width || !height) return false;
+    // the graph scales its widgets by a transform; drawing at the size on the screen keeps lines sharp
+    const shown = canvas.getBoundingClientRect().width / width || 1;
+    const ratio = Math.min(4, Math.max(1, Math.ceil(globalThis.devicePixelRatio * Math.min(shown, 2) * 4) / 4));
+    size = { width, height, ratio };
+    return true;
+  }
+
+  function refreshBackground() {
+    const url = host.backgroundUrl();
+    if ((background?.src ?? "") === (url ? new URL(url, document.baseURI).href : "")) return;
+    background = url ? new Image() : null;
+    if (background) {
+      background.onload = redraw;
+      background.onerror = redraw;
+      background.src = url;
+    }
+    redraw();
+  }
+
+  let tool = store.session.tool;
+  const unsubscribe = store.subscribe(({ session }) => {
+    if (session.has("tool") && store.session.tool !== tool) {
+      tools[tool]?.cancel();
+      tools[tool]?.leave?.();
+      tool = store.session.tool;
+    }
+    redraw();
+  });
+  scope.add(unsubscribe);
+
+  scope.on(root, "keydown", (event) => {
+    if (event.defaultPrevented) return;
+    const busy = editor.tool();
+    if (busy.key && !event.target.closest("button, input, textarea, select") && busy.key(event.key)) {
+      event.preventDefault();
+      event.stopPropagation();
+      return;
+    }
+    const act = matchKey(event);
+    if (act === "next" || act === "previous") {
+      // Tab steps through the instances only on the canvas itself, and leaves it at the last one
+      const { instances } = store.doc;
+      const at = instances.findIndex((instance) => instance.id === store.session.selection.at(-1));
+      const edge = act === "next" ? at === instances.length - 1 : at <= 0;
+      if (event.target !== root || !instances.length || edge) return;
+    }
+    if (act === null) {
+      // keys that mean nothing here must not reach the graph while the editor has the focus, except its commands (queue, save, undo)
+      if (!event.ctrlKey && !event.metaKey && !event.altKey && event.key !== "Tab") event.stopPropagation();
+      return;
+    }
+    event.stopPropagation();
+    if (perform(act)) event.preventDefault();
+  });
+  scope.on(root, "keyup", (event) => event.stopPropagation());
+  scope.on(root, "contextmenu", (event) => {
+    if (event.target.closest("input, textarea")) return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  scope.on(root, "focusin", () => (store.session.focused = true));
+  scope.on(root, "focusout", (event) => {
+    // when the widget is torn down the focus goes nowhere: that is no wish to leave
+    if (event.relatedTarget && !root.contains(event.relatedTarget)) store.session.focused = false;
+  });
+  scope.on(document, "pointerdown", (event) => {
+    if (!root.contains(event.target)) store.session.focused = false;
+  }, true);
+  listenToPointers({ ...editor, perform }, scope);
+  listenToClipboard(editor, scope);
+
+  const observer = new ResizeObserver(redraw);
+  observer.observe(frame.stage);
+  scope.add(() => observer.disconnect());
+
+  // tests and curious people reach the state here
+  root.__instdiff = {
+    store,
+    perform,
+    toClient(x, y) {
+      const rect = canvas.getBoundingClientRect();
+      const [sx, sy] = editor.view().toScreen([x, y]);
+      return [rect.left + (sx * rect.width) / size.width, rect.top + (sy * rect.height) / size.height];
+    },
+  };
+
+  redraw();
+  refreshBackground();
+  let gone = false;
+  const editorParts = {
+    element: root,
+    perform,
+    refreshBackground,
+    redraw,
+    flush: () => frame.flush(),
+    /** Take the focus again after the page rebuilt the widget (undo does); it may take the page some frames to show it. */
+    restore(frames = 60) {
+      if (!store.session.focused || root.contains(document.activeElement)) return;
+      root.focus({ preventScroll: true });
+      if (document.activeElement !== root && frames && !gone) requestAnimationFrame(() => editorParts.restore(frames - 1));
+    },
+    destroy() {
+      gone = true;
+      cancelAnimationFrame(pending);
+      scope.destroy();
+      frame.destroy();
+      if (background) background.onload = background.onerror = null;
+    },
+  };
+  return editorParts;
+}

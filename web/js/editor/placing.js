@@ -1,0 +1,29 @@
+/** Where a freshly drawn location goes: to a new instance, or to the selected one when the person asked for that. */
+import { freeId } from "../state/actions.js";
+import { nextColor } from "../state/colors.js";
+import { instancesOf } from "../state/geometry.js";
+
+/** @returns {object | null} the one selected, unlocked instance */
+export function soleSelected(store) {
+  const chosen = instancesOf(store.doc, store.session.selection);
+  return chosen.length === 1 && !chosen[0].locked ? chosen[0] : null;
+}
+
+/** @returns {object | null} the instance that the next drawing of this kind adds to; null: it makes a new one */
+export function targetOf(store, kind) {
+  const selected = soleSelected(store);
+  if (!selected) return null;
+  // brush strokes go on where a mask was begun; everything else makes a new instance unless the switch says otherwise
+  return store.session.target === "selected" || (kind === "brush" && selected.mask) ? selected : null;
+}
+
+/** Finish a drawing: one undo step. A new instance is selected and its prompt field gets the focus. */
+export function place(store, target, kind, value) {
+  if (target) {
+    store.dispatch({ type: "setLocation", id: target.id, kind, value });
+    return;
+  }
+  const id = freeId(new Set(store.doc.instances.map((instance) => instance.id)));
+  store.dispatch({ type: "add", instance: { id, color: nextColor(store.doc), [kind]: value } });
+  store.setSession({ selection: [id], focusPrompt: id });
+}

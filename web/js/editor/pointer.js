@@ -1,0 +1,166 @@
+/** Mouse, pen, touch and wheel on the canvas: turned into calls of the current tool, panning and zooming. */
+import { pannedBy, zoomedAt } from "./viewport.js";
+
+const WHEEL_ZOOM = 1.0015; // per unit of wheel travel
+const LINE_HEIGHT = 16; // CSS pixels that a wheel "line" stands for
+
+/**
+ * @param {object} editor {store, host, root, canvas, view(), size(), tool(), perform}
+ * @param {{on: Function}} scope listeners are removed with it
+ */
+export function listenToPointers(editor, scope) {
+  const { store, host, root, canvas } = editor;
+  const touches = new Map(); // pointer id -> screen point
+  let active = null; // pointer id that draws
+  let panning = null; // {id, last}
+  let pinch = null; // {distance, middle}
+  let space = false;
+
+  /** The point in CSS pixels of the canvas; right under any zoom of the graph. */
+  function screenOf(event) {
+    const rect = canvas.getBoundingClientRect();
+    const size = editor.size();
+    return [((event.clientX - rect.left) * size.width) / rect.width, ((event.clientY - rect.top) * size.height) / rect.height];
+  }
+
+  function toolEvent(event) {
+    const view = editor.view();
+    const screen = screenOf(event);
+    return {
+      at: view.toLayout(screen),
+      screen,
+      view,
+      shift: event.shiftKey,
+      alt: event.altKey,
+      ctrl: event.ctrlKey || event.metaKey,
+      coarse: event.pointerType === "touch",
+      clicks: event.detail,
+      pressure: event.pointerType === "pen" && event.pressure > 0 ? 0.3 + 0.7 * event.pressure : 1,
+    };
+  }
+
+  let lastDown = { time: 0, screen: [0, 0] };
+
+  function down(event) {
+    if (event.button === 1) {
+      if (!store.session.popout) return; // the graph's own panning
+      event.preventDefault();
+    } else if (event.button !== 0) return;
+    root.focus({ preventScroll: true });
+    canvas.setPointerCapture(event.pointerId);
+    const screen = screenOf(event);
+    if (event.pointerType === "touch") {
+      touches.set(event.pointerId, screen);
+      if (touches.size === 2) {
+        editor.tool().cancel();
+        active = null;
+        pinch = pinchOf(touches);
+        return;
+      }
+      if (touches.size > 2) return;
+    }
+    if (space || event.button === 1) {
+      panning = { id: event.pointerId, last: screen };
+      canvas.style.cursor = "grabbing";
+      return;
+    }
+    // pointerdown carries no click count
+    const again = event.timeStamp - lastDown.time < 400 && Math.hypot(screen[0] - lastDown.screen[0], screen[1] - lastDown.screen[1]) < 6;
+    lastDown = { time: event.timeStamp, screen };
+    active = event.pointerId;
+    editor.tool().down({ ...toolEvent(event), clicks: again ? 2 : 1 });
+  }
+
+  function move(event) {
+    const screen = screenOf(event);
+    if (touches.has(event.pointerId)) touches.set(event.pointerId, screen);
+    if (pinch && touches.size === 2) {
+      const now = pinchOf(touches);
+      const size = editor.size();
+      store.setSession(zoomedAt(editor.view(), size, pinch.middle, now.distance / pinch.distance));
+      store.setSession(pannedBy(editor.view(), size, now.middle[0] - pinch.middle[0], now.middle[1] - pinch.middle[1]));
+      pinch = now;
+      return;
+    }
+    if (panning?.id === event.pointerId) {
+      store.setSession(pannedBy(editor.view(), editor.size(), screen[0] - panning.last[0], screen[1] - panning.last[1]));
+      panning.last = screen;
+      return;
+    }
+    const e = toolEvent(event);
+    editor.setCursor(e.at);
+    if (active === event.pointerId) {
+      // a fast pen gives several points per frame; a stroke wants them all
+      const points = event.getCoalescedEvents?.() ?? [];
+      if (points.length > 1 && store.session.tool !== "select") for (const point of points) editor.tool().move(toolEvent(point));
+      else editor.tool().move(e);
+    } else if (active === null && event.pointerType !== "touch") {
+      canvas.style.cursor = space ? "grab" : (editor.tool().hover?.(e) ?? "default");
+    }
+  }
+
+  function up(event) {
+    touches.delete(event.pointerId);
+    if (touches.size < 2) pinch = null;
+    if (panning?.id === event.pointerId) {
+      panning = null;
+      canvas.style.cursor = space ? "grab" : "default";
+    } else if (active === event.pointerId) {
+      active = null;
+      editor.tool().up(toolEvent(event));
+    }
+  }
+
+  scope.on(canvas, "pointerdown", down);
+  scope.on(canvas, "pointermove", move);
+  scope.on(canvas, "pointerup", up);
+  scope.on(canvas, "pointercancel", (event) => {
+    touches.delete(event.pointerId);
+    pinch = panning = active = null;
+    editor.tool().cancel();
+  });
+  scope.on(canvas, "pointerleave", () => {
+    if (active !== null) return;
+    editor.setCursor(null);
+    store.setSession({ hover: null });
+    editor.tool().leave?.();
+  });
+  scope.on(root, "keydown", (event) => {
+    if (event.key !== " " || event.target.closest("button, input, textarea, select")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    space = true;
+    if (active === null) canvas.style.cursor = "grab";
+  });
+  scope.on(root, "keyup", (event) => {
+    if (event.key !== " ") return;
+    space = false;
+    if (active === null && !panning) canvas.style.cursor = "default";
+  });
+  scope.on(root, "focusout", () => (space = false));
+
+  scope.on(
+    root,
+    "wheel",
+    (event) => {
+      const inside = root.contains(document.activeElement) || store.session.popout;
+      if (!inside) {
+        host.forwardWheel(event);
+        return;
+      }
+      event.stopPropagation();
+      if (event.target !== canvas) return; // lists and menus scroll by themselves
+      event.preventDefault();
+      const size = editor.size();
+      const unit = event.deltaMode === 1 ? LINE_HEIGHT : event.deltaMode === 2 ? size.height : 1;
+      if (event.shiftKey && !event.ctrlKey) store.setSession(pannedBy(editor.view(), size, -(event.deltaX || event.deltaY) * unit, 0));
+      else store.setSession(zoomedAt(editor.view(), size, screenOf(event), WHEEL_ZOOM ** (-event.deltaY * unit)));
+    },
+    { passive: false }
+  );
+}
+
+function pinchOf(touches) {
+  const [a, b] = [...touches.values()];
+  return { distance: Math.max(1, Math.hypot(a[0] - b[0], a[1] - b[1])), middle: [(a[0] + b[0]) / 2, (a[1] + b[1]) / 2] };
+}

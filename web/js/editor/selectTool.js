@@ -1,0 +1,161 @@
+/** The select tool: click, Shift-click, Alt-click through overlaps, marquee, move, resize with eight handles. */
+import { contains, HANDLES, handlePosition, instanceBounds, instancesOf, moved, rectangle, resized, touches } from "../state/geometry.js";
+import { snapMove, snapPoint, snapTargets } from "../state/snap.js";
+import { CURSORS, handleAt, instancesAt, isResizable, movableBounds } from "./hit.js";
+
+const SLOP = 3; // CSS pixels that a click may wander before it is a drag
+const SNAP_REACH = 6; // CSS pixels
+
+/**
+ * @param {object} editor {store, settings(), setGuides(list), redraw()}
+ * A tool: down(e), move(e), up(e), cancel(), hover(e) -> cursor, draw(g, view). `e` = {at: layout point, screen: [x, y], view, shift, alt, ctrl, coarse}
+ */
+export function selectTool(editor) {
+  const { store } = editor;
+  let drag = null; // {kind: "press" | "move" | "resize" | "marquee", ...}
+
+  function down(e) {
+    const chosen = instancesOf(store.doc, store.session.selection);
+    const bounds = movableBounds(chosen);
+    const handle = isResizable(chosen) && handleAt(bounds, e.screen, e.view, e.coarse ? 16 : undefined);
+    const start = { from: e.at, screen: e.screen, bounds };
+    if (handle) {
+      drag = { ...start, kind: "resize", handle };
+      return;
+    }
+    const under = instancesAt(store.doc, e.at, e.view);
+    if (e.alt && under.length) {
+      const at = under.findIndex((instance) => store.session.selection.includes(instance.id));
+      select([under[(at + 1) % under.length].id]);
+      drag = { ...start, kind: "press", bounds: null };
+      return;
+    }
+    if (e.shift || e.ctrl) {
+      drag = under.length ? { ...start, kind: "press", toggle: under[0].id } : { ...start, kind: "marquee", kept: store.session.selection };
+      return;
+    }
+    const already = under.find((instance) => store.session.selection.includes(instance.id));
+    const inGroup = chosen.length > 1 && bounds && contains(bounds, e.at);
+    if (already || inGroup) {
+      // a press on the selection moves it; a mere click chooses the front-most one
+      drag = { ...start, kind: "press", movable: true, click: under[0]?.id ?? null };
+    } else if (under.length) {
+      select([under[0].id]);
+      drag = { ...start, kind: "press", movable: true, bounds: movableBounds([under[0]]), click: under[0].id };
+    } else {
+      drag = { ...start, kind: "marquee", kept: [] };
+    }
+  }
+
+  function move(e) {
+    if (!drag) return;
+    if (drag.kind === "press") {
+      if (Math.hypot(e.screen[0] - drag.screen[0], e.screen[1] - drag.screen[1]) < SLOP) return;
+      if (drag.movable && drag.bounds) drag.kind = "move";
+      else return;
+    }
+    if (drag.kind === "marquee") {
+      drag.rect = rectangle(drag.from, e.at);
+      select([...new Set([...drag.kept, ...insideMarquee(drag.rect)])]);
+      editor.redraw();
+      return;
+    }
+    drag.to = drag.kind === "move" ? moveTarget(e) : resizeTarget(e);
+    store.preview(transformAction());
+  }
+
+  function up(e) {
+    if (!drag) return;
+    const done = drag;
+    if (done.to) store.dispatch(transformAction());
+    else if (done.kind === "press" && done.toggle) toggle(done.toggle);
+    else if (done.kind === "press" && done.click !== undefined) select(done.click === null ? [] : [done.click]);
+    else if (done.kind === "marquee" && !done.rect) select(done.kept);
+    drag = null;
+    editor.setGuides([]);
+    editor.redraw();
+    return e;
+  }
+
+  function cancel() {
+    if (!drag) return false;
+    drag = null;
+    store.preview(null);
+    editor.setGuides([]);
+    editor.redraw();
+    return true;
+  }
+
+  function hover(e) {
+    const chosen = instancesOf(store.doc, store.session.selection);
+    const bounds = movableBounds(chosen);
+    const handle = isResizable(chosen) && handleAt(bounds, e.screen, e.view);
+    const under = instancesAt(store.doc, e.at, e.view);
+    store.setSession({ hover: under[0]?.id ?? null });
+    if (handle) return CURSORS[handle];
+    if (under.length || (chosen.length > 1 && bounds && contains(bounds, e.at))) return "move";
+    return "default";
+  }
+
+  function draw(g, view) {
+    if (drag?.kind !== "marquee" || !drag.rect) return;
+    const [x, y] = view.toScreen(drag.rect.slice(0, 2));
+    const [right, bottom] = view.toScreen(drag.rect.slice(2));
+    g.fillStyle = "rgba(26, 107, 224, 0.18)";
+    g.fillRect(x, y, right - x, bottom - y);
+    g.strokeStyle = "#1a6be0";
+    g.lineWidth = 1;
+    g.strokeRect(x, y, right - x, bottom - y);
+  }
+
+  function moveTarget(e) {
+    let [dx, dy] = [e.at[0] - drag.from[0], e.at[1] - drag.from[1]];
+    if (e.shift) {
+      // along the axis of the larger way, in pixels
+      if (Math.abs(dx) * e.view.width > Math.abs(dy) * e.view.height) dy = 0;
+      else dx = 0;
+    }
+    const free = moved(drag.bounds, dx, dy);
+    const { shift, guides } = e.ctrl ? { shift: [0, 0], guides: [] } : snapMove(free, targets(), reach(e));
+    editor.setGuides(guides);
+    return moved(free, e.shift && !dx ? 0 : shift[0], e.shift && !dy ? 0 : shift[1]);
+  }
+
+  function resizeTarget(e) {
+    const axes = [0, 1].filter((axis) => HANDLES[drag.handle][axis] !== null);
+    const grip = handlePosition(drag.bounds, drag.handle);
+    const to = [grip[0] + e.at[0] - drag.from[0], grip[1] + e.at[1] - drag.from[1]];
+    const { shift, guides } = e.ctrl || e.shift ? { shift: [0, 0], guides: [] } : snapPoint(to, targets(), reach(e), axes);
+    editor.setGuides(guides);
+    const least = [0, 1].map((a) => Math.min(4 / [store.doc.width, store.doc.height][a], drag.bounds[a + 2] - drag.bounds[a]));
+    return resized(drag.bounds, drag.handle, to[0] + shift[0] - grip[0], to[1] + shift[1] - grip[1], {
+      keepAspect: e.shift,
+      fromCentre: e.alt,
+      least,
+    });
+  }
+
+  function targets() {
+    const chosen = new Set(store.session.selection);
+    const others = store.doc.instances.filter((i) => i.visible && !chosen.has(i.id)).map(instanceBounds);
+    return snapTargets(others, store.doc, editor.settings());
+  }
+
+  const reach = (e) => [SNAP_REACH * e.view.pixel[0], SNAP_REACH * e.view.pixel[1]];
+  const transformAction = () => ({ type: "transform", ids: store.session.selection, from: drag.bounds, to: drag.to });
+  const select = (ids) => setSelection(store, ids);
+  const toggle = (id) => {
+    const now = store.session.selection;
+    select(now.includes(id) ? now.filter((other) => other !== id) : [...now, id]);
+  };
+  const insideMarquee = (rect) =>
+    store.doc.instances.filter((i) => i.visible && !i.locked && touches(instanceBounds(i), rect)).map((i) => i.id);
+
+  return { down, move, up, cancel, hover, draw, busy: () => drag !== null };
+}
+
+/** Select these ids, in no particular order; nothing happens if they are selected already. */
+export function setSelection(store, ids) {
+  const now = store.session.selection;
+  if (ids.length !== now.length || ids.some((id, i) => id !== now[i])) store.setSession({ selection: ids });
+}

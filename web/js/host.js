@@ -1,0 +1,173 @@
+/** The layout editor as a widget of a ComfyUI node: value, undo, session, background, full window. */
+import { api } from "../../../scripts/api.js";
+import { app } from "../../../scripts/app.js";
+import { backgroundUrl, uploadPicture } from "./background.js";
+import { createEditor } from "./editor/editor.js";
+import { layoutPng, saveBlob } from "./editor/png.js";
+import { createStore, newSession } from "./state/store.js";
+import { emptyLayout, layoutToJson } from "./layout/document.js";
+import { fill, strings } from "./text.js";
+import { openWindow } from "./window.js";
+
+const DEFAULT_VIEW = { background: "input", opacity: 0.5, thirds: false, grid: false, gridSize: 8, snap: true };
+const LEAST_HEIGHT = 420; // CSS pixels
+const MAX_INSTANCES = 30; // what the published checkpoints take
+
+// Undo rebuilds every node, so what must outlive it is kept by graph and node id.
+const sessions = new Map();
+
+/** Build the widget of one node. Nodes that are only built and thrown away (copy, convert) never get an editor: it comes with onAdded. */
+export function layoutWidget(node, name, spec) {
+  const element = document.createElement("div");
+  element.className = "instdiff-host";
+  element.style.cssText = `width:100%;height:100%;min-height:${LEAST_HEIGHT}px;display:flex;min-width:0`;
+  let session = newSession();
+  let editor = null;
+  let shownWindow = null;
+  let ownBackground = null;
+
+  const store = createStore({ commit, sessionOf: () => session });
+  store.load(spec?.[1]?.default ?? layoutToJson(emptyLayout()));
+
+  function commit(json) {
+    app.canvas.emitBeforeChange();
+    widget.value = json;
+    app.canvas.emitAfterChange();
+    node.graph?.setDirtyCanvas?.(true, false);
+  }
+
+  const legacy = () => element.closest(".dom-widget"); // the overlay that holds widgets in the classic renderer
+  const text = () => strings(host.language);
+  const getView = () => ({ ...DEFAULT_VIEW, ...node.properties?.instdiff_view });
+
+  const host = {
+    commit,
+    maxInstances: MAX_INSTANCES,
+    get language() {
+      return app.extensionManager?.setting?.get?.("Comfy.Locale") ?? "en";
+    },
+    undo: () => app.extensionManager.command.execute("Comfy.Undo"),
+    redo: () => app.extensionManager.command.execute("Comfy.Redo"),
+    getView,
+    setView(patch) {
+      node.properties ??= {};
+      node.properties.instdiff_view = { ...node.properties.instdiff_view, ...patch };
+      editor?.refreshBackground();
+      editor?.redraw();
+    },
+    backgroundUrl: () => backgroundUrl(node, getView(), ownBackground),
+    clipboardWrite: (given) => navigator.clipboard.writeText(given),
+    clipboardRead: () => navigator.clipboard.readText(),
+    forwardWheel(event) {
+      if (!legacy()) return; // Nodes 2.0 takes the wheel by itself
+      event.preventDefault();
+      app.canvas.processMouseWheel(event);
+    },
+    requestFocusGraph() {
+      document.activeElement?.blur?.();
+      app.canvas.canvas.focus?.();
+    },
+    repair: (given) => store.repair(given ?? layoutToJson(emptyLayout())),
+    async savePng() {
+      const fileName = "layout.png";
+      const theme = { stage: "#1b1c1f", paper: "#2a2c30", line: "#6b6f78" };
+      saveBlob(await layoutPng(store.doc, await loadedBackground(), getView(), theme), fileName);
+      store.notify(fill(text().notices.saved, { name: fileName }));
+    },
+    async dropImage(file) {
+      try {
+        host.setView({ background: "file", file: await uploadPicture(file) });
+      } catch (problem) {
+        store.notify(`${fill(text().notices.fileUnreadable, { name: file.name })} ${problem.message}`, "warn");
+      }
+    },
+  };
+
+  async function loadedBackground() {
+    const url = host.backgroundUrl();
+    if (!url) return null;
+    const image = new Image();
+    image.src = url;
+    return image.decode().then(() => image, () => null); // a picture that is gone is no reason not to save the layout
+  }
+
+  const widget = node.addDOMWidget(name, "INSTDIFF_LAYOUT", element, {
+    socketless: true,
+    hideInPanel: true,
+    hideOnZoom: false,
+    getMinHeight: () => LEAST_HEIGHT,
+    getValue: () => store.json,
+    setValue: (value) => store.load(value),
+  });
+  widget.beforeQueued = () => editor?.flush(); // a prompt that is being typed belongs to this run
+
+  function start() {
+    // the root graph's own id may change when it is rebuilt
+    const key = `${node.graph === app.rootGraph ? "" : (node.graph?.id ?? "")}:${node.id}`;
+    const known = sessions.get(key);
+    if (known) session = known;
+    else sessions.set(key, session);
+    if (!editor) {
+      editor = createEditor({ store, host });
+      element.append(editor.element);
+      api.addEventListener("executed", refresh);
+    }
+    store.sessionChanged();
+    showWindow();
+    requestAnimationFrame(() => editor?.restore());
+  }
+
+  function stop() {
+    if (!editor) return;
+    editor.flush();
+    api.removeEventListener("executed", refresh);
+    shownWindow?.close();
+    shownWindow = null;
+    editor.destroy();
+    editor.element.remove();
+    editor = null;
+  }
+
+  const refresh = () => editor?.refreshBackground();
+
+  function showWindow() {
+    if (!editor) return;
+    if (session.popout && !shownWindow) {
+      shownWindow = openWindow(editor.element, text(), () => store.setSession({ popout: false }));
+      editor.element.focus({ preventScroll: true });
+    } else if (!session.popout && shownWindow) {
+      shownWindow.close();
+      shownWindow = null;
+      element.append(editor.element);
+      editor.element.focus({ preventScroll: true });
+    }
+  }
+  store.subscribe((change) => change.session.has("popout") && showWindow());
+
+  /** The node ran: it may have sent a connected layout and a copy of the connected picture. */
+  function executed(output) {
+    ownBackground = output?.instdiff_background?.[0] ?? ownBackground;
+    const incoming = output?.instdiff_incoming?.[0];
+    if (incoming && (store.error || store.doc.source !== incoming.source)) {
+      store.repair(incoming.layout);
+      store.notify(text().notices.incoming);
+    }
+    refresh();
+  }
+
+  chain(node, "onAdded", start);
+  chain(node, "onExecuted", executed);
+  chain(node, "onConnectionsChange", refresh);
+  chain(widget, "onRemove", stop);
+  return { widget, minWidth: 360, minHeight: 560 };
+}
+
+/** Call `more` after an object's own method of that name. */
+function chain(object, method, more) {
+  const own = object[method];
+  object[method] = function (...args) {
+    const result = own?.apply(this, args);
+    more.apply(this, args);
+    return result;
+  };
+}

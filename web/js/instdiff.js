@@ -1,0 +1,16 @@
+/** Entry: registers the layout editor with ComfyUI. Only this file, host.js and background.js touch the page's own modules. */
+import { app } from "../../../scripts/app.js";
+import { watchResults } from "./background.js";
+import { layoutWidget } from "./host.js";
+
+app.registerExtension({
+  name: "InstDiff.LayoutEditor",
+  init() {
+    const sheet = document.createElement("link");
+    sheet.rel = "stylesheet";
+    sheet.href = new URL("../css/editor.css", import.meta.url).href; // the pack's folder may have any name
+    document.head.append(sheet);
+  },
+  setup: watchResults,
+  getCustomWidgets: () => ({ INSTDIFF_LAYOUT: layoutWidget }),
+});

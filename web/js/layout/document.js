@@ -1,0 +1,150 @@
+/**
+ * The layout document, version 1: JSON text <-> plain objects that are never changed in place. instdiff_modules/layout/document.py is the
+ * law; this reads and writes the same, and fills in two things more: every field of an instance, and the size of the canvas.
+ *
+ * Two things cannot be kept: whole numbers above 2^53 in fields that are not ours, and whether 1 was written as 1.0.
+ */
+import { LayoutError } from "./error.js";
+import * as fields from "./fields.js";
+import { dumpJson, isObject, loadJson, shorten } from "./json.js";
+
+export { LayoutError };
+export const VERSION = 1;
+export const DEFAULT_SIDE = 512; // pixels, where nobody knows the canvas
+export const MAX_INSTANCES = 1000;
+export const LOCATION_KINDS = ["box", "mask", "point", "scribble"];
+
+const LAYOUT_FIELDS = ["version", "width", "height", "prompt", "instances"];
+const INSTANCE_FIELDS = ["id", "prompt", "box", "point", "scribble", "mask", "strength", "start", "end", "color", "visible", "locked"];
+
+/** @returns {object} a layout without instances; width, height in pixels */
+export function emptyLayout(width = DEFAULT_SIDE, height = DEFAULT_SIDE) {
+  return { version: VERSION, width, height, prompt: "", instances: [] };
+}
+
+/**
+ * @param {string | object} value our document, as text or parsed
+ * @returns {object} the document, checked and with its defaults. LayoutError with a sentence that names the instance, from 1, and its id.
+ */
+export function parseLayout(value) {
+  return parseLayoutWithNotes(value).doc;
+}
+
+/**
+ * @param {string | object} value our document, as text or parsed
+ * @returns {{doc: object, notes: string[]}} the document, and a sentence for each thing that was put right (a box cut to the canvas)
+ */
+export function parseLayoutWithNotes(value) {
+  const given = typeof value === "string" ? loadJson(value) : value;
+  if (!isObject(given)) {
+    throw new LayoutError(`A layout must be a JSON object like {"version": 1, "instances": [...]}, got ${shorten(given)}.`);
+  }
+  checkVersion(given.version);
+  const items = given.instances === undefined ? [] : given.instances;
+  if (!Array.isArray(items)) throw new LayoutError(`The layout's "instances" must be a list, got ${shorten(items)}.`);
+  if (items.length > MAX_INSTANCES) {
+    throw new LayoutError(`The layout has ${items.length} instances, at most ${MAX_INSTANCES} are read. Split it into several layouts.`);
+  }
+  const notes = [];
+  const instances = uniqueIds(items.map((item, i) => parseInstance(item, i + 1, notes)));
+  const sides = ["width", "height"].map((side) => (given[side] == null ? null : fields.whole(given[side], "The layout", side)));
+  const [width, height] = canvasOf(...sides, instances);
+  const prompt = fields.text(given.prompt ?? "", "The layout", "prompt");
+  return { doc: { version: VERSION, width, height, prompt, instances, ...unknown(given, LAYOUT_FIELDS, "The layout") }, notes };
+}
+
+/**
+ * @param {object} doc
+ * @returns {string} JSON in a stable order, a line per instance, fields of others last: the shape that Python's layout_to_json writes
+ */
+export function layoutToJson(doc) {
+  const lines = doc.instances.map((instance) => dumpJson(inOrder(instance, INSTANCE_FIELDS)));
+  const instances = lines.length ? `[\n  ${lines.join(",\n  ")}\n ]` : "[]";
+  const { version, width, height, prompt, instances: _, ...rest } = inOrder(doc, LAYOUT_FIELDS);
+  const line = ([key, value]) => `${JSON.stringify(key)}: ${dumpJson(value)}`;
+  const head = Object.entries({ version, width, height, prompt }).filter(([, value]) => value != null).map(line);
+  const tail = Object.entries(rest).filter(([, value]) => value !== undefined).map(line);
+  return `{${[...head, `"instances": ${instances}`, ...tail].join(",\n ")}}`;
+}
+
+/**
+ * Give a new id to every instance that repeats an earlier one's.
+ * @param {object[]} instances
+ * @returns {object[]} a list of the same length; instances whose id is theirs alone are the same objects
+ */
+export function uniqueIds(instances) {
+  const taken = new Set(instances.map((instance) => instance.id));
+  const seen = new Set();
+  return instances.map((instance) => {
+    let { id } = instance;
+    if (seen.has(id)) {
+      let n = 2;
+      while (taken.has(`${instance.id}-${n}`)) n++;
+      id = `${instance.id}-${n}`;
+      taken.add(id);
+    }
+    seen.add(id);
+    return id === instance.id ? instance : { ...instance, id };
+  });
+}
+
+/**
+ * A complete instance from checked parts.
+ * @param {{id: string}} parts id, one or more locations, and whatever else is known
+ */
+export function instanceOf(parts) {
+  return { prompt: "", strength: 1, start: 0, end: 1, color: "", visible: true, locked: false, ...parts };
+}
+
+function parseInstance(item, position, notes) {
+  if (!isObject(item)) throw new LayoutError(`Instance ${position} must be a JSON object, got ${shorten(item)}.`);
+  const id = item.id == null || item.id === "" ? `i${position}` : Number.isSafeInteger(item.id) ? String(item.id) : item.id;
+  const where = `Instance ${position} (${typeof id === "string" ? id.slice(0, 40) : shorten(id)})`;
+  fields.text(id, where, "id");
+  const places = {};
+  for (const kind of ["box", "point", "scribble", "mask"]) {
+    if (item[kind] != null) places[kind] = fields[kind](item[kind], where, notes);
+  }
+  if (!Object.keys(places).length) throw new LayoutError(`${where} has no location. Give it a box, a point, a scribble or a mask.`);
+  const start = fields.numberIn(item.start ?? 0, 0, 1, where, "start");
+  const end = fields.numberIn(item.end ?? 1, 0, 1, where, "end");
+  if (start > end) {
+    throw new LayoutError(`${where}: start ${start} lies after end ${end}. Both are shares 0..1 of the denoising.`);
+  }
+  return {
+    id,
+    prompt: fields.text(item.prompt ?? "", where, "prompt"),
+    ...places,
+    strength: fields.numberIn(item.strength ?? 1, 0, 2, where, "strength"),
+    start,
+    end,
+    color: fields.color(item.color ?? "", where),
+    visible: fields.flag(item.visible ?? true, where, "visible"),
+    locked: fields.flag(item.locked ?? false, where, "locked"),
+    ...unknown(item, INSTANCE_FIELDS, where),
+  };
+}
+
+function checkVersion(version) {
+  if (version === VERSION) return;
+  const found = version == null ? "has no version" : `has version ${shorten(version)}`;
+  throw new LayoutError(
+    `The layout ${found}, this InstDiff reads version ${VERSION}. Set "version": ${VERSION}, or update InstDiff.`,
+  );
+}
+
+/** Where a side is missing the canvas is that of the first mask, as in Python: another one would stretch the mask. */
+function canvasOf(width, height, instances) {
+  const masked = (width === null || height === null) && instances.find((instance) => instance.mask);
+  return masked ? [masked.mask.size[1], masked.mask.size[0]] : [width ?? DEFAULT_SIDE, height ?? DEFAULT_SIDE];
+}
+
+function unknown(item, known, where) {
+  return Object.fromEntries(Object.entries(item).filter(([k]) => !known.includes(k)).map(([k, v]) => [k, fields.plain(v, where)]));
+}
+
+/** The object's fields, known ones first and in their order; a known field that is null or undefined is as good as absent. */
+function inOrder(item, known) {
+  const first = known.filter((key) => item[key] != null).map((key) => [key, item[key]]);
+  return Object.fromEntries([...first, ...Object.entries(item).filter(([key]) => !known.includes(key))]);
+}

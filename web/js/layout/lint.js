@@ -1,0 +1,61 @@
+/** Quiet remarks on a layout while it is drawn: what is likely to disappoint. Nothing here forbids anything. */
+import { mainNouns, mentions } from "./nouns.js";
+import { estimateTokens } from "./promptText.js";
+import { maskBounds } from "./rle.js";
+
+export { estimateTokens };
+export const SMALL_SHARE = 0.02; // of the canvas: the model hardly draws below that
+export const OVERLAP_IOU = 0.8; // two boxes that share more are hard to tell apart
+export const MAX_TOKENS = 77; // of CLIP, start and end included; the rest of a longer prompt is not read
+
+const MESSAGES = {
+  prompt_empty: () => "The prompt is empty. Write what shall be here.",
+  too_many: ({ count, limit }) => `There are ${count} visible instances, the model reads ${limit}. Hide or delete some.`,
+  small_box: ({ percent }) => `This covers only ${percent} % of the picture and may not be drawn. Make it larger.`,
+  overlap: ({ other }) => `This box covers almost the same place as ${other}. Move one of them.`,
+  long_prompt: ({ tokens, limit }) => `The prompt has about ${tokens} tokens, only the first ${limit} are read. Shorten it.`,
+  noun_missing: ({ noun }) => `The prompt of the whole picture does not mention "${noun}". Naming it there helps.`,
+};
+
+/**
+ * @param {object} doc a layout document
+ * @param {{maxInstances?: number}} [options] how many instances the checkpoint reads
+ * @returns {{id: string | null, code: string, message: string, values: object}[]} remarks on the whole (id null) first, then by instance
+ *   from back to front; `values` are what the message is about, for other languages. Hidden instances get none.
+ */
+export function lint(doc, { maxInstances = 30 } = {}) {
+  const remarks = [];
+  const remark = (id, code, values = {}) => remarks.push({ id, code, message: MESSAGES[code](values), values });
+  const visible = doc.instances.filter((instance) => instance.visible !== false);
+  if (visible.length > maxInstances) remark(null, "too_many", { count: visible.length, limit: maxInstances });
+  const boxes = [];
+  for (const instance of visible) {
+    const { id, box, mask } = instance;
+    if (!instance.prompt.trim()) remark(id, "prompt_empty");
+    const place = box ?? (mask && maskBounds(mask));
+    if (place && area(place) < SMALL_SHARE) remark(id, "small_box", { percent: Number((area(place) * 100).toFixed(1)) });
+    const other = box && boxes.find((before) => isAlike(before.box, box));
+    if (other) remark(id, "overlap", { other: nameOf(other, doc), id: other.id });
+    if (box) boxes.push(instance);
+    const tokens = estimateTokens(instance.prompt);
+    if (tokens > MAX_TOKENS) remark(id, "long_prompt", { tokens, limit: MAX_TOKENS });
+    const nouns = doc.prompt.trim() ? mainNouns(instance.prompt) : [];
+    if (nouns.length && !nouns.some((noun) => mentions(doc.prompt, noun))) remark(id, "noun_missing", { noun: nouns[0] });
+  }
+  return remarks;
+}
+
+function area([x0, y0, x1, y1]) {
+  return (x1 - x0) * (y1 - y0);
+}
+
+function isAlike(a, b) {
+  const [width, height] = [0, 1].map((i) => Math.max(0, Math.min(a[i + 2], b[i + 2]) - Math.max(a[i], b[i])));
+  const shared = width * height;
+  return shared > OVERLAP_IOU * (area(a) + area(b) - shared);
+}
+
+function nameOf(instance, doc) {
+  const text = instance.prompt.trim().split(/\s+/).join(" ");
+  return text ? `"${text.length > 30 ? `${text.slice(0, 30)}...` : text}"` : `instance ${doc.instances.indexOf(instance) + 1}`;
+}

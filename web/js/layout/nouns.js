@@ -1,0 +1,108 @@
+/**
+ * What an English phrase is about: "a brown dog standing on the rock" -> "dog". A few rules and short lists, no dictionary; they stay
+ * silent when in doubt, because a false alarm costs more than a missed one.
+ */
+import { plainPrompt } from "./promptText.js";
+
+const words = (text) => new Set(text.split(" "));
+
+// What may follow a noun and says more about it: the phrase's noun stands before the first of these.
+const ENDS = words(
+  "with without in on at by of for from to into onto over under above below behind beside besides between near against along across " +
+    "around through inside outside within upon atop beneath among amid amidst toward towards off up down during before after while as " +
+    "like that which who whose whom where when is are was were be being has have having wearing holding carrying riding eating drinking " +
+    "reading playing wielding featuring showing containing covering facing looking sitting standing lying walking running next",
+);
+// Words that are no noun of their own; "orange" and "gold" may be.
+const NEVER_NOUNS = words(
+  "a an the this that these those some any one two three four five six seven eight nine ten several many few his her its their my your " +
+    "our black white red green blue yellow brown gray grey golden pink purple small big large tiny huge little tall old young new cute",
+);
+const PARTICIPLES = words("cut made built seen shown taken drawn worn left lit broken written hidden grown thrown");
+// "a photo of a cat" is about the cat.
+const CONTAINERS = words(
+  "photo photograph picture image painting drawing sketch portrait illustration render rendering view shot closeup close up detail " +
+    "pair group bunch couple pile stack row set lot kind type sort piece slice part depiction scene",
+);
+const NOUNS_IN_ING = words(
+    "dressing topping icing frosting duckling swing sling sibling dumpling seedling sapling darling starling viking drawing being " +
+    "bling lodging crossing landing parking stocking herring offspring something anything everything nothing gosling fledgling",
+);
+const NOUNS_IN_ED = words("bed seed weed shed sled steed reed feed breed moped biped quadruped hundred");
+const OTHER_PLURALS = new Map(
+  "men man women woman children child people person mice mouse geese goose feet foot teeth tooth oxen ox cacti cactus fungi fungus"
+    .match(/\w+ \w+/g)
+    .map((pair) => pair.split(" ")),
+);
+const NO_SPACES = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u;
+
+/**
+ * @param {string} prompt an instance's prompt
+ * @returns {string[]} lower case; the main noun first, then others that do as well ("a cup of tea": cup, tea). Empty if there is none
+ */
+export function mainNouns(prompt, depth = 0) {
+  const text = plainPrompt(prompt).toLowerCase();
+  if (NO_SPACES.test(text)) return []; // no words to be told apart
+  const clause = text.split(/[,.;:!?|/()[\]{}"\n]/).find((part) => /\p{L}/u.test(part)) ?? "";
+  const all = wordsOf(clause);
+  while (all.length && NEVER_NOUNS.has(all[0])) all.shift();
+  const end = all.findIndex((word, i) => i > 0 && ENDS.has(word) && !(word === "up" && all[i - 1] === "close"));
+  const phrase = end < 0 ? all : all.slice(0, end);
+  const found = headsOf(phrase);
+  if (all[end] !== "of" || depth > 2) return found;
+  const inside = mainNouns(all.slice(end + 1).join(" "), depth + 1);
+  return CONTAINERS.has(singular(found[0])) && inside.length ? inside : [...found, ...inside];
+}
+
+/**
+ * @param {string} noun lower case
+ * @param {string} prompt
+ * @returns {boolean} whether the prompt speaks of it, in singular or plural, alone or as the end of a longer word
+ */
+export function mentions(prompt, noun) {
+  const wanted = forms(noun);
+  return wordsOf(plainPrompt(prompt).toLowerCase()).some((word) =>
+    [...forms(word)].some((form) => wanted.has(form) || (noun.length > 3 && form.endsWith(singular(noun)))),
+  );
+}
+
+/** The last word of the phrase, and of what stands before an "and" or "or": "a cat and a dog", "a black and white cat". */
+function headsOf(phrase) {
+  const parts = [[]];
+  for (const word of phrase) {
+    if (word === "and" || word === "or" || word === "&") parts.push([]);
+    else parts.at(-1).push(word);
+  }
+  return [...new Set(parts.map(headOf).reverse().filter(Boolean))];
+}
+
+function headOf(phrase) {
+  const left = phrase.filter((word) => !NEVER_NOUNS.has(word) && !ENDS.has(word) && /\p{L}{2}/u.test(word));
+  while (left.length > 1 && isParticiple(left.at(-1))) left.pop(); // "a dog dressed in", "a woman smiling"
+  return left.at(-1);
+}
+
+function isParticiple(word) {
+  if (PARTICIPLES.has(word)) return true;
+  if (word.endsWith("ing")) return word.length > 4 && !NOUNS_IN_ING.has(word);
+  return word.endsWith("ed") && word.length > 4 && !NOUNS_IN_ED.has(word);
+}
+
+/** Letters and digits; hyphens part words, an owner's 's falls off. */
+function wordsOf(text) {
+  return (text.match(/[\p{L}\p{N}][\p{L}\p{M}\p{N}'’]*|&/gu) ?? []).map((word) => word.replace(/['’]s?$/, ""));
+}
+
+function singular(word = "") {
+  return OTHER_PLURALS.get(word) ?? (/[^s]s$/.test(word) && word.length > 3 ? word.slice(0, -1) : word);
+}
+
+/** Every singular that a word may be the plural of, and itself. */
+function forms(word) {
+  const found = new Set([word, singular(word)]);
+  if (word.length < 4) return found;
+  if (word.endsWith("es")) found.add(word.slice(0, -2));
+  if (word.endsWith("ies")) found.add(`${word.slice(0, -3)}y`);
+  if (word.endsWith("ves")) found.add(`${word.slice(0, -3)}f`).add(`${word.slice(0, -3)}fe`);
+  return found;
+}

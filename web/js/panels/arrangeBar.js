@@ -1,0 +1,47 @@
+/** Buttons that align, distribute, reorder, duplicate and delete the selection. */
+import { createScope, el, focusEditor, iconButton } from "./dom.js";
+import { icon } from "./icons.js";
+import { keyText } from "./keys.js";
+
+const EDGES = ["left", "centre", "right", "top", "middle", "bottom"];
+const AXES = { x: "distributeX", y: "distributeY" };
+const DEPTH = ["front", "forward", "backward", "back"];
+
+/** @returns {{element: HTMLElement, update: (chosen: object[], count: number) => void, destroy: () => void}} */
+export function createArrangeBar({ store, host, text }) {
+  const scope = createScope();
+  const align = EDGES.map((edge) => iconButton(`align-${edge}`, icon(edge), text.inspector[edge]));
+  const distribute = Object.keys(AXES).map((axis) => iconButton(`distribute-${axis}`, icon(AXES[axis]), text.inspector[`${axis}3`]));
+  const command = (act, name = act) => iconButton(act, icon(name), text.acts[act], keyText(act));
+  const depth = DEPTH.map((how) => command(how));
+  const duplicate = command("duplicate");
+  const remove = command("delete");
+  const element = el(
+    "div",
+    { class: "ie-arrange" },
+    el("div", { class: "ie-group" }, ...align, ...distribute),
+    el("div", { class: "ie-group" }, ...depth, duplicate, remove)
+  );
+
+  scope.on(element, "click", (event) => {
+    const act = event.target.closest("button")?.dataset.act;
+    if (!act) return;
+    const ids = store.session.selection;
+    const [verb, what] = act.split("-");
+    if (verb === "align") store.dispatch({ type: "align", ids, edge: what });
+    else if (verb === "distribute") store.dispatch({ type: "distribute", ids, axis: what });
+    else host.perform(act);
+    if (event.detail || event.target.closest("button").disabled) focusEditor(element);
+  });
+
+  return {
+    element,
+    update(chosen, count) {
+      const free = chosen.filter((instance) => !instance.locked).length;
+      for (const button of [...align, remove]) button.disabled = !free;
+      for (const button of distribute) button.disabled = chosen.length < 3 || !free;
+      for (const button of depth) button.disabled = chosen.length === count;
+    },
+    destroy: scope.destroy,
+  };
+}

@@ -1,0 +1,169 @@
+/** Exact numbers and actions for the selection. */
+import { LOCATION_KINDS } from "../layout/document.js";
+import { instancesOf, selectionBounds } from "../state/geometry.js";
+import { fill } from "../text.js";
+import { createArrangeBar } from "./arrangeBar.js";
+import { createScope, describe, el, focusEditor, iconButton, setText } from "./dom.js";
+import { icon } from "./icons.js";
+import { createNumber, createSlider } from "./number.js";
+
+const UNITS = { px: { decimals: 1 }, "%": { decimals: 2 } };
+const LEAST = 1; // px that a side keeps
+
+/** @returns {{element: HTMLElement, flush: () => void, destroy: () => void}} */
+export function createInspector({ store, host, text }) {
+  const words = text.inspector;
+  const scope = createScope();
+  const leave = () => focusEditor(element);
+  const cancel = () => store.preview(null);
+  const ids = () => store.session.selection;
+  let unit = "px";
+
+  /** Units per 1.0 of the canvas along an axis. */
+  const per = (axis) => (unit === "%" ? 100 : axis ? store.doc.height : store.doc.width);
+
+  /** The action that gives one side of the selection's bounds its new value, or null. */
+  function edgeAction(name, value) {
+    const from = selectionBounds(store.doc, ids());
+    if (!from) return null;
+    const axis = name === "x" || name === "w" ? 0 : 1;
+    const size = from[axis + 2] - from[axis];
+    const least = LEAST / (axis ? store.doc.height : store.doc.width);
+    const to = [...from];
+    if (name === "x" || name === "y") {
+      to[axis] = Math.min(Math.max(0, value / per(axis)), 1 - size);
+      to[axis + 2] = to[axis] + size;
+    } else to[axis + 2] = from[axis] + Math.min(Math.max(least, value / per(axis)), 1 - from[axis]);
+    return { type: "transform", ids: ids(), from, to };
+  }
+
+  const send = (how, action) => action && store[how](action);
+  const edge = (name) =>
+    createNumber({
+      act: `bounds-${name}`,
+      label: words[name],
+      prefix: name.toUpperCase(),
+      min: 0,
+      decimals: 2,
+      leave,
+      cancel,
+      preview: (value) => send("preview", edgeAction(name, value)),
+      commit: (value) => send("dispatch", edgeAction(name, value)),
+    });
+  const edges = { x: edge("x"), y: edge("y"), w: edge("w"), h: edge("h") };
+  const unitButton = el("button", { type: "button", class: "ie-button ie-unit", "data-act": "unit" });
+
+  const fieldOptions = (field, label, max) => ({
+    act: field,
+    label,
+    min: 0,
+    max,
+    step: 0.05,
+    placeholder: "–",
+    leave,
+    cancel,
+    preview: (value) => store.preview({ type: "update", ids: ids(), fields: { [field]: value } }),
+    commit: (value) => store.dispatch({ type: "update", ids: ids(), fields: { [field]: value } }),
+  });
+  const strength = createNumber(fieldOptions("strength", words.strengthHelp, 2));
+  const strengthSlider = createSlider({ ...fieldOptions("strength", words.strengthHelp, 2), act: "strength-slider" });
+  const start = createNumber(fieldOptions("start", words.start, 1));
+  const end = createNumber(fieldOptions("end", words.end, 1));
+  const startSlider = createSlider({ ...fieldOptions("start", words.start, 1), act: "start-slider" });
+  const endSlider = createSlider({ ...fieldOptions("end", words.end, 1), act: "end-slider" });
+  const time = el("div", { class: "ie-time" }, startSlider.element, endSlider.element);
+
+  const title = el("span", { class: "ie-title" });
+  const chips = el("div", { class: "ie-chips" });
+  const bar = createArrangeBar({ store, host, text });
+  const hint = el("p", { class: "ie-empty", text: words.none });
+  const caption = (name) => el("span", { class: "ie-caption", text: name });
+  const details = el(
+    "div",
+    { class: "ie-details" },
+    el("div", { class: "ie-line ie-head" }, title, chips),
+    el("div", { class: "ie-line ie-bounds" }, ...Object.values(edges).map((one) => one.element), unitButton),
+    el("div", { class: "ie-line" }, caption(words.strength), strengthSlider.element, strength.element),
+    el("div", { class: "ie-line" }, caption(words.time), time, start.element, end.element),
+    bar.element
+  );
+  const element = el("section", { class: "ie-inspector", "aria-label": words.label }, hint, details);
+
+  scope.on(unitButton, "click", () => {
+    unit = unit === "px" ? "%" : "px";
+    update();
+  });
+  scope.on(chips, "click", (event) => {
+    const kind = event.target.closest("button")?.dataset.kind;
+    if (kind) store.dispatch({ type: "setLocation", id: ids()[0], kind, value: null });
+  });
+
+  /** The value that all share, else null. */
+  const shared = (instances, field) => (instances.every((one) => one[field] === instances[0][field]) ? instances[0][field] : null);
+  let chipsOf = null;
+
+  function update() {
+    const doc = store.shown;
+    const chosen = instancesOf(doc, ids());
+    hint.hidden = chosen.length > 0;
+    details.hidden = !chosen.length;
+    if (!chosen.length) return;
+
+    const count = doc.instances.length;
+    const locked = chosen.every((one) => one.locked);
+    const one = chosen.length === 1;
+    const name = fill(one ? words.one : words.many, { n: one ? doc.instances.indexOf(chosen[0]) + 1 : chosen.length, count });
+    setText(title, locked ? `${name}, ${words.locked}` : name);
+
+    const bounds = selectionBounds(doc, ids());
+    const { decimals } = UNITS[unit];
+    const show = (field, value, axis, flat) => {
+      const scale = 10 ** decimals;
+      field.set(Math.round(value * per(axis) * scale) / scale);
+      field.input.disabled = locked || flat;
+    };
+    show(edges.x, bounds[0], 0, false);
+    show(edges.y, bounds[1], 1, false);
+    show(edges.w, bounds[2] - bounds[0], 0, bounds[2] === bounds[0]);
+    show(edges.h, bounds[3] - bounds[1], 1, bounds[3] === bounds[1]);
+    setText(unitButton, unit);
+    describe(unitButton, fill(words.unit, { unit }));
+
+    const [from, to] = [shared(chosen, "start"), shared(chosen, "end")];
+    strength.set(shared(chosen, "strength"));
+    strengthSlider.set(shared(chosen, "strength"));
+    start.set(from);
+    end.set(to);
+    startSlider.set(from);
+    endSlider.set(to);
+    startSlider.element.style.zIndex = from > 0.5 ? 1 : 0; // where both are at the right end, this one is the one to pull
+    time.style.setProperty("--from", from ?? 0);
+    time.style.setProperty("--to", to ?? 1);
+    updateChips(chosen.length === 1 ? chosen[0] : null);
+    bar.update(chosen, count);
+  }
+
+  function updateChips(instance) {
+    const kinds = instance ? LOCATION_KINDS.filter((kind) => instance[kind]) : [];
+    const key = `${instance?.id} ${instance?.locked} ${kinds}`;
+    if (key === chipsOf) return;
+    chipsOf = key;
+    chips.replaceChildren(
+      ...kinds.map((kind) => {
+        const tip = kinds.length < 2 ? words.last : fill(words.remove, { kind: text.kinds[kind] });
+        const remove = iconButton(`remove-${kind}`, icon("close", 10), tip);
+        remove.classList.add("ie-remove");
+        remove.dataset.kind = kind;
+        remove.disabled = kinds.length < 2 || instance.locked;
+        return el("span", { class: "ie-chip" }, icon(kind, 12), el("span", { text: text.kinds[kind] }), remove);
+      })
+    );
+  }
+
+  const fields = [...Object.values(edges), strength, strengthSlider, start, end, startSlider, endSlider];
+  scope.add(store.subscribe((change) => (change.doc || change.session.has("selection")) && update()));
+  for (const field of fields) scope.add(field.destroy);
+  scope.add(bar.destroy);
+  update();
+  return { element, flush: () => fields.forEach((field) => field.flush()), destroy: scope.destroy };
+}

@@ -1,0 +1,202 @@
+/** The list of instances, the front-most on top. Rows are kept by id and touched only when their instance changed. */
+import { createScope, el, reveal, setText } from "./dom.js";
+import { listenToRowDrag } from "./reorder.js";
+import { createRow } from "./row.js";
+import { fill } from "../text.js";
+
+const LINT_PAUSE = 200; // milliseconds without an edit before the layout is looked over
+
+/**
+ * @param {object} options
+ * @param {object} options.store @param {object} options.host @param {object} options.text
+ * @param {(doc: object, options: object) => {id: string | null, code: string, message: string}[]} options.lint
+ * @returns {{element: HTMLElement, flush: () => void, destroy: () => void}}
+ */
+export function createList({ store, host, text, lint }) {
+  const scope = createScope();
+  const general = el("p", { class: "ie-general", hidden: true });
+  const empty = el("p", { class: "ie-empty", text: text.list.empty });
+  const body = el("div", { class: "ie-rows", role: "list", "aria-label": text.list.label });
+  const element = el("div", { class: "ie-list" }, general, empty, body);
+  const rows = new Map(); // id -> row
+  let instances = null; // what the rows show
+  let state = { selection: new Set(), hover: null };
+  let linted = null;
+  let timer = null;
+  let anchor = null; // where a range selection begins
+  let toShow = null; // id of the row to scroll to in the next frame
+  let frame = 0;
+
+  function update() {
+    const next = store.shown.instances;
+    if (next === instances) return;
+    const ids = new Set(next.map((instance) => instance.id));
+    for (const [id, row] of rows) {
+      if (ids.has(id)) continue;
+      row.destroy();
+      rows.delete(id);
+    }
+    const fresh = [];
+    next.forEach((instance, index) => {
+      if (!rows.has(instance.id)) {
+        rows.set(instance.id, createRow({ id: instance.id, store, text }));
+        fresh.push(instance.id);
+      } else if (instances?.[index] === instance) return;
+      rows.get(instance.id).update(instance, index);
+    });
+    instances = next;
+    for (const id of fresh) rows.get(id).state(stateOf(id));
+    arrange();
+    empty.hidden = next.length > 0;
+  }
+
+  /** Put the rows into order, moving as few as can be; the focus survives a move. */
+  function arrange() {
+    const active = body.ownerDocument.activeElement;
+    let at = body.firstChild;
+    let moved = false;
+    for (let i = instances.length - 1; i >= 0; i--) {
+      const row = rows.get(instances[i].id).element;
+      if (row === at) at = at.nextSibling;
+      else {
+        body.insertBefore(row, at);
+        moved = true;
+      }
+    }
+    if (moved && active !== body.ownerDocument.activeElement && body.contains(active)) active.focus({ preventScroll: true });
+  }
+
+  function stateOf(id) {
+    return { selected: state.selection.has(id), hovered: state.hover === id };
+  }
+
+  function updateState() {
+    const before = state;
+    state = { selection: new Set(store.session.selection), hover: store.session.hover };
+    const touched = new Set([...before.selection, ...state.selection, before.hover, state.hover]);
+    for (const id of touched) {
+      const was = before.selection.has(id) + 2 * (before.hover === id);
+      const is = state.selection.has(id) + 2 * (state.hover === id);
+      if (was !== is) rows.get(id)?.state(stateOf(id));
+    }
+    const last = store.session.selection.at(-1);
+    if (last !== undefined && !before.selection.has(last) && rows.has(last)) show(last);
+  }
+
+  function look() {
+    timer = null;
+    if (linted === store.doc) return;
+    linted = store.doc;
+    const found = new Map([[null, []]]);
+    for (const { id, code, message, values } of lint(store.doc, { maxInstances: host.maxInstances ?? 30 })) {
+      if (!found.has(id)) found.set(id, []);
+      found.get(id).push({ code, words: text.lint[code] ? fill(text.lint[code], values ?? {}) : message });
+    }
+    for (const [id, row] of rows) row.mark(found.get(id) ?? []);
+    setText(general, found.get(null).map(({ words }) => words).join(" "));
+    general.hidden = !found.get(null).length;
+  }
+
+  function focusPrompt() {
+    const row = rows.get(store.session.focusPrompt);
+    if (!row) return;
+    const { textarea } = row.prompt;
+    show(store.session.focusPrompt);
+    textarea.focus({ preventScroll: true });
+    textarea.setSelectionRange(textarea.value.length, textarea.value.length);
+    store.setSession({ focusPrompt: null });
+  }
+
+  /** Scroll to a row, with the next frame: measuring in the middle of the changes would lay out the page twice. */
+  function show(id) {
+    toShow = id;
+    frame ||= requestAnimationFrame(() => {
+      frame = 0;
+      if (rows.has(toShow)) reveal(element, rows.get(toShow).element);
+    });
+  }
+
+  const idOf = (target) => target.closest(".ie-row")?.dataset.id ?? null;
+  const shownRows = () => instances.map((instance) => rows.get(instance.id).element).reverse();
+
+  function select(id, event) {
+    const chosen = store.session.selection;
+    if (event.shiftKey && anchor !== null && rows.has(anchor)) {
+      const order = instances.map((instance) => instance.id);
+      const [from, to] = [order.indexOf(anchor), order.indexOf(id)].sort((a, b) => a - b);
+      const range = order.slice(from, to + 1);
+      store.setSession({ selection: event.ctrlKey || event.metaKey ? [...new Set([...chosen, ...range])] : range });
+      return;
+    }
+    anchor = id;
+    if (event.ctrlKey || event.metaKey) {
+      store.setSession({ selection: chosen.includes(id) ? chosen.filter((other) => other !== id) : [...chosen, id] });
+    } else if (chosen.length !== 1 || chosen[0] !== id) store.setSession({ selection: [id] });
+  }
+
+  const several = (event) => event.shiftKey || event.ctrlKey || event.metaKey;
+  scope.on(body, "mousedown", (event) => {
+    // choosing several rows neither moves the caret nor marks text
+    if (several(event) && idOf(event.target) && store.session.selection.length && !isTyping(event)) event.preventDefault();
+  });
+  scope.on(body, "click", (event) => {
+    const id = idOf(event.target);
+    if (id === null || event.target.closest("button, input") || isTyping(event)) return;
+    select(id, several(event) ? event : { shiftKey: false, ctrlKey: false });
+  });
+  scope.on(body, "focusin", (event) => {
+    const id = idOf(event.target);
+    if (id !== null && event.target.localName === "textarea" && !store.session.selection.includes(id)) select(id, {});
+  });
+  scope.on(body, "pointerover", (event) => store.setSession({ hover: event.pointerType === "touch" ? null : idOf(event.target) }));
+  scope.on(body, "pointerleave", () => store.setSession({ hover: null }));
+  scope.on(body, "keydown", (event) => {
+    const step = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    if (!step || !event.target.closest(".ie-grip")) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const id = idOf(event.target);
+    const at = instances.findIndex((instance) => instance.id === id);
+    store.dispatch({ type: "reorder", ids: [id], to: Math.max(0, at + step) });
+    rows.get(id).element.querySelector(".ie-grip").focus({ preventScroll: true });
+    show(id);
+  });
+
+  /** Shift+click in the field that already has the focus marks text there. */
+  function isTyping(event) {
+    return event.shiftKey && event.target.localName === "textarea" && event.target === event.target.ownerDocument.activeElement;
+  }
+
+  listenToRowDrag({
+    scope,
+    list: body,
+    scroller: element,
+    rows: shownRows,
+    drop(row, gap) {
+      const { selection } = store.session;
+      const ids = selection.includes(row.dataset.id) ? selection : [row.dataset.id];
+      // the gap counts rows from the front, the document from the back, and without those that move
+      const behind = instances.slice(0, instances.length - gap);
+      store.dispatch({ type: "reorder", ids, to: behind.filter((instance) => !ids.includes(instance.id)).length });
+    },
+  });
+
+  scope.add(
+    store.subscribe((change) => {
+      if (change.doc) update();
+      if (change.doc && !change.preview && store.doc !== linted) {
+        clearTimeout(timer);
+        timer = setTimeout(look, LINT_PAUSE);
+      }
+      if (change.session.has("selection") || change.session.has("hover")) updateState();
+      if (store.session.focusPrompt !== null) focusPrompt();
+    })
+  );
+  scope.add(() => (clearTimeout(timer), cancelAnimationFrame(frame)));
+  scope.add(() => rows.forEach((row) => row.destroy()));
+  update();
+  updateState();
+  look();
+
+  return { element, flush: () => rows.forEach((row) => row.prompt.flush()), destroy: scope.destroy };
+}

@@ -1,0 +1,62 @@
+/** A prompt field: grows from one to four lines, keeps what is typed after a pause, never loses it to a rebuild. */
+import { createScope, describe, el, ownKeys } from "./dom.js";
+import { createDraft } from "./draft.js";
+
+/**
+ * @param {object} options
+ * @param {string} options.label for screen readers
+ * @param {string} [options.placeholder]
+ * @param {string} options.act data-act
+ * @param {(text: string) => void} options.commit
+ * @param {() => void} options.leave Esc: give the focus back to the canvas
+ * @returns {{element: HTMLElement, textarea: HTMLTextAreaElement, set: (text: string) => void, flush: () => void, destroy: () => void}}
+ */
+export function createPrompt({ label, placeholder, act, commit, leave }) {
+  const scope = createScope();
+  const textarea = el("textarea", { rows: 1, spellcheck: "false", autocomplete: "off", placeholder, "data-act": act });
+  const element = el("div", { class: "ie-prompt" }, textarea); // its ::after repeats the text and so gives the height
+  describe(textarea, label);
+  textarea.removeAttribute("title"); // a tooltip over text that one reads is in the way
+  let composing = false;
+  const draft = createDraft({ commit });
+
+  scope.on(textarea, "input", () => {
+    element.dataset.text = textarea.value;
+    draft.set(textarea.value);
+    if (composing) draft.hold(); // half a Chinese syllable is no prompt
+  });
+  scope.on(textarea, "compositionstart", () => {
+    composing = true;
+    draft.hold();
+  });
+  scope.on(textarea, "compositionend", () => {
+    composing = false;
+    draft.wait();
+  });
+  scope.on(textarea, "change", draft.flush);
+  scope.on(textarea, "blur", () => {
+    composing = false;
+    draft.flush();
+  });
+  ownKeys(scope, textarea, { flush: draft.flush, leave: () => (draft.flush(), leave()) });
+
+  return {
+    element,
+    textarea,
+    /** Show the document's text, unless the person is ahead of it. */
+    set(text) {
+      if (draft.pending || composing || textarea.value === text) return;
+      const { selectionStart, selectionEnd, selectionDirection, scrollTop } = textarea;
+      const focused = textarea.ownerDocument.activeElement === textarea;
+      textarea.value = element.dataset.text = text;
+      if (!focused) return;
+      textarea.setSelectionRange(selectionStart, selectionEnd, selectionDirection);
+      textarea.scrollTop = scrollTop;
+    },
+    flush: draft.flush,
+    destroy() {
+      draft.hold();
+      scope.destroy();
+    },
+  };
+}

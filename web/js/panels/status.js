@@ -1,0 +1,40 @@
+/** The line below the canvas: notices, the cursor's place, the zoom. */
+import { fill } from "../text.js";
+import { createScope, el, setText } from "./dom.js";
+
+const STAYS = { info: 5000, warn: 15000 }; // milliseconds
+
+/**
+ * @returns {{element: HTMLElement, setCursor(at: [number, number] | null), setScale(scale: number), destroy(): void}}
+ *   setCursor takes px of the layout; setScale 1 for 100 %. Both are cheap and do nothing when nothing changes.
+ */
+export function createStatus({ store, text }) {
+  const scope = createScope();
+  const notice = el("span", { class: "ie-notice", role: "status", "aria-live": "polite" });
+  const cursor = el("span", { class: "ie-cursor" });
+  const zoom = el("span", { class: "ie-zoom" });
+  const element = el("div", { class: "ie-status" }, notice, cursor, zoom);
+  let timer = null;
+  let shown;
+
+  function update() {
+    const now = store.session.notice;
+    if (now === shown) return;
+    shown = now;
+    clearTimeout(timer);
+    setText(notice, now?.text ?? "");
+    notice.title = now?.text ?? "";
+    notice.classList.toggle("is-warning", now?.level === "warn");
+    if (now) timer = setTimeout(() => store.setSession({ notice: null }), STAYS[now.level] ?? STAYS.info);
+  }
+
+  scope.add(store.subscribe(({ session }) => session.has("notice") && update()));
+  scope.add(() => clearTimeout(timer));
+  update();
+  return {
+    element,
+    setCursor: (at) => setText(cursor, at ? fill(text.status.cursor, { x: at[0], y: at[1] }) : ""),
+    setScale: (scale) => setText(zoom, `${Math.round(scale * 100)} %`),
+    destroy: scope.destroy,
+  };
+}
