@@ -245,6 +245,13 @@ def test_a_layout_brings_its_text_size_and_prompt() -> None:
     assert before == api(), "the given graph was changed"
 
 
+def test_a_layout_goes_into_the_editor_node_too_and_counts_there() -> None:
+    before = {**api(), "1": {"class_type": "InstDiffLayoutEditor", "inputs": {"layout": "{}", "instances": ["9", 0], "background": ["8", 0]}}}
+    text = '{"version": 1, "width": 768, "height": 512}'
+    after = graph.with_layout(before, text, "layout.json")
+    assert after["1"]["inputs"] == {"layout": text, "background": ["8", 0]} and after["4"]["inputs"]["width"] == 768
+
+
 def test_a_prompt_that_comes_over_a_link_stays_linked() -> None:
     after = graph.with_layout(api(text=["1", 1]), '{"prompt": "a forest"}', "layout.json")
     assert after["2"]["inputs"]["text"] == ["1", 1]
@@ -283,7 +290,7 @@ def test_a_file_that_is_no_api_workflow_is_refused_with_what_to_do(text: str, se
 
 
 def test_a_workflow_without_a_place_for_the_layout_is_refused() -> None:
-    with pytest.raises(Stopped, match="no InstDiffFromJSON node"):
+    with pytest.raises(Stopped, match="no node InstDiffFromJSON or InstDiffLayoutEditor"):
         graph.with_layout({"5": api()["5"]}, "{}", "layout.json")
 
 

@@ -9,8 +9,7 @@ from typing import Any
 
 from .errors import Stopped
 
-LAYOUT_NODE = "InstDiffFromJSON"
-LAYOUT_INPUT = "text"
+LAYOUT_INPUTS = {"InstDiffFromJSON": "text", "InstDiffLayoutEditor": "layout"}
 LONGEST_SIDE = 1024  # pixels; SD1.5 repeats itself above
 Graph = dict[str, dict[str, Any]]
 
@@ -32,7 +31,7 @@ def read_graph(text: str, name: str) -> Graph:
 
 
 def with_layout(graph: Graph, layout: str, name: str) -> Graph:
-    """A copy of the graph with the layout's text in its JSON node, its size and prompt where they belong.
+    """A copy of the graph with the layout's text in its JSON node or editor, its size and prompt where they belong.
 
     The text is not judged here, beyond being JSON: the node knows every format it takes, and says
     what is wrong with the rest.
@@ -42,14 +41,15 @@ def with_layout(graph: Graph, layout: str, name: str) -> Graph:
         document = json.loads(layout)
     except ValueError as problem:
         raise Stopped(f"{name} is not JSON ({problem}). Give a layout document.") from problem
-    nodes = list(_of_class(graph, LAYOUT_NODE))
+    nodes = [(node, field) for kind, field in LAYOUT_INPUTS.items() for node in _of_class(graph, kind)]
     if not nodes:
         raise Stopped(
-            f"The workflow has no {LAYOUT_NODE} node, so there is no place for {name}. "
-            f"What to do: add the node 'Instances from JSON' in ComfyUI and export the workflow (API) again."
+            f"The workflow has no node {' or '.join(LAYOUT_INPUTS)}, so there is no place for {name}. What to do: add the node "
+            "'Instances from JSON' or 'Layout Editor' in ComfyUI and export the workflow (API) again."
         )
-    for node in nodes:
-        node["inputs"][LAYOUT_INPUT] = layout
+    for node, field in nodes:
+        node["inputs"][field] = layout
+        node["inputs"].pop("instances", None)  # a layout that comes into an editor over a wire would count instead
     if isinstance(document, dict):
         _set_size(graph, document.get("width"), document.get("height"))
         prompt = document.get("prompt") or document.get("caption")

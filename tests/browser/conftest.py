@@ -1,8 +1,7 @@
 """The Layout Editor in four combinations: the frontend that the pinned ComfyUI names and the newest one, each with its
 classic canvas and with Nodes 2.0. One server per frontend, one page per combination."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +17,7 @@ if TYPE_CHECKING:  # without Playwright the tests are skipped
     from playwright.sync_api import Browser
 
 HERE = Path(__file__).parent
+FAILED = pytest.StashKey[bool]()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -26,6 +26,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in ours:
         item.add_marker(pytest.mark.comfy)
     items[:] = [item for item in items if HERE not in item.path.parents] + ours
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember that a test failed, for the picture that is taken then."""
+    report = yield
+    item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
+    return report
 
 
 @pytest.fixture(scope="session")
@@ -61,12 +69,12 @@ def shared_page(request: pytest.FixtureRequest, browser: "Browser", frontend: Co
 
 
 @pytest.fixture
-def comfy(request: pytest.FixtureRequest, shared_page: ComfyPage, tmp_path: Path) -> Iterator[ComfyPage]:
+def comfy(request: pytest.FixtureRequest, shared_page: ComfyPage) -> Iterator[ComfyPage]:
     """The page with an empty graph. Errors of our scripts fail the test."""
     shared_page.new_graph()
     yield shared_page
-    if os.environ.get("INSTDIFF_SCREENSHOTS"):
-        shared_page.screenshot(f"after-{request.node.name}")
+    if request.node.stash.get(FAILED, False):
+        shared_page.screenshot(f"failed-{request.node.name}")
     problems, shared_page.problems = shared_page.problems, []
     assert not problems, "\n".join(problems)
 

@@ -14,7 +14,7 @@ def test_a_copied_node_has_a_layout_of_its_own(comfy: ComfyPage, editor: Editor)
     editor.load(TEXT)
     comfy.select(editor.node)
     comfy.press("Control+c")
-    comfy.page.mouse.move(1300, 700)
+    comfy.page.mouse.move(1100, 600)
     comfy.press("Control+v")
     comfy.settle()
     [copy] = [Editor(comfy, node) for node in comfy.nodes() if node != editor.node]
@@ -25,7 +25,7 @@ def test_a_copied_node_has_a_layout_of_its_own(comfy: ComfyPage, editor: Editor)
 
 
 def test_instances_are_pasted_into_another_node(comfy: ComfyPage) -> None:
-    one, two = add_editor(comfy, 0, 0, (640, 700)), add_editor(comfy, 700, 0, (640, 700))
+    one, two = add_editor(comfy, 0, 0, (600, 680)), add_editor(comfy, 640, 0, (600, 680))
     one.load(TEXT)
     one.focus()
     comfy.press("Control+a", "Control+c")

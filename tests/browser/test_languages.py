@@ -18,6 +18,7 @@ def chinese(browser, frontend: ComfyServer) -> Iterator[ComfyPage]:
     frontend.client.post("/api/settings", {"Comfy.Locale": "en"})
 
 
+@pytest.mark.parametrize("frontend", ["newest"], indirect=True)
 def test_nodes_and_the_editor_speak_chinese(chinese: ComfyPage) -> None:
     editor = add_editor(chinese)
     words = read("zh")[EDITOR]

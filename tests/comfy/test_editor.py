@@ -12,7 +12,7 @@ from instdiff.instdiff_modules.layout.document import Layout, layout_to_json, pa
 from instdiff.instdiff_modules.layout.incoming import SOURCE, fingerprint
 from instdiff.nodes.editor import EMPTY, InstDiffLayoutEditor
 from PIL import Image
-from support.server import ComfyServer, start_server
+from support.server import ComfyServer, api_graph, start_server
 
 DRAWN = Layout(
     parse_layout({
@@ -151,3 +151,16 @@ def test_the_server_says_our_sentence(server: ComfyServer):
     assert "The layout is no JSON" in str(server.error(graph))
     graph["editor"]["inputs"]["layout"] = {"version": 1}  # an object, as a program may post it by mistake
     assert "The layout is no JSON" in str(server.error(graph))
+
+
+@pytest.mark.comfy
+def test_the_same_layout_makes_the_same_picture_as_its_text(server: ComfyServer):
+    pictures = []
+    for name, node, field in (("box", "InstDiffFromJSON", "text"), ("editor", "InstDiffLayoutEditor", "layout")):
+        graph = api_graph(name)
+        assert graph["3"]["class_type"] == node
+        layout = json.loads(graph["3"]["inputs"][field])
+        graph["3"]["inputs"][field] = json.dumps({**layout, "width": 128, "height": 128})
+        graph["8"]["inputs"] |= {"steps": 4}
+        pictures += server.images(graph)
+    assert pictures[0].std() > 20 and (pictures[0] == pictures[1]).all()

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from instdiff.instdiff_modules.launcher.graph import LAYOUT_INPUTS
 from PIL import Image
 from support.chaining import drawn
 from support.pack import ROOT
@@ -42,7 +43,7 @@ def object_info(server: ComfyServer) -> dict:
 
 
 def test_the_templates_are_all_there():
-    assert {path.stem for path in TEMPLATES} >= {"box", "mask", "points_and_scribble", "hybrid", "multi_instance_controlnet_hires"}
+    assert {path.stem for path in TEMPLATES} >= {"box", "mask", "points_and_scribble", "hybrid", "layout_editor", "multi_instance_controlnet_hires"}
 
 
 @every_template
@@ -136,9 +137,10 @@ def made_small(graph: Graph) -> Graph:
         inputs |= {name: file for name, file in STAND_INS.items() if isinstance(inputs.get(name), str)}
         if node["class_type"] == "EmptyLatentImage":
             inputs |= {side: inputs[side] // 4 for side in ("width", "height") if isinstance(inputs[side], int)}
-        if node["class_type"] == "InstDiffFromJSON":
-            layout = json.loads(inputs["text"])
-            inputs["text"] = json.dumps({**layout, "width": layout["width"] // 4, "height": layout["height"] // 4})
+        if node["class_type"] in LAYOUT_INPUTS:
+            name = LAYOUT_INPUTS[node["class_type"]]
+            layout = json.loads(inputs[name])
+            inputs[name] = json.dumps({**layout, "width": layout["width"] // 4, "height": layout["height"] // 4})
         if "steps" in inputs:
             inputs["steps"] = 5 if "share" in inputs else 2  # a fifth of the steps goes into the branches: one
     return graph
@@ -152,6 +154,7 @@ def test_it_runs(path, comfy, object_info):
     shown = {kinds[node]: [comfy.image(image) for image in output["images"]] for node, output in comfy.run(graph).outputs.items()}
     [picture], [preview] = shown["SaveImage"], shown["InstDiffPreview"]
     height, width = preview.shape[:2]
-    scale = {"multi_instance_controlnet_hires": 1.5}.get(path.stem, 0.25)  # there the layout itself was made small
+    # in these the layout itself was made small
+    scale = {"multi_instance_controlnet_hires": 1.5, "layout_editor": 1}.get(path.stem, 0.25)
     assert drawn(picture, int(height * scale), int(width * scale))
     assert preview.std() > 5

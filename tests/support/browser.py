@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # without Playwright the tests are skipped, not broken
 
 EDITOR = "InstDiffLayoutEditor"
 OURS = "/extensions/instdiff/"
-SIZE = {"width": 1600, "height": 1000}
+SIZE = {"width": 1400, "height": 900}
 VIEW = (90, 140)  # where the graph's origin lies in the page: beside the sidebar, below the tabs and menus
 # No first-run dialogs, no news, nothing that moves by itself.
 SETTINGS = {

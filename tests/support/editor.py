@@ -11,12 +11,16 @@ if TYPE_CHECKING:  # without Playwright the tests are skipped, not broken
     from playwright.sync_api import ElementHandle
 
 WIDGET = "layout"
-NODE = (900, 760)
+NODE = (840, 700)
+SESSION = {"tool": "select", "selection": [], "brush": 32, "zoom": None, "pan": [0, 0], "popout": False, "help": False, "notice": None, "target": "new"}
 
 
 def add_editor(comfy: ComfyPage, x: float = 0, y: float = 0, size: tuple[float, float] = NODE) -> Editor:
-    """A new Layout Editor on the graph, drawn and ready."""
-    return Editor(comfy, comfy.add(EDITOR, x, y, size)).ready()
+    """A new Layout Editor on the graph, drawn and ready, with nothing left of an earlier one's session."""
+    editor = Editor(comfy, comfy.add(EDITOR, x, y, size)).ready()
+    editor.do("({ store }, session) => store.setSession(session)", SESSION)
+    comfy.frames(2)
+    return editor
 
 
 class Editor:
@@ -27,7 +31,7 @@ class Editor:
 
     FIND = f"""id => {{ const node = app.canvas.graph.getNodeById(id);
       const widget = node?.widgets?.find((one) => one.name === "{WIDGET}");
-      return widget?.element?.querySelector(".instdiff-editor") ?? document.querySelector(".instdiff-window .instdiff-editor"); }}"""
+      return widget?.element?.__instdiff; }}"""
 
     def root(self) -> ElementHandle:
         """The editor's element as it is now: undo and switching the renderer may build another one."""

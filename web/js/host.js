@@ -15,6 +15,7 @@ const MAX_INSTANCES = 30; // what the published checkpoints take
 
 // Undo rebuilds every node, so what must outlive it is kept by graph and node id.
 const sessions = new Map();
+const places = new WeakMap(); // session -> the element that last held its editor
 
 /** Build the widget of one node. Nodes that are only built and thrown away (copy, convert) never get an editor: it comes with onAdded. */
 export function layoutWidget(node, name, spec) {
@@ -36,7 +37,7 @@ export function layoutWidget(node, name, spec) {
     node.graph?.setDirtyCanvas?.(true, false);
   }
 
-  const legacy = () => element.closest(".dom-widget"); // the overlay that holds widgets in the classic renderer
+  const legacy = () => editor?.element.closest(".dom-widget"); // the overlay that holds widgets in the classic renderer
   const text = () => strings(host.language);
   const getView = () => ({ ...DEFAULT_VIEW, ...node.properties?.instdiff_view });
 
@@ -109,17 +110,19 @@ export function layoutWidget(node, name, spec) {
     else sessions.set(key, session);
     if (!editor) {
       editor = createEditor({ store, host });
-      element.append(editor.element);
+      element.__instdiff = editor.element; // for tests: it may be shown elsewhere
       api.addEventListener("executed", refresh);
+      observer.observe(element);
     }
+    settle();
     store.sessionChanged();
     showWindow();
-    requestAnimationFrame(() => editor?.restore());
   }
 
   function stop() {
     if (!editor) return;
     editor.flush();
+    observer.disconnect();
     api.removeEventListener("executed", refresh);
     shownWindow?.close();
     shownWindow = null;
@@ -130,6 +133,20 @@ export function layoutWidget(node, name, spec) {
 
   const refresh = () => editor?.refreshBackground();
 
+  /**
+   * Put the editor where it is seen: into this widget's element, or, as long as that is not on the page, into the element of the widget
+   * that the node had before. Nodes 2.0 may keep showing that one when undo rebuilds the node.
+   */
+  function settle() {
+    if (!editor || shownWindow) return;
+    const earlier = places.get(session);
+    const place = !element.isConnected && earlier?.isConnected ? earlier : element;
+    if (editor.element.parentNode !== place) place.append(editor.element);
+    places.set(session, place);
+    editor.restore();
+  }
+  const observer = new ResizeObserver(settle); // told when the element comes onto the page
+
   function showWindow() {
     if (!editor) return;
     if (session.popout && !shownWindow) {
@@ -138,7 +155,7 @@ export function layoutWidget(node, name, spec) {
     } else if (!session.popout && shownWindow) {
       shownWindow.close();
       shownWindow = null;
-      element.append(editor.element);
+      settle();
       editor.element.focus({ preventScroll: true });
     }
   }

@@ -5,7 +5,7 @@
  * @param {number[][]} others rectangles of the other instances
  * @param {{width: number, height: number}} canvas pixels
  * @param {{grid: boolean, gridSize: number, snap: boolean}} view gridSize in pixels of the canvas
- * @returns {{lines: number[][], grid: (number | null)[]}} lines[0] for x, lines[1] for y; grid: spacing per axis or null
+ * @returns {{lines: number[][], grid: (number | null)[]}} lines[0] for x, lines[1] for y; grid: spacing per axis
  */
 export function snapTargets(others, canvas, view) {
   const lines = [[], []];
@@ -15,7 +15,8 @@ export function snapTargets(others, canvas, view) {
       for (const rect of others) lines[axis].push(rect[axis], (rect[axis] + rect[axis + 2]) / 2, rect[axis + 2]);
     }
   }
-  return { lines, grid: view.grid ? [view.gridSize / canvas.width, view.gridSize / canvas.height] : [null, null] };
+  const step = view.grid ? view.gridSize : 1; // without a grid, whole pixels
+  return { lines, grid: [step / canvas.width, step / canvas.height] };
 }
 
 /**

@@ -1,0 +1,146 @@
+"""What `quickstart.py test` looks for beside ComfyUI: a browser, node, the newest frontend; and what it says of what is missing."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+from instdiff.instdiff_modules.launcher import browser, frontend, testing
+from instdiff.instdiff_modules.launcher.errors import Stopped
+from instdiff.instdiff_modules.launcher.steps import Steps
+
+linux_only = pytest.mark.skipif(sys.platform == "win32", reason="makes programs of shell scripts")
+
+
+def program(path: Path, says: str = "exit 0") -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{says}\n")
+    path.chmod(0o755)
+    return path
+
+
+def steps(folder: Path) -> Steps:
+    return Steps(folder / "logs" / "install.log", lambda line: None)
+
+
+@linux_only
+def test_the_first_browser_that_works_is_taken(tmp_path: Path) -> None:
+    path = {"PATH": str(tmp_path)}
+    assert browser.find_browser("linux", path) is None
+    edge = program(tmp_path / "microsoft-edge")
+    assert browser.find_browser("linux", path) == edge
+    program(tmp_path / "chromium", "echo install the snap; exit 1")
+    assert browser.find_browser("linux", path) == edge
+    chrome = program(tmp_path / "google-chrome")
+    assert browser.find_browser("linux", path) == chrome
+    assert browser.find_browser("linux", {**path, "CHROME": str(edge)}) == edge
+
+
+@linux_only
+def test_a_chrome_variable_that_names_nothing_is_told() -> None:
+    with pytest.raises(Stopped, match="CHROME names /no/browser"):
+        browser.find_browser("linux", {"CHROME": "/no/browser"})
+
+
+def test_the_usual_places_of_windows(tmp_path: Path) -> None:
+    assert browser.find_browser("win32", {"ProgramFiles": str(tmp_path), "PATH": ""}) is None
+    edge = tmp_path / "Microsoft" / "Edge" / "Application" / "msedge.exe"
+    edge.parent.mkdir(parents=True)
+    edge.touch()
+    assert browser.find_browser("win32", {"ProgramFiles": str(tmp_path), "PATH": ""}) == edge
+
+
+@linux_only
+@pytest.mark.parametrize("system, root", [("darwin", True), ("linux", False)])
+def test_nothing_is_installed_without_the_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, root: bool) -> None:
+    monkeypatch.setattr(browser.os, "geteuid", lambda: 0 if root else 1000)
+    monkeypatch.setenv("PATH", str(program(tmp_path / "apt-get").parent))
+    assert browser.install_browser(steps(tmp_path), system) is None
+
+
+@linux_only
+def test_debians_chromium_is_installed_after_an_update_of_the_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    chromium, calls = tmp_path / "bin" / "chromium", tmp_path / "calls"
+    program(tmp_path / "bin" / "apt-get", f"""echo "$DEBIAN_FRONTEND $*" >> {calls}
+case "$*" in
+  *update*) exit 0 ;;
+  *) [ "$(wc -l < {calls})" -gt 1 ] || exit 100; printf '#!/bin/sh\\n' > {chromium}; chmod +x {chromium} ;;
+esac""")  # fmt: skip
+    monkeypatch.setattr(browser.os, "geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    assert browser.install_browser(steps(tmp_path)) == chromium
+    install, update, again = calls.read_text().splitlines()
+    assert install == again and "install --no-install-recommends chromium" in install and update.endswith("update")
+    assert install.startswith("noninteractive ")
+
+
+@linux_only
+def test_a_browser_that_cannot_be_installed_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    program(tmp_path / "bin" / "apt-get", "exit 100")
+    monkeypatch.setattr(browser.os, "geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
+    assert browser.install_browser(steps(tmp_path)) is None
+
+
+def wheel(folder: Path, version: str) -> None:
+    folder.mkdir(exist_ok=True)
+    with zipfile.ZipFile(folder / f"comfyui_frontend_package-{version}-py3-none-any.whl", "w") as files:
+        for name in ("static/index.html", "static/assets/a.js", "static/assets/a.js.map", "__init__.py"):
+            files.writestr(f"comfyui_frontend_package/{name}", version)
+
+
+@linux_only
+def test_the_newest_frontend_is_unpacked_once_and_found(tmp_path: Path) -> None:
+    quiet, python = steps(tmp_path), program(tmp_path / "python")
+    assert frontend.newest_frontend(tmp_path) is None
+    for version in ("1.9.0", "1.58.1", "1.10.3"):
+        wheel(tmp_path / "downloads", version)
+    assert frontend.fetch_frontend(tmp_path, quiet, python)
+    version, folder = frontend.newest_frontend(tmp_path)
+    assert version == (1, 58, 1) and folder == tmp_path / "frontend-1.58.1"
+    assert {path.name for path in folder.rglob("*") if path.is_file()} == {"index.html", "a.js"}
+    (folder / "index.html").write_text("kept")
+    assert frontend.fetch_frontend(tmp_path, quiet, python) and (folder / "index.html").read_text() == "kept"
+
+
+@linux_only
+def test_without_a_network_the_frontend_that_is_here_serves_or_is_left_out(tmp_path: Path) -> None:
+    said: list[str] = []
+    quiet, python = Steps(tmp_path / "install.log", said.append), program(tmp_path / "python", "exit 1")
+    assert not frontend.fetch_frontend(tmp_path, quiet, python)
+    (tmp_path / "frontend-1.2.3").mkdir()
+    (tmp_path / "frontend-1.2.3" / "index.html").touch()
+    assert frontend.newest_frontend(tmp_path) == ((1, 2, 3), tmp_path / "frontend-1.2.3")
+
+
+def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **found: object) -> tuple[dict[str, str], list[str]]:
+    """prepare_tools on a machine of which only `found` is true."""
+    monkeypatch.setattr(testing, "playwright_driver", lambda *_: found.get("driver"))
+    monkeypatch.setattr(testing, "find_browser", lambda: found.get("browser"))
+    monkeypatch.setattr(testing, "install_browser", lambda _: None)
+    monkeypatch.setattr(testing, "fetch_frontend", lambda *_: found.get("frontend", False))
+    monkeypatch.setattr(testing.shutil, "which", lambda _: found.get("node"))
+    return testing.prepare_tools(tmp_path, Path(sys.executable), steps(tmp_path))
+
+
+def test_what_is_missing_is_said_in_one_line_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    changes, left_out = tools(tmp_path, monkeypatch)
+    line = testing.last_line(left_out)
+    assert not changes and "\n" not in line and line.startswith("Left out: the browser tests, because Playwright could not be installed")
+    assert line.endswith("the tests of web/js, because there is no node.")
+
+    changes, left_out = tools(tmp_path, monkeypatch, driver=tmp_path / "driver")
+    assert changes["PATH"].startswith(str(tmp_path / "driver")) and left_out == [f"the browser tests, because {browser.NONE_FOUND}"]
+
+    _, left_out = tools(tmp_path, monkeypatch, driver=tmp_path / "driver", browser=Path("/usr/bin/chromium"))
+    assert left_out == ["the browser tests with the newest frontend, because PyPI did not give it"]
+
+    _, left_out = tools(tmp_path, monkeypatch, driver=tmp_path / "driver", browser=Path("/usr/bin/chromium"), frontend=True)
+    assert left_out == []
+
+
+def test_playwrights_own_node_runs_here() -> None:
+    playwright = pytest.importorskip("playwright")
+    node = Path(playwright.__file__).parent / "driver" / ("node.exe" if sys.platform == "win32" else "node")
+    assert subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.startswith("v2")
