@@ -1,15 +1,14 @@
-"""100 instances with prompts, ten of them with masks of 512 x 512: dragging stays smooth, and rest is rest."""
+"""100 instances with prompts, ten of them with masks of 512 x 512: dragging its speed is reported, and rest is rest."""
 
 import json
-import os
 
 import numpy as np
 from instdiff.instdiff_modules.geometry.masks import encode_mask
 from support.browser import ComfyPage
 from support.editor import Editor
+from support.figures import FIGURES
 
-FRAMES, LEAST_FPS = 60, 50
-MOST_SCRIPT = 8  # milliseconds of our scripts per frame: half of what a screen with 60 Hz has
+FRAMES = 60  # of each run
 
 
 def many() -> str:
@@ -50,23 +49,16 @@ SCRIPT = """async (root, frames) => {
 }"""
 
 
-def test_dragging_is_smooth_and_nothing_is_drawn_at_rest(comfy: ComfyPage, editor: Editor, record_property) -> None:
+def test_dragging_is_measured_and_nothing_is_drawn_at_rest(comfy: ComfyPage, editor: Editor, request) -> None:
     text = many()
     assert len(text) < 200_000
     editor.load(text)
     editor.do("({ store }) => store.setSession({ tool: 'select', selection: [] })")
     editor.focus()
-    measured = {"fps": 0.0}
-    for _ in range(4):  # whatever else the machine does comes and goes
-        if measured["fps"] < LEAST_FPS:
-            measured = max(measured, editor.root().evaluate(SCRIPT, FRAMES), key=lambda one: one["fps"])
-    record_property("frames_per_second", measured["fps"])
-    record_property("script_milliseconds_per_frame", measured["busy"])
+    runs = [editor.root().evaluate(SCRIPT, FRAMES) for _ in range(3)]  # whatever else the machine does comes and goes
+    best = max(runs, key=lambda one: one["fps"])
+    request.config.stash[FIGURES].append(f"{request.node.callspec.id}: {best['fps']:.0f} frames per second, {best['busy']:.1f} ms of script a frame")
     comfy.screenshot(f"hundred-{comfy.renderer}")
-    print(f"{comfy.renderer}: {measured['fps']:.0f} frames per second, {measured['busy']:.1f} ms of script a frame")
-    assert measured["busy"] <= MOST_SCRIPT
-    idle = os.getloadavg()[0] < 0.75 * (os.cpu_count() or 1) if hasattr(os, "getloadavg") else False
-    assert not idle or measured["fps"] >= LEAST_FPS, "the machine was idle, so it is not others who took the time"
 
     comfy.settle(500)
     drawn = """async (root) => { const { prototype } = CanvasRenderingContext2D, canvas = root.querySelector(".ie-canvas");

@@ -13,7 +13,7 @@ const DEFAULT_VIEW = { background: "input", opacity: 0.5, thirds: false, grid: f
 const LEAST_HEIGHT = 420; // CSS pixels
 const MAX_INSTANCES = 30; // what the published checkpoints take
 
-// Undo rebuilds every node, so what must outlive it is kept by graph and node id.
+// Undo rebuilds every node, so what must outlive it is kept by workflow, graph and node id.
 const sessions = new Map();
 const places = new WeakMap(); // session -> the element that last held its editor
 
@@ -102,12 +102,25 @@ export function layoutWidget(node, name, spec) {
   });
   widget.beforeQueued = () => editor?.flush(); // a prompt that is being typed belongs to this run
 
-  function start() {
+  function sessionKey() {
+    const workflow = app.extensionManager?.workflow?.activeWorkflow?.path ?? "";
     // the root graph's own id may change when it is rebuilt
-    const key = `${node.graph === app.rootGraph ? "" : (node.graph?.id ?? "")}:${node.id}`;
+    return `${workflow}|${node.graph === app.rootGraph ? "" : (node.graph?.id ?? "")}:${node.id}`;
+  }
+
+  function start() {
+    const key = sessionKey();
     const known = sessions.get(key);
     if (known) session = known;
     else sessions.set(key, session);
+    // while a workflow is loaded the page still names the one before it
+    setTimeout(() => {
+      if (!editor || sessionKey() === key) return;
+      session = sessions.get(sessionKey()) ?? newSession();
+      sessions.set(sessionKey(), session);
+      settle();
+      store.sessionChanged();
+    }, 500);
     if (!editor) {
       editor = createEditor({ store, host });
       element.__instdiff = editor.element; // for tests: it may be shown elsewhere

@@ -96,7 +96,7 @@ export function createEditor({ store, host }) {
     if (!width || !height) return false;
     // the graph scales its widgets by a transform; drawing at the size on the screen keeps lines sharp
     const shown = canvas.getBoundingClientRect().width / width || 1;
-    const ratio = Math.min(4, Math.max(1, Math.ceil(globalThis.devicePixelRatio * Math.min(shown, 2) * 4) / 4));
+    const ratio = Math.min(4, Math.max(1, Math.ceil(globalThis.devicePixelRatio * Math.min(shown, 2) * 4 - 0.05) / 4));
     size = { width, height, ratio };
     return true;
   }

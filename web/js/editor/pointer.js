@@ -139,6 +139,11 @@ export function listenToPointers(editor, scope) {
   });
   scope.on(root, "focusout", () => (space = false));
 
+  // ComfyUI zooms its graph with two fingers from listeners around the widget; only the window comes before them
+  for (const type of ["touchstart", "touchmove", "touchend", "touchcancel"]) {
+    scope.on(window, type, (event) => root.contains(event.target) && event.stopPropagation(), { capture: true, passive: true });
+  }
+
   scope.on(
     root,
     "wheel",

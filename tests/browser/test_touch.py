@@ -1,0 +1,94 @@
+"""Fingers and pens, and a whole layout drawn as a person draws it."""
+
+import json
+
+import pytest
+from support.browser import ComfyPage
+from support.editor import Editor
+
+# Four instances that share edges and corners, as in the authors' first demo.
+SCENE = {
+    "a small waterfall in the woods": (0, 358, 512, 511),
+    "a gray cat on a rock": (0, 51, 179, 281),
+    "a yellow robin on the rock": (179, 102, 332, 255),
+    "a brown dog on the rock": (332, 102, 511, 357),
+}
+
+
+class Fingers:
+    """Touches through the browser's own input, so that pointer events come as from a screen."""
+
+    def __init__(self, comfy: ComfyPage) -> None:
+        self.session = comfy.context.new_cdp_session(comfy.page)
+
+    def send(self, kind: str, *points: tuple[float, float]) -> None:
+        touches = [{"x": x, "y": y, "id": i} for i, (x, y) in enumerate(points)]
+        self.session.send("Input.dispatchTouchEvent", {"type": f"touch{kind}", "touchPoints": touches})
+
+
+def test_one_finger_draws(comfy: ComfyPage, editor: Editor) -> None:
+    editor.tool("b")
+    fingers = Fingers(comfy)
+    fingers.send("Start", editor.at(0.2, 0.2))
+    for step in (0.4, 0.5, 0.6):
+        fingers.send("Move", editor.at(step, step))
+    fingers.send("End")
+    comfy.settle()
+    assert [one["box"] for one in editor.instances] == [pytest.approx([0.2, 0.2, 0.6, 0.6], abs=0.01)]
+
+
+def test_two_fingers_zoom_and_pan_and_drop_what_one_of_them_began(comfy: ComfyPage, editor: Editor) -> None:
+    editor.draw("b", [(0.4, 0.4), (0.6, 0.6)], "a fox")
+    before = editor.text
+    left, right = editor.at(0.4, 0.5), editor.at(0.6, 0.5)
+    editor.tool("b")
+    fingers = Fingers(comfy)
+    fingers.send("Start", left)
+    fingers.send("Start", left, right)
+    for spread in (20, 40, 60):
+        fingers.send("Move", (left[0] - spread, left[1] + 10), (right[0] + spread, right[1] + 10))
+    fingers.send("End")
+    comfy.settle()
+    wide = editor.at(0.6, 0.5)[0] - editor.at(0.4, 0.5)[0]
+    assert wide / (right[0] - left[0]) == pytest.approx((right[0] - left[0] + 120) / (right[0] - left[0]), rel=0.05)
+    assert editor.text == before and editor.session["zoom"] is not None
+    editor.focus()
+    editor.press("0")
+    assert editor.session["zoom"] is None
+
+
+def test_a_pen_draws_by_its_pressure(comfy: ComfyPage, editor: Editor) -> None:
+    widths = []
+    for pressure in (1, 0.2):
+        editor.load(json.dumps({"version": 1, "width": 512, "height": 512, "instances": []}))
+        editor.tool("m")
+        script = """(root, pressure) => { const canvas = root.querySelector(".ie-canvas"), { toClient } = root.__instdiff;
+          canvas.setPointerCapture = () => {};
+          for (const [type, x] of [["pointerdown", 0.3], ["pointermove", 0.5], ["pointermove", 0.7], ["pointerup", 0.7]]) {
+            const [clientX, clientY] = toClient(x, 0.5);
+            canvas.dispatchEvent(new PointerEvent(type, { clientX, clientY, pressure, pointerType: "pen", pointerId: 7, button: 0, bubbles: true }));
+          }
+          delete canvas.setPointerCapture; }"""
+        editor.root().evaluate(script, pressure)
+        comfy.settle()
+        rows = editor.root().evaluate(
+            """async (root) => { const base = document.querySelector('link[href*="css/editor.css"]').href.replace("css/editor.css", "js/");
+              const { maskBounds } = await import(`${base}layout/rle.js`); const [, y0, , y1] = maskBounds(root.__instdiff.store.doc.instances[0].mask);
+              return (y1 - y0) * 512; }"""
+        )
+        widths.append(rows)
+    assert widths[0] == pytest.approx(32, abs=2) and widths[1] == pytest.approx(32 * (0.3 + 0.7 * 0.2), abs=2)
+
+
+def test_a_scene_of_four_from_scratch_with_drags_and_typing_alone(comfy: ComfyPage, editor: Editor) -> None:
+    editor.tool("b")
+    for prompt, (x0, y0, x1, y1) in SCENE.items():
+        editor.drag(x0 / 512, y0 / 512, x1 / 512, y1 / 512)
+        comfy.frames(2)
+        comfy.page.keyboard.type(prompt)
+    comfy.page.keyboard.press("Escape")
+    comfy.settle()
+    assert [one["prompt"] for one in editor.instances] == list(SCENE)
+    for one, corners in zip(editor.instances, SCENE.values(), strict=True):
+        assert [round(v * 512) for v in one["box"]] == pytest.approx(corners, abs=3)
+    assert all(one["visible"] and not one["locked"] for one in editor.instances), "typing went into the fields, not to the shortcuts"
