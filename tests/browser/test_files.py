@@ -146,6 +146,21 @@ def test_a_connected_picture_lies_behind(comfy: ComfyPage, editor: Editor) -> No
     assert max(pixel(editor, 0.75, 0.5)) - min(pixel(editor, 0.75, 0.5)) < 40
 
 
+def test_the_last_result_of_the_graph_lies_behind(comfy: ComfyPage, editor: Editor) -> None:
+    comfy.server.put_input("yellow.png", np.full((64, 64, 3), (255, 255, 0), np.uint8))
+    picture = comfy.add("LoadImage", 1000, 0, values={"image": "yellow.png"})
+    shown = comfy.add("PreviewImage", 1300, 0)
+    comfy.link(picture, 0, shown, "images")
+    comfy.queue()
+    assert max(pixel(editor, 0.5, 0.5)) < 100, "it is not shown before it is asked for"
+    editor.act("view-menu")
+    editor.act("background-last")
+    editor.press("Escape")
+    comfy.settle(300)
+    red, green, blue = pixel(editor, 0.5, 0.5)
+    assert min(red, green) > blue + 40
+
+
 def test_the_background_is_shown_inside_a_subgraph(comfy: ComfyPage, editor: Editor) -> None:
     comfy.server.put_input("green.png", np.full((64, 64, 3), (0, 255, 0), np.uint8))
     picture = comfy.add("LoadImage", 1000, 0, values={"image": "green.png"})

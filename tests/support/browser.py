@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from support.environment import home
 from support.server import ComfyServer, Graph
 
 if TYPE_CHECKING:  # without Playwright the tests are skipped, not broken
@@ -175,9 +176,8 @@ class ComfyPage:
         self.page.mouse.click(SIZE["width"] - 300, SIZE["height"] - 60)
 
     def screenshot(self, name: str) -> None:
-        """A picture of the page in the folder of INSTDIFF_SCREENSHOTS; none if that is not set."""
-        folder = os.environ.get("INSTDIFF_SCREENSHOTS")
-        if folder:
-            Path(folder).mkdir(parents=True, exist_ok=True)
-            self.frames(2)
-            self.page.screenshot(path=Path(folder) / f"{name}.png")
+        """A picture of the page, in the folder `screenshots` of the tests' home or in that of INSTDIFF_SCREENSHOTS."""
+        folder = Path(os.environ.get("INSTDIFF_SCREENSHOTS") or home() / "screenshots")
+        folder.mkdir(parents=True, exist_ok=True)
+        self.frames(2)
+        self.page.screenshot(path=folder / f"{name}.png")
