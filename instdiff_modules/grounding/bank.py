@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ..layout.document import Instance
-from .inputs import GroundingInputs, build_grounding, null_grounding
+from .inputs import TEXT_DIM, GroundingInputs, build_grounding, null_grounding
 
 FORMATS = 4  # token groups with one token per slot: box, point, scribble, polygon
 Tokenizer = Callable[[GroundingInputs], Tensor]
@@ -74,7 +74,8 @@ def build_bank(
     layouts = tuple(timeline([(f, i) for i in range(len(frame))]) for f, frame in enumerate(frames))
     alone = tuple(tuple(timeline([(f, i)]) for i in range(len(frame))) for f, frame in enumerate(frames))
 
-    null = tokenizer(presence(null_grounding(slots)))
+    text_dim = next((t.shape[-1] for features in text for t in features), TEXT_DIM)
+    null = tokenizer(presence(null_grounding(slots, text_dim)))
     rows, boxes = [null], [()]
     members = [[(frames[f][i], text[f][i]) for f, i in active] for active in sets if active]
     for at in range(0, len(members), chunk):

@@ -76,7 +76,7 @@ class UniFusion(nn.Module):
             image = F.interpolate(segs[present], (SEGMENT_SIZE, SEGMENT_SIZE), mode="nearest")
             grid = self.convnext_tiny_backbone(self.in_conv(image))  # (b, 768, 16, 16)
             # Straight reshape, not patches: feature k of token j is channel k // 4, rows 4 (k % 4) + j // 16.
-            features[present] = grid.reshape(grid.shape[0], self.segment_dim, SEGMENT_TOKENS).transpose(1, 2)
+            features[present] = grid.reshape(grid.shape[0], self.segment_dim, SEGMENT_TOKENS).transpose(1, 2).to(features)
         return _present(features, self.null_seg_feature, seg_mask[:, None]) + self.pos_embedding.to(features)
 
 

@@ -1,0 +1,35 @@
+"""The demo model's file: what is written is read, in half precision, and nothing else is taken for it."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from instdiff.instdiff_modules.shapeworld.shipment import Shipment, full_embedding, read_shipment, write_shipment
+from safetensors.torch import save_file
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    tensors = {"unet": {"a.b": torch.randn(2, 3)}, "text": {"text_model.c": torch.randn(4)}, "vae": {"d": torch.randn(1)}}
+    config = {"unet": {"model_channels": 64}, "vocabulary": [49406, 49407]}
+    write_shipment(tmp_path / "x.safetensors", Shipment(tensors, config))
+    read = read_shipment(tmp_path / "x.safetensors")
+    assert read.config == config and set(read.tensors) == set(tensors)
+    assert read.tensors["unet"]["a.b"].dtype == torch.float16
+    torch.testing.assert_close(read.tensors["unet"]["a.b"], tensors["unet"]["a.b"].half())
+
+
+def test_unknown_words_share_a_row() -> None:
+    rows = torch.arange(6.0).view(3, 2)
+    full = full_embedding(rows, [320, 49407])
+    assert full.shape == (49408, 2)
+    assert (full[320] == rows[1]).all() and (full[49407] == rows[2]).all() and (full[5] == rows[0]).all()
+    with pytest.raises(ValueError, match="Expected 2 rows"):
+        full_embedding(rows, [320])
+
+
+def test_other_files_are_refused(tmp_path: Path) -> None:
+    save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
+    (tmp_path / "broken.safetensors").write_bytes(b"no")
+    for name, words in (("other", "no InstDiff demo model"), ("broken", "cannot be read"), ("missing", "cannot be read")):
+        with pytest.raises(ValueError, match=words):
+            read_shipment(tmp_path / f"{name}.safetensors")

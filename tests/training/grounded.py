@@ -1,0 +1,68 @@
+"""The pack's own networks around the frozen base, as in training: tokens once per batch, fusers and ScaleU as patches."""
+
+from typing import Any, Mapping
+
+import lab
+import models
+import torch
+import torch.nn.functional as F
+from instdiff.instdiff_modules.grounding.inputs import GroundingInputs
+from instdiff.instdiff_modules.networks.adapter import UNetAdapter
+from instdiff.instdiff_modules.networks.scaleu import scaleu
+from instdiff.instdiff_modules.networks.unifusion import UniFusion
+from torch import Tensor, nn
+
+SLOTS, MID = 8, 96
+DEPTHS, DIMS = (1, 1, 2, 1), (16, 32, 48, 64)
+WIDTH = models.CLIP["hidden_size"]
+# Where models.UNET has transformers, and the channels that enter each of its five decoder blocks.
+FUSERS = {
+    "input_blocks.2.1": 128, "input_blocks.4.1": 128, "middle_block.1": 128, "output_blocks.0.1": 128, "output_blocks.1.1": 128,
+    "output_blocks.2.1": 128, "output_blocks.3.1": 128, "output_blocks.4.1": 64,
+}
+DECODER = (128,) * 5
+
+
+class Grounding(nn.Module):
+    """UniFusion and the adapter, started as the paper does: at first the base draws as if they were not there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.position_net = UniFusion(SLOTS, WIDTH, MID, WIDTH, depths=DEPTHS, dims=DIMS, operations=nn)
+        self.adapter = UNetAdapter(FUSERS, DECODER, WIDTH, operations=nn)
+        lab.initialise(self)
+        net = self.position_net
+        for name, parameter in net.named_parameters():
+            if name.startswith("null_") or name.endswith("gamma"):
+                nn.init.constant_(parameter, 0.0 if name.startswith("null_") else 0.5)
+        nn.init.normal_(net.pos_embedding, std=0.02)
+        for name, parameter in self.adapter.named_parameters():
+            if name.startswith("scaleu") or name.endswith(("attn.to_out.0.weight", "ff.net.2.weight")):
+                nn.init.zeros_(parameter)
+            elif name.endswith(("alpha_attn", "alpha_dense")):
+                nn.init.constant_(parameter, 0.5)  # with output layers at zero: faster than gates at zero, as silent at first
+        self.requires_grad_(True)
+
+    def official_state_dict(self) -> dict[str, Tensor]:
+        """Weights under the key names of the authors' file."""
+        return {**self.adapter.state_dict(), **{f"position_net.{k}": v for k, v in self.position_net.state_dict().items()}}
+
+    def tokens(self, inputs: GroundingInputs) -> Tensor:
+        return self.position_net(inputs)
+
+    def patches(self, tokens: Tensor) -> dict[str, list[Any]]:
+        """Transformer options' patches that fuse `tokens` (B, T, width) into the UNet's blocks."""
+
+        def fuse(x: Tensor, options: Mapping[str, Any]) -> Tensor:
+            fuser = self.adapter.fuser(options["block"])
+            return fuser(x, *fuser.keys_values(tokens), options["n_heads"], attention)
+
+        def scale(h: Tensor, skip: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+            return scaleu(h, skip, *self.adapter.scaleu(options["block"][1]))
+
+        return {"middle_patch": [fuse], "output_block_patch": [scale]}
+
+
+def attention(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None) -> Tensor:
+    q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
+    return F.scaled_dot_product_attention(q, k, v, mask).transpose(1, 2).flatten(2)

@@ -1,0 +1,51 @@
+"""Scenes as latents, in shards that the training reads as they appear: python make_pool.py STATE_DIR SHARDS [FIRST]
+
+Shard k holds the scenes of seeds k * 1024 ... of stream 7: latents (n, 4, 32, 32) half, row numbers of the global
+caption with and without the background (n, 77).
+"""
+
+import sys
+from pathlib import Path
+
+import lab
+import numpy as np
+import tokens
+import torch
+import train_vae
+from instdiff.instdiff_modules.shapeworld.render import render
+from instdiff.instdiff_modules.shapeworld.scene import Scene, random_scene
+from instdiff.instdiff_modules.shapeworld.vocabulary import sentence
+
+SHARD, STREAM = 1024, 7
+
+
+def pool_scene(number: int) -> Scene:
+    return random_scene((STREAM, number))
+
+
+@torch.no_grad()
+def main() -> None:
+    folder, first = Path(sys.argv[1]), int(sys.argv[3]) if len(sys.argv) > 3 else 0
+    torch.set_num_threads(1)
+    model = train_vae.build().to(lab.DEVICE)
+    model.load_state_dict(lab.load_state(folder / "vae_final.pt"))
+    for shard in range(first, int(sys.argv[2])):
+        path = folder / "pool" / f"{shard:04}.pt"
+        if path.exists():
+            continue
+        scenes = [pool_scene(shard * SHARD + i) for i in range(SHARD)]
+        latents = []
+        for at in range(0, SHARD, 16):
+            x = torch.from_numpy(np.stack([render(scene).picture for scene in scenes[at:at + 16]])).permute(0, 3, 1, 2).to(lab.DEVICE) / 127.5 - 1
+            with lab.autocast():
+                h = model.encoder(x)
+            mean = model.quant_conv(h.float())[:, :4]
+            latents.append((mean * lab.LATENT_SCALE).to("cpu", torch.float16))
+        captions = tokens.encode([scene.caption for scene in scenes])
+        bare = tokens.encode([sentence([thing.phrase for thing in scene.things], None) for scene in scenes])
+        lab.save_state(path, {"latents": torch.cat(latents), "captions": captions, "bare": bare})
+        lab.say(f"shard {shard}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,110 @@
+"""Load InstDiff Demo Model: a tiny trained Stable Diffusion with InstDiff weights, shipped with the pack.
+
+Everything is built by ComfyUI's own classes, so that all stock nodes treat it as any SD1.5 model.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import comfy.model_management
+import comfy.model_patcher
+import comfy.sd
+import comfy.sd1_clip
+import comfy.supported_models
+import comfy.supported_models_base
+import torch
+from comfy_api.latest import io
+
+from ..instdiff_modules.checkpoint.reading import Checkpoint, InstDiffConfig
+from ..instdiff_modules.shapeworld.shipment import EMBEDDING, Shipment, full_embedding, read_shipment
+from .model import InstDiffModel, build_instdiff_model
+from .types import InstDiffModelSocket
+
+DEMO_FILE = Path(__file__).resolve().parent.parent / "models" / "shapeworld.safetensors"
+
+
+class InstDiffLoadDemoModel(io.ComfyNode):
+    """-> MODEL, CLIP, VAE, INSTDIFF_MODEL."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffLoadDemoModel",
+            display_name="Load InstDiff Demo Model",
+            category="InstDiff",
+            description="A tiny model that comes with the pack and runs anywhere. It draws coloured shapes: circle, square, triangle, star, ring, cross, heart, moon. Made for 256x256.",
+            inputs=[],
+            outputs=[
+                io.Model.Output(tooltip="The tiny base model, for Apply InstDiff or any sampler."),
+                io.Clip.Output(tooltip="Its text encoder, for CLIP Text Encode and Apply InstDiff. It knows the words of its world only."),
+                io.Vae.Output(tooltip="Its VAE."),
+                InstDiffModelSocket.Output(display_name="instdiff_model", tooltip="Its InstDiff weights, for Apply InstDiff."),
+            ],
+        )
+
+    @classmethod
+    def fingerprint_inputs(cls) -> str:
+        """Changes when the file is replaced."""
+        return f"{DEMO_FILE.stat().st_mtime_ns}" if DEMO_FILE.exists() else ""
+
+    @classmethod
+    def execute(cls) -> io.NodeOutput:
+        shipment = read_shipment(DEMO_FILE)
+        return io.NodeOutput(load_unet(shipment), load_clip(shipment), load_vae(shipment), load_instdiff(shipment, DEMO_FILE.name))
+
+
+def load_unet(shipment: Shipment) -> Any:
+    """MODEL: SD1.5 in all but its sizes."""
+    sizes = dict(shipment.config["unet"])
+    heads = {key: sizes.pop(key) for key in ("num_heads", "num_head_channels")}
+
+    class ShapeWorldSD15(comfy.supported_models.SD15):
+        unet_extra_config = heads
+
+    settings = ShapeWorldSD15(sizes)
+    load = comfy.model_management.get_torch_device()
+    offload = comfy.model_management.unet_offload_device()
+    weights = shipment.tensors["unet"]
+    dtype = comfy.model_management.unet_dtype(device=load, model_params=sum(w.numel() for w in weights.values()),
+                                              supported_dtypes=settings.supported_inference_dtypes, weight_dtype=torch.float16)
+    settings.set_inference_dtype(dtype, comfy.model_management.unet_manual_cast(dtype, load, settings.supported_inference_dtypes))
+    model = settings.get_model({}, "", device=offload)
+    patcher = _patcher(model, load, offload)
+    model.load_model_weights({f"model.{key}": value for key, value in weights.items()}, "model.", assign=False)
+    return patcher
+
+
+def load_clip(shipment: Shipment) -> Any:
+    """CLIP: the stock tokenizer, and a small text model whose unknown words share one embedding."""
+    weights = {key: value.float() for key, value in shipment.tensors["text"].items()}
+    weights[EMBEDDING] = full_embedding(weights[EMBEDDING], shipment.config["vocabulary"])
+    target = comfy.supported_models_base.ClipTarget(comfy.sd1_clip.SD1Tokenizer, comfy.sd1_clip.SD1ClipModel)
+    options = {"clip_l_model_config": dict(shipment.config["text"]), "dtype": torch.float32}
+    state = {f"clip_l.transformer.{key}": value for key, value in weights.items()}
+    clip = comfy.sd.CLIP(target, model_options=options, parameters=sum(w.numel() for w in weights.values()))
+    clip.load_sd(state, full_model=True)
+    return clip
+
+
+def load_vae(shipment: Shipment) -> Any:
+    """VAE: ComfyUI's AutoencoderKL of other widths."""
+    params = {"ddconfig": dict(shipment.config["vae"]), "embed_dim": 4}
+    return comfy.sd.VAE(sd=dict(shipment.tensors["vae"]), config={"params": params})
+
+
+def load_instdiff(shipment: Shipment, source: str) -> InstDiffModel:
+    """INSTDIFF_MODEL from the file's own part."""
+    if "instdiff" not in shipment.tensors:
+        raise ValueError(f"{source} holds a base model without InstDiff weights: install the pack again.")
+    config = dict(shipment.config["instdiff"])
+    for name in ("decoder_channels", "depths", "dims"):
+        config[name] = tuple(config[name])
+    return build_instdiff_model(Checkpoint(dict(shipment.tensors["instdiff"]), InstDiffConfig(**config), source))
+
+
+def _patcher(module: torch.nn.Module, load: Any, offload: Any) -> Any:
+    patcher_class = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
+    return patcher_class(module, load_device=load, offload_device=offload)
+
+
+NODES = [InstDiffLoadDemoModel]
