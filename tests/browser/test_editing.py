@@ -225,3 +225,56 @@ def test_strength_and_times(three: Editor) -> None:
         three.press("Enter")
     fox = three.instances[0]
     assert (fox["strength"], fox["start"], fox["end"]) == (0.5, 0.2, 0.8)
+
+
+def test_an_unfinished_polygon_outlives_another_tool_and_an_undo(comfy: ComfyPage, three: Editor) -> None:
+    three.drag(0.2, 0.2, 0.4, 0.4)  # the step that is undone
+    three.do("({ store }) => store.setSession({ selection: [] })")
+    three.tool("g")
+    for corner in ((0.6, 0.1), (0.9, 0.1), (0.75, 0.3)):
+        three.click(*corner)
+        comfy.settle(450)  # else two clicks are a double click
+    three.press("b", "g")
+    comfy.press("Control+z")
+    comfy.settle()
+    three.ready().focus()
+    three.press("Enter")
+    comfy.settle()
+    assert "mask" in three.instances[-1]
+
+
+def test_what_is_hidden_is_not_painted_and_what_is_locked_does_not_hold_the_others(comfy: ComfyPage, three: Editor) -> None:
+    three.draw("m", [(0.6, 0.1), (0.9, 0.1)], "a cloud")
+    cloud = three.instances[-1]
+    three.do("({ store }, id) => store.setSession({ selection: [id] })", cloud["id"])
+    three.press("h")
+    three.tool("m")
+    three.drag(0.6, 0.3, 0.9, 0.3)
+    comfy.settle()
+    assert len(three.instances) == 5 and three.instances[3]["mask"] == cloud["mask"]
+    first, second = three.instances[0]["id"], three.instances[1]["id"]
+    three.do("({ store }, [a, b]) => { store.dispatch({ type: 'setLocation', id: a, kind: 'box', value: [0, 0, 1, 1] });"
+             "store.dispatch({ type: 'update', ids: [a], fields: { locked: true } }); store.setSession({ selection: [a, b], tool: 'select' }); }", [first, second])
+    before = three.instances[1]["box"]
+    three.focus()
+    three.press("ArrowRight")
+    assert three.instances[1]["box"][0] > before[0] and three.instances[0]["box"] == [0, 0, 1, 1]
+
+
+def test_a_box_from_the_centre_keeps_its_centre_at_the_border(comfy: ComfyPage, editor: Editor) -> None:
+    editor.tool("b")
+    comfy.page.keyboard.down("Alt")
+    editor.drag(0.9, 0.5, 0.6, 0.6)
+    comfy.page.keyboard.up("Alt")
+    comfy.settle()
+    assert editor.instances[0]["box"] == pytest.approx([0.8, 0.4, 1, 0.6], abs=CLOSE)
+
+
+def test_ctrl_and_wheel_zoom_the_layout_and_not_the_graph(comfy: ComfyPage, editor: Editor) -> None:
+    editor.focus()
+    comfy.page.mouse.move(*editor.at(0.5, 0.5))
+    comfy.page.keyboard.down("Control")
+    comfy.page.mouse.wheel(0, -200)
+    comfy.page.keyboard.up("Control")
+    comfy.settle()
+    assert editor.session["zoom"] is not None and comfy.run("() => app.canvas.ds.scale") == 1

@@ -5,7 +5,7 @@ import { instanceBounds, instancesOf } from "../state/geometry.js";
 
 const PASTE_OFFSET = 16; // pixels of the layout, where the copy would lie exactly on its original
 
-/** @param {object} editor {store, host, root, text, importText(text), text} @param {{on: Function}} scope */
+/** @param {object} editor {store, host, root, text, importText(text), perform(act)} @param {{on: Function}} scope */
 export function listenToClipboard(editor, scope) {
   const { store, host, root, text } = editor;
   // events instead of navigator.clipboard: they need no permission and work on a plain http address in a local network
@@ -23,7 +23,7 @@ export function listenToClipboard(editor, scope) {
     const { width, height } = store.doc;
     event.clipboardData.setData("text/plain", layoutToJson({ version: 1, width, height, prompt: "", instances: chosen }));
     store.notify(fill(text.notices.copied, { count: chosen.length }));
-    if (cut) store.dispatch({ type: "remove", ids: store.session.selection });
+    if (cut) editor.perform("delete");
   }
 
   function paste(event) {

@@ -1,5 +1,6 @@
 /** What keys, buttons and menus ask for: `perform(act)`. The acts and their keys are listed in panels/keys.js. */
-import { instancesOf, moved, selectionBounds } from "../state/geometry.js";
+import { instancesOf, moved } from "../state/geometry.js";
+import { movableBounds } from "./hit.js";
 import { zoomedAt } from "./viewport.js";
 
 const BRUSH_RANGE = [1, 512]; // pixels of the layout
@@ -16,7 +17,7 @@ export function createCommands(editor) {
   const ids = () => store.session.selection;
 
   function nudge(direction, far) {
-    const bounds = selectionBounds(store.doc, ids());
+    const bounds = movableBounds(instancesOf(store.doc, ids()));
     if (!bounds) return;
     const [x, y] = NUDGES[direction];
     const step = far ? 10 : 1;

@@ -116,7 +116,7 @@ export function createEditor({ store, host }) {
   let tool = store.session.tool;
   const unsubscribe = store.subscribe(({ session }) => {
     if (session.has("tool") && store.session.tool !== tool) {
-      tools[tool]?.cancel();
+      (tools[tool]?.pause ?? tools[tool]?.cancel)?.();
       tools[tool]?.leave?.();
       tool = store.session.tool;
     }
@@ -163,7 +163,7 @@ export function createEditor({ store, host }) {
     if (!root.contains(event.target)) store.session.focused = false;
   }, true);
   listenToPointers({ ...editor, perform }, scope);
-  listenToClipboard(editor, scope);
+  listenToClipboard({ ...editor, perform }, scope);
 
   const observer = new ResizeObserver(redraw);
   observer.observe(frame.stage);

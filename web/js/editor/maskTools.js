@@ -117,11 +117,12 @@ const CLOSE_REACH = 9; // CSS pixels
 /** Click corner after corner; a click on the first one, a double click or Enter closes, Backspace takes one back, Escape drops it. */
 export function polygonTool(editor) {
   const { store } = editor;
-  let corners = [];
   let cursor = null;
+  // corners live in the session: neither another tool nor an undo in between, which rebuilds the editor, loses them
+  const cornersOf = () => store.session.corners;
 
   function close() {
-    const [points, target] = [corners, targetOf(store, "polygon")];
+    const [points, target] = [cornersOf(), targetOf(store, "polygon")];
     reset();
     if (points.length < 3) {
       store.notify(editor.text.notices.polygonCorners, "warn");
@@ -133,17 +134,16 @@ export function polygonTool(editor) {
   }
 
   function reset() {
-    corners = [];
-    editor.redraw();
+    store.setSession({ corners: [] });
   }
 
   return {
     down(e) {
+      const corners = cornersOf();
       const near = ([a, b]) => Math.hypot(a[0] - b[0], a[1] - b[1]) <= CLOSE_REACH;
       if (corners.length >= 3 && near([e.view.toScreen(corners[0]), e.screen])) return close();
       if (corners.length && e.clicks > 1) return close(); // the first click of the double click set the last corner
-      corners.push([tidy(e.at[0]), tidy(e.at[1])]);
-      editor.redraw();
+      store.setSession({ corners: [...corners, [tidy(e.at[0]), tidy(e.at[1])]] });
     },
     move: (e) => hoverAt(e),
     up() {},
@@ -154,19 +154,21 @@ export function polygonTool(editor) {
     },
     /** Enter and Backspace while corners are set. @returns {boolean} whether the key was used */
     key(name) {
-      if (!corners.length) return false;
+      if (!cornersOf().length) return false;
       if (name === "Enter") close();
-      else if (name === "Backspace" || name === "Delete") corners.pop();
+      else if (name === "Backspace" || name === "Delete") store.setSession({ corners: cornersOf().slice(0, -1) });
       else return false;
-      editor.redraw();
       return true;
     },
     cancel() {
-      const was = corners.length > 0;
+      const was = cornersOf().length > 0;
       reset();
       return was;
     },
+    /** Another tool is chosen: the corners wait. */
+    pause: () => editor.redraw(),
     draw(g, view) {
+      const corners = cornersOf();
       if (!corners.length) return;
       const target = targetOf(store, "polygon");
       g.beginPath();
@@ -187,7 +189,7 @@ export function polygonTool(editor) {
         g.stroke();
       });
     },
-    busy: () => corners.length > 0,
+    busy: () => cornersOf().length > 0,
   };
 
   function hoverAt(e) {

@@ -3,10 +3,10 @@ import { freeId } from "../state/actions.js";
 import { nextColor } from "../state/colors.js";
 import { instancesOf } from "../state/geometry.js";
 
-/** @returns {object | null} the one selected, unlocked instance */
+/** @returns {object | null} the one selected instance that is seen and unlocked */
 export function soleSelected(store) {
   const chosen = instancesOf(store.doc, store.session.selection);
-  return chosen.length === 1 && !chosen[0].locked ? chosen[0] : null;
+  return chosen.length === 1 && chosen[0].visible && !chosen[0].locked ? chosen[0] : null;
 }
 
 /** @returns {object | null} the instance that the next drawing of this kind adds to; null: it makes a new one */

@@ -144,25 +144,26 @@ export function listenToPointers(editor, scope) {
     scope.on(window, type, (event) => root.contains(event.target) && event.stopPropagation(), { capture: true, passive: true });
   }
 
-  scope.on(
-    root,
-    "wheel",
-    (event) => {
-      const inside = root.contains(document.activeElement) || store.session.popout;
-      if (!inside) {
-        host.forwardWheel(event);
-        return;
-      }
-      event.stopPropagation();
-      if (event.target !== canvas) return; // lists and menus scroll by themselves
-      event.preventDefault();
-      const size = editor.size();
-      const unit = event.deltaMode === 1 ? LINE_HEIGHT : event.deltaMode === 2 ? size.height : 1;
-      if (event.shiftKey && !event.ctrlKey) store.setSession(pannedBy(editor.view(), size, -(event.deltaX || event.deltaY) * unit, 0));
-      else store.setSession(zoomedAt(editor.view(), size, screenOf(event), WHEEL_ZOOM ** (-event.deltaY * unit)));
-    },
-    { passive: false }
-  );
+  function wheel(event) {
+    const inside = root.contains(document.activeElement) || store.session.popout;
+    if (!inside) {
+      host.forwardWheel(event);
+      return;
+    }
+    event.stopPropagation();
+    if (event.target !== canvas) return; // lists and menus scroll by themselves
+    event.preventDefault();
+    const size = editor.size();
+    const unit = event.deltaMode === 1 ? LINE_HEIGHT : event.deltaMode === 2 ? size.height : 1;
+    if (event.shiftKey && !event.ctrlKey) store.setSession(pannedBy(editor.view(), size, -(event.deltaX || event.deltaY) * unit, 0));
+    else store.setSession(zoomedAt(editor.view(), size, screenOf(event), WHEEL_ZOOM ** (-event.deltaY * unit)));
+  }
+  scope.on(root, "wheel", wheel, { passive: false });
+  // Nodes 2.0 takes Ctrl+wheel, which is also a trackpad's pinch, before the widget hears of it; only the window comes before that
+  scope.on(window, "wheel", (event) => event.ctrlKey && event.target === canvas && root.contains(document.activeElement) && wheel(event), {
+    capture: true,
+    passive: false,
+  });
 }
 
 function pinchOf(touches) {

@@ -29,10 +29,7 @@ export function boxTool(editor) {
   function move(e) {
     if (!drag) return;
     if (!drag.rect && Math.hypot(e.screen[0] - drag.screen[0], e.screen[1] - drag.screen[1]) < SLOP) return;
-    let to = snapped(e, e.at);
-    if (e.shift) to = squared(drag.from, to);
-    const from = e.alt ? [2 * drag.from[0] - to[0], 2 * drag.from[1] - to[1]] : drag.from;
-    drag.rect = rectangle(from, to);
+    drag.rect = spanned(drag.from, snapped(e, e.at), e);
     editor.redraw();
   }
 
@@ -55,12 +52,15 @@ export function boxTool(editor) {
     return [point[0] + shift[0], point[1] + shift[1]];
   }
 
-  function squared(from, to) {
-    const { width, height } = store.doc;
-    const side = Math.max(Math.abs(to[0] - from[0]) * width, Math.abs(to[1] - from[1]) * height);
-    const way = [Math.sign(to[0] - from[0]) || 1, Math.sign(to[1] - from[1]) || 1];
-    const room = Math.min(side, (way[0] > 0 ? 1 - from[0] : from[0]) * width, (way[1] > 0 ? 1 - from[1] : from[1]) * height);
-    return [from[0] + (way[0] * room) / width, from[1] + (way[1] * room) / height];
+  /** The box from the press to the pointer; square and centred boxes stop where the canvas ends, so that they stay square and centred. */
+  function spanned(from, to, { shift, alt }) {
+    const canvas = [store.doc.width, store.doc.height];
+    const way = [0, 1].map((a) => (to[a] >= from[a] ? 1 : -1));
+    const room = [0, 1].map((a) => (alt ? Math.min(from[a], 1 - from[a]) : way[a] > 0 ? 1 - from[a] : from[a]) * canvas[a]);
+    let reach = [0, 1].map((a) => Math.abs(to[a] - from[a]) * canvas[a]);
+    if (shift) reach = reach.fill(Math.min(Math.max(...reach), ...room));
+    const step = [0, 1].map((a) => (way[a] * Math.min(reach[a], room[a])) / canvas[a]);
+    return rectangle(alt ? [from[0] - step[0], from[1] - step[1]] : from, [from[0] + step[0], from[1] + step[1]]);
   }
 
   function draw(g, view) {

@@ -19,7 +19,7 @@ export function newSession() {
     focused: false,
     focusPrompt: null,
     notice: null,
-    cursor: null,
+    corners: [], // of a polygon that is not closed yet
     target: "new",
   };
 }
@@ -65,7 +65,10 @@ export function createStore({ commit, sessionOf }) {
 
     /** Take the host's text. A text that can't be read is kept as it is, beside the sentence that says why. */
     load(text) {
-      if (text === raw && !error) return;
+      if (text === raw && !error) {
+        keepSelection();
+        return;
+      }
       raw = typeof text === "string" ? text : text == null ? "" : JSON.stringify(text);
       try {
         const read = parseLayoutWithNotes(raw);
