@@ -1,6 +1,6 @@
 """InstDiff's networks as ModelPatchers, so that loading, casting and offloading are ComfyUI's work."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import comfy.model_management
@@ -11,6 +11,7 @@ import torch
 
 from ..instdiff_modules.checkpoint.reading import Checkpoint, InstDiffConfig
 from ..instdiff_modules.grounding.inputs import GroundingInputs
+from ..instdiff_modules.grounding.token_cache import TokenCache
 from ..instdiff_modules.networks.adapter import UNetAdapter
 from ..instdiff_modules.networks.unifusion import UniFusion
 
@@ -26,9 +27,18 @@ class InstDiffModel:
     adapter: Any  # ModelPatcher of a UNetAdapter
     config: InstDiffConfig
     source: str
+    known_tokens: TokenCache = field(default_factory=TokenCache, repr=False, compare=False)
 
     def tokenize(self, inputs: GroundingInputs) -> torch.Tensor:
-        """Grounding inputs of B layouts -> tokens (B, 4 slots + 64, out_dim), float32 on the CPU."""
+        """Grounding inputs of B layouts -> tokens (B, 4 slots + 64, out_dim), float32 on the CPU.
+
+        A layout that was tokenized before costs nothing: Apply runs again when a strength or a window changes too.
+        """
+        weights = next(self.tokenizer.model.parameters())
+        state = (self.tokenizer.patches_uuid, self.tokenizer.load_device, weights.dtype)
+        return self.known_tokens.tokens(inputs, self._run_tokenizer, state)
+
+    def _run_tokenizer(self, inputs: GroundingInputs) -> torch.Tensor:
         comfy.model_management.load_models_gpu([self.tokenizer])
         device = self.tokenizer.load_device
         return self.tokenizer.model(GroundingInputs(*(tensor.to(device) for tensor in inputs))).cpu()

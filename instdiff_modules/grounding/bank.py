@@ -51,13 +51,13 @@ class TokenBank:
 
 def build_bank(
     frames: Sequence[Sequence[Instance]], text: Sequence[Sequence[Tensor]], tokenizer: Tokenizer, slots: int,
-    seed: int = 0, presence: Presence = lambda inputs: inputs, chunk: int = 4,
+    seed: int = 0, presence: Presence = lambda inputs: inputs,
 ) -> TokenBank:
     """Tokens of every layout and of every instance alone.
 
     frames[f][i] is an instance and text[f][i] its text feature (text_dim,). Instances of strength 0 count as absent.
-    `presence` may replace the rule of which location formats count as given; `chunk` bounds the layouts per tokenizer
-    run (each holds a 30 x 512 x 512 mask image).
+    `presence` may replace the rule of which location formats count as given. The tokenizer is given one layout at a
+    time: each holds a 30 x 512 x 512 mask image.
     """
     sets: dict[tuple[tuple[int, int], ...], int] = {(): 0}  # (frame, instance) pairs that are active together -> row
 
@@ -77,13 +77,11 @@ def build_bank(
     text_dim = next((t.shape[-1] for features in text for t in features), TEXT_DIM)
     null = tokenizer(presence(null_grounding(slots, text_dim)))
     rows, boxes = [null], [()]
-    members = [[(frames[f][i], text[f][i]) for f, i in active] for active in sets if active]
-    for at in range(0, len(members), chunk):
-        part = members[at:at + chunk]
-        inputs = build_grounding([[i for i, _ in m] for m in part], [torch.stack([t for _, t in m]) for m in part], slots, seed)
-        strengths = torch.ones(len(part), slots)
-        for row, m in enumerate(part):
-            strengths[row, :len(m)] = torch.tensor([instance.strength for instance, _ in m])
+    for active in filter(None, sets):
+        instances = [frames[f][i] for f, i in active]
+        inputs = build_grounding([instances], [torch.stack([text[f][i] for f, i in active])], slots, seed)
+        strengths = torch.ones(1, slots)
+        strengths[0, :len(active)] = torch.tensor([instance.strength for instance in instances])
         tokens = tokenizer(presence(scale_masks(inputs, strengths)))
         rows.append(blend(null, tokens, strengths))
         boxes += _boxes(inputs)
@@ -92,6 +90,8 @@ def build_bank(
 
 def scale_masks(inputs: GroundingInputs, strengths: Tensor) -> GroundingInputs:
     """Masks weighed by the strength (B, N) of their instance: the mask image is common to all instances."""
+    if not inputs.seg_mask.any():
+        return inputs  # nothing to weigh in some eight million zeros
     return inputs._replace(segs=inputs.segs * strengths[:, :, None, None])
 
 

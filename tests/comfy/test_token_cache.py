@@ -1,0 +1,116 @@
+"""The tokenizer runs for what changed in the layout, and for nothing else."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from instdiff.instdiff_modules.geometry.masks import encode_mask
+from instdiff.instdiff_modules.grounding.inputs import null_grounding
+from instdiff.instdiff_modules.grounding.token_cache import TokenCache, content
+from support.small_pack import FOX, OWL, apply, base, frames, noise, sample
+
+MASK = torch.zeros(64, 96)
+MASK[10:50, 10:40] = 1
+CAT = replace(FOX, id="c", prompt="a cat", mask=encode_mask(MASK.numpy().astype(bool)))
+
+
+@pytest.fixture
+def runs():
+    """Number of layouts that the tokenizer was given, in a list that grows; it begins without known tokens."""
+    weights, seen = base()[1], []
+    weights.known_tokens._known.clear()
+    handle = weights.tokenizer.model.register_forward_hook(lambda module, args, out: seen.append(out.shape[0]))
+    yield seen
+    handle.remove()
+
+
+def tokens(patched):
+    return patched.model_options["transformer_options"]["patches"]["middle_patch"][-1].bank.tokens
+
+
+def test_a_new_layout_is_tokenized_once(runs):
+    apply(frames(FOX, OWL))
+    assert sum(runs) == 4  # nobody, both, each alone
+
+
+@pytest.mark.parametrize("settings", [
+    {"strength": 0.5}, {"start": 0.1}, {"end": 0.7}, {"fade": 0.2}, {"scaleu": "off"}, {"masked_attention": "all levels"},
+], ids=lambda settings: next(iter(settings)))
+def test_other_settings_of_apply_tokenize_nothing(runs, settings):
+    before = tokens(apply(frames(FOX, CAT)))
+    runs.clear()
+    assert torch.equal(tokens(apply(frames(FOX, CAT), **settings)), before)
+    assert not runs
+
+
+def test_sampling_again_tokenizes_nothing(runs):
+    patched = apply(frames(FOX))
+    runs.clear()
+    sample(patched, noise(seed=1), steps=3, cfg=2.0, prompt="another scene", seed=9)
+    assert not runs
+
+
+@pytest.mark.parametrize("changed, expected", [
+    ({"strength": 0.5}, 0), ({"end": 0.5}, 1), ({"box": (0.1, 0.2, 0.6, 0.9)}, 2), ({"point": (0.3, 0.3)}, 2), ({"prompt": "a blue fox"}, 2),
+    ({"mask": CAT.mask}, 2), ({"scribble": ((0.2, 0.3), (0.4, 0.8))}, 2),
+], ids=lambda value: next(iter(value), None) if isinstance(value, dict) else "")
+def test_a_changed_instance_tokenizes_only_the_layouts_that_hold_it(runs, changed, expected):
+    """Two of them: the whole and the instance alone. A window gives the layout one more stretch: the others without it."""
+    apply(frames(FOX, OWL, CAT))
+    runs.clear()
+    apply(frames(replace(FOX, **changed), OWL, CAT))
+    assert sum(runs) == expected
+
+
+def test_known_tokens_are_the_same_bit_for_bit(runs):
+    first = tokens(apply(frames(FOX, OWL, CAT)))
+    apply(frames(OWL, FOX))
+    base()[1].known_tokens._known.clear()
+    assert torch.equal(tokens(apply(frames(FOX, OWL, CAT))), first)
+    apply(frames(CAT))
+    assert torch.equal(tokens(apply(frames(FOX, OWL, CAT))), first)
+
+
+def test_a_mask_of_half_strength_is_another_mask(runs):
+    apply(frames(CAT))
+    runs.clear()
+    apply(frames(replace(CAT, strength=0.5)))
+    assert sum(runs) == 1
+
+
+def test_patched_weights_are_other_weights(runs):
+    weights = base()[1]
+    patched = replace(weights, tokenizer=weights.tokenizer.clone())
+    patched.tokenizer.patches_uuid = "a LoRA on the tokenizer"
+    inputs = null_grounding()
+    for expected in (1, 1, 2, 2):
+        (weights if expected == 1 else patched).tokenize(inputs)
+        assert sum(runs) == expected
+
+
+def test_the_ones_longest_unused_are_forgotten():
+    cache, runs = TokenCache(rows=2), []
+
+    def tokenizer(inputs):
+        runs.append(inputs.boxes[0, 0, 0].item())
+        return inputs.boxes[:, :1]
+
+    for number in (1.0, 2.0, 1.0, 3.0, 1.0, 2.0):
+        inputs = null_grounding(slots=2)
+        inputs.boxes[0, 0, 0] = number
+        assert cache.tokens(inputs, tokenizer, "weights")[0, 0, 0] == number
+        assert len(cache) <= 2
+    assert runs == [1.0, 2.0, 3.0, 2.0]
+
+
+def test_every_input_counts_but_not_the_pixels_that_nobody_looks_at():
+    plain = null_grounding(slots=2)
+    seen = {content(plain)}
+    for name in plain._fields:
+        changed = plain._replace(**{name: torch.ones_like(getattr(plain, name))})
+        seen.add(content(changed))
+    assert len(seen) == len(plain._fields)  # segs alone, with no mask present, are not looked at
+    full = plain._replace(seg_mask=torch.ones(1))
+    first, second = (full._replace(segs=torch.zeros_like(full.segs)) for _ in range(2))
+    first.segs[0, 0, 5, 5] = second.segs[0, 1, 5, 5] = 1
+    assert len({content(full), content(first), content(second)}) == 3
