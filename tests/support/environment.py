@@ -31,8 +31,8 @@ def comfyui_folder(version: str = install.NEWEST) -> Path:
     return install.comfyui_source(version, home(), steps(), Path(sys.executable))
 
 
-def prepare(script: str | None = None) -> None:
-    """Make `comfy` importable, on the CPU and deaf to our command line.
+def prepare(script: str | None = None, device: str = "cpu") -> None:
+    """Make `comfy` importable, on the CPU (or, with device "cuda", where it would run for a user) and deaf to our command line.
 
     `script`: the path of a script that may have been started with any Python. If that Python has no
     torch, the script starts again, with the same arguments, in quickstart's virtual environment.
@@ -55,5 +55,5 @@ def prepare(script: str | None = None) -> None:
     comfy.options.enable_args_parsing(False)
     from comfy.cli_args import args
 
-    args.cpu = True
+    args.cpu = device == "cpu"
     args.use_pytorch_cross_attention = True  # the default for a CPU works in small pieces and is ten times slower

@@ -1,0 +1,92 @@
+"""Multiply-adds counted from the shapes: what each ratio would be if a machine did nothing but the arithmetic.
+
+Counted are linear layers, convolutions and the two products of attention; norms, activations and sums are not. The UNet is
+run on tensors without data, so every resolution takes a moment.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import comfy.ldm.modules.attention
+import comfy.ops
+import torch
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+from torch import nn
+
+PROMPT_TOKENS = 77
+
+
+@dataclass(frozen=True)
+class Work:
+    """Multiply-adds of one picture: the UNet, the fusers in it, and the grounding tokens' keys and values (once a run)."""
+
+    unet: int
+    fusers: int
+    tokens: int
+
+    @property
+    def full(self) -> float:
+        """Limit of a step with instances, over a plain step."""
+        return (self.unet + self.fusers) / self.unet
+
+
+def fuser_work(visual: int, grounding: int, width: int) -> int:
+    """One fuser: visual queries only, the grounding tokens' keys and values known.
+
+    Four projections of the visual tokens, attention over visual and grounding tokens, and the feed-forward layer of GEGLU
+    (width -> 8 width, 4 width -> width).
+    """
+    return (4 + 12) * visual * width**2 + 2 * visual * (visual + grounding) * width
+
+
+def token_work(grounding: int, token_width: int, width: int) -> int:
+    """What one fuser does for one row of grounding tokens, once in a run."""
+    return grounding * (token_width * width + 2 * width**2)
+
+
+def count(unet_config: dict, height: int, width: int, slots: int, token_width: int) -> Work:
+    """Work for a latent of height x width cells."""
+    settings = {**unet_config, "device": "meta", "dtype": torch.float32, "operations": comfy.ops.disable_weight_init}
+    unet = UNetModel(**settings).eval()
+    context_width = unet_config["context_dim"]
+    grounding = 4 * slots + 64
+    total = {"unet": 0, "fusers": 0, "tokens": 0}
+
+    def hook(module: nn.Module, args: tuple, kwargs: dict, out: Any) -> None:
+        total["unet"] += _layer(module, args, kwargs, out)
+
+    def fuser_place(module: nn.Module, args: tuple, kwargs: dict, out: Any) -> None:
+        _, tokens, channels = args[0].shape
+        total["fusers"] += fuser_work(tokens, grounding, channels)
+        total["tokens"] += token_work(grounding, token_width, channels)
+
+    for module in unet.modules():
+        module.register_forward_hook(hook, with_kwargs=True)
+        if isinstance(module, comfy.ldm.modules.attention.BasicTransformerBlock):
+            module.register_forward_hook(fuser_place, with_kwargs=True)
+    with torch.no_grad():
+        unet(torch.empty(1, 4, height, width, device="meta"), torch.empty(1, device="meta"),
+             torch.empty(1, PROMPT_TOKENS, context_width, device="meta"))
+    return Work(**total)
+
+
+def _layer(module: nn.Module, args: tuple, kwargs: dict, out: Any) -> int:
+    if isinstance(module, nn.Linear):
+        return out.numel() * module.in_features
+    if isinstance(module, nn.Conv2d):
+        return out.numel() * module.weight[0].numel()
+    if isinstance(module, comfy.ldm.modules.attention.CrossAttention):
+        queries = args[0]
+        keys = kwargs.get("context", args[1] if len(args) > 1 else None)
+        keys = queries if keys is None else keys
+        return 2 * queries.shape[0] * queries.shape[1] * keys.shape[1] * module.to_q.out_features
+    return 0
+
+
+def multi_instance_limit(instances: int, steps: int, apart: int) -> float:
+    """Cost of a guided run with `apart` steps in branches, over the same run without: model evaluations alone.
+
+    In the first step all branches hold the same latent, so the pass that guides away is done once.
+    """
+    first, branch, plain = (1 + instances) + 1, 2 * (1 + instances), 2
+    return (first + (apart - 1) * branch + (steps - apart) * plain) / (steps * plain)

@@ -1,0 +1,152 @@
+"""The rounds of a benchmark, and the file that keeps them."""
+
+import argparse
+import json
+import statistics
+import sys
+import time
+from typing import Any, Iterator
+
+import comfy.utils
+
+from bench import arithmetic
+from bench.cases import STEPS, Models, cases, time_steps
+from bench.counting import count_calls
+from bench.machine import PeakMemory, clock, code, commit, describe
+
+SHARE = 0.2  # of multi-instance steps
+APART = int(STEPS * SHARE)
+TOKENIZER = {"boxes 4": (4, False), "boxes 30": (30, False), "masks 4": (4, True)}
+SETTINGS = ("device", "batch", "steps", "threads", "tiny")
+
+
+class Bench:
+    """Measures what is asked for and not yet known. `data` is what goes into the file."""
+
+    def __init__(self, models: Models, given: argparse.Namespace, stop_at: float) -> None:
+        self.models, self.given, self.stop_at = models, given, stop_at
+        self.clock, self.memory = clock(given.device), PeakMemory(given.device)
+        settings = {name: getattr(given, name) for name in SETTINGS}
+        self.data: dict[str, Any] = {
+            "machine": describe(given.device), "commit": commit(), "code": code(), "settings": settings,
+            "limits": {}, "ratios": {}, "spread": {}, "rounds": [], "tokenizer": {}, "counts": {}, "peak_bytes": {}, "multiply_adds": {}, "seconds": {},
+            "fuser_bytes": models.fuser_bytes,
+        }
+        self._known_work: dict[int, arithmetic.Work] = {}
+        if given.json is not None and given.json.exists():
+            self._continue(json.loads(given.json.read_text(encoding="utf-8")))
+
+    def _continue(self, known: dict) -> None:
+        if all(known.get(name) == self.data[name] for name in ("machine", "code", "settings")):
+            self.data.update({name: known[name] for name in ("rounds", "tokenizer", "counts", "peak_bytes")})
+        else:
+            sys.stderr.write(f"{self.given.json} holds figures of another machine, code or setting: it starts anew.\n")
+
+    def run(self) -> bool:
+        """Measure until every figure has its rounds; False if the time was up before."""
+        comfy.utils.PROGRESS_BAR_ENABLED = False
+        if self._wanted("counts") and not self.data["counts"]:
+            self.data["counts"] = count_calls(self.models, min(self.given.sizes))
+            self.save()
+        finished = all([*(self._group(size, names) for size, names in self._groups()), self._tokenizer()])
+        self.save()
+        return finished
+
+    def _wanted(self, name: str) -> bool:
+        return self.given.only is None or name in self.given.only
+
+    def _groups(self) -> Iterator[tuple[int, list[str]]]:
+        """(size, cases that run in turn): the basic ones of each size first, then multi-instance sampling."""
+        for size in self.given.sizes:
+            yield size, [case for case in cases(self.given.instances)[1:] if self._wanted(f"{case}_{size}")]
+        yield self.given.mis_size, [f"mis{n}" for n in self.given.branches if self._wanted(f"mis{n}_exact")]
+
+    def _group(self, size: int, names: list[str]) -> bool:
+        base = ["plain", "full"] if names and names[0].startswith("mis") else ["plain"]
+        while lacking := [name for name in names if len(self._times(name, size)) < self.given.rounds]:
+            turn = len(self._times(lacking[0], size)) % len(lacking)
+            row = {"size": size, "times": {}}
+            for case in dict.fromkeys(base + lacking[turn:] + lacking[:turn]):
+                if time.monotonic() > self.stop_at:
+                    return False
+                row["times"][case] = self._run(case, size)
+                if row not in self.data["rounds"]:
+                    self.data["rounds"].append(row)
+                self.save()
+        return True
+
+    def _run(self, case: str, size: int) -> list[float]:
+        self.memory.restart()
+        times = time_steps(self.models, case, size, self.given.batch, self.given.steps, self.clock)
+        peak, name = self.memory.read(), f"{case}_{size}"
+        if peak is not None:
+            self.data["peak_bytes"][name] = min(peak, self.data["peak_bytes"].get(name, peak))  # more is what others left behind
+        sys.stderr.write(f"{name}: {' '.join(f'{t:.3f}' for t in times)} s\n")
+        return times
+
+    def _tokenizer(self) -> bool:
+        for name, (instances, masks) in TOKENIZER.items():
+            while self._wanted("tokenizer") and len(self.data["tokenizer"].setdefault(name, [])) < self.given.rounds:
+                if time.monotonic() > self.stop_at:
+                    return False
+                before = self.clock()
+                self.models.new_tokens(instances, masks)
+                self.data["tokenizer"][name].append(self.clock() - before)
+        return True
+
+    def _times(self, case: str, size: int) -> list[dict]:
+        """The rounds that hold a case."""
+        return [row["times"] for row in self.data["rounds"] if row["size"] == size and case in row["times"]]
+
+    def save(self) -> None:
+        """Work the figures out and write the file."""
+        self.data["ratios"], self.data["spread"] = {}, {}
+        for name, values in self._ratios():
+            self.data["ratios"][name] = round(statistics.median(values), 4)
+            self.data["spread"][name] = [round(min(values), 4), round(max(values), 4)]
+        self.data["limits"] = self._limits()
+        self.data["seconds"] = {
+            f"plain_{size}": round(statistics.median(steady(t["plain"]) for t in self._times("plain", size)), 4)
+            for size in sorted({row["size"] for row in self.data["rounds"]})
+        }
+        if self.given.json is not None:
+            self.given.json.parent.mkdir(parents=True, exist_ok=True)
+            unfinished = self.given.json.with_suffix(".part")
+            unfinished.write_text(json.dumps(self.data, indent=1) + "\n", encoding="utf-8")
+            unfinished.replace(self.given.json)
+
+    def _ratios(self) -> Iterator[tuple[str, list[float]]]:
+        for size, case in sorted({(row["size"], case) for row in self.data["rounds"] for case in row["times"]}):
+            rounds = self._times(case, size)
+            if case.startswith("mis"):
+                yield f"{case}_exact", [whole_run(t[case], t["full"]) for t in rounds]
+            elif case != "plain":
+                yield f"{case}_{size}", [steady(t[case]) / steady(t["plain"]) for t in rounds]
+
+    def _limits(self) -> dict[str, float]:
+        limits = {}
+        for name in self.data["ratios"]:
+            case, _, size = name.partition("_")
+            if case.startswith("mis"):
+                limits[name] = arithmetic.multi_instance_limit(int(case.removeprefix("mis")), STEPS, APART)
+            else:
+                limits[name] = 1.0 if case in ("scaleu", "outside") else self._work(int(size)).full
+        return {name: round(limit, 4) for name, limit in limits.items()}
+
+    def _work(self, size: int) -> arithmetic.Work:
+        if size not in self._known_work:
+            config, weights = self.models.plain.model.model_config.unet_config, self.models.weights.config
+            self._known_work[size] = arithmetic.count(config, size // 8, size // 8, weights.slots, weights.out_dim)
+            self.data["multiply_adds"][str(size)] = vars(self._known_work[size])
+        return self._known_work[size]
+
+
+def steady(times: list[float]) -> float:
+    """Seconds of a step in the middle of a run: the first fills caches and is left out."""
+    return statistics.mean(times[1:])
+
+
+def whole_run(branches: list[float], full: list[float]) -> float:
+    """A run of STEPS steps of which APART in branches, over one without: put together from its timed steps."""
+    apart = branches[0] + (APART - 1) * steady(branches)
+    return (apart + (STEPS - APART) * steady(full)) / (full[0] + (STEPS - 1) * steady(full))

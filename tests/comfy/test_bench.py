@@ -1,0 +1,57 @@
+"""The command that measures the cost works from end to end, goes on where it stopped, and counts what it should."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from support.pack import ROOT
+
+COST = ROOT / "tests" / "bench" / "cost.py"
+
+
+def run(script, *args):
+    done = subprocess.run([sys.executable, "-I", str(script), *map(str, args)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def figures(tmp_path_factory):
+    """(file, options, what was printed) of a small run."""
+    folder = tmp_path_factory.mktemp("bench")
+    options = ["--tiny", "--weights", folder / "weights", "--sizes", "64", "--instances", "1,4", "--branches", "2", "--json", folder / "figures.json"]
+    printed = run(COST, *options, "--rounds", 1)
+    return folder / "figures.json", options, printed
+
+
+def test_every_figure_stands_beside_its_limit(figures):
+    data = json.loads(figures[0].read_text())
+    names = {"scaleu_64", "fusers_64", "full_64", "outside_64", "masked_64", "instances1_64", "mis2_exact"}
+    assert data["ratios"].keys() == data["limits"].keys() == data["spread"].keys() == names
+    assert 1 < data["limits"]["full_64"] < 2 and data["limits"]["outside_64"] == 1
+    assert data["machine"]["device"] and data["seconds"]["plain_64"] > 0
+    assert len(data["tokenizer"]) == 3 and all(name in figures[2] for name in ("ScaleU alone, 64x64", "4 boxes", "peak memory"))
+
+
+def test_the_networks_run_as_often_as_they_must(figures):
+    counts = json.loads(figures[0].read_text())["counts"]
+    assert counts["Apply, a new layout of 4 instances"] == {"tokenizer": 6, "unet": 0, "evaluations": 0, "fusers": 0}
+    assert not any(counts["Apply again with other settings"].values())
+    plain, full, outside = (counts[f"3 steps{name}"] for name in (" of the plain model", "", " outside start..end"))
+    assert plain == outside == {**full, "fusers": 0} == {"tokenizer": 0, "unet": 3, "evaluations": 6, "fusers": 0}
+    assert full["fusers"] % 3 == 0 and full["fusers"] > 0
+
+
+def test_a_second_run_measures_only_what_is_missing(figures):
+    path, options, _ = figures
+    before = json.loads(path.read_text())
+    run(COST, *options, "--rounds", 2, "--only", "scaleu_64")
+    after = json.loads(path.read_text())
+    assert [list(row["times"]) for row in after["rounds"][len(before["rounds"]):]] == [["plain", "scaleu"]]
+    assert after["rounds"][:len(before["rounds"])] == before["rounds"] and after["tokenizer"] == before["tokenizer"]
+
+
+def test_the_report_draws_the_plot(figures, tmp_path):
+    assert "| over the plain KSampler |" in run(COST.with_name("report.py"), figures[0], "--plot", tmp_path / "plot.png")
+    assert (tmp_path / "plot.png").stat().st_size > 5000
