@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Callable, Sequence
 
 import comfy.conds
-import comfy.model_management
 import comfy.model_patcher
 import torch
 from torch import Tensor
@@ -165,40 +164,3 @@ def _shifted(callback: Any, offset: int, steps: int, images: int | None = None) 
     if callback is None:
         return None
     return lambda i, denoised, x, _: callback(i + offset, denoised[:images], x[:images], steps)
-
-
-def chunk_branches(executor: Any, model: Any, conds: list, x: Tensor, timestep: Tensor, model_options: dict) -> list[Tensor]:
-    """CALC_COND_BATCH wrapper: split the branches where the whole batch would not fit into free memory.
-
-    The sampler always sees all branches at once, so its noise does not depend on the machine.
-    """
-    branches = model_options.get("transformer_options", {}).get(BRANCHES)
-    if branches is None:
-        return executor(model, conds, x, timestep, model_options)
-    size = _fitting_items(model, x, branches.images)
-    if size >= x.shape[0]:
-        return executor(model, conds, x, timestep, model_options)
-    parts = []
-    for at in range(0, x.shape[0], size):
-        part = slice(at, at + size)
-        options = {**model_options, "transformer_options": {
-            **model_options["transformer_options"], BRANCHES: Branches(branches.images, branches.items[part])}}
-        sliced = [None if c is None else [_slice_prompts(e, part, x.shape[0]) for e in c] for c in conds]
-        parts.append(executor(model, sliced, x[part], timestep[part], options))
-    return [torch.cat(outs) for outs in zip(*parts)]
-
-
-def _fitting_items(model: Any, x: Tensor, images: int) -> int:
-    """How many items of x fit into free memory: a multiple of the images, at least one branch of each."""
-    free = comfy.model_management.get_free_memory(x.device)
-    items = x.shape[0]
-    while items > images and model.memory_required([items, *x.shape[1:]]) * 1.5 >= free:
-        items -= images
-    return items
-
-
-def _slice_prompts(cond: dict, part: slice, items: int) -> dict:
-    prompts = cond["model_conds"].get("c_crossattn")
-    if prompts is None or prompts.cond.shape[0] != items:
-        return cond
-    return {**cond, "model_conds": {**cond["model_conds"], "c_crossattn": comfy.conds.CONDCrossAttn(prompts.cond[part])}}

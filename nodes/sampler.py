@@ -14,7 +14,8 @@ import nodes as comfy_nodes  # ComfyUI's module of that name; this folder is a p
 from ..instdiff_modules.sampling.multi_instance import MERGES
 from ..instdiff_modules.sampling.schedule import TIMESTEPS
 from . import checks
-from .branches import KEY, MultiInstanceSampling, chunk_branches
+from .branch_batches import evaluate_branches
+from .branches import KEY, MultiInstanceSampling
 from .plms import NAME as PLMS_NAME
 from .plms import PLMS, plms_sigmas
 
@@ -48,7 +49,7 @@ def with_multi_instance(model: Any, share: float, merge: str, feather: int) -> A
     if share > 0:
         settings = MultiInstanceSampling(share, merge, feather)
         patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, KEY, settings)
-        patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.CALC_COND_BATCH, KEY, chunk_branches)
+        patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.CALC_COND_BATCH, KEY, evaluate_branches)
     return patched
 
 

@@ -77,7 +77,8 @@ class FuserPatch:
         per_chunk = batch // len(kinds)
         branches = options.get(BRANCHES) or Branches(per_chunk, tuple(Branch(i) for i in range(per_chunk)))
         cond = self._cond_rows(branches, sigma)
-        if not any(cond):
+        # Asked of the layouts, not of the items: the branches may come in parts, and what guides away without them.
+        if not any(self.window.row(timeline, sigma) for timeline in self.bank.layouts):
             return None
         rows: list[int] = []
         for unconditional in self._unconditional(kinds, options):

@@ -4,10 +4,9 @@ from collections import Counter
 from dataclasses import replace
 from typing import Any
 
+from bench.cases import Models, sample
 from instdiff.instdiff_modules.grounding.token_cache import TokenCache
 from instdiff.nodes.sampler import with_multi_instance
-
-from bench.cases import Models, sample
 
 
 def count_calls(models: Models, size: int) -> dict[str, dict[str, int]]:

@@ -8,7 +8,6 @@ import time
 from typing import Any, Iterator
 
 import comfy.utils
-
 from bench import arithmetic
 from bench.cases import STEPS, Models, cases, time_steps
 from bench.counting import count_calls

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 SCALE = 2  # drawn larger and made smaller: smooth lines
 SIZE, LEFT, TOP, RIGHT, BOTTOM = (760, 420), 60, 46, 24, 52
 BACK, INK, GRID = (255, 255, 255), (40, 44, 52), (222, 225, 230)
-BLUE, ORANGE, GREY, RED = (33, 102, 204), (222, 120, 20), (130, 136, 146), (190, 50, 60)
+BLUE, ORANGE, RED = (33, 102, 204), (222, 120, 20), (190, 50, 60)
 # Seconds that are published for this method with its sampler, over those of methods without branches (GLIGEN, MIGC).
 PUBLISHED = [(2, 18.7 / 7.3), (6, 34.6 / 7.3)]
 Point = tuple[float, float]
@@ -77,7 +77,7 @@ def draw(data: dict[str, Any]) -> Image.Image:
     axes.text(SIZE[0] / 2, SIZE[1] - 16, "instances")
     axes.series("published: InstanceDiffusion with its sampler, over GLIGEN", PUBLISHED, RED)
     axes.series("multi-instance sampling, share 0.2", apart, ORANGE)
-    axes.series("its multiply-adds", limit, GREY, dashed=True)
+    axes.series("its multiply-adds", limit, ORANGE, dashed=True)
     axes.series("Apply InstDiff alone", [(n, ratios[name]) for n, name in flat.items() if n <= width], BLUE)
     axes.series("its multiply-adds", [(0.5, limits[full]), (width, limits[full])], BLUE, dashed=True)
     return axes.image.resize(SIZE, Image.Resampling.LANCZOS)
