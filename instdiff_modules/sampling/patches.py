@@ -51,6 +51,7 @@ class FuserPatch:
         self._cache: dict[Any, Any] = {}
         self._now: tuple[Tensor | None, float, float] | None = None
 
+    @torch.compiler.disable  # ComfyUI's node compiles without guards on the options: a decision made here would be frozen
     def __call__(self, x: Tensor, extra_options: Mapping[str, Any]) -> Tensor:
         """x (B, tokens, channels) -> the same shape."""
         sigma, share = self._time(extra_options)
