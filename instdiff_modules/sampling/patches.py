@@ -50,6 +50,7 @@ class FuserPatch:
         self.strength, self.masked = strength, masked
         self._cache: dict[Any, Any] = {}
         self._now: tuple[Tensor | None, float, float] | None = None
+        self._last_mask: tuple[Tensor, Tensor] | None = None
 
     @torch.compiler.disable  # ComfyUI's node compiles without guards on the options: a decision made here would be frozen
     def __call__(self, x: Tensor, extra_options: Mapping[str, Any]) -> Tensor:
@@ -141,16 +142,24 @@ class FuserPatch:
         def run(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None) -> Tensor:
             out = torch.empty_like(q)
             for row, items in groups.items():
-                own = None if allowed[row] is None else additive_mask(allowed[row], q.dtype)[None].expand(len(items), -1, -1)
+                own = None if allowed[row] is None else self._additive(allowed[row], q.dtype)[None].expand(len(items), -1, -1)
                 out[items] = attention(q[items], k[items], v[items], heads, own)
             return out
 
         return run
 
+    def _additive(self, allowed: Tensor, dtype: torch.dtype) -> Tensor:
+        # Only the last one is kept: the blocks of a level follow each other, and at 1024x1024 each takes half a gigabyte.
+        if self._last_mask is None or self._last_mask[0] is not allowed or self._last_mask[1].dtype != dtype:
+            self._last_mask = None
+            self._last_mask = (allowed, additive_mask(allowed, dtype))
+        return self._last_mask[1]
+
     def _allowed(self, row: int, x: Tensor, options: Mapping[str, Any]) -> Tensor | None:
-        key = ("allowed", row, x.shape[1], x.device)
+        size = tuple(options["original_shape"][-2:])
+        key = ("allowed", row, x.shape[1], size, x.device)
         if key not in self._cache:
-            pairs = self.masked.allowed(self.bank.boxes[row], self.bank.slots, x.shape[1], options["original_shape"][-2:])
+            pairs = self.masked.allowed(self.bank.boxes[row], self.bank.slots, x.shape[1], size)
             self._cache[key] = None if pairs is None else pairs.to(x.device)
         return self._cache[key]
 
@@ -164,7 +173,7 @@ class FuserPatch:
     def cleanup(self) -> None:
         """Drop the keys and values of the run."""
         self._cache.clear()
-        self._now = None
+        self._now = self._last_mask = None
 
 
 class ScaleUPatch:

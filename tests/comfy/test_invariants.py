@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 import torch
 from instdiff.instdiff_modules.geometry.masks import encode_mask
+from instdiff.instdiff_modules.sampling import patches
 from instdiff.nodes.apply import ApplyInstDiff
 from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise, sample
 
@@ -39,7 +40,8 @@ def test_the_second_run_equals_the_first():
 def test_keys_and_values_are_dropped_after_a_run():
     patched = apply(frames(FOX))
     sample(patched, noise())
-    assert patched.model_options["transformer_options"]["patches"]["middle_patch"][0]._cache == {}
+    patch = patched.model_options["transformer_options"]["patches"]["middle_patch"][0]
+    assert patch._cache == {} and patch._last_mask is None
 
 
 def mask_of(rows, columns):
@@ -158,3 +160,12 @@ def test_a_layout_drawn_for_another_aspect_is_said_to_be_stretched(caplog):
     caplog.clear()
     sample(apply(frames(FOX, width=768, height=512)), noise(), steps=1)
     assert "stretched" not in caplog.text
+
+
+def test_the_mask_of_a_level_is_made_once_for_its_blocks(monkeypatch):
+    patched, made = apply(frames(FOX, OWL), masked_attention="all levels"), []
+    before = sample(patched, noise(), steps=1)
+    make = patches.additive_mask
+    monkeypatch.setattr(patches, "additive_mask", lambda allowed, dtype: made.append(allowed.shape[0]) or make(allowed, dtype))
+    assert torch.equal(sample(patched, noise(), steps=1), before)
+    assert made == [384, 96, 24, 6, 24, 96, 384]  # down the UNet and up again, two or three blocks on each level
