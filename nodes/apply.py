@@ -81,8 +81,8 @@ class ApplyInstDiff(io.ComfyNode):
         if start >= end:
             raise ValueError(f"Expected start below end, got start {start} and end {end}: the instances would never act. Raise end or lower start.")
         checks.check_clip(clip)
-        encode = prompt_encoder(clip, (instdiff_model.adapter.model.token_dim, instdiff_model.config.text_dim))
-        encoded = [[encode(instance.prompt) for instance in frame] for frame in frames]
+        widths = (instdiff_model.adapter.model.token_dim, instdiff_model.config.text_dim)
+        encoded = [[instdiff_model.known_prompts.encode(clip, instance.prompt, widths) for instance in frame] for frame in frames]
         bank = build_bank(
             frames, [[text for _, text in frame] for frame in encoded], instdiff_model.tokenize, instdiff_model.config.slots,
             seed=point_seed, presence=authors_presence(FORMATS[location_formats]),
@@ -152,23 +152,6 @@ def block_attention(extra_options: Mapping[str, Any]) -> Callable[..., Tensor]:
         return attention.optimized_attention_masked(q, k, v, heads, mask=mask, **kw)
 
     return run
-
-
-def prompt_encoder(clip: Any, widths: tuple[int, int]) -> Callable[[str], tuple[Tensor, Tensor]]:
-    """prompt -> (cross-attention prompt (1, tokens, widths[0]), text feature (widths[1],)); each prompt is encoded once.
-
-    The feature is CLIP's pooled output before its projection, as the authors use it.
-    """
-    known: dict[str, tuple[Tensor, Tensor]] = {}
-
-    def encode(prompt: str) -> tuple[Tensor, Tensor]:
-        if prompt not in known:
-            cond, pooled = clip.encode_from_tokens(clip.tokenize(prompt), return_pooled="unprojected")
-            checks.check_encoding(cond, pooled, widths)
-            known[prompt] = (cond.float().cpu(), pooled[0].float().cpu())
-        return known[prompt]
-
-    return encode
 
 
 NODES = [ApplyInstDiff]

@@ -14,6 +14,7 @@ from ..instdiff_modules.grounding.inputs import GroundingInputs
 from ..instdiff_modules.grounding.token_cache import TokenCache
 from ..instdiff_modules.networks.adapter import UNetAdapter
 from ..instdiff_modules.networks.unifusion import UniFusion
+from .prompts import KnownPrompts
 
 TOKENIZER_PREFIX = "position_net."
 SUPPORTED_DTYPES = [torch.float16, torch.bfloat16, torch.float32]
@@ -28,6 +29,7 @@ class InstDiffModel:
     config: InstDiffConfig
     source: str
     known_tokens: TokenCache = field(default_factory=TokenCache, repr=False, compare=False)
+    known_prompts: KnownPrompts = field(default_factory=KnownPrompts, repr=False, compare=False)
 
     def tokenize(self, inputs: GroundingInputs) -> torch.Tensor:
         """Grounding inputs of B layouts -> tokens (B, 4 slots + 64, out_dim), float32 on the CPU.

@@ -1,5 +1,6 @@
-"""The tokenizer runs for what changed in the layout, and for nothing else."""
+"""Tokenizer and CLIP run for what changed in the layout, and for nothing else."""
 
+import gc
 from dataclasses import replace
 
 import pytest
@@ -7,7 +8,8 @@ import torch
 from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.instdiff_modules.grounding.inputs import null_grounding
 from instdiff.instdiff_modules.grounding.token_cache import TokenCache, content
-from support.small_pack import FOX, OWL, apply, base, frames, noise, sample
+from instdiff.nodes.prompts import KnownPrompts
+from support.small_pack import FOX, OWL, FakeClip, apply, base, frames, noise, sample
 
 MASK = torch.zeros(64, 96)
 MASK[10:50, 10:40] = 1
@@ -114,3 +116,29 @@ def test_every_input_counts_but_not_the_pixels_that_nobody_looks_at():
     first, second = (full._replace(segs=torch.zeros_like(full.segs)) for _ in range(2))
     first.segs[0, 0, 5, 5] = second.segs[0, 1, 5, 5] = 1
     assert len({content(full), content(first), content(second)}) == 3
+
+
+def test_prompts_are_encoded_once_by_each_clip():
+    weights, clips = base()[1], [FakeClip(), FakeClip()]
+
+    def encode(clip, prompt="a fox"):
+        return weights.known_prompts.encode(clip, prompt, (768, 768))
+
+    first = encode(clips[0])
+    assert encode(clips[0]) is first and clips[0].encoded == ["a fox"]
+    encode(clips[1])
+    clips[0].layer_idx = -2  # CLIP skip
+    encode(clips[0])
+    assert [clip.encoded for clip in clips] == [["a fox"] * 2, ["a fox"]]
+    known = weights.known_prompts._known
+    before = len(known)
+    del clips
+    gc.collect()
+    assert len(known) == before - 2
+
+
+def test_of_many_prompts_the_ones_longest_unused_are_forgotten():
+    clip, known = FakeClip(), KnownPrompts(prompts=2)
+    for prompt in ("fox", "owl", "fox", "cat", "fox", "owl"):
+        known.encode(clip, prompt, (768, 768))
+    assert clip.encoded == ["fox", "owl", "cat", "owl"]
