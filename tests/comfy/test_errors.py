@@ -281,9 +281,9 @@ def test_latents_of_another_kind_are_refused(latent):
 
 
 @pytest.mark.parametrize("latent", [
-    empty(1, 16, 8, 12), empty(1, 4, 9, 13), empty(1, 4, 1, 2), empty(3, 4, 8, 12), {**empty(2, 4, 8, 12), "batch_index": [0, 5]},
+    empty(1, 16, 8, 12), empty(1, 4, 9, 13), empty(1, 4, 1, 3), empty(3, 4, 8, 12), {**empty(2, 4, 8, 12), "batch_index": [0, 5]},
     {**empty(1, 4, 8, 12), "noise_mask": torch.ones(1, 64, 64)}, {**empty(2, 4, 8, 12), "noise_mask": torch.zeros(3, 64, 96)},
-], ids=["16 empty channels", "odd", "two cells", "batch", "batch_index", "mask of another size", "black masks"])  # fmt: skip
+], ids=["16 empty channels", "odd", "three cells", "batch", "batch_index", "mask of another size", "black masks"])  # fmt: skip
 def test_latents_that_core_takes_are_taken(latent):
     out = sample(latent_image=latent)
     assert torch.isfinite(out).all() and out.shape[1] == 4 and out.shape[-2:] == latent["samples"].shape[-2:]
