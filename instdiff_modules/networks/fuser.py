@@ -26,7 +26,9 @@ class _GEGLU(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         value, gate = self.proj(x).chunk(2, dim=-1)
-        return value * F.gelu(gate)
+        gate = F.gelu(gate)
+        # The largest tensors of a fuser: to write over one saves 3 % of its time on a CPU. Gradients would need it as it was.
+        return gate * value if torch.is_grad_enabled() else gate.mul_(value)
 
 
 class _FeedForward(nn.Module):
@@ -73,8 +75,8 @@ class Fuser(nn.Module):
         k = torch.cat((self.attn.to_k(h), keys), dim=1)
         v = torch.cat((self.attn.to_v(h), values), dim=1)
         h = self.attn.to_out(attention(self.attn.to_q(h), k, v, heads, mask))
-        x = x + self._gate(self.alpha_attn, scale, x) * h
-        return x + self._gate(self.alpha_dense, scale, x) * self.ff(self.norm2(x))
+        x = torch.addcmul(x, self._gate(self.alpha_attn, scale, x), h)
+        return torch.addcmul(x, self._gate(self.alpha_dense, scale, x), self.ff(self.norm2(x)))
 
     @staticmethod
     def _gate(alpha: Tensor, scale: float, x: Tensor) -> Tensor:
