@@ -5,7 +5,7 @@
 
 Every picture needs a layout of the same name (fox.png, fox.json). Written are REPORT/report.json and REPORT/report.md. With
 --job I --jobs N the pictures I, I + N, I + 2N, ... are scored, on any number of machines; parts that are there are kept, and
-when all N are in REPORT/parts, the job that finds them writes the report.
+when all N are in REPORT/parts, the job that finds them writes the report. Delete REPORT/parts after pictures have changed.
 """
 
 import argparse

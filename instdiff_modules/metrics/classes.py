@@ -39,7 +39,7 @@ def instance_class(instance: Instance, classes: str, categories: Collection[str]
     if isinstance(stated, str) and stated.strip():
         return _no_article(plain_words(stated))
     named = []
-    for category in map(plain_words, categories):
+    for category in (_no_article(plain_words(category)) for category in categories):
         found = re.search(rf"(?<!\w){re.escape(category)}(?!\w)", prompt) if category else None
         if found:
             named.append((found.start(), -len(category), category))

@@ -40,7 +40,8 @@ class LocalClip:
     def similarity(self, pictures: Sequence[np.ndarray], texts: Sequence[str]) -> np.ndarray:
         """Cosines of pictures (H, W, 3) uint8 and texts -> (pictures, texts) float32, -1..1. Texts are cut at 77 tokens."""
         images = [Image.fromarray(picture) for picture in pictures]
-        given = self.processor(text=list(texts), images=images, return_tensors="pt", padding=True, truncation=True)
+        longest = self.model.config.text_config.max_position_embeddings
+        given = self.processor(text=list(texts), images=images, return_tensors="pt", padding=True, truncation=True, max_length=longest)
         with torch.inference_mode():
             out = self.model(**given.to(self.model.device))
         image, text = (v / v.norm(dim=-1, keepdim=True) for v in (out.image_embeds.float(), out.text_embeds.float()))

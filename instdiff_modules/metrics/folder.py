@@ -14,7 +14,7 @@ from ..importers import read_layout
 from .clip import LocalClip
 from .detection import Detection
 from .record import Record, record_from_dict, record_to_dict
-from .report import Totals, report_to_dict, rows_table, summarise, totals_table
+from .report import Totals, rows_table, rows_to_dicts, summarise, totals_table
 from .score import Settings, score_picture
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
@@ -105,7 +105,7 @@ def merge_parts(out: Path, jobs: int, about: Mapping[str, Any]) -> Totals | None
         return None
     records = sorted((record for part in parts for record in part), key=lambda record: record.name)
     totals = summarise(records)
-    write_whole(out / "report.json", json.dumps({"settings": about, **report_to_dict(records, totals)}, indent=1))
+    write_whole(out / "report.json", json.dumps({"settings": about, "totals": asdict(totals), "pictures": rows_to_dicts(records)}, indent=1))
     head = f"# Layout report\n\n{totals.pictures} pictures, {totals.instances} instances.\n\n"
     write_whole(out / "report.md", f"{head}{totals_table(totals)}\n\n## What failed\n\n{rows_table(records, failed_only=True)}\n")
     return totals

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
 from .average_precision import average_precision
-from .record import InstanceRow, Record, record_to_dict
+from .record import InstanceRow, Record
 
 
 @dataclass(frozen=True)
@@ -76,15 +76,11 @@ def summarise(records: Sequence[Record]) -> Totals:
     )
 
 
-def report_to_dict(records: Sequence[Record], totals: Totals, places: bool = False) -> dict[str, Any]:
-    """JSON: totals, and each picture with its rows; `places` adds boxes and masks of instances and detections."""
-    pictures = []
-    for record in records:
-        entry = record_to_dict(record)
-        rows = {"rows": entry.pop("rows")}
-        head = entry if places else {"name": record.name, "width": record.width, "height": record.height}
-        pictures.append({**head, "score": record.score, **rows})
-    return {"totals": asdict(totals), "pictures": pictures}
+def rows_to_dicts(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """JSON of each picture: its name, size, score, and the numbers of its instances."""
+    return [
+        {"name": r.name, "width": r.width, "height": r.height, "score": r.score, "instances": [asdict(row) for row in r.rows]} for r in records
+    ]
 
 
 def totals_table(totals: Totals) -> str:
