@@ -117,8 +117,7 @@ def test_a_graph_with_the_node_runs_in_the_server(server: ComfyServer):
     }  # fmt: skip
     result = server.run(graph)
     assert len(result.images) == 2 and all(server.image(image).shape == (128, 192, 3) for image in result.images)
-    outputs = server.client.get(f"/history/{result.prompt_id}")[result.prompt_id]["outputs"]
-    assert "green instead of red" in outputs["6"]["text"][0] and outputs["7"]["text"] == ["1.0"]
+    assert "green instead of red" in result.outputs["6"]["text"][0] and result.outputs["7"]["text"] == ["1.0"]
 
 
 @pytest.mark.comfy
