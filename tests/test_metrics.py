@@ -7,6 +7,7 @@ import pytest
 from instdiff.instdiff_modules.geometry.masks import draw_box, encode_mask
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.metrics.attributes import COLORS, color_map, leakage, wanted
+from instdiff.instdiff_modules.metrics.authors import points_in_mask
 from instdiff.instdiff_modules.metrics.average_precision import average_precision
 from instdiff.instdiff_modules.metrics.classes import detection_class, instance_class
 from instdiff.instdiff_modules.metrics.detection import SHAPES, Detection, Detector, detect_shapes
@@ -65,6 +66,8 @@ def test_masks_count_before_boxes_and_boxes_do_where_a_side_has_no_mask() -> Non
     assert (row.overlap, row.box_iou, row.mask_iou) == (0.5, 1.0, 0.5)
     (row,) = scored([replace(FOX, mask=half)], [replace(at(BOX), mask=None)]).rows
     assert (row.overlap, row.box_iou, row.mask_iou) == (1.0, 1.0, None)
+    missed = scored([replace(FOX, mask=half, point=(0.5, 0.4))], [replace(at(BOX, "owl"), mask=None)]).rows[0]
+    assert (missed.box_iou, missed.mask_iou, missed.point_in_mask) == (0.0, None, None), "a detector without masks misses none"
 
 
 def test_points_in_mask() -> None:
@@ -76,6 +79,19 @@ def test_points_in_mask() -> None:
     assert row.point_in_mask == 0.0, "x and y are not exchanged"
     (row,) = scored([replace(FOX, point=(0.5, 0.3))], []).rows
     assert row.point_in_mask == 0.0 and row.reason == "not found, nothing in its place"
+
+
+def test_points_in_mask_by_the_authors_rules() -> None:
+    """Two foxes and an owl side by side, found: the left one as an owl, and one that is shifted by half of the second's width."""
+    thirds = [(i / 3 + 0.02, 0.2, (i + 1) / 3 - 0.02, 0.8) for i in range(3)]
+    foxes = [Instance(str(i), "a fox", box=box, mask=encode_mask(draw_box(box, HEIGHT, WIDTH))) for i, box in enumerate(thirds)]
+    half = (thirds[1][0] + 0.15, 0.2, thirds[1][2] + 0.15, 0.8)
+    record = scored(foxes, [at(thirds[0], "owl"), at(half)])
+    assert points_in_mask([record], "point") == 0.5, "the second's middle lies just outside; for the third nothing is left"
+    shares = [points_in_mask([record], "scribble", seed) for seed in range(40)]
+    assert np.mean(shares) == pytest.approx((1 + np.mean(draw_box(half, HEIGHT, WIDTH)[draw_box(thirds[1], HEIGHT, WIDTH)])) / 2, abs=0.02)
+    assert points_in_mask([record, scored(foxes, [])], "point") == 0.5 and points_in_mask([scored(foxes, [])], "point") is None
+    assert points_in_mask([scored([foxes[0]], [at(thirds[2])])], "point") == 0.0, "matched, though it does not touch"
 
 
 def test_a_point_needs_the_mask_of_its_own_label() -> None:

@@ -20,6 +20,8 @@ from instdiff.instdiff_modules.shapeworld.layouts import scene_layout
 from instdiff.instdiff_modules.shapeworld.render import render
 from instdiff.instdiff_modules.shapeworld.scene import random_scene
 from PIL import Image
+from pycocotools.coco import COCO
+from pycocotools.cocoeval import COCOeval
 from support.pack import ROOT
 
 FOREIGN = ROOT / "tests" / "data" / "foreign"
@@ -239,6 +241,24 @@ def test_predictions_from_a_file(pictures: Path, tmp_path: Path, capsys: pytest.
     assert totals["box_ap"] == totals["mask_ap"] == pytest.approx(1)
     assert "--categories, or --classes any" in run(capsys, *options, "--out", tmp_path / "x")[1]
     assert run(capsys, *options, "--out", tmp_path / "any", "--classes", "any")[0] == 0
+
+
+def test_what_was_scored_is_written_as_coco_files(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    """COCO's own code reads them and gets the report's numbers; --predictions reads them and gives the same report."""
+    assert run(capsys, pictures, "--out", tmp_path / "one", "--detector", "shapeworld")[0] == 0
+    layouts, detections = (tmp_path / "one" / "coco" / f"{name}.json" for name in ("layouts", "detections"))
+    totals = json.loads((tmp_path / "one" / "report.json").read_text())["totals"]
+    truth = COCO(str(layouts))
+    for kind, name in (("bbox", "box"), ("segm", "mask")):
+        evaluation = COCOeval(truth, truth.loadRes(str(detections)), kind)
+        evaluation.evaluate()
+        evaluation.accumulate()
+        evaluation.summarize()
+        assert [totals[f"{name}_{m}"] for m in ("ap", "ap50", "ar")] == pytest.approx([evaluation.stats[i] for i in (0, 1, 8)])
+    assert run(capsys, pictures, "--out", tmp_path / "two", "--predictions", detections, "--categories", layouts)[0] == 0
+    again = json.loads((tmp_path / "two" / "report.json").read_text())["totals"]
+    same = ("box_ap", "mask_ap", "box_ar", "mask_miou", "pim_point", "pim_scribble", "authors_pim_point", "authors_pim_scribble")
+    assert [again[name] for name in same] == pytest.approx([totals[name] for name in same])
 
 
 @pytest.mark.parametrize("file, content, words", [

@@ -6,9 +6,11 @@
 Every picture needs a layout of the same name (fox.png, fox.json). Written are REPORT/report.json and REPORT/report.md. With
 --job I --jobs N the pictures I, I + N, I + 2N, ... are scored, on any number of machines; parts that are there are kept, and
 when all N are in REPORT/parts, the job that finds them writes the report. Delete REPORT/parts after pictures have changed.
+REPORT/coco holds the layouts and the detections as COCO files, for other programs.
 """
 
 import argparse
+import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -64,7 +66,7 @@ def _run(options: argparse.Namespace) -> str:
     pairs = find_pairs(options.pictures, options.layouts or options.pictures)
     find, categories = _source(options)
     settings = Settings(options.classes, options.threshold, categories)
-    about = about_run(pairs, settings, options.detector or options.predictions.name, options.clip)
+    about = about_run(pairs, settings, options.detector or fingerprint(options.predictions), options.clip)
     part = part_path(options.out, options.job, options.jobs)
     if read_part(part, about) is None:
         clip = None if options.clip is None else LocalClip(options.clip, options.device)
@@ -85,6 +87,11 @@ def _source(options: argparse.Namespace) -> tuple[Find, tuple[str, ...]]:
     table = None if options.categories is None else _json(options.categories)
     predictions = Predictions(_json(options.predictions), table)
     return (lambda name, picture: predictions.of(name, picture.shape[1], picture.shape[0])), predictions.categories
+
+
+def fingerprint(path: Path) -> str:
+    """A file's name, and 16 digits that differ if its content does."""
+    return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
 
 
 def _json(path: Path) -> Any:

@@ -69,6 +69,6 @@ def _detections(pictures: Sequence[np.ndarray], detector: str, boxes: Any, masks
 
 def _table(records: Sequence[Record], score: float) -> str:
     rows = [row for record in records for row in record.rows]
-    counted = f"{sum(row.passed for row in rows)} of {len(rows)} instances are where they shall be"
+    counted = f"{sum(row.passed for row in rows)} of {len(rows)} instances pass"
     mean = f" (mean of {len(records)} pictures)" if len(records) > 1 else ""
     return f"**Score {score:.2f}**{mean}: {counted}.\n\n{rows_table(records)}"

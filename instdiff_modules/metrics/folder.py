@@ -12,6 +12,7 @@ from PIL import Image, UnidentifiedImageError
 
 from ..importers import read_layout
 from .clip import LocalClip
+from .coco_files import predictions_file, truth_file
 from .detection import Detection
 from .record import Record, record_from_dict, record_to_dict
 from .report import Totals, rows_table, rows_to_dicts, summarise, totals_table
@@ -99,13 +100,15 @@ def write_whole(path: Path, text: str) -> None:
 
 
 def merge_parts(out: Path, jobs: int, about: Mapping[str, Any]) -> Totals | None:
-    """Writes report.json and report.md from all parts; None if some are not there yet."""
+    """Writes report.json and report.md from all parts, and what was scored as COCO files; None if some are not there yet."""
     parts = [read_part(part_path(out, job, jobs), about) for job in range(jobs)]
     if any(part is None for part in parts):
         return None
     records = sorted((record for part in parts for record in part), key=lambda record: record.name)
     totals = summarise(records)
     write_whole(out / "report.json", json.dumps({"settings": about, "totals": asdict(totals), "pictures": rows_to_dicts(records)}, indent=1))
+    write_whole(out / "coco" / "layouts.json", json.dumps(truth_file(records)))
+    write_whole(out / "coco" / "detections.json", json.dumps(predictions_file(records)))
     head = f"# Layout report\n\n{totals.pictures} pictures, {totals.instances} instances.\n\n"
     write_whole(out / "report.md", f"{head}{totals_table(totals)}\n\n## What failed\n\n{rows_table(records, failed_only=True)}\n")
     return totals

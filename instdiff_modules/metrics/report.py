@@ -4,22 +4,24 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
+from .authors import KINDS, points_in_mask
 from .average_precision import average_precision
 from .record import InstanceRow, Record
 
 
 @dataclass(frozen=True)
 class Totals:
-    """Means over all instances that have the number, 0..1 (local_clip: -1..1); None if none has. `counts`: how many had it.
+    """Means over all instances that have the number, 0..1 (*_clip: -1..1); None if none has. `counts`: how many had it.
 
     success: share of the instances that passed. box_*, mask_*: COCO's. mask_miou: intersection over union with the detection
     of the instance's class, 0 where there is none. pim_*: Points-in-Mask, 0 where there is no detection. color_acc,
     texture_acc: among the instances whose place holds a detection (of any class, overlap at the threshold or above) and whose
     prompt names one, those that have it; plain_acc: the same of the shapes that are named without a texture. leakage: see
-    `attributes.leakage`. local_clip, clip_*_acc: of every instance with a box, as the authors' script takes them.
+    `attributes.leakage`.
 
-    The authors' scripts first average over the instances of a picture, then over pictures, and their Points-in-Mask leaves out
-    instances for which no mask is left; here every instance weighs the same, and what is missing counts as 0.
+    As the authors' scripts take them, with means over pictures of the means over their instances: local_clip, clip_color_acc,
+    clip_texture_acc (eval_attribute_binding.py: the crop of each given box, whether or not anything was detected there) and
+    authors_pim_* (`authors.points_in_mask`; milder than pim_*, since what was not found is left out).
     """
 
     pictures: int
@@ -34,6 +36,8 @@ class Totals:
     mask_miou: float | None
     pim_point: float | None
     pim_scribble: float | None
+    authors_pim_point: float | None
+    authors_pim_scribble: float | None
     color_acc: float | None
     texture_acc: float | None
     plain_acc: float | None
@@ -59,6 +63,7 @@ MEANS: dict[str, Callable[[InstanceRow], float | bool | None]] = {
     "clip_texture_acc": lambda row: row.clip_texture,
 }
 OF_MASKS = ("mask_miou", "pim_point", "pim_scribble")
+OF_PICTURES = ("local_clip", "clip_color_acc", "clip_texture_acc")  # means over pictures of the means over their instances
 
 
 def summarise(records: Sequence[Record]) -> Totals:
@@ -69,11 +74,19 @@ def summarise(records: Sequence[Record]) -> Totals:
     for name in OF_MASKS if not masks_known else ():
         values[name] = []
     means = {name: sum(given) / len(given) if given else None for name, given in values.items()}
+    means |= {name: _by_picture(records, MEANS[name]) for name in OF_PICTURES}
+    means |= {f"authors_pim_{kind}": points_in_mask(records, kind) if masks_known else None for kind in KINDS}
     box, mask = (average_precision(records, kind) for kind in ("box", "mask"))
     return Totals(
         len(records), len(rows), box_ap=box.ap, box_ap50=box.ap50, box_ar=box.ar, mask_ap=mask.ap, mask_ap50=mask.ap50, mask_ar=mask.ar,
         **means, counts={name: len(given) for name, given in values.items()},
     )
+
+
+def _by_picture(records: Sequence[Record], take: Callable[[InstanceRow], float | bool | None]) -> float | None:
+    given = [[v for v in map(take, record.rows) if v is not None] for record in records]
+    means = [sum(values) / len(values) for values in given if values]
+    return sum(means) / len(means) if means else None
 
 
 def rows_to_dicts(records: Sequence[Record]) -> list[dict[str, Any]]:

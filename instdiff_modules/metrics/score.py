@@ -62,11 +62,13 @@ def score_picture(
         Place(detection_class(d, settings.classes), _pixels(d.box, size), None if d.mask is None else encode_mask(d.mask), d.score)
         for d in detections
     )
-    overlap = overlaps(places, found, [_points(instance) for _, instance in shown], width, height)
+    points = [[xy for part in _strokes(instance) for xy in part or ()] for _, instance in shown]
+    overlap = overlaps(places, found, points, width, height)
     scores = [d.score for d in detections]
     matches = match(overlap, same_class(places, found), scores)
     occupied = match(overlap, overlap >= settings.threshold, scores)
     by_box, by_mask = ious(places, found, "box"), ious(places, found, "mask")
+    masked = all(d.mask is not None for d in detections)  # without masks a miss says nothing about them either
     leaked = _leakage(picture, masks, boxes, asked) if colors and picture is not None else [None] * len(shown)
     read = _clip(clip, picture, boxes, [instance.prompt for _, instance in shown], asked)
     rows = []
@@ -74,21 +76,20 @@ def score_picture(
         j, there = matches[i], occupied[i]
         facts = Facts(
             asked[i], None if j is None else detections[j], None if there is None else detections[there],
-            0.0 if j is None else float(overlap[i, j]), _iou(by_box, i, j, places[i].box), _iou(by_mask, i, j, places[i].mask),
+            0.0 if j is None else float(overlap[i, j]), _iou(by_box, i, j, places[i].box), _iou(by_mask, i, j, places[i].mask if masked else None),
         )
-        hit = None if j is None else found[j]
-        rows.append(_row(number, instance, facts, hit, size, settings, leaked[i], read[i]))
+        inside = [_inside(points, None if j is None else found[j], size) if masked else None for points in _strokes(instance)]
+        rows.append(_row(number, instance, facts, inside, settings, leaked[i], read[i]))
     return Record(name, width, height, places, found, matches, tuple(rows))
 
 
-def _row(number: int, instance: Instance, facts: Facts, hit: Place | None, size: tuple[int, int], settings: Settings,
-         leaked: float | None, read: tuple[float | None, bool | None, bool | None]) -> InstanceRow:
+def _row(number: int, instance: Instance, facts: Facts, inside: Sequence[float | None], settings: Settings, leaked: float | None,
+         read: tuple[float | None, bool | None, bool | None]) -> InstanceRow:
     color, texture = _agrees(facts.asked, facts.there)
     reason = _reason(facts, settings)
     return InstanceRow(
         number, instance.id, instance.prompt, not reason, reason, facts.overlap, facts.box_iou, facts.mask_iou,
-        _inside(None if instance.point is None else [instance.point], hit, size), _inside(instance.scribble, hit, size),
-        color, texture, facts.asked.texture not in (None, "plain"), leaked, *read,
+        *inside, color, texture, facts.asked.texture not in (None, "plain"), leaked, *read,
     )
 
 
@@ -140,9 +141,9 @@ def _box(instance: Instance) -> Box | None:
     return instance.box if instance.box is not None or instance.mask is None else mask_box(decode_mask(instance.mask))
 
 
-def _points(instance: Instance) -> tuple[Point, ...]:
-    point = () if instance.point is None else (instance.point,)
-    return *point, *(instance.scribble or ())
+def _strokes(instance: Instance) -> tuple[Sequence[Point] | None, Sequence[Point] | None]:
+    """Its point and its scribble."""
+    return None if instance.point is None else [instance.point], instance.scribble
 
 
 def _pixels(box: Box | None, size: tuple[int, int]) -> tuple[float, float, float, float] | None:
