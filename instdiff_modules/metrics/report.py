@@ -97,12 +97,12 @@ def rows_to_dicts(records: Sequence[Record]) -> list[dict[str, Any]]:
 
 
 def totals_table(totals: Totals) -> str:
-    """Markdown: measure, value, number of instances. What is not known is left out."""
+    """Markdown: measure, value, number of instances that it is the mean of. What is not known is left out."""
     lines = ["| measure | value | instances |", "|---|---|---|"]
     for item in fields(totals):
         value = getattr(totals, item.name)
         if isinstance(value, float):
-            lines.append(f"| {item.name} | {value:.4f} | {totals.counts.get(item.name, totals.instances)} |")
+            lines.append(f"| {item.name} | {value:.4f} | {totals.counts.get(item.name, '')} |")
     return "\n".join(lines)
 
 
