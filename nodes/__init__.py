@@ -2,9 +2,9 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import apply, editor, instances, layout_io, load, preview, sampler
+from . import apply, editor, instances, layout_io, load, preview, sampler, score
 
-MODULES = (load, editor, instances, layout_io, preview, apply, sampler)
+MODULES = (load, editor, instances, layout_io, preview, apply, sampler, score)
 
 
 class InstDiffExtension(ComfyExtension):

@@ -64,7 +64,7 @@ def _instance(a: Mapping[str, Any], position: int, names: Mapping[Any, Any], wid
     if a.get("bbox"):
         given["box"] = pixel_box(a["bbox"], width, height, where)
     if a.get("segmentation"):
-        given["mask"] = _mask(a["segmentation"], width, height, where)
+        given["mask"] = read_segmentation(a["segmentation"], width, height, where)
     if not given:
         raise ValueError(f"{where} has neither bbox nor segmentation. Give it a location.")
     return Instance(
@@ -72,7 +72,7 @@ def _instance(a: Mapping[str, Any], position: int, names: Mapping[Any, Any], wid
     )
 
 
-def _mask(segmentation: Any, width: int, height: int, where: str) -> Mask:
+def read_segmentation(segmentation: Any, width: int, height: int, where: str) -> Mask:
     """Run-lengths (text or numbers) or polygons [[x1, y1, ...], ...] in pixels."""
     if isinstance(segmentation, Mapping):
         mask = fields.mask(segmentation, where)

@@ -16,7 +16,7 @@ def draw_frames(frames: Frames, width: int, height: int, background: Tensor | No
     width or height 0: that of the background, else of the first layout's canvas. Either side may be a single one and
     then serves all of the other; else their numbers must agree.
     """
-    images = [] if background is None else [_picture(image) for image in _batch(background)]
+    images = [] if background is None else pictures_of(background, "background")
     count = max(len(frames), len(images))
     if len(images) > 1 and len(frames) > 1 and len(images) != len(frames):
         raise ValueError(
@@ -32,20 +32,25 @@ def draw_frames(frames: Frames, width: int, height: int, background: Tensor | No
 
 def first_picture(background: Tensor) -> Tensor:
     """The first picture of an IMAGE batch, as draw_frames takes it for a background -> (1, H, W, 3) in 0..1."""
-    picture = np.asarray(_picture(_batch(background)[0]))
+    picture = np.asarray(_picture(_batch(background, "background")[0]))
     return torch.from_numpy(picture.astype(np.float32) / 255)[None]
 
 
-def _batch(image: Tensor) -> Tensor:
+def pictures_of(image: Tensor, name: str) -> list[Image.Image]:
+    """IMAGE (B, H, W, C) or (H, W, C) in 0..1 -> RGB pictures. ValueError names the input if it is no IMAGE."""
+    return [_picture(one) for one in _batch(image, name)]
+
+
+def _batch(image: Tensor, name: str) -> Tensor:
     if (
         not isinstance(image, Tensor)
         or image.ndim not in (3, 4)
         or image.shape[-1] not in (1, 3, 4)
         or image.numel() == 0
     ):
-        shape = tuple(image.shape) if isinstance(image, Tensor) else type(image).__name__
+        shape = tuple(image.shape) if isinstance(image, Tensor) else "nothing" if image is None else type(image).__name__
         raise ValueError(
-            f"Expected an IMAGE of shape (batch, height, width, 3) as background, got {shape}. Connect an IMAGE output."
+            f"Expected an IMAGE of shape (batch, height, width, 3) as {name}, got {shape}. Connect an IMAGE output."
         )
     return image.reshape(-1, *image.shape[-3:])
 

@@ -13,7 +13,7 @@ import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Layout, parse_layout
 from instdiff.nodes import apply as apply_nodes
-from instdiff.nodes import editor, layout_io, load, preview, sampler
+from instdiff.nodes import editor, layout_io, load, preview, sampler, score
 from instdiff.nodes import instances as make
 from support.other_models import other_model
 from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise
@@ -21,7 +21,7 @@ from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames,
 import nodes as comfy_nodes
 
 NAN, INF = float("nan"), float("inf")
-ALL_NODES = {n.GET_SCHEMA().node_id: n for m in (load, editor, make, layout_io, preview, apply_nodes, sampler) for n in m.NODES}
+ALL_NODES = {n.GET_SCHEMA().node_id: n for m in (load, editor, make, layout_io, preview, apply_nodes, sampler, score) for n in m.NODES}
 DOCUMENT = {
     "version": 1, "width": 768, "height": 512, "prompt": "a valley", "zoom": {"kept": [1, 2]},
     "instances": [{"id": "fox", "prompt": "a fox", "box": [0.1, 0.2, 0.5, 0.9], "note": ["kept"]}],
@@ -63,6 +63,10 @@ def valid(node_id):
         "InstDiffToMasks": {"instances": WIDE, "width": 96, "height": 64},
         "InstDiffToBoxes": {"instances": WIDE, "width": 96, "height": 64},
         "InstDiffPreview": {"instances": WIDE, "background": torch.rand(1, 64, 96, 3), "width": 96, "height": 64},
+        "InstDiffLayoutScore": {
+            "image": torch.rand(1, 64, 96, 3), "instances": WIDE, "detector": "connected detections", "threshold": 0.5,
+            "boxes": [{"x": 10, "y": 13, "width": 38, "height": 45, "label": "fox", "score": 0.9}], "masks": mask(), "compare_labels": True,
+        },
         "InstDiffCombine": {f"instances_{i}": WIDE for i in (1, 2, 3, 4)},
         "InstDiffFrames": {**{f"instances_{i}": WIDE for i in (1, 2, 3, 4)}, "repeat": 2},
         "InstDiffSelect": {"instances": WIDE, "which": "1", "by": "number", "invert": False},
@@ -189,6 +193,14 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffToMasks", {"instances": WIDE * 5, "width": 16384, "height": 16384}, "Choose a smaller width and height"),
     ("InstDiffPreview", {"instances": WIDE * 2, "width": 16384, "height": 16384}, "Choose a smaller width and height"),
     ("InstDiffPreview", {"background": torch.rand(3, 8, 12, 3), "instances": WIDE * 2}, "2 frames and 3 background images"),
+    ("InstDiffLayoutScore", {"image": torch.rand(1, 64, 64, 3), "masks": None}, "64x64 pixels, but the canvas of the layout is 768x512"),
+    ("InstDiffLayoutScore", {"image": torch.rand(3, 64, 96, 3), "instances": WIDE * 2}, "2 frames and 3 images"),
+    ("InstDiffLayoutScore", {"boxes": None, "masks": None}, 'choose the detector "shape world"'),
+    ("InstDiffLayoutScore", {"boxes": [], "masks": torch.cat([mask()] * 2)}, "0 boxes and 2 masks"),
+    ("InstDiffLayoutScore", {"boxes": [(10, 13, 38, 45)]}, "Box 1 is no BOUNDING_BOX"),
+    ("InstDiffLayoutScore", {"boxes": [[], []]}, "boxes for 2 pictures, but 1"),
+    ("InstDiffLayoutScore", {"masks": mask() * NAN}, "NaN"),
+    ("InstDiffLayoutScore", {"detector": "YOLO"}, "detector must be one of 'connected detections', 'shape world'"),
     ("InstDiffCombine", {"instances_2": WIDE * 2, "instances_3": WIDE * 3}, "Expected equal numbers of frames"),
     ("InstDiffFrames", {"repeat": 10**9}, "repeat must be a whole number in 1..1024"),
     ("InstDiffFrames", {"repeat": 1024, "instances_2": WIDE * 9}, "at most 4096 are possible"),

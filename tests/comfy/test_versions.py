@@ -11,7 +11,7 @@ NODE_IDS = {
     "InstDiffLoadModel", "InstDiffSaveModel", "InstDiffBox", "InstDiffMask", "InstDiffPoints", "InstDiffScribble",
     "InstDiffFromJSON", "InstDiffCombine", "InstDiffFrames", "InstDiffSelect", "InstDiffToJSON", "InstDiffToMasks",
     "InstDiffToBoxes", "InstDiffPreview", "InstDiffApply", "InstDiffKSampler", "InstDiffMultiInstance",
-    "InstDiffLayoutEditor",
+    "InstDiffLayoutEditor", "InstDiffLayoutScore",
 }  # fmt: skip
 
 

@@ -1,0 +1,105 @@
+"""Score a folder of pictures against their layouts, from the pack's folder, with the Python that runs ComfyUI:
+
+    python -m instdiff_modules.metrics PICTURES --out REPORT --detector shapeworld
+    python -m instdiff_modules.metrics PICTURES --out REPORT --predictions yolo.json --categories annotations.json
+
+Every picture needs a layout of the same name (fox.png, fox.json). Written are REPORT/report.json and REPORT/report.md. With
+--job I --jobs N the pictures I, I + N, I + 2N, ... are scored, on any number of machines; parts that are there are kept, and
+when all N are in REPORT/parts, the job that finds them writes the report. Delete REPORT/parts after pictures have changed.
+REPORT/coco holds the layouts and the detections as COCO files, for other programs.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from .classes import CLASSES
+from .clip import LocalClip
+from .detection import SHAPES, detect_shapes
+from .folder import Find, about_run, find_pairs, merge_parts, part_path, read_part, score_pair, write_part
+from .report import totals_table
+from .score import Settings
+from .sources import Predictions
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The exit code: 0, or 2 after one sentence about what cannot be used."""
+    options = _parser().parse_args(arguments)
+    try:
+        sys.stdout.write(_run(options) + "\n")
+    except (ValueError, OSError) as error:
+        sys.stderr.write(f"{error}\n")
+        return 2
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m instdiff_modules.metrics", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("pictures", type=Path, help="folder of the pictures (png, jpg, webp)")
+    parser.add_argument("--layouts", type=Path, help="folder of the layouts, if it is another one")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the report")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--detector", choices=["shapeworld"], help="the exact detector of the synthetic shapes; also measures leaked colours")
+    source.add_argument("--predictions", type=Path, help="detections in COCO's format, as YOLO and others write them")
+    parser.add_argument("--categories", type=Path, help="names of the predictions' categories: a COCO file, [{id, name}] or {id: name}")
+    parser.add_argument("--classes", choices=CLASSES, default="category", help="which detections may stand for an instance (default: category)")
+    parser.add_argument("--threshold", type=float, default=0.5, help="overlap of an instance that is in its place, 0..1 (default: 0.5)")
+    parser.add_argument("--clip", type=Path, help="folder of a CLIP model (transformers' files), for the local CLIP score")
+    parser.add_argument("--device", default="cpu", help="where CLIP runs, in torch's words (default: cpu)")
+    parser.add_argument("--job", type=int, default=0, help="number of this job, from 0")
+    parser.add_argument("--jobs", type=int, default=1, help="number of jobs")
+    return parser
+
+
+def _run(options: argparse.Namespace) -> str:
+    """Score this job's pictures, and write the report if all others are done. What is to be said at the end."""
+    if not 0 <= options.job < options.jobs:
+        raise ValueError(f"--job is {options.job}, expected 0..{options.jobs - 1}: jobs are counted from 0.")
+    if not 0 < options.threshold <= 1:
+        raise ValueError(f"--threshold is {options.threshold:g}, expected a share above 0 and up to 1.")
+    pairs = find_pairs(options.pictures, options.layouts or options.pictures)
+    find, categories = _source(options)
+    settings = Settings(options.classes, options.threshold, categories)
+    about = about_run(pairs, settings, options.detector or fingerprint(options.predictions), options.clip)
+    part = part_path(options.out, options.job, options.jobs)
+    if read_part(part, about) is None:
+        clip = None if options.clip is None else LocalClip(options.clip, options.device)
+        mine = pairs[options.job :: options.jobs]
+        write_part(part, about, [score_pair(pair, find, settings, bool(options.detector), clip) for pair in mine])
+    totals = merge_parts(options.out, options.jobs, about)
+    if totals is None:
+        return f"Part {options.job} of {options.jobs} is in {part}; the report follows with the last one."
+    return f"{totals_table(totals)}\n\n{options.out / 'report.md'}"
+
+
+def _source(options: argparse.Namespace) -> tuple[Find, tuple[str, ...]]:
+    """Where detections come from, and the categories it knows."""
+    if options.detector:
+        return (lambda name, picture: detect_shapes(picture)), SHAPES
+    if options.classes != "any" and options.categories is None:
+        raise ValueError("Predictions hold numbers of categories: give their names with --categories, or --classes any.")
+    table = None if options.categories is None else _json(options.categories)
+    predictions = Predictions(_json(options.predictions), table)
+    return (lambda name, picture: predictions.of(name, picture.shape[1], picture.shape[0])), predictions.categories
+
+
+def fingerprint(path: Path) -> str:
+    """A file's name, and 16 digits that differ if its content does."""
+    return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
+
+
+def _json(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}.") from error
+
+
+if __name__ == "__main__":
+    sys.exit(main())

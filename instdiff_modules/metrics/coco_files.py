@@ -1,0 +1,47 @@
+"""What was scored, as COCO files: the layouts as annotations, the detections as predictions that refer to them.
+
+Pictures are known by their names, so that the predictions can be read again with --predictions.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..geometry.masks import decode_mask
+from .classes import ANYTHING
+from .record import Place, Record
+
+
+def truth_file(records: Sequence[Record]) -> dict[str, Any]:
+    """{images, categories, annotations}; boxes in pixels. Instances that have points alone are left out: COCO has no word for them."""
+    ids = _categories(records)
+    annotations = [
+        _entry(place, record.name, ids) | {"iscrowd": int(place.crowd), "area": _area(place)}
+        for record in records for place in record.wanted if place.box is not None
+    ]
+    return {
+        "images": [{"id": r.name, "file_name": r.name, "width": r.width, "height": r.height} for r in records],
+        "categories": [{"id": i, "name": name} for name, i in ids.items()],
+        "annotations": [{"id": number, **annotation} for number, annotation in enumerate(annotations, 1)],
+    }
+
+
+def predictions_file(records: Sequence[Record]) -> list[dict[str, Any]]:
+    """[{image_id, category_id, bbox, score, segmentation}] with the categories of `truth_file`."""
+    ids = _categories(records)
+    return [_entry(place, record.name, ids) | {"score": place.score} for record in records for place in record.found]
+
+
+def _categories(records: Sequence[Record]) -> dict[str, int]:
+    names = sorted({place.name or ANYTHING for record in records for place in (*record.wanted, *record.found)})
+    return {name: i for i, name in enumerate(names, 1)}
+
+
+def _entry(place: Place, image: str, ids: dict[str, int]) -> dict[str, Any]:
+    mask = {} if place.mask is None else {"segmentation": {"size": [place.mask.height, place.mask.width], "counts": place.mask.counts}}
+    return {"image_id": image, "category_id": ids[place.name or ANYTHING], "bbox": list(place.box), **mask}
+
+
+def _area(place: Place) -> float:
+    return float(place.box[2] * place.box[3]) if place.mask is None else float(np.count_nonzero(decode_mask(place.mask)))

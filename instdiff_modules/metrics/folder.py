@@ -1,0 +1,121 @@
+"""A folder of pictures and layouts, scored in parts by any number of jobs; whoever finishes last writes the report."""
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, UnidentifiedImageError
+
+from ..importers import read_layout
+from .clip import LocalClip
+from .coco_files import predictions_file, truth_file
+from .detection import Detection
+from .record import Record, record_from_dict, record_to_dict
+from .report import Totals, rows_table, rows_to_dicts, summarise, totals_table
+from .score import Settings, score_picture
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+Find = Callable[[str, np.ndarray], Sequence[Detection]]  # name and picture -> detections
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A picture and the layout that it was made from; `name` is what both files are called."""
+
+    name: str
+    picture: Path
+    layout: Path
+
+
+def find_pairs(pictures: Path, layouts: Path) -> list[Pair]:
+    """Every picture with the .json of its name, sorted by name. ValueError if a layout is missing or a name is there twice."""
+    if not pictures.is_dir():
+        raise ValueError(f"There is no folder {pictures}. Give the folder of the pictures.")
+    found = [Pair(p.stem, p, layouts / f"{p.stem}.json") for p in sorted(pictures.iterdir()) if p.suffix.lower() in ENDINGS]
+    if not found:
+        raise ValueError(f"The folder {pictures} has no pictures ({', '.join(ENDINGS)}).")
+    names = [pair.name for pair in found]
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise ValueError(f"There are two pictures of the name {twice} in {pictures}. Leave one of them.")
+    missing = [pair for pair in found if not pair.layout.is_file()]
+    if missing:
+        raise ValueError(f"{len(missing)} pictures have no layout, the first is {missing[0].picture.name}: expected {missing[0].layout}.")
+    return found
+
+
+def score_pair(pair: Pair, find: Find, settings: Settings, colors: bool, clip: LocalClip | None) -> Record:
+    """ValueError names the file that cannot be read."""
+    try:
+        with Image.open(pair.picture) as image:
+            picture = np.array(image.convert("RGB"))
+    except (UnidentifiedImageError, OSError) as error:
+        raise ValueError(f"{pair.picture} cannot be read as a picture: {error}.") from error
+    try:
+        layout = read_layout(pair.layout.read_text(encoding="utf-8"))
+        size = picture.shape[1], picture.shape[0]
+        return score_picture(pair.name, layout, find(pair.name, picture), size, settings, picture, colors, clip)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{pair.layout} is no text in UTF-8.") from error
+    except ValueError as error:
+        raise ValueError(f"{pair.name}: {error}") from error
+
+
+def part_path(out: Path, job: int, jobs: int) -> Path:
+    return out / "parts" / f"{job}-of-{jobs}.json"
+
+
+def read_part(path: Path, about: Mapping[str, Any]) -> list[Record] | None:
+    """The records of a part that was made with the same settings and pictures, None if there is none yet.
+
+    ValueError for a part of other settings: mixing them would give a report of nothing.
+    """
+    if not path.is_file():
+        return None
+    try:
+        part = json.loads(path.read_text(encoding="utf-8"))
+        kept, records = part["about"], [record_from_dict(record) for record in part["records"]]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no part of a report: delete it, and it is made again.") from error
+    if kept != about:
+        other = ", ".join(sorted(key for key in {*kept, *about} if kept.get(key) != about.get(key)))
+        raise ValueError(f"{path} was made otherwise ({other}): delete the folder {path.parent}, or choose another --out.")
+    return records
+
+
+def write_part(path: Path, about: Mapping[str, Any], records: Sequence[Record]) -> None:
+    write_whole(path, json.dumps({"about": about, "records": [record_to_dict(record) for record in records]}))
+
+
+def write_whole(path: Path, text: str) -> None:
+    """The whole file or none: other jobs look for it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_name(f"{path.name}.{os.getpid()}.unfinished")
+    unfinished.write_text(text, encoding="utf-8")
+    unfinished.replace(path)
+
+
+def merge_parts(out: Path, jobs: int, about: Mapping[str, Any]) -> Totals | None:
+    """Writes report.json and report.md from all parts, and what was scored as COCO files; None if some are not there yet."""
+    parts = [read_part(part_path(out, job, jobs), about) for job in range(jobs)]
+    if any(part is None for part in parts):
+        return None
+    records = sorted((record for part in parts for record in part), key=lambda record: record.name)
+    totals = summarise(records)
+    write_whole(out / "report.json", json.dumps({"settings": about, "totals": asdict(totals), "pictures": rows_to_dicts(records)}, indent=1))
+    write_whole(out / "coco" / "layouts.json", json.dumps(truth_file(records)))
+    write_whole(out / "coco" / "detections.json", json.dumps(predictions_file(records)))
+    head = f"# Layout report\n\n{totals.pictures} pictures, {totals.instances} instances.\n\n"
+    write_whole(out / "report.md", f"{head}{totals_table(totals)}\n\n## What failed\n\n{rows_table(records, failed_only=True)}\n")
+    return totals
+
+
+def about_run(pairs: Sequence[Pair], settings: Settings, detections: str, clip: Path | None) -> dict[str, Any]:
+    """What every part of a report has to share, as JSON. The pictures by name, since machines keep them in different folders."""
+    return json.loads(json.dumps({
+        **asdict(settings), "detections": detections, "clip": None if clip is None else clip.name, "pictures": [pair.name for pair in pairs],
+    }))

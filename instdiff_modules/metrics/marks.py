@@ -1,0 +1,76 @@
+"""A picture of the result: where each instance was wanted, green if it is there, red if not."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from PIL import Image, ImageChops, ImageDraw, ImageFilter
+
+from ..geometry.masks import decode_mask, extent
+from ..geometry.points import is_point_set
+from ..layout.instance import Instance, Layout
+from ..preview.labels import draw_labels
+from ..preview.palette import Color
+from .record import Record
+
+PASS: Color = (46, 204, 113)
+FAIL: Color = (240, 62, 62)
+DARK: Color = (16, 18, 22)
+LIGHT: Color = (255, 255, 255)
+
+
+def draw_marks(picture: np.ndarray, layout: Layout, record: Record) -> np.ndarray:
+    """picture (H, W, 3) uint8 -> the same with outlines of the wanted places, marks and prompts. Nothing is tinted: the
+    colours of the picture stay as they are. Thin white boxes are the detections that belong to an instance."""
+    height, width = picture.shape[:2]
+    image = Image.fromarray(picture)
+    stroke = max(2, round(min(width, height) / 170))
+    shown = [layout.instances[row.number - 1] for row in record.rows]
+    colors = [PASS if row.passed else FAIL for row in record.rows]
+    draw = ImageDraw.Draw(image)
+    for j in record.matches:
+        if j is not None:
+            x, y, w, h = record.found[j].box
+            draw.rectangle((x, y, max(x + w - 1, x), max(y + h - 1, y)), outline=LIGHT, width=1)
+    for instance, color in zip(shown, colors, strict=True):
+        _outline(image, instance, color, stroke)
+    for instance, row in zip(shown, record.rows, strict=True):
+        _mark(draw, instance, row.passed, (width, height))
+    draw_labels(image, shown, colors)
+    return np.asarray(image)
+
+
+def _outline(image: Image.Image, instance: Instance, color: Color, stroke: int) -> None:
+    draw, (width, height) = ImageDraw.Draw(image), image.size
+    if instance.mask is not None:
+        area = Image.fromarray(decode_mask(instance.mask).astype(np.uint8) * 255).resize(image.size, Image.Resampling.NEAREST)
+        for size, paint in ((stroke + 1, DARK), (stroke, color)):
+            edge = ImageChops.subtract(area, area.filter(ImageFilter.MinFilter(2 * size + 1)))
+            image.paste(paint, mask=edge)
+    elif instance.box is not None:
+        x0, y0, x1, y1 = (v * side for v, side in zip(instance.box, (width, height) * 2))
+        x1, y1 = max(x1 - 1, x0), max(y1 - 1, y0)
+        draw.rectangle((x0, y0, x1, y1), outline=DARK, width=stroke + 1)
+        draw.rectangle((x0, y0, x1, y1), outline=color, width=stroke)
+    points = [(x * width, y * height) for x, y in instance.scribble or ()]
+    if len(points) > 1 and not is_point_set(instance.scribble):
+        draw.line(points, fill=DARK, width=stroke + 2, joint="curve")
+        draw.line(points, fill=color, width=stroke, joint="curve")
+        points = []
+    if instance.point is not None:
+        points.append((instance.point[0] * width, instance.point[1] * height))
+    for x, y in points:
+        draw.ellipse((x - 2 * stroke, y - 2 * stroke, x + 2 * stroke, y + 2 * stroke), fill=color, outline=DARK)
+
+
+def _mark(draw: ImageDraw.ImageDraw, instance: Instance, passed: bool, size: tuple[int, int]) -> None:
+    """A green disc with a tick or a red one with a cross, at the lower right of the place: readable without the colours too."""
+    width, height = size
+    radius = max(7.0, min(size) / 36)
+    _, _, x1, y1 = extent(instance)
+    x, y = (min(max(v * side - 1.4 * radius, radius), side - radius) for v, side in ((x1, width), (y1, height)))
+    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=PASS if passed else FAIL, outline=LIGHT, width=max(1, round(radius / 6)))
+    lines: Sequence[Sequence[tuple[float, float]]] = [[(-0.45, 0.05), (-0.1, 0.4), (0.45, -0.35)]]
+    if not passed:
+        lines = [[(-0.38, -0.38), (0.38, 0.38)], [(-0.38, 0.38), (0.38, -0.38)]]
+    for line in lines:
+        draw.line([(x + a * radius, y + b * radius) for a, b in line], fill=LIGHT, width=max(2, round(radius / 3.5)), joint="curve")

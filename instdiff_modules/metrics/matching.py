@@ -1,0 +1,76 @@
+"""Which detection belongs to which instance, and how far the two agree."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from pycocotools import mask as coco
+
+from ..geometry.masks import decode_mask
+from ..layout.instance import Point
+from .record import Place
+
+
+def ious(wanted: Sequence[Place], found: Sequence[Place], kind: str) -> np.ndarray:
+    """Intersection over union of every instance with every detection, (n, m) float; NaN where one of the two has no such place.
+
+    kind: "box" or "mask". The numbers are pycocotools', without its special case for crowds.
+    """
+    out = np.full((len(wanted), len(found)), np.nan)
+    rows, columns = ([i for i, p in enumerate(places) if getattr(p, kind) is not None] for places in (wanted, found))
+    if rows and columns:
+        gts, dts = [_plain(wanted[i], kind) for i in rows], [_plain(found[j], kind) for j in columns]
+        out[np.ix_(rows, columns)] = coco.iou(dts, gts, [0] * len(gts)).T
+    return out
+
+
+def _plain(place: Place, kind: str):
+    if kind == "box":
+        return list(place.box)
+    return {"size": [place.mask.height, place.mask.width], "counts": place.mask.counts.encode("ascii")}
+
+
+def share_inside(points: Sequence[Point], place: Place, width: int, height: int, box_will_do: bool = False) -> float | None:
+    """Share of points (fractions of the picture) that lie in a detection's mask; without a mask in its box, if that will do."""
+    if place.mask is not None:
+        mask = decode_mask(place.mask)
+        return float(np.mean([mask[min(int(y * mask.shape[0]), mask.shape[0] - 1), min(int(x * mask.shape[1]), mask.shape[1] - 1)] for x, y in points]))
+    if not box_will_do:
+        return None
+    x0, y0, w, h = place.box
+    return float(np.mean([x0 <= x * width <= x0 + w and y0 <= y * height <= y0 + h for x, y in points]))
+
+
+def overlaps(
+    wanted: Sequence[Place], found: Sequence[Place], points: Sequence[Sequence[Point]], width: int, height: int
+) -> np.ndarray:
+    """How far instances and detections agree, (n, m) in 0..1: of the masks, else of the boxes, else the points inside.
+
+    points: of each instance its point and scribble, for those that have neither box nor mask.
+    """
+    by_mask, by_box = ious(wanted, found, "mask"), ious(wanted, found, "box")
+    out = np.where(np.isnan(by_mask), by_box, by_mask)
+    for i, j in np.argwhere(np.isnan(out)):
+        out[i, j] = share_inside(points[i], found[j], width, height, box_will_do=True)
+    return out
+
+
+def match(overlap: np.ndarray, allowed: np.ndarray, scores: Sequence[float]) -> tuple[int | None, ...]:
+    """One detection at most for each instance, and one instance for each detection.
+
+    overlap, allowed: (n, m). The pair that agrees best is taken first; of equal ones that of the surer detection, then of
+    the earlier instance. Pairs that do not touch are none. (The authors' eval_pim.py goes through the instances in their
+    order, gives each the best mask that is left, touching or not, and knows no classes.)
+    """
+    pairs = [(-overlap[i, j], -scores[j], i, j) for i, j in np.argwhere(allowed & (overlap > 0)).tolist()]
+    chosen: list[int | None] = [None] * overlap.shape[0]
+    taken: set[int] = set()
+    for _, _, i, j in sorted(pairs):
+        if chosen[i] is None and j not in taken:
+            chosen[i] = j
+            taken.add(j)
+    return tuple(chosen)
+
+
+def same_class(wanted: Sequence[Place], found: Sequence[Place]) -> np.ndarray:
+    """(n, m) bool; a detection without a class fits every instance."""
+    return np.array([[f.name is None or f.name == w.name for f in found] for w in wanted], bool).reshape(len(wanted), len(found))
