@@ -14,6 +14,9 @@ import comfyui_version
 import torch
 from support.pack import ROOT
 
+MEASURED = ("nodes/*", "instdiff_modules/grounding/*", "instdiff_modules/networks/*", "instdiff_modules/sampling/*")
+MEASURING = ("arithmetic", "cases", "counting", "machine", "measuring")
+
 
 def describe(device: str) -> dict[str, str | int]:
     """What a reader must know to compare figures."""
@@ -47,10 +50,9 @@ def commit() -> str:
 def code() -> str:
     """Digest of what is measured and of what measures: figures of another code are not continued."""
     digest = hashlib.sha1()
-    for folder in ("nodes", "instdiff_modules/grounding", "instdiff_modules/networks", "instdiff_modules/sampling", "tests/bench"):
-        for path in sorted((ROOT / folder).glob("*.py")):
-            if path.name not in ("report.py", "plot.py"):
-                digest.update(path.name.encode() + path.read_bytes())
+    measured = [path for part in MEASURED for path in sorted(ROOT.glob(f"{part}.py"))]
+    for path in (*measured, *(ROOT / "tests" / "bench" / f"{name}.py" for name in MEASURING)):
+        digest.update(path.name.encode() + path.read_bytes())
     return digest.hexdigest()[:12]
 
 
