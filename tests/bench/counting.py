@@ -8,8 +8,10 @@ from bench.cases import Models, sample
 from instdiff.instdiff_modules.grounding.token_cache import TokenCache
 from instdiff.nodes.sampler import with_multi_instance
 
+SIZE = 64  # pixels; calls are as many at any size
 
-def count_calls(models: Models, size: int) -> dict[str, dict[str, int]]:
+
+def count_calls(models: Models) -> dict[str, dict[str, int]]:
     """What happens, and how often the tokenizer, the fusers and the UNet run for it; `evaluations` counts pictures given to the UNet."""
     weights = replace(models.weights, known_tokens=TokenCache())
     adapter = weights.adapter.model
@@ -39,13 +41,13 @@ def count_calls(models: Models, size: int) -> dict[str, dict[str, int]]:
         found = {"Apply, a new layout of 4 instances": counts()}
         models.apply(weights=weights, fade=0.2, masked_attention="finest level")
         found["Apply again with other settings"] = counts()
-        sample(models, full, size, 3)
+        sample(models, full, SIZE, 3)
         found["3 steps"] = counts()
-        sample(models, models.plain, size, 3)
+        sample(models, models.plain, SIZE, 3)
         found["3 steps of the plain model"] = counts()
-        sample(models, models.apply(weights=weights, start=0.99), size, 3)
+        sample(models, models.apply(weights=weights, start=0.99), SIZE, 3)
         found["3 steps outside start..end"] = counts()
-        sample(models, with_multi_instance(full, 1.0, "average", 0), size, 3)
+        sample(models, with_multi_instance(full, 1.0, "average", 0), SIZE, 3)
         found["3 steps of multi-instance sampling"] = counts()
     finally:
         for handle in handles:

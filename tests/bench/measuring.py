@@ -45,7 +45,7 @@ class Bench:
         """Measure until every figure has its rounds; False if the time was up before."""
         comfy.utils.PROGRESS_BAR_ENABLED = False
         if self._wanted("counts") and not self.data["counts"]:
-            self.data["counts"] = count_calls(self.models, min(self.given.sizes))
+            self.data["counts"] = count_calls(self.models)
             self.save()
         finished = all([*(self._group(size, names) for size, names in self._groups()), self._tokenizer()])
         self.save()
