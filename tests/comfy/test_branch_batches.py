@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import comfy.controlnet
+import comfy.hooks
 import comfy.model_management
 import comfy.samplers
 import pytest
@@ -73,6 +74,16 @@ def with_control(conditioning, batch=1, **kwargs):
 
 MASK = torch.zeros(1, 128, 192)
 MASK[..., 60:] = 1
+
+
+def lora_hook():
+    """A LoRA that acts for one conditioning alone."""
+    place, random = "diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k", torch.Generator().manual_seed(3)
+    width = base()[0].get_model_object("diffusion_model").middle_block[1].transformer_blocks[0].attn2.to_k.weight.shape
+    lora = {f"{place}.lora_up.weight": torch.randn(width[0], 2, generator=random), f"{place}.lora_down.weight": torch.randn(2, width[1], generator=random)}
+    return comfy.hooks.create_hook_lora(lora, 1.0, 0.0)
+
+
 NEGATIVES = {
     "one": [[BAD, {}]],
     "two, one of them masked": [[BAD, {}], [context("ugly")[0][0], {"mask": MASK, "mask_strength": 1.0}]],
@@ -80,6 +91,7 @@ NEGATIVES = {
     "from half way on": [[BAD, {"start_percent": 0.5, "end_percent": 1.0}], [context("ugly")[0][0], {"start_percent": 0.0, "end_percent": 0.5}]],
     "with a default": [[BAD, {"default": True}], [context("ugly")[0][0], {"mask": MASK, "mask_strength": 1.0}]],
     "a ControlNet": with_control([[BAD, {}]]),
+    "a LoRA of its own": [[BAD, {"hooks": lora_hook()}]],
 }
 
 
@@ -161,3 +173,7 @@ def test_of_three_conditionings_only_the_negative_is_common(monkeypatch, asked):
     assert sum(asked) == 27 - 2
     monkeypatch.setattr(branch_batches, "_common_lists", lambda *args: set())
     torch.testing.assert_close(with_it, guided(), atol=1e-2, rtol=1e-4)
+
+
+def test_the_lora_of_the_negative_acts():
+    assert (run(branched(), noise(), NEGATIVES["a LoRA of its own"]) - run(branched(), noise(), NEGATIVES["one"])).abs().max() > 0.1
