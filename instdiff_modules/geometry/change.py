@@ -7,6 +7,7 @@ import numpy as np
 from ..layout.instance import Box, Instance, Mask, Point
 from .masks import decode_mask, encode_mask, extent
 
+UNCUT = "uncut_box"  # unknown field of an instance whose box stuck out and was cut: the box before, in 0..1; void once it has moved
 MIN_SIDE = 1e-4  # of the canvas; a smaller box is no place
 
 
@@ -37,7 +38,8 @@ def map_instance(instance: Instance, scale: tuple[float, float], shift: tuple[fl
         given["scribble"] = tuple(xy for old in instance.scribble if (xy := _on_canvas(moved(old)))) or None
     if instance.mask is not None:
         given["mask"] = _map_mask(instance.mask, scale, shift)
-    return replace(instance, **given) if any(value is not None for value in given.values()) else None
+    extra = {key: value for key, value in instance.extra.items() if key != UNCUT}
+    return replace(instance, **given, extra=extra) if any(value is not None for value in given.values()) else None
 
 
 def fit_to(instance: Instance, target: Box) -> Instance | None:

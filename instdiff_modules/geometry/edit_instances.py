@@ -9,7 +9,7 @@ from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.edit import canvas_of, describe, place
 from ..layout.instance import Box, Frames, Instance, Layout
-from .change import map_instance, whole_extent
+from .change import UNCUT, map_instance, whole_extent
 
 ADD, REPLACE, MOVE, MOVE_TO, RESIZE, RESIZE_TO, REMOVE = OPERATIONS = ("add", "replace", "move by", "move to", "resize by", "resize to", "remove")
 FRACTIONS, PIXELS = UNITS = ("fractions 0..1", "pixels")
@@ -17,7 +17,6 @@ STOP, CUT = AT_BORDER = ("stop", "cut")
 ANCHORS = {"center": (0.5, 0.5), "bottom": (0.5, 1.0), "top": (0.5, 0.0), "left": (0.0, 0.5), "right": (1.0, 0.5), "top left": (0.0, 0.0)}
 MAX_VALUE = fields.MAX_SIDE  # of x, y, width and height, in pixels
 MAX_FACTOR = 100.0
-UNCUT = "uncut_box"  # what Layout from Text left of a box that stuck out; void once the instance has moved
 WHERE = "Edit Instances"
 
 
@@ -108,7 +107,8 @@ def _replaced(instance: Instance, layout: Layout, edit: Edit, where: str) -> Ins
     if edit.width > 0 and edit.height > 0:
         x, y = _sides(layout, edit)
         box = fields.box((edit.x / x, edit.y / y, (edit.x + edit.width) / x, (edit.y + edit.height) / y), where)
-        return _free(replace(new, box=box, mask=None, scribble=None, point=None))
+        extra = {key: value for key, value in new.extra.items() if key != UNCUT}
+        return replace(new, box=box, mask=None, scribble=None, point=None, extra=extra)
     return new
 
 
@@ -159,12 +159,7 @@ def _mapped(instance: Instance, scale: tuple[float, float], shift: tuple[float, 
     new = map_instance(instance, scale, shift)
     if new is None:
         raise ValueError(f'{where} would leave the canvas. Choose smaller values, or at_border "{STOP}" to keep it inside.')
-    return _free(new)
-
-
-def _free(instance: Instance) -> Instance:
-    """Without the note of where its box once stuck out."""
-    return replace(instance, extra={k: v for k, v in instance.extra.items() if k != UNCUT})
+    return new
 
 
 def _held_box(box: Box) -> Box:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..geometry.change import UNCUT
 from ..importers import read_layout
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES, parse_layout
@@ -16,12 +17,12 @@ from .find import PROMPT_KEYS, Draft, box_of, find_draft, without_reasoning
 from .tolerant import CutObject
 
 MAX_TEXT = 2**18
-UNCUT = "uncut_box"  # field of an instance whose box was cut to the canvas: the box as the model wrote it, in 0..1
 WHERE = "Layout from Text"
 _CAPTIONS = ("prompt", "global_prompt", "caption", "global_caption", "scene_description", "description", "scene", "high_level_description", "image_prompt",
              "background_prompt", "background")  # fmt: skip
 _DECLARATIONS = ("units", "unit", "coordinates", "coordinate_system", "coordinate_space", "coordinate_format", "format", "box_format", "bbox_format",
                  "box_order", "order", "axis_order", "bbox_units", "coords")  # fmt: skip
+_NO_CANVAS = "The coordinates are pixels, but the size of the canvas is unknown. Set width and height to what the model was told"
 _HINTS = {
     "box_2d": "Gemini writes box_2d as top left bottom right in 0..1000, other models otherwise",
     "bbox_2d": "Qwen writes bbox_2d as left top right bottom, in pixels or in 0..1000 depending on its version",
@@ -77,6 +78,8 @@ def _read(text: str, units: str, order: str, size: tuple[int, int] | None) -> An
         return Answer(foreign, notes, "in a format that says what its numbers are")
     canvas = _canvas(draft.document)
     boxes = [_box(item) for item in draft.items]
+    if PIXELS in {own.get("units") for _, own in boxes} and not (canvas or size):
+        raise ValueError(_NO_CANVAS)
     known, declared = _coordinates(draft, boxes, units, order, canvas or size)
     check_range([v for numbers, own in boxes if numbers and not own for v in numbers], known)
     items = [_instance(item, i, numbers, known._replace(**own), notes) for i, (item, (numbers, own)) in enumerate(zip(draft.items, boxes), 1)]
@@ -138,7 +141,7 @@ def _coordinates(draft: Draft, boxes: Sequence[tuple[Any, Mapping[str, str]]], u
     if missing:
         raise ValueError(_ask(missing, draft, boxes))
     if found["units"][0] == PIXELS and canvas is None:
-        raise ValueError("The coordinates are pixels, but the size of the canvas is unknown. Set width and height to what the model was told")
+        raise ValueError(_NO_CANVAS)
     words = ", ".join(f"{name} {value} ({source})" for name, (value, source) in found.items())
     return Coordinates(found["units"][0], found["order"][0], canvas), words
 

@@ -13,10 +13,12 @@ ITEM_KEYS = ("instances", "objects", "annos", "elements", "boxes", "bboxes", "bo
 BOX_KEYS = ("box", "bbox", "bounding_box", "boundingbox", "box_2d", "bbox_2d", "bounding box", "xyxy", "xywh", "yxyx", "bbox_xyxy", "bbox_xywh", "box_xyxy",
             "box_xywh", "bbox_normalized", "coordinates", "coords", "rect", "rectangle", "region", "position", "location", "area")  # fmt: skip
 PROMPT_KEYS = ("prompt", "caption", "description", "desc", "phrase", "label", "name", "object", "entity", "text", "class", "category", "category_name",
-               "title", "type", "id")  # fmt: skip
+               "title", "type")  # fmt: skip
 LABEL_LISTS = ("labels", "phrases", "prompts", "names", "captions", "classes", "objects")
 WRAPPERS = ("arguments", "parameters", "input", "output", "response", "result", "layout", "content", "message", "choices", "data", "answer", "scene",
             "image", "canvas", "text", "candidates", "parts", "tool_calls", "function", "compositional_deconstruction")  # fmt: skip
+
+_FENCE = re.compile(r"^[ \t]*```[^\n`]*$", re.M)  # on a line of its own; others may stand inside a text
 
 
 class Draft(NamedTuple):
@@ -46,8 +48,8 @@ def find_draft(text: str) -> Draft:
     loose: list[tuple[Mapping[str, Any], tuple[str, ...]]] = []
     around: list[str] = []
     trouble: NotJSON | None = None
-    budget, attempts = 4 * len(text), 0
-    for region in text.split("```"):
+    budget, attempts, any_json = 4 * len(text), 0, False
+    for region in _FENCE.split(text):
         at = done = 0
         while (match := re.compile(r"[\[{]").search(region, at)) and attempts < MAX_ATTEMPTS and budget > 0:
             attempts += 1
@@ -61,6 +63,7 @@ def find_draft(text: str) -> Draft:
             budget -= end - match.start()
             around.append(region[done : match.start()])
             at = done = end
+            any_json = any_json or isinstance(value, Mapping)
             unwrapped = unwrap(value)
             if unwrapped:
                 found.append((*unwrapped, notes, "the end was cut off" in notes))
@@ -81,7 +84,8 @@ def find_draft(text: str) -> Draft:
     items = _lines(text)
     if items:
         return Draft({}, items, words, ["The answer is no JSON; lines of a name and four numbers were read."])
-    reason = f"what begins like JSON cannot be read: {trouble}" if trouble else "there is no JSON in it"
+    nothing = "there is no layout in its JSON" if any_json else "there is no JSON in it"
+    reason = f"what begins like JSON cannot be read: {trouble}" if trouble else nothing
     raise ValueError(f"The answer holds no layout: {reason}")
 
 

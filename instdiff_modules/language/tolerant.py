@@ -4,11 +4,13 @@ Forgiven: trailing and missing commas, single, curly and missing quotes, quotes 
 tuples, a wrong or missing bracket, an end that is cut off. Not forgiven: expressions, calls, NaN.
 """
 
+import math
 import re
 from typing import Any, NamedTuple
 
 MAX_DEPTH = 32
 MAX_DIGITS = 40
+NOT_FINITE = "The answer holds NaN or infinity, which is no place in a picture. Ask the model again."
 OPENERS = {"{": "}", "[": "]", "(": ")"}
 CLOSING_QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”“\"", "”": "”“\"", "„": "“”\"", "‘": "’‘'", "’": "’‘'", "«": "»"}
 WORDS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
@@ -180,7 +182,7 @@ class _Reader:
         if c in CLOSING_QUOTES:
             return self.string()
         if _NOT_FINITE.match(self.text, self.at):
-            raise ValueError("The answer holds NaN or infinity, which is no place in a picture. Ask the model again.")
+            raise ValueError(NOT_FINITE)
         if match := _NUMBER.match(self.text, self.at):
             return self.number(match)
         name = _NAME.match(self.text, self.at)
@@ -212,6 +214,8 @@ class _Reader:
         if after.isalnum() or after in "_*+^%!.=-(" or after == "/" and self.text[self.at + 1 : self.at + 2] not in ("/", "*"):
             raise NotJSON(f"{self.text[match.start() : match.end() + 10].strip()!r} is an expression", match.start())
         number = float(match[0])
+        if math.isinf(number):  # 1e400
+            raise ValueError(NOT_FINITE)
         return int(number) if re.fullmatch(r"[+-]?\d+", match[0]) else number
 
     def string(self) -> Any:

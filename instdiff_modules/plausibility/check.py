@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ..geometry.change import fit_to, whole_extent
-from ..language.answer import UNCUT
+from ..geometry.change import UNCUT, fit_to, whole_extent
 from ..layout import fields
 from ..layout.edit import canvas_of
 from ..layout.instance import Box, Frames, Instance, Layout
@@ -108,7 +107,7 @@ def _corrected(layout: Layout, rules: Rules, changes: list[str]) -> Layout:
         new = None if finding.remove else fit_to(old, finding.box)
         if new is None and not finding.remove:
             continue
-        kept = [] if new is None else [replace(new, extra={k: v for k, v in new.extra.items() if k != UNCUT})]
+        kept = [] if new is None else [new]
         layout = replace(layout, instances=(*layout.instances[: finding.index], *kept, *layout.instances[finding.index + 1 :]))
         changes.append(f"{_name(finding.index, old)} " + ("was removed." if finding.remove else f"now fills {_shown(finding.box)}."))
     return layout
