@@ -1,5 +1,6 @@
 """Where in an answer the layout is: past reasoning, chatter and fences, inside wrappers. Then its list of instances."""
 
+import itertools
 import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
@@ -8,6 +9,7 @@ from .coordinates import box_numbers
 from .tolerant import NotJSON, read_value
 
 MAX_ATTEMPTS = 200  # openings of brackets that are tried
+MAX_WRAPPERS = 8  # levels around a layout; a text inside a value counts as two
 ITEM_KEYS = ("instances", "objects", "annos", "elements", "boxes", "bboxes", "bounding_boxes", "items", "layout", "regions", "entities", "detections",
              "annotations", "foreground_objects", "shapes")  # fmt: skip
 BOX_KEYS = ("box", "bbox", "bounding_box", "boundingbox", "box_2d", "bbox_2d", "bounding box", "xyxy", "xywh", "yxyx", "bbox_xyxy", "bbox_xywh", "box_xyxy",
@@ -91,14 +93,10 @@ def find_draft(text: str) -> Draft:
 
 def unwrap(value: Any, depth: int = 0) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]] | None:
     """(document, items) of a value that is a layout or holds one."""
-    if depth > 6:
+    if depth > MAX_WRAPPERS:
         return None
-    if isinstance(value, str) and "{" in value or isinstance(value, str) and "[" in value:
-        start = min(at for at in (value.find("{"), value.find("[")) if at >= 0)
-        try:
-            return unwrap(read_value(value, start).value, depth + 3)
-        except NotJSON:
-            return None
+    if isinstance(value, str):
+        return _inside_text(value, depth + 2)
     if isinstance(value, list):
         items = _list_items(value)
         return ({}, items) if items else next((inner for item in value[:8] if (inner := unwrap(item, depth + 1))), None)
@@ -117,6 +115,18 @@ def unwrap(value: Any, depth: int = 0) -> tuple[Mapping[str, Any], list[Mapping[
         if inner:
             outer = {k: v for k, v in value.items() if not isinstance(v, (list, Mapping))} if key != "content" else {}
             return {**outer, **inner[0]}, inner[1]
+    return None
+
+
+def _inside_text(text: str, depth: int) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]] | None:
+    """A layout in a text that is itself a value: the arguments of a tool call, the content of a message."""
+    for match in itertools.islice(re.finditer(r"[\[{]", text), 8):
+        try:
+            found = unwrap(read_value(text, match.start()).value, depth)
+        except NotJSON:
+            continue
+        if found:
+            return found
     return None
 
 
