@@ -146,6 +146,12 @@ def test_points_have_no_size_and_empty_layouts_are_plausible():
     assert check_layout(Layout(), Rules()).score == 1.0
 
 
+def test_programs_get_numbers_and_ids():
+    findings = json.loads(check_frames((wide(CAR, FAR_TRACTOR),), Rules(count=3), False)[3])["frames"][0]["findings"]
+    assert [(row["rule"], row["number"], row["id"]) for row in findings] == [("perspective", 2, "i2"), ("count", None, None)]
+    assert len(findings[0]["box"]) == 4 and findings[0]["remove"] is False
+
+
 def test_a_crowd_is_checked_quickly():
     many = wide(*((f"a {name}", (0.1, 0.2 + n / 2000, 0.3, 0.5 + n / 2000)) for n, name in enumerate(list(SIZES)[:30])))
     checked = check_layout(many, Rules(), correct=True)

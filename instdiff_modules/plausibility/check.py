@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from ..geometry.change import UNCUT, fit_to, whole_extent
 from ..layout import fields
@@ -49,9 +49,13 @@ class Finding(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """score: share of the visible instances, or of those asked for, without a finding, 0..1. after: the score of what goes out."""
+    """score: share of the visible instances, or of those asked for, without a finding, 0..1. after: the score of what goes out.
+
+    names: ids of the instances before corrections, to which the findings point.
+    """
 
     layout: Layout
+    names: list[str]
     findings: list[Finding]
     changes: list[str]
     score: float
@@ -64,7 +68,7 @@ def check_layout(layout: Layout, rules: Rules, correct: bool = False) -> Checked
     score = _score(layout, found, rules)
     changes: list[str] = []
     result = _corrected(layout, rules, changes) if correct else layout
-    return Checked(result, found, changes, score, _score(result, find(result, rules), rules) if changes else score)
+    return Checked(result, [instance.id for instance in layout.instances], found, changes, score, _score(result, find(result, rules), rules) if changes else score)
 
 
 def find(layout: Layout, rules: Rules) -> list[Finding]:
@@ -90,9 +94,14 @@ def to_json(checked: Sequence[Checked]) -> str:
     """The findings for a program."""
     frames = []
     for one in checked:
-        rows = [{"rule": f.rule, "number": None if f.index is None else f.index + 1, "text": f.text, "box": f.box, "remove": f.remove} for f in one.findings]
+        rows = [_row(finding, one.names) for finding in one.findings]
         frames.append({"score": one.score, "after": one.after, "findings": rows, "changes": one.changes})
     return json.dumps({"score": sum(one.score for one in checked) / len(checked), "frames": frames}, ensure_ascii=False)
+
+
+def _row(finding: Finding, names: Sequence[str]) -> dict[str, Any]:
+    number, name = (None, None) if finding.index is None else (finding.index + 1, names[finding.index])
+    return {"rule": finding.rule, "number": number, "id": name, "text": finding.text, "box": finding.box, "remove": finding.remove}
 
 
 def _corrected(layout: Layout, rules: Rules, changes: list[str]) -> Layout:
