@@ -6,7 +6,8 @@ from ..instdiff_modules.language.request import MAX_COUNT
 from ..instdiff_modules.layout.edit import as_frames
 from ..instdiff_modules.layout.fields import flag
 from ..instdiff_modules.layout.instance import Frames
-from ..instdiff_modules.plausibility.check import Rules, check_frames
+from ..instdiff_modules.plausibility.check import check_frames
+from ..instdiff_modules.plausibility.rules import Rules
 from .checks import check_whole, number_in
 from .types import Instances
 

@@ -64,14 +64,31 @@ def test_a_clean_answer_needs_no_changes():
 
 
 BOMBS = {
-    "open lists": "[" * MAX_TEXT, "open objects": '{"a":' * (MAX_TEXT // 5), "brackets apart": "[ ] " * (MAX_TEXT // 4), "quotes": '["' + '" ' * (MAX_TEXT // 2 - 2),
-    "backslashes": '["' + "\\" * (MAX_TEXT - 2), "commas": "[" + "," * (MAX_TEXT - 1), "ones": "[" + "1," * (MAX_TEXT // 2 - 1), "fences": "```[{" * (MAX_TEXT // 5),
-    "comments": "[/*" + "/*" * (MAX_TEXT // 2 - 2), "hashes": "[#" + "\n#" * (MAX_TEXT // 2 - 2), "spaces": "[" + " " * (MAX_TEXT - 1), "lines": "a: [" * (MAX_TEXT // 4),
-    "long line": "x" * (MAX_TEXT - 30) + ": [0.1, 0.2, 0.3, 0.4]", "dashes": "a-" * (MAX_TEXT // 2), "broken objects": '{"prompt": x(' * (MAX_TEXT // 13),
-    "thinking": "<think>" * (MAX_TEXT // 7), "wrappers": '{"content": "' * (MAX_TEXT // 13), "digits": "[" + "9" * (MAX_TEXT - 1), "too long": "x" * (MAX_TEXT + 1),
-    "names": "[" + "a" * (MAX_TEXT - 1), "newlines": "\n" * (MAX_TEXT - 1) + "x", "many empty": '{"version": 1, "instances": [' + "{}," * 80_000 + "]}",
-    "many instances": '{"version": 1, "instances": [' + '{"prompt":"x","box":[0,0,1,1]},' * 5000 + "]}", "strings in strings": json.dumps({"text": "[" * 100_000}),
-}  # fmt: skip
+    "open lists": "[" * MAX_TEXT,
+    "open objects": '{"a":' * (MAX_TEXT // 5),
+    "brackets apart": "[ ] " * (MAX_TEXT // 4),
+    "quotes": '["' + '" ' * (MAX_TEXT // 2 - 2),
+    "backslashes": '["' + "\\" * (MAX_TEXT - 2),
+    "commas": "[" + "," * (MAX_TEXT - 1),
+    "ones": "[" + "1," * (MAX_TEXT // 2 - 1),
+    "fences": "```[{" * (MAX_TEXT // 5),
+    "comments": "[/*" + "/*" * (MAX_TEXT // 2 - 2),
+    "hashes": "[#" + "\n#" * (MAX_TEXT // 2 - 2),
+    "spaces": "[" + " " * (MAX_TEXT - 1),
+    "lines": "a: [" * (MAX_TEXT // 4),
+    "long line": "x" * (MAX_TEXT - 30) + ": [0.1, 0.2, 0.3, 0.4]",
+    "dashes": "a-" * (MAX_TEXT // 2),
+    "broken objects": '{"prompt": x(' * (MAX_TEXT // 13),
+    "thinking": "<think>" * (MAX_TEXT // 7),
+    "wrappers": '{"content": "' * (MAX_TEXT // 13),
+    "digits": "[" + "9" * (MAX_TEXT - 1),
+    "too long": "x" * (MAX_TEXT + 1),
+    "names": "[" + "a" * (MAX_TEXT - 1),
+    "newlines": "\n" * (MAX_TEXT - 1) + "x",
+    "many empty": '{"version": 1, "instances": [' + "{}," * 80_000 + "]}",
+    "many instances": '{"version": 1, "instances": [' + '{"prompt":"x","box":[0,0,1,1]},' * 5000 + "]}",
+    "strings in strings": json.dumps({"text": "[" * 100_000}),
+}
 
 
 @pytest.mark.parametrize("name", BOMBS)
@@ -93,21 +110,49 @@ def test_an_end_that_is_cut_off_anywhere_is_read_as_far_as_it_goes_or_refused(po
     assert layout.instances and all(whole[instance.prompt] == instance.box for instance in layout.instances)
 
 
-@pytest.mark.parametrize("text, order", [
-    ("xyxy", "left top right bottom"), ("[x_min, y_min, x_max, y_max]", "left top right bottom"), ("x1,y1,x2,y2", "left top right bottom"),
-    ("(left, top, right, bottom)", "left top right bottom"), ("COCO", "left top width height"), ("[x, y, w, h]", "left top width height"),
-    ("[x, y, width, height]", "left top width height"), ("left top width height", "left top width height"), ("[ymin, xmin, ymax, xmax]", "top left bottom right"),
-    ("y0 x0 y1 x1", "top left bottom right"), ("top left bottom right", "top left bottom right"), ("YOLO", "center x y, width height"),
-    ("[cx, cy, w, h]", "center x y, width height"), ("[a, b, c, d]", None), ("", None), ("json", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, order",
+    [
+        ("xyxy", "left top right bottom"),
+        ("[x_min, y_min, x_max, y_max]", "left top right bottom"),
+        ("x1,y1,x2,y2", "left top right bottom"),
+        ("(left, top, right, bottom)", "left top right bottom"),
+        ("COCO", "left top width height"),
+        ("[x, y, w, h]", "left top width height"),
+        ("[x, y, width, height]", "left top width height"),
+        ("left top width height", "left top width height"),
+        ("[ymin, xmin, ymax, xmax]", "top left bottom right"),
+        ("y0 x0 y1 x1", "top left bottom right"),
+        ("top left bottom right", "top left bottom right"),
+        ("YOLO", "center x y, width height"),
+        ("[cx, cy, w, h]", "center x y, width height"),
+        ("[a, b, c, d]", None),
+        ("", None),
+        ("json", None),
+    ],
+)
 def test_declared_orders(text, order):
     assert order_in(text) == order
 
 
-@pytest.mark.parametrize("text, units", [
-    ("0..1", "0..1"), ("normalized", "0..1"), ("normalised to [0, 1]", "0..1"), ("fractions 0-1", "0..1"), ("0.0 to 1.0", "0..1"), ("normalized 0-1000", "0..1000"),
-    ("0..1000", "0..1000"), ("px", "pixels"), ("pixels (0-1000 allowed)", None), ("absolute", "pixels"), ("percent", "percent"), ("0-100", "percent"), ("json", None),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "text, units",
+    [
+        ("0..1", "0..1"),
+        ("normalized", "0..1"),
+        ("normalised to [0, 1]", "0..1"),
+        ("fractions 0-1", "0..1"),
+        ("0.0 to 1.0", "0..1"),
+        ("normalized 0-1000", "0..1000"),
+        ("0..1000", "0..1000"),
+        ("px", "pixels"),
+        ("pixels (0-1000 allowed)", None),
+        ("absolute", "pixels"),
+        ("percent", "percent"),
+        ("0-100", "percent"),
+        ("json", None),
+    ],
+)
 def test_declared_units(text, units):
     assert units_in(text) == units
 
@@ -118,9 +163,14 @@ def test_pixel_art_declares_no_pixels():
     assert prose_declaration("[x1, y1, x2, y2], not [x, y, w, h]") == (None, None)
 
 
-@pytest.mark.parametrize("inputs, words", [
-    ({"width": 512}, "set both width and height"), ({"width": -1, "height": 5}, "whole number of pixels"), ({"width": 10**6, "height": 5}, "1..16384"),
-])  # fmt: skip
+@pytest.mark.parametrize(
+    "inputs, words",
+    [
+        ({"width": 512}, "set both width and height"),
+        ({"width": -1, "height": 5}, "whole number of pixels"),
+        ({"width": 10**6, "height": 5}, "1..16384"),
+    ],
+)
 def test_sizes_that_make_no_canvas(inputs, words):
     with pytest.raises(ValueError, match=words):
         read_answer("{}", **inputs)

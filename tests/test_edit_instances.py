@@ -28,7 +28,9 @@ def close(box, expected):
 def test_add_puts_a_box_in_front():
     new = edited("add", prompt="an owl", x=0.5, y=0.1, width=0.2, height=0.3).instances[-1]
     assert new.prompt == "an owl" and close(new.box, (0.5, 0.1, 0.7, 0.4)) and new.id == "i5"
-    assert edited("add", "owl", prompt="an owl", x=384, y=128, width=192, height=128, units=PIXELS).instances[-1] == Instance("owl", "an owl", (0.5, 0.25, 0.75, 0.5))
+    assert edited("add", "owl", prompt="an owl", x=384, y=128, width=192, height=128, units=PIXELS).instances[-1] == Instance(
+        "owl", "an owl", (0.5, 0.25, 0.75, 0.5)
+    )
 
 
 def test_add_at_the_border():

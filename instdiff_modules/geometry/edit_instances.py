@@ -77,7 +77,9 @@ def _add(frames: Frames, edit: Edit) -> Frames:
     if not edit.which:
         return added
     if any(instance.id == edit.which for layout in frames for instance in layout.instances):
-        raise ValueError(f"There is an instance {fields.shorten(edit.which)} already. Choose another id, leave it empty, or replace that one. {describe(frames)}")
+        raise ValueError(
+            f"There is an instance {fields.shorten(edit.which)} already. Choose another id, leave it empty, or replace that one. {describe(frames)}"
+        )
     return tuple(replace(layout, instances=(*layout.instances[:-1], replace(layout.instances[-1], id=edit.which))) for layout in added)
 
 
@@ -130,7 +132,7 @@ def _resized(instance: Instance, layout: Layout, edit: Edit, where: str) -> Inst
         raise ValueError(f"There is no size to {edit.operation}. Set width or height above 0; the other may be 0 to keep the proportions.")
     scale = _scale(layout, edit, x1 - x0, y1 - y0)
     if max(scale) > MAX_FACTOR and edit.operation == RESIZE:
-        raise ValueError(f"{where}: a factor must lie in 0..{MAX_FACTOR:g}, got {max(scale):g}. \"resize by\" takes factors, \"resize to\" sizes.")
+        raise ValueError(f'{where}: a factor must lie in 0..{MAX_FACTOR:g}, got {max(scale):g}. "resize by" takes factors, "resize to" sizes.')
     if edit.at_border == STOP:
         scale = (min(scale[0], 1 / (x1 - x0)) if x1 > x0 else 1.0, min(scale[1], 1 / (y1 - y0)) if y1 > y0 else 1.0)
     ax, ay = ANCHORS[edit.anchor]

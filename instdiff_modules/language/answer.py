@@ -9,10 +9,8 @@ from ..importers import read_layout
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES, parse_layout
 from ..layout.instance import Layout
-from .coordinates import (
-    DECLARED, FRACTIONS, ORDERS, PIXELS, THOUSAND, UNITS, XYXY, YXYX, Coordinates, box_numbers, check_range, order_in, prose_declaration, to_edges,
-    to_point, units_in,
-)  # fmt: skip
+from .coordinates import DECLARED, FRACTIONS, PIXELS, Coordinates, box_numbers, check_range, to_edges, to_point
+from .declared import NO_CANVAS, declared_coordinates
 from .find import PROMPT_KEYS, Draft, box_of, find_draft, without_reasoning
 from .tolerant import CutObject
 
@@ -20,13 +18,6 @@ MAX_TEXT = 2**18
 WHERE = "Layout from Text"
 _CAPTIONS = ("prompt", "global_prompt", "caption", "global_caption", "scene_description", "description", "scene", "high_level_description", "image_prompt",
              "background_prompt", "background")  # fmt: skip
-_DECLARATIONS = ("units", "unit", "coordinates", "coordinate_system", "coordinate_space", "coordinate_format", "format", "box_format", "bbox_format",
-                 "box_order", "order", "axis_order", "bbox_units", "coords")  # fmt: skip
-_NO_CANVAS = "The coordinates are pixels, but the size of the canvas is unknown. Set width and height to what the model was told"
-_HINTS = {
-    "box_2d": "Gemini writes box_2d as top left bottom right in 0..1000, other models otherwise",
-    "bbox_2d": "Qwen writes bbox_2d as left top right bottom, in pixels or in 0..1000 depending on its version",
-}
 
 
 class Answer(NamedTuple):
@@ -79,8 +70,8 @@ def _read(text: str, units: str, order: str, size: tuple[int, int] | None) -> An
     canvas = _canvas(draft.document)
     boxes = [_box(item) for item in draft.items]
     if PIXELS in {own.get("units") for _, own in boxes} and not (canvas or size):
-        raise ValueError(_NO_CANVAS)
-    known, declared = _coordinates(draft, boxes, units, order, canvas or size)
+        raise ValueError(NO_CANVAS)
+    known, declared = declared_coordinates(draft, boxes, units, order, canvas or size)
     check_range([v for numbers, own in boxes if numbers and not own for v in numbers], known)
     items = [_instance(item, i, numbers, known._replace(**own), notes) for i, (item, (numbers, own)) in enumerate(zip(draft.items, boxes), 1)]
     items = [item for item in items if item]
@@ -116,50 +107,6 @@ def _box(item: Mapping[str, Any]) -> tuple[tuple[float, ...] | None, dict[str, s
     numbers, order, units = box_numbers(*place)
     own = {"order": order, "units": units or (FRACTIONS if place[1] == "bbox_normalized" else None)}
     return numbers, {k: v for k, v in own.items() if v}
-
-
-def _coordinates(draft: Draft, boxes: Sequence[tuple[Any, Mapping[str, str]]], units: str, order: str,
-                 canvas: tuple[int, int] | None) -> tuple[Coordinates, str]:
-    """Units and order from the menus, else from the answer's fields, else from the words around it; and a phrase that says whose word they are."""
-    said = [value for key, value in _walk(draft.document) if key in _DECLARATIONS and isinstance(value, str)]
-    prose = prose_declaration(draft.around)
-    found: dict[str, tuple[str | None, str]] = {}
-    for name, chosen, options, read, fallback in (("units", units, UNITS, units_in, prose[0]), ("order", order, ORDERS, order_in, prose[1])):
-        if chosen in options:
-            found[name] = chosen, "chosen"
-        elif declared := next((value for value in map(read, said) if value), None):
-            found[name] = declared, "declared"
-        elif all(name in own for numbers, own in boxes if numbers) and any(numbers for numbers, _ in boxes):
-            found[name] = next(own[name] for numbers, own in boxes if numbers), "declared by its boxes"
-        elif _is_ours(draft.document):
-            found[name] = FRACTIONS if name == "units" else XYXY, "of our layout document"
-        elif _is_elements(draft):
-            found[name] = THOUSAND if name == "units" else YXYX, "of box-editor elements"
-        else:
-            found[name] = fallback, "said in the text around it"
-    missing = [name for name, (value, _) in found.items() if value is None]
-    if missing:
-        raise ValueError(_ask(missing, draft, boxes))
-    if found["units"][0] == PIXELS and canvas is None:
-        raise ValueError(_NO_CANVAS)
-    words = ", ".join(f"{name} {value} ({source})" for name, (value, source) in found.items())
-    return Coordinates(found["units"][0], found["order"][0], canvas), words
-
-
-def _ask(missing: Sequence[str], draft: Draft, boxes: Sequence[tuple[Any, Any]]) -> str:
-    example = next(("[" + ", ".join(f"{v:g}" for v in numbers) + "]" for numbers, _ in boxes if numbers), "them")
-    keys = [place[1] for item in draft.items if (place := box_of(item))]
-    hint = next((f" ({words})" for key, words in _HINTS.items() if key in keys), "")
-    named = " and the ".join({"units": "units", "order": "order of the axes"}[name] for name in missing)
-    return f"The answer does not say the {named} of its boxes, such as {example}. Choose {' and '.join(missing)} in the menus of this node{hint}"
-
-
-def _is_ours(document: Mapping[str, Any]) -> bool:
-    return document.get("version") == 1 and "instances" in document
-
-
-def _is_elements(draft: Draft) -> bool:
-    return all(item.get("type") in ("obj", "text") and "desc" in item and "bbox" in item for item in draft.items)
 
 
 def _instance(item: Mapping[str, Any], position: int, numbers: Sequence[float] | None, known: Coordinates, notes: list[str]) -> dict[str, Any] | None:
@@ -246,9 +193,3 @@ def _given_size(width: int, height: int) -> tuple[int, int] | None:
     if bool(width) != bool(height):
         raise ValueError(f"{WHERE}: set both width and height, or neither.")
     return (width, height) if width else None
-
-
-def _walk(document: Mapping[str, Any], depth: int = 0) -> list[tuple[str, Any]]:
-    """Fields of a document and of the objects in it, without its lists."""
-    pairs = [(str(k).lower(), v) for k, v in document.items()]
-    return pairs + [pair for _, v in pairs if isinstance(v, Mapping) and depth < 3 for pair in _walk(v, depth + 1)]

@@ -185,7 +185,8 @@ def _named(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
 def _lines(text: str) -> list[Mapping[str, Any]]:
     """Lines such as "1. **a red fox**: [0.1, 0.2, 0.5, 0.9]"."""
     number = r"[+-]?\d*\.?\d+\s*(?:px|%)?"
-    line = re.compile(rf"^[ \t>*+\-•]*(?:\d{{1,3}}[.)][ \t]*)?(?P<name>[^\[\]()\n{{}}|:=]{{1,300}}?)[ \t]*[:=\-–—|]+>?[ \t]*[\[(](?P<box>{number}(?:\s*,\s*{number}){{3}})[\])]")
+    name = r"(?P<name>[^\[\]()\n{}|:=]{1,300}?)[ \t]*[:=\-–—|]+>?[ \t]*"
+    line = re.compile(rf"^[ \t>*+\-•]*(?:\d{{1,3}}[.)][ \t]*)?{name}[\[(](?P<box>{number}(?:\s*,\s*{number}){{3}})[\])]")
     found = []
     for each in text.splitlines()[:2000]:
         match = line.match(each[:600])

@@ -31,8 +31,9 @@ _EXAMPLES: tuple[tuple[str, str, tuple[tuple[str, str, Box], ...]], ...] = (
 MAX_EXAMPLES = len(_EXAMPLES)
 
 
-def build_request(wish: str, width: int, height: int, count: int = 0, style: str = "", units: str = FRACTIONS, examples: int = 1,
-                  current: Frames | None = None) -> str:
+def build_request(
+    wish: str, width: int, height: int, count: int = 0, style: str = "", units: str = FRACTIONS, examples: int = 1, current: Frames | None = None
+) -> str:
     """The instruction text.
 
     width, height: canvas in pixels. count: instances, 1..30, or 0 for the model's choice. units: what coordinates the model shall

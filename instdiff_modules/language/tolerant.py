@@ -12,7 +12,7 @@ MAX_DEPTH = 32
 MAX_DIGITS = 40
 NOT_FINITE = "The answer holds NaN or infinity, which is no place in a picture. Ask the model again."
 OPENERS = {"{": "}", "[": "]", "(": ")"}
-CLOSING_QUOTES = {'"': '"', "'": "'", "`": "`", "“": "”“\"", "”": "”“\"", "„": "“”\"", "‘": "’‘'", "’": "’‘'", "«": "»"}
+CLOSING_QUOTES = {'"': '"', "'": "'", "`": "`", "“": '”“"', "”": '”“"', "„": '“”"', "‘": "’‘'", "’": "’‘'", "«": "»"}
 WORDS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
 ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 

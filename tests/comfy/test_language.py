@@ -51,9 +51,16 @@ def text_of(result, node):
 
 
 def test_the_request_says_what_is_wanted():
-    text, schema, width, height, count = InstDiffLayoutRequest.execute("two {cats} in \"Rome\"", 768, 512, 3, "oil on canvas", "0..1000", 2).args
+    text, schema, width, height, count = InstDiffLayoutRequest.execute('two {cats} in "Rome"', 768, 512, 3, "oil on canvas", "0..1000", 2).args
     assert (width, height, count) == (768, 512, 3)
-    for words in ('two {cats} in "Rome"', "768 pixels wide and 512 pixels high", "exactly 3 instances", "Style: oil on canvas", '"units": "0..1000"', "one JSON object"):
+    for words in (
+        'two {cats} in "Rome"',
+        "768 pixels wide and 512 pixels high",
+        "exactly 3 instances",
+        "Style: oil on canvas",
+        '"units": "0..1000"',
+        "one JSON object",
+    ):
         assert words in text
     assert text.count("Example, for the picture") == 2
     rules = json.loads(schema)
@@ -89,8 +96,13 @@ def test_check_layout_corrects_on_request():
 
 def test_edits_chain_into_the_rounds_of_the_paper():
     layout = WIDE
-    for edit in ({"operation": "add", "which": "dog", "prompt": "a dog", "x": 0.1, "y": 0.8, "width": 0.1, "height": 0.1}, {"operation": "replace", "which": "dog", "prompt": "a fox"},
-                 {"operation": "move by", "which": "dog", "x": 0.2}, {"operation": "resize by", "which": "dog", "width": 2.0, "anchor": "bottom"}):  # fmt: skip
+    rounds = (
+        {"operation": "add", "which": "dog", "prompt": "a dog", "x": 0.1, "y": 0.8, "width": 0.1, "height": 0.1},
+        {"operation": "replace", "which": "dog", "prompt": "a fox"},
+        {"operation": "move by", "which": "dog", "x": 0.2},
+        {"operation": "resize by", "which": "dog", "width": 2.0, "anchor": "bottom"},
+    )
+    for edit in rounds:
         (layout,) = InstDiffEditInstances.execute(**{"instances": layout, "which": "", **edit}).args
     dog = layout[0].instances[2]
     assert (dog.id, dog.prompt) == ("dog", "a fox") and dog.box == pytest.approx((0.25, 0.7, 0.45, 0.9)) and layout[0].instances[:2] == WIDE[0].instances
