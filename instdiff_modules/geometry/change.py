@@ -1,11 +1,12 @@
 """Moving and resizing instances of every location format: a box, a point, a scribble and a mask change together."""
 
+import functools
 from dataclasses import replace
 
 import numpy as np
 
 from ..layout.instance import Box, Instance, Mask, Point
-from .masks import decode_mask, encode_mask, extent
+from .masks import decode_mask, encode_mask, extent, mask_box
 
 UNCUT = "uncut_box"  # unknown field of an instance whose box stuck out and was cut: the box before, in 0..1; void once it has moved
 MIN_SIDE = 1e-4  # of the canvas; a smaller box is no place
@@ -14,7 +15,7 @@ MIN_SIDE = 1e-4  # of the canvas; a smaller box is no place
 def whole_extent(instance: Instance) -> Box:
     """The smallest box, in 0..1, around all locations of an instance together."""
     given = {name: getattr(instance, name) for name in ("box", "mask", "scribble", "point")}
-    parts = [extent(Instance("", "", **{name: value})) for name, value in given.items() if value is not None]
+    parts = [_mask_extent(value) if name == "mask" else extent(Instance("", "", **{name: value})) for name, value in given.items() if value is not None]
     x0, y0, x1, y1 = zip(*parts)
     return min(x0), min(y0), max(x1), max(y1)
 
@@ -48,6 +49,12 @@ def fit_to(instance: Instance, target: Box) -> Instance | None:
     scale = ((target[2] - target[0]) / (x1 - x0) if x1 > x0 else 1.0, (target[3] - target[1]) / (y1 - y0) if y1 > y0 else 1.0)
     left, top = (target[0] if x1 > x0 else (target[0] + target[2]) / 2), (target[1] if y1 > y0 else (target[1] + target[3]) / 2)
     return map_instance(instance, scale, (left - x0 * scale[0], top - y0 * scale[1]))
+
+
+@functools.lru_cache(maxsize=256)
+def _mask_extent(mask: Mask) -> Box:
+    """Asked again and again while a layout is checked."""
+    return mask_box(decode_mask(mask))
 
 
 def _clipped(box: Box) -> Box:

@@ -11,7 +11,8 @@ from ..layout.document import MAX_INSTANCES, parse_layout
 from ..layout.instance import Layout
 from .coordinates import DECLARED, FRACTIONS, PIXELS, Coordinates, box_numbers, check_range, to_edges, to_point
 from .declared import NO_CANVAS, declared_coordinates
-from .find import PROMPT_KEYS, Draft, box_of, find_draft, without_reasoning
+from .find import Draft, box_of, find_draft, without_reasoning
+from .lines import PROMPT_KEYS
 from .tolerant import CutObject
 
 MAX_TEXT = 2**18
@@ -111,7 +112,7 @@ def _box(item: Mapping[str, Any]) -> tuple[tuple[float, ...] | None, dict[str, s
 
 def _instance(item: Mapping[str, Any], position: int, numbers: Sequence[float] | None, known: Coordinates, notes: list[str]) -> dict[str, Any] | None:
     """One item as an instance of our document; None, with a note, if it cannot be used."""
-    prompt = next((str(value).strip() for key in PROMPT_KEYS if isinstance(value := item.get(key, item.get(key.title())), str) and value.strip()), "")
+    prompt = next((" ".join(value.split()) for key in PROMPT_KEYS if isinstance(value := item.get(key, item.get(key.title())), str) and value.strip()), "")
     where = f"Instance {position}" + (f" ({prompt[:40]})" if prompt else "")
     unfinished = isinstance(item, CutObject)
     if not prompt:
@@ -134,7 +135,13 @@ def _instance(item: Mapping[str, Any], position: int, numbers: Sequence[float] |
         points = _points(item.get(name), single, known)
         if points:
             made[name] = points[0] if single else points
-    if not {"box", "point", "scribble"} & made.keys():
+    if isinstance(item.get("mask"), Mapping):
+        try:
+            fields.mask(item["mask"], where)
+            made["mask"] = dict(item["mask"])
+        except ValueError:
+            notes.append(f"The mask of {where} cannot be read and was left out.")
+    if not {"box", "point", "scribble", "mask"} & made.keys():
         notes.append(f"{where} has no place and was left out." if not unfinished else f"{where} was not finished and was left out.")
         return None
     _settings(item, made, where, notes)
@@ -183,7 +190,7 @@ def _canvas(document: Mapping[str, Any]) -> tuple[int, int] | None:
                 return int(sides[0]), int(sides[1])
         if isinstance(place, str) and (match := re.fullmatch(r"\s*(\d{2,5})\s*[xX×*]\s*(\d{2,5})\s*(?:px|pixels)?\s*", place)):
             sides = [int(match[1]), int(match[2])]
-            if max(sides) <= fields.MAX_SIDE:
+            if 1 < min(sides) and max(sides) <= fields.MAX_SIDE:
                 return sides[0], sides[1]
     return None
 

@@ -125,7 +125,7 @@ def check_range(numbers: Iterable[float], known: Coordinates) -> None:
     limit = SLACK * max(_sides(known))
     if top > limit:
         raise ValueError(f"The answer holds the coordinate {top:g}, too large for {_named(known)}. Choose the units that the model used.")
-    if known.units != FRACTIONS and 0 < top <= 1 and any(v != int(v) for v in sizes):
+    if known.units != FRACTIONS and 0 < top <= 1:
         raise ValueError(f"All coordinates of the answer lie in 0..1, too small for {_named(known)}. Choose the units that the model used.")
 
 

@@ -25,8 +25,10 @@ def declared_coordinates(
     for name, chosen, options, read, fallback in (("units", units, UNITS, units_in, prose[0]), ("order", order, ORDERS, order_in, prose[1])):
         if chosen in options:
             found[name] = chosen, "chosen"
-        elif declared := next((value for value in map(read, said) if value), None):
-            found[name] = declared, "declared"
+        elif declared := {value for value in map(read, said) if value}:
+            if len(declared) > 1:
+                raise ValueError(f"The answer declares the {name} of its boxes in two ways: {' and '.join(sorted(declared))}. Choose {name} in the menus")
+            found[name] = declared.pop(), "declared"
         elif all(name in own for numbers, own in boxes if numbers) and any(numbers for numbers, _ in boxes):
             found[name] = next(own[name] for numbers, own in boxes if numbers), "declared by its boxes"
         elif _is_ours(draft.document):

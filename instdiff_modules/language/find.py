@@ -6,16 +6,13 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from .coordinates import box_numbers
+from .lines import BOX_KEYS, PROMPT_KEYS, line_items, table_items
 from .tolerant import NotJSON, read_value
 
 MAX_ATTEMPTS = 200  # openings of brackets that are tried
 MAX_WRAPPERS = 8  # levels around a layout; a text inside a value counts as two
 ITEM_KEYS = ("instances", "objects", "annos", "elements", "boxes", "bboxes", "bounding_boxes", "items", "layout", "regions", "entities", "detections",
              "annotations", "foreground_objects", "shapes")  # fmt: skip
-BOX_KEYS = ("box", "bbox", "bounding_box", "boundingbox", "box_2d", "bbox_2d", "bounding box", "xyxy", "xywh", "yxyx", "bbox_xyxy", "bbox_xywh", "box_xyxy",
-            "box_xywh", "bbox_normalized", "coordinates", "coords", "rect", "rectangle", "region", "position", "location", "area")  # fmt: skip
-PROMPT_KEYS = ("prompt", "caption", "description", "desc", "phrase", "label", "name", "object", "entity", "text", "class", "category", "category_name",
-               "title", "type")  # fmt: skip
 LABEL_LISTS = ("labels", "phrases", "prompts", "names", "captions", "classes", "objects")
 WRAPPERS = ("arguments", "parameters", "input", "output", "response", "result", "layout", "content", "message", "choices", "data", "answer", "scene",
             "image", "canvas", "text", "candidates", "parts", "tool_calls", "function", "compositional_deconstruction")  # fmt: skip
@@ -76,6 +73,7 @@ def find_draft(text: str) -> Draft:
         around.append(region[done:])
     words = "".join(around)
     if found:
+        found = [layout for layout in found if any(map(box_of, layout[1]))] or found  # a schema has no boxes
         document, items, notes, cut = found[-1]
         many = [f"The answer holds {len(found)} layouts, the last one was taken."] if len(found) > 1 else []
         return Draft(document, items, words, [*many, *map(_sentence, notes)], cut)
@@ -83,8 +81,9 @@ def find_draft(text: str) -> Draft:
         notes = dict.fromkeys(note for _, given in loose for note in given)
         many = ["Several objects one after the other were read as one list."] if len(loose) > 1 else []
         return Draft({}, [item for item, _ in loose], words, [*many, *map(_sentence, notes)], bool("the end was cut off" in notes))
-    items = _lines(text)
-    if items:
+    if items := table_items(text):
+        return Draft({}, items, text, ["The answer is no JSON; the rows of a table were read."])
+    if items := line_items(text):
         return Draft({}, items, words, ["The answer is no JSON; lines of a name and four numbers were read."])
     nothing = "there is no layout in its JSON" if any_json else "there is no JSON in it"
     reason = f"what begins like JSON cannot be read: {trouble}" if trouble else nothing
@@ -100,7 +99,7 @@ def unwrap(value: Any, depth: int = 0) -> tuple[Mapping[str, Any], list[Mapping[
     if isinstance(value, list):
         items = _list_items(value)
         return ({}, items) if items else next((inner for item in value[:8] if (inner := unwrap(item, depth + 1))), None)
-    if not isinstance(value, Mapping) or _is_item(value):
+    if not isinstance(value, Mapping):
         return None
     for key in ITEM_KEYS:
         given = _get(value, key)
@@ -108,6 +107,8 @@ def unwrap(value: Any, depth: int = 0) -> tuple[Mapping[str, Any], list[Mapping[
             return value, items
         if isinstance(given, Mapping) and (items := _named(given)):
             return value, items
+    if _is_item(value):
+        return None
     if items := _named(value):
         return value, items
     for key in WRAPPERS:
@@ -180,19 +181,6 @@ def _named(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         elif isinstance(given, (list, Mapping)) and key.lower() not in ("size", "canvas", "canvas_size", "image_size"):
             return []
     return items
-
-
-def _lines(text: str) -> list[Mapping[str, Any]]:
-    """Lines such as "1. **a red fox**: [0.1, 0.2, 0.5, 0.9]"."""
-    number = r"[+-]?\d*\.?\d+\s*(?:px|%)?"
-    name = r"(?P<name>[^\[\]()\n{}|:=]{1,300}?)[ \t]*[:=\-–—|]+>?[ \t]*"
-    line = re.compile(rf"^[ \t>*+\-•]*(?:\d{{1,3}}[.)][ \t]*)?{name}[\[(](?P<box>{number}(?:\s*,\s*{number}){{3}})[\])]")
-    found = []
-    for each in text.splitlines()[:2000]:
-        match = line.match(each[:600])
-        if match and (name := match["name"].strip(" *_`\"'“”")):
-            found.append({"prompt": name, "box": match["box"]})
-    return found
 
 
 def _get(item: Mapping[str, Any], key: str) -> Any:
