@@ -1,6 +1,7 @@
 """Answers of language models in many forms, each a file in data/answers, and what shall become of it."""
 
 import json
+import random
 import time
 
 import pytest
@@ -96,6 +97,25 @@ def test_bombs_are_refused_quickly(name):
     start = time.perf_counter()
     complaint(BOMBS[name])
     assert time.perf_counter() - start < 10, "linear time is a second at most on any machine"
+
+
+def test_damaged_answers_are_read_or_refused_and_never_crash():
+    rng, texts = random.Random(0), [path.read_text(encoding="utf-8") for path in sorted(ANSWERS.glob("*.txt"))]
+    for _ in range(4000):
+        text = rng.choice(texts)
+        for _ in range(rng.randint(1, 6)):
+            at, other = rng.randrange(len(text) + 1), rng.choice(texts)
+            start = rng.randrange(len(other) + 1)
+            text = text[:at] + rng.choice(["", rng.choice("{}[]()\",:'`“”0123.-eE%\\/*# \n|abN"), other[start : start + 60]]) + text[at + rng.randint(0, 5) :]
+        units, order = rng.choice([("as declared", "as declared"), ("0..1", "left top right bottom"), ("pixels", "left top width height")])
+        try:
+            layout = read_answer(text, units, order, *rng.choice([(0, 0), (768, 512)])).layout
+        except ValueError as problem:
+            said = str(problem)
+            assert type(problem) is ValueError and "\n" not in said and len(said) < 600 and said.endswith("."), (text, said)
+        else:
+            boxes = [instance.box for instance in layout.instances if instance.box is not None]
+            assert layout.instances and all(0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1 for x0, y0, x1, y1 in boxes), text
 
 
 @pytest.mark.parametrize("position", range(0, 300, 7))

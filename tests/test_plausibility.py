@@ -1,6 +1,7 @@
 """What is implausible in a layout, and how it is corrected."""
 
 import json
+import random
 from dataclasses import replace
 
 import pytest
@@ -174,6 +175,23 @@ def test_programs_get_numbers_and_ids():
     findings = json.loads(check_frames((wide(CAR, FAR_TRACTOR),), Rules(count=3), False)[3])["frames"][0]["findings"]
     assert [(row["rule"], row["number"], row["id"]) for row in findings] == [("perspective", 2, "i2"), ("count", None, None)]
     assert len(findings[0]["box"]) == 4 and findings[0]["remove"] is False
+
+
+def test_whatever_the_layout_corrections_keep_it_sound_and_end():
+    rng, names = random.Random(0), [*(f"a {name}" for name in SIZES), "a kite", "two dogs", ""]
+    better = 0
+    for _ in range(150):
+        items = []
+        for _ in range(rng.randint(0, 8)):
+            x, y = rng.uniform(0, 0.95), rng.uniform(0, 0.95)
+            items.append((rng.choice(names), (x, y, min(x + rng.uniform(0.01, 0.9), 1.0), min(y + rng.uniform(0.01, 0.9), 1.0))))
+        layout = wide(*items)
+        checked = check_layout(layout, Rules(horizon=rng.uniform(-1, 0.95)), correct=True)
+        boxes = [instance.box for instance in checked.layout.instances]
+        assert all(0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1 for x0, y0, x1, y1 in boxes), items
+        assert {i.id for i in checked.layout.instances} <= {i.id for i in layout.instances} and 0 <= checked.score <= 1 and 0 <= checked.after <= 1
+        better += checked.after - checked.score
+    assert better > 0
 
 
 def test_a_crowd_is_checked_quickly():
