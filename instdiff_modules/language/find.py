@@ -21,13 +21,12 @@ _FENCE = re.compile(r"^[ \t]*```[^\n`]*$", re.M)  # on a line of its own; others
 
 
 class Draft(NamedTuple):
-    """document: what surrounds the items, {} if nothing does. items: (prompt or None, mapping of its fields). around: the words outside."""
+    """document: what surrounds the items, {} if nothing does. items: the fields of each. around: the words outside. notes: what was forgiven."""
 
     document: Mapping[str, Any]
     items: list[Mapping[str, Any]]
     around: str
     notes: list[str]
-    cut: bool = False
 
 
 def without_reasoning(text: str) -> tuple[str, list[str]]:
@@ -43,7 +42,7 @@ def without_reasoning(text: str) -> tuple[str, list[str]]:
 
 def find_draft(text: str) -> Draft:
     """The layout in a text. ValueError, that says what came nearest, if there is none."""
-    found: list[tuple[Mapping[str, Any], list[Mapping[str, Any]], tuple[str, ...], bool]] = []
+    found: list[tuple[Mapping[str, Any], list[Mapping[str, Any]], tuple[str, ...]]] = []
     loose: list[tuple[Mapping[str, Any], tuple[str, ...]]] = []
     around: list[str] = []
     trouble: NotJSON | None = None
@@ -65,7 +64,7 @@ def find_draft(text: str) -> Draft:
             any_json = any_json or isinstance(value, Mapping)
             unwrapped = unwrap(value)
             if unwrapped:
-                found.append((*unwrapped, notes, "the end was cut off" in notes))
+                found.append((*unwrapped, notes))
             elif isinstance(value, Mapping) and _is_item(value):
                 loose.append((value, notes))
             else:
@@ -74,13 +73,13 @@ def find_draft(text: str) -> Draft:
     words = "".join(around)
     if found:
         found = [layout for layout in found if any(map(box_of, layout[1]))] or found  # a schema has no boxes
-        document, items, notes, cut = found[-1]
+        document, items, notes = found[-1]
         many = [f"The answer holds {len(found)} layouts, the last one was taken."] if len(found) > 1 else []
-        return Draft(document, items, words, [*many, *map(_sentence, notes)], cut)
+        return Draft(document, items, words, [*many, *map(_sentence, notes)])
     if loose:
         notes = dict.fromkeys(note for _, given in loose for note in given)
         many = ["Several objects one after the other were read as one list."] if len(loose) > 1 else []
-        return Draft({}, [item for item, _ in loose], words, [*many, *map(_sentence, notes)], bool("the end was cut off" in notes))
+        return Draft({}, [item for item, _ in loose], words, [*many, *map(_sentence, notes)])
     if items := table_items(text):
         return Draft({}, items, text, ["The answer is no JSON; the rows of a table were read."])
     if items := line_items(text):
