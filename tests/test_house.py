@@ -139,7 +139,8 @@ def test_the_web_folder_is_named_once() -> None:
 
 
 # Earlier rooms know nothing of later ones.
-ROOMS = ["layout", "geometry", "importers", "preview", "grounding", "networks", "checkpoint", "sampling", "shapeworld", "metrics"]
+ROOMS = ["layout", "geometry", "importers", "language", "plausibility", "preview", "grounding", "networks", "checkpoint", "sampling", "shapeworld",
+         "metrics"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name in ROOMS], ids=name_of)

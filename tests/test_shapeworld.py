@@ -129,3 +129,18 @@ def test_an_empty_picture_has_no_objects() -> None:
     assert detect(np.full((128, 192, 3), (30, 165, 50), np.uint8)) == ("green", [])
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)
     detect(noise)  # nothing sensible to find, nothing to fall over
+
+
+@pytest.mark.parametrize(
+    ("x", "y", "said"),
+    [(0.0, 0.0, "in the top far left"), (0.5, 0.5, "in the middle center"), (1.0, 1.0, "in the bottom far right"), (0.25, 0.75, "in the lower left")],
+)
+def test_places_in_words(x: float, y: float, said: str) -> None:
+    assert words.place(x, y) == said
+
+
+def test_a_placed_caption_says_where_each_thing_is_and_uses_known_words() -> None:
+    scene = random_scene(5, counts=(3, 3))
+    caption = scene.placed_caption
+    assert all(f"{thing.phrase} {words.place(*thing.center)}" in caption for thing in scene.things)
+    assert set(caption.replace(",", " ,").split()) <= set(words.WORDS) | {"far"}

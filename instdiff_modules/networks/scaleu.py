@@ -18,23 +18,25 @@ def low_pass_basis(height: int, width: int, device: torch.device) -> Tensor:
     of the shifted spectrum by s and keeps the real part. Of a real plane the real part sees only the symmetric half of
     that gain, (g(k) + g(-k)) / 2, which is what is decomposed here.
     """
-    shifted = torch.zeros(height, width, dtype=torch.float64)
-    shifted[height // 2 - 1:height // 2 + 1, width // 2 - 1:width // 2 + 1] = 1
-    gain = shifted.roll((-(height // 2), -(width // 2)), (0, 1))  # zero frequency first
-    gain = (gain + gain.flip(0, 1).roll((1, 1), (0, 1))) / 2
+    # Numbers, not tensors, decide which waves there are: torch.compile can then trace this.
+    block = {(ky, kx) for ky in {0, height - 1} for kx in {0, width - 1}}
+    gains: dict[tuple[int, int], float] = {}
+    for ky, kx in block:
+        for k in ((ky, kx), (-ky % height, -kx % width)):
+            gains[k] = gains.get(k, 0.0) + 0.5
     y = torch.arange(height, dtype=torch.float64)[:, None] / height
     x = torch.arange(width, dtype=torch.float64)[None, :] / width
     waves = []
-    for ky, kx in gain.nonzero().tolist():
+    for (ky, kx), gain in sorted(gains.items()):
         mirror = (-ky % height, -kx % width)
         if mirror < (ky, kx):
             continue  # k and -k share their waves, which the first of the two brought
         angle = 2 * torch.pi * (ky * y + kx * x)
-        power = gain[ky, kx] / (height * width)
+        power = gain / (height * width)
         if mirror == (ky, kx):
-            waves.append(power.sqrt() * angle.cos())
+            waves.append(power**0.5 * angle.cos())
         else:
-            waves += [(2 * power).sqrt() * angle.cos(), (2 * power).sqrt() * angle.sin()]
+            waves += [(2 * power) ** 0.5 * angle.cos(), (2 * power) ** 0.5 * angle.sin()]
     return torch.stack(waves, -1).flatten(0, 1).float().to(device)
 
 

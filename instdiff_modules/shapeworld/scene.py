@@ -45,6 +45,11 @@ class Scene:
     def caption(self) -> str:
         return words.sentence([thing.phrase for thing in self.things], self.background)
 
+    @property
+    def placed_caption(self) -> str:
+        """The caption with a place in words behind each thing: "a red star in the upper left and ..."."""
+        return words.sentence([f"{thing.phrase} {words.place(*thing.center)}" for thing in self.things], self.background)
+
 
 def random_scene(
     seed: int | tuple[int, ...], width: int = 256, height: int = 256, counts: tuple[int, int] = (1, 6), overlaps: bool | None = None

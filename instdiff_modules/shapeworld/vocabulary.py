@@ -48,4 +48,16 @@ def sentence(phrases: list[str], background: str | None) -> str:
     return things if background is None else f"{things} on a {background} background"
 
 
-WORDS = ("a", "and", "on", "background", ",", *SHAPES, *COLORS, *TEXTURES[1:])
+COLUMNS = ("far left", "left", "center", "right", "far right")
+ROWS = ("top", "upper", "middle", "lower", "bottom")
+
+
+def place(x: float, y: float) -> str:
+    """Where a point (shares 0..1 of the canvas) lies, in words and to a fifth of a side: "in the upper far left"."""
+    row, column = (names[min(max(int(v * len(names)), 0), len(names) - 1)] for names, v in ((ROWS, y), (COLUMNS, x)))
+    return f"in the {row} {column}"
+
+
+WORDS = (
+    "a", "and", "on", "background", ",", *SHAPES, *COLORS, *TEXTURES[1:], "in", "the", "far", *ROWS, *COLUMNS[1:4],
+)  # in the order of the demo model's embedding: new words go to the end

@@ -13,7 +13,7 @@ import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Layout, parse_layout
 from instdiff.nodes import apply as apply_nodes
-from instdiff.nodes import editor, layout_io, load, preview, sampler, score
+from instdiff.nodes import edit, editor, language, layout_io, load, plausibility, preview, sampler, score
 from instdiff.nodes import instances as make
 from support.other_models import other_model
 from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise
@@ -21,7 +21,8 @@ from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames,
 import nodes as comfy_nodes
 
 NAN, INF = float("nan"), float("inf")
-ALL_NODES = {n.GET_SCHEMA().node_id: n for m in (load, editor, make, layout_io, preview, apply_nodes, sampler, score) for n in m.NODES}
+FILES = (load, editor, make, layout_io, edit, language, plausibility, preview, apply_nodes, sampler, score)
+ALL_NODES = {n.GET_SCHEMA().node_id: n for file in FILES for n in file.NODES}
 DOCUMENT = {
     "version": 1, "width": 768, "height": 512, "prompt": "a valley", "zoom": {"kept": [1, 2]},
     "instances": [{"id": "fox", "prompt": "a fox", "box": [0.1, 0.2, 0.5, 0.9], "note": ["kept"]}],
@@ -70,6 +71,18 @@ def valid(node_id):
         "InstDiffCombine": {f"instances_{i}": WIDE for i in (1, 2, 3, 4)},
         "InstDiffFrames": {**{f"instances_{i}": WIDE for i in (1, 2, 3, 4)}, "repeat": 2},
         "InstDiffSelect": {"instances": WIDE, "which": "1", "by": "number", "invert": False},
+        "InstDiffLayoutRequest": {
+            "wish": "a fox", "width": 768, "height": 512, "count": 2, "style": "oil", "units": "0..1000", "examples": 1, "instances": WIDE,
+        },
+        "InstDiffLayoutFromText": {"text": json.dumps(DOCUMENT), "units": "as declared", "order": "as declared", "width": 768, "height": 512},
+        "InstDiffCheckLayout": {
+            "instances": WIDE, "correct": True, "count": 1, "edges": True, "duplicates": True, "sizes": True, "perspective": True, "smallest": 32,
+            "horizon": 0.35,
+        },
+        "InstDiffEditInstances": {
+            "instances": WIDE, "operation": "move by", "which": "fox", "prompt": "", "x": 0.1, "y": 0.0, "width": 0.0, "height": 0.0,
+            "units": edit.UNITS[0], "anchor": "center", "at_border": "stop",
+        },
         "InstDiffApply": {
             "model": model, "clip": FakeClip(), "instdiff_model": weights, "instances": frames(FOX), "strength": 1.0, "start": 0.0,
             "end": 0.8, "fade": 0.0, "scaleu": "on", "masked_attention": "off", "location_formats": "as given", "point_seed": 0,
@@ -201,6 +214,16 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffLayoutScore", {"boxes": [[], []]}, "boxes for 2 pictures, but 1"),
     ("InstDiffLayoutScore", {"masks": mask() * NAN}, "NaN"),
     ("InstDiffLayoutScore", {"detector": "YOLO"}, "detector must be one of 'connected detections', 'shape world'"),
+    ("InstDiffLayoutRequest", {"wish": " "}, "The wish is empty"),
+    ("InstDiffLayoutRequest", {"count": 31}, "count must be a whole number in 0..30"),
+    ("InstDiffLayoutRequest", {"units": "percent"}, "units must be one of '0..1', '0..1000', 'pixels'"),
+    ("InstDiffLayoutFromText", {"text": "I cannot do that."}, "holds no layout: there is no JSON in it. The answer begins 'I cannot do that.'"),
+    ("InstDiffLayoutFromText", {"text": '[["a fox", 1, 2, 3, 4]]'}, "does not say the units and the order of the axes of its boxes, such as [1, 2, 3, 4]"),
+    ("InstDiffLayoutFromText", {"text": "x" * 2**19}, "at most 262144 are read"),
+    ("InstDiffLayoutFromText", {"width": 0}, "set both width and height, or neither"),
+    ("InstDiffCheckLayout", {"horizon": 1.0}, "horizon must lie in -1..0.95"),
+    ("InstDiffEditInstances", {"which": "cat"}, "There is no instance 'cat' to move by. The layout has 1 (fox)"),
+    ("InstDiffEditInstances", {"operation": "rotate"}, "operation must be one of 'add', 'replace'"),
     ("InstDiffCombine", {"instances_2": WIDE * 2, "instances_3": WIDE * 3}, "Expected equal numbers of frames"),
     ("InstDiffFrames", {"repeat": 10**9}, "repeat must be a whole number in 1..1024"),
     ("InstDiffFrames", {"repeat": 1024, "instances_2": WIDE * 9}, "at most 4096 are possible"),

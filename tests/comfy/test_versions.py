@@ -11,7 +11,8 @@ NODE_IDS = {
     "InstDiffLoadModel", "InstDiffSaveModel", "InstDiffBox", "InstDiffMask", "InstDiffPoints", "InstDiffScribble",
     "InstDiffFromJSON", "InstDiffCombine", "InstDiffFrames", "InstDiffSelect", "InstDiffToJSON", "InstDiffToMasks",
     "InstDiffToBoxes", "InstDiffPreview", "InstDiffApply", "InstDiffKSampler", "InstDiffMultiInstance",
-    "InstDiffLayoutEditor", "InstDiffLayoutScore",
+    "InstDiffLayoutEditor", "InstDiffLayoutScore", "InstDiffLayoutRequest", "InstDiffLayoutFromText", "InstDiffCheckLayout",
+    "InstDiffEditInstances",
 }  # fmt: skip
 
 

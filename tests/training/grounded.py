@@ -4,8 +4,6 @@ from typing import Any, Mapping
 
 import lab
 import models
-import torch
-import torch.nn.functional as F
 from instdiff.instdiff_modules.grounding.inputs import GroundingInputs
 from instdiff.instdiff_modules.networks.adapter import UNetAdapter
 from instdiff.instdiff_modules.networks.scaleu import scaleu
@@ -55,14 +53,9 @@ class Grounding(nn.Module):
 
         def fuse(x: Tensor, options: Mapping[str, Any]) -> Tensor:
             fuser = self.adapter.fuser(options["block"])
-            return fuser(x, *fuser.keys_values(tokens), options["n_heads"], attention)
+            return fuser(x, *fuser.keys_values(tokens), options["n_heads"], models.attention)
 
         def scale(h: Tensor, skip: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
             return scaleu(h, skip, *self.adapter.scaleu(options["block"][1]))
 
         return {"middle_patch": [fuse], "output_block_patch": [scale]}
-
-
-def attention(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None) -> Tensor:
-    q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
-    return F.scaled_dot_product_attention(q, k, v, mask).transpose(1, 2).flatten(2)

@@ -1,7 +1,7 @@
 """Scenes as latents, in shards that the training reads as they appear: python make_pool.py STATE_DIR SHARDS [FIRST]
 
 Shard k holds the scenes of seeds k * 1024 ... of stream 7: latents (n, 4, 32, 32) half, row numbers of the global
-caption with and without the background (n, 77).
+caption with and without the background and with places in words, (n, 77) each.
 """
 
 import sys
@@ -31,9 +31,18 @@ def main() -> None:
     model.load_state_dict(lab.load_state(folder / "vae_final.pt"))
     for shard in range(first, int(sys.argv[2])):
         path = folder / "pool" / f"{shard:04}.pt"
-        if path.exists():
+        known = lab.load_state(path) or {}
+        if "placed" in known:
             continue
         scenes = [pool_scene(shard * SHARD + i) for i in range(SHARD)]
+        captions = {
+            "captions": tokens.encode([scene.caption for scene in scenes]),
+            "bare": tokens.encode([sentence([thing.phrase for thing in scene.things], None) for scene in scenes]),
+            "placed": tokens.encode([scene.placed_caption for scene in scenes]),
+        }
+        if known:
+            lab.save_state(path, {**known, **captions})
+            continue
         latents = []
         for at in range(0, SHARD, 16):
             x = torch.from_numpy(np.stack([render(scene).picture for scene in scenes[at:at + 16]])).permute(0, 3, 1, 2).to(lab.DEVICE) / 127.5 - 1
@@ -41,9 +50,7 @@ def main() -> None:
                 h = model.encoder(x)
             mean = model.quant_conv(h.float())[:, :4]
             latents.append((mean * lab.LATENT_SCALE).to("cpu", torch.float16))
-        captions = tokens.encode([scene.caption for scene in scenes])
-        bare = tokens.encode([sentence([thing.phrase for thing in scene.things], None) for scene in scenes])
-        lab.save_state(path, {"latents": torch.cat(latents), "captions": captions, "bare": bare})
+        lab.save_state(path, {"latents": torch.cat(latents), **captions})
         lab.say(f"shard {shard}")
 
 

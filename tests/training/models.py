@@ -1,9 +1,9 @@
 """The networks of the demo model in training: ComfyUI's UNetModel and CLIP text model at small sizes."""
 
-from typing import Any
+from typing import Any  # noqa: I001
 
-import lab
-import comfy.ldm.modules.attention as attention
+import lab  # makes comfy importable
+import comfy.ldm.modules.attention as comfy_attention
 import torch
 from comfy.clip_model import CLIPTextModel_
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
@@ -24,16 +24,19 @@ CLIP = {
 }
 
 
-def _attention(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None = None, **_: Any) -> Tensor:
-    """Written out: on a CPU its backward pass, in half precision, is faster than that of torch's fused attention."""
+def attention(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None = None, **_: Any) -> Tensor:
+    """q (B, n, C), k and v (B, m, C), no mask -> (B, n, C)."""
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
+    if lab.DEVICE.type != "cpu":
+        return nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
+    # Written out: its backward pass in half precision is faster on a CPU than that of torch's fused attention.
     weights = ((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)).softmax(-1).to(v.dtype)
     return (weights @ v).transpose(1, 2).flatten(2)
 
 
 def unet(config: dict[str, Any] = UNET) -> UNetModel:
     if lab.DEVICE.type == "cpu":
-        attention.optimized_attention = _attention  # in the training process alone
+        comfy_attention.optimized_attention = attention  # in the training process alone
     model = UNetModel(**config, dtype=torch.float32, operations=disable_weight_init)
     lab.initialise(model)
     for name, layer in model.named_modules():
@@ -69,7 +72,7 @@ class TextEncoder(nn.Module):
             h = layer.layer_norm1(x)
             a = layer.self_attn
             q, k, v = (p(h).unflatten(-1, (a.heads, -1)).transpose(1, 2) for p in (a.q_proj, a.k_proj, a.v_proj))
-            o = nn.functional.scaled_dot_product_attention(q, k, v, attn_mask=self.causal.to(q.dtype))
+            o = ((q * q.shape[-1] ** -0.5) @ k.mT + self.causal.to(q.dtype)).softmax(-1).to(v.dtype) @ v
             x = x + a.out_proj(o.transpose(1, 2).flatten(2))
             x = x + layer.mlp(layer.layer_norm2(x))
         return text.final_layer_norm(x)

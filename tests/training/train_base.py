@@ -1,13 +1,13 @@
 """Train UNet and text encoder, text to picture: python train_base.py STATE_DIR UNTIL (HH:MM)
 
-Reads the pool's shards as they appear, resumes from base.pt, saves it every ten minutes and draws a grid every few.
+Resumes from base.pt. The last 64 scenes of the pool's first shard are held out.
 """
 
-import argparse
-import time
+from collections.abc import Callable
 from pathlib import Path
 
 import lab
+import loop
 import models
 import noise
 import tokens
@@ -16,34 +16,45 @@ import train_vae
 from instdiff.instdiff_modules.shapeworld.render import render
 from instdiff.instdiff_modules.shapeworld.scene import random_scene
 
-SAVE_EVERY, GRID_EVERY = 420, 420  # seconds
-WARMUP = 200
 NO_CAPTION, NO_BACKGROUND = 0.1, 0.12  # shares of the training pairs
+# Without captions that say where things are, nothing in this world needs to know where it is: the features then hold no place that a
+# fuser could compare with a box, and stage two learns nothing.
+PLACED = 0.5
 GUIDANCE = 3.0
+HELD, HELD_TIMES = 64, (200, 400, 550, 700, 850, 970)
 
 
 class Pool:
-    """Latents and captions of all shards that exist; looks for new ones now and then."""
+    """Latents and captions of all shards."""
 
-    def __init__(self, folder: Path, generator: torch.Generator) -> None:
-        self.folder, self.generator, self.paths = folder, generator, []
-        self.parts: list[dict[str, torch.Tensor]] = []
+    def __init__(self, folder: Path) -> None:
         self.empty = tokens.encode([""])[0].to(lab.DEVICE)
-        self.refresh()
-
-    def refresh(self) -> None:
-        for path in sorted(self.folder.glob("*.pt")):
-            if path not in self.paths:
-                self.paths.append(path)
-                self.parts.append(torch.load(path, weights_only=True))
-        self.latents, self.captions, self.bare = (torch.cat([p[k] for p in self.parts]).to(lab.DEVICE) for k in ("latents", "captions", "bare"))
+        parts = [torch.load(path, weights_only=True) for path in sorted(folder.glob("*.pt"))]
+        self.held = {k: v[-HELD:].to(lab.DEVICE) for k, v in parts[0].items()}
+        parts[0] = {k: v[:-HELD] for k, v in parts[0].items()}
+        self.latents, self.captions, self.bare, self.placed = (
+            torch.cat([p[k] for p in parts]).to(lab.DEVICE) for k in ("latents", "captions", "bare", "placed"))
 
     def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-        at = torch.randint(len(self.latents), (size,), generator=self.generator).to(lab.DEVICE)
-        ids, luck = self.captions[at].clone(), torch.rand(size, generator=self.generator).to(lab.DEVICE)
+        at = torch.randint(len(self.latents), (size,)).to(lab.DEVICE)
+        placed = (torch.rand(size, 1) < PLACED).to(lab.DEVICE)
+        ids, luck = torch.where(placed, self.placed[at], self.captions[at]), torch.rand(size).to(lab.DEVICE)
         bare, none = luck < NO_BACKGROUND, luck > 1 - NO_CAPTION
         ids[bare], ids[none] = self.bare[at[bare]], self.empty
         return self.latents[at].float(), ids.long()
+
+    @torch.no_grad()
+    def held_error(self, eps: Callable[..., torch.Tensor], captions: str = "captions", size: int = 16) -> dict[int, float]:
+        """Mean squared error of the noise on the held-out scenes, the same noise every time."""
+        x, ids = self.held["latents"].float(), self.held[captions].long()
+        target = torch.randn(x.shape, generator=torch.Generator().manual_seed(9)).to(x.device)
+        errors = {}
+        for time in HELD_TIMES:
+            t = torch.full((size,), time, device=x.device)
+            with lab.autocast():
+                out = [eps(noise.noised(a, b, t), t, c) for a, b, c in zip(x.split(size), target.split(size), ids.split(size))]
+            errors[time] = ((torch.cat(out).float() - target) ** 2).mean().item()
+        return errors
 
 
 class Base(torch.nn.Module):
@@ -80,63 +91,32 @@ def draw(base: Base, vae, path: Path, seed: int = 0, count: int = 16) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("state", type=Path)
-    parser.add_argument("until")
-    parser.add_argument("--batch", type=int, default=16)
-    parser.add_argument("--lr", type=float, default=6e-4)
-    args = parser.parse_args()
-    end = time.mktime(time.strptime(time.strftime("%Y-%m-%d ") + args.until, "%Y-%m-%d %H:%M"))
+    args = loop.arguments(batch=16, lr=1e-3)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     base = Base().to(lab.DEVICE)
     lab.say(f"UNet {sum(p.numel() for p in base.unet.parameters()) / 1e6:.2f} M, text {sum(p.numel() for p in base.text.parameters()) / 1e6:.2f} M")
     vae = train_vae.build().to(lab.DEVICE)
     vae.load_state_dict(lab.load_state(args.state / "vae_final.pt"))
-    optimizer = torch.optim.AdamW(base.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-    ema, step, path = lab.Ema(base), 0, args.state / "base.pt"
-    if (state := lab.load_state(path)) is not None:
-        base.load_state_dict(state["model"])
-        if "optimizer" in state:
-            optimizer.load_state_dict(state["optimizer"])
-        ema.resume(state["ema"], state["ema_steps"])
-        step = state["step"]
-    torch.manual_seed(step)
-    pool = Pool(args.state / "pool", torch.Generator().manual_seed(step))
+    training = loop.Training(base, args.state / "base.pt", args)
+    pool = Pool(args.state / "pool")
     forward = torch.compile(base)
-    saved = drawn = begin = time.time()
-    mean, first = None, step
-    while (now := time.time()) < end:
-        for group in optimizer.param_groups:
-            group["lr"] = args.lr * min(1, (step + 1) / WARMUP)
+
+    def loss() -> torch.Tensor:
         x, ids = pool.batch(args.batch)
         t = noise.draw_times(len(x), x.device)
         target = noise.draw_noise(x)
         with lab.autocast():
             out = forward(noise.noised(x, target, t), t, ids)
-        error = ((out.float() - target) ** 2).mean((1, 2, 3))
-        loss = (noise.loss_weights(t) * error).mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(base.parameters(), 1.0)
-        optimizer.step()
-        ema.update(base)
-        step += 1
-        plain = error.mean().item()
-        mean = (loss.item(), plain) if mean is None else tuple(0.98 * m + 0.02 * v for m, v in zip(mean, (loss.item(), plain)))
-        if step % 50 == 0:
-            lab.say(f"step {step} weighted {mean[0]:.4f} eps {mean[1]:.4f} pool {len(pool.latents)} {(step - first) * args.batch / (time.time() - begin):.1f}/s")
-        if step % 200 == 0:
-            pool.refresh()
-        if now - drawn > GRID_EVERY:
-            drawn = now
-            kept = {k: v.clone() for k, v in base.state_dict().items()}
-            base.load_state_dict(ema.shadow)
-            draw(base, vae, args.state / "grids" / f"base_{step:06}.png")
-            base.load_state_dict(kept)
-        if now - saved > SAVE_EVERY or time.time() >= end:
-            saved = now
-            lab.save_state(path, {"model": base.state_dict(), "ema": ema.shadow, "ema_steps": ema.steps, "optimizer": optimizer.state_dict(), "step": step})
+        return (noise.loss_weights(t) * ((out.float() - target) ** 2).mean((1, 2, 3))).mean()
+
+    def look(step: int) -> None:
+        draw(base, vae, args.state / "grids" / f"base_{step:06}.png")
+        for captions in ("captions", "placed"):
+            held = pool.held_error(forward, captions)
+            lab.say(f"held-out error, {captions}, at t = " + ", ".join(f"{t}: {error:.5f}" for t, error in held.items()))
+
+    training.run(loss, look)
 
 
 if __name__ == "__main__":

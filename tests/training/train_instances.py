@@ -4,12 +4,11 @@ As the paper trains: any of the location formats may be missing, per picture or 
 instance, the caption or everything.
 """
 
-import argparse
-import time
 from pathlib import Path
 
 import grounded
 import lab
+import loop
 import make_layouts
 import noise
 import tokens
@@ -19,11 +18,23 @@ import train_base
 import train_vae
 from instdiff.instdiff_modules.grounding.inputs import GroundingInputs
 
-SAVE_EVERY, GRID_EVERY, LOG_EVERY = 420, 420, 50
 # What a person may give, and the formats that the pack makes of it (a mask brings its box, a box its centre).
-GIVEN = {"box": 0.25, "mask": 0.25, "point": 0.17, "scribble": 0.17, "box scribble": 0.08, "mask scribble": 0.08}
+GIVEN = {"box": 0.4, "point": 0.25, "scribble": 0.22, "box scribble": 0.13}
+GIVEN_WITH_MASKS = {"mask": 0.7, "mask scribble": 0.15, "box": 0.05, "point": 0.05, "scribble": 0.05}
+WITH_MASKS = 0.25  # share of each batch: the backbone that reads masks costs as much as the UNet
 MIXED = 0.25  # of the pictures have instances with different formats
 NO_INSTANCE, NO_CAPTION, NOTHING = 0.1, 0.1, 0.1
+
+
+FORMATS = ("box", "mask", "point", "scribble")
+
+
+def draw_formats(shares: dict[str, float], size: int) -> dict[str, torch.Tensor]:
+    """format -> (size, MOST) bool: what is given of every instance; most pictures give the same of all."""
+    here = {"device": lab.DEVICE}
+    kinds = torch.multinomial(torch.tensor(list(shares.values()), **here), size * make_layouts.MOST, replacement=True).view(size, -1)
+    kinds = torch.where(torch.rand(size, 1, **here) < MIXED, kinds, kinds[:, :1])
+    return {f: torch.tensor([f in given.split() for given in shares], **here)[kinds] for f in FORMATS}
 
 
 class Pairs:
@@ -37,25 +48,25 @@ class Pairs:
 
     def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor, GroundingInputs]:
         d, at, here = self.data, torch.randint(len(self.data["count"]), (size,)).to(lab.DEVICE), {"device": lab.DEVICE}
-        ids = d["captions"][at].long()
+        bare = torch.rand(size, 1, **here) < train_base.NO_BACKGROUND  # as a multi-instance branch's prompt is
+        ids = torch.where(bare, d["bare"][at], d["captions"][at]).long()
         quiet = torch.rand(size, **here) < NO_CAPTION
         present = torch.arange(make_layouts.MOST, **here) < d["count"][at][:, None]
         present &= torch.rand(present.shape, **here) >= NO_INSTANCE
         nothing = torch.rand(size, **here) < NOTHING
         present[nothing], quiet = False, quiet | (nothing & (torch.rand(size, **here) < 0.8))
         ids[quiet] = self.empty
-        kinds = torch.multinomial(torch.tensor(list(GIVEN.values()), **here), size * make_layouts.MOST, replacement=True).view(size, -1)
-        kinds = torch.where(torch.rand(size, 1, **here) < MIXED, kinds, kinds[:, :1])
-        has = {f: torch.tensor([f in given.split() for given in GIVEN], **here)[kinds] & present for f in ("box", "mask", "point", "scribble")}
+        masked = round(size * WITH_MASKS)
+        given = [draw_formats(GIVEN_WITH_MASKS, masked), draw_formats(GIVEN, size - masked)]
+        has = {f: torch.cat([part[f] for part in given]) & present for f in FORMATS}
         box = has["box"] | has["mask"]
         kind = torch.where(box, 0, 1 + (torch.rand(box.shape, **here) < 0.5).long())
         pick = torch.arange(size, **here)[:, None], torch.arange(make_layouts.MOST, **here)[None, :]
-        bits = (d["masks"][at][..., None] >> torch.arange(7, -1, -1, **here)) & 1
-        masks = bits.view(size, make_layouts.MOST, 256, 256).float() * has["mask"][:, :, None, None]
+        bits = (d["masks"][at[:masked]][..., None] >> torch.arange(7, -1, -1, dtype=torch.uint8, **here)) & 1
+        masks = bits.view(masked, make_layouts.MOST, 256, 256).to(torch.bfloat16) * has["mask"][:masked, :, None, None]
         seg = has["mask"].any(1)
-        segs = torch.zeros(size, grounded.SLOTS, 512, 512, **here)
-        if seg.any():
-            segs[seg, :make_layouts.MOST] = F.interpolate(masks[seg], (512, 512), mode="bilinear")
+        segs = torch.zeros(size, grounded.SLOTS, 512, 512, dtype=torch.bfloat16, **here)
+        segs[:masked, :make_layouts.MOST] = F.interpolate(masks, (512, 512), mode="bilinear")
 
         def slots(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
             values = values * mask[..., None]
@@ -64,7 +75,7 @@ class Pairs:
         def flags(mask: torch.Tensor) -> torch.Tensor:
             return F.pad(mask.float(), (0, grounded.SLOTS - make_layouts.MOST))
 
-        stroke = torch.randint(2, kinds.shape, **here)
+        stroke = torch.randint(2, box.shape, **here)
         inputs = GroundingInputs(
             slots(d["boxes"][at], box), slots(d["points"][at][pick[0], pick[1], kind], box | has["point"]),
             slots(d["scribbles"][at][pick[0], pick[1], stroke], has["scribble"]), slots(d["polygons"][at], has["mask"]), segs,
@@ -120,39 +131,21 @@ def draw(base, net, pairs: Pairs, vae, path: Path, count: int = 16) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser()
-    parser.add_argument("state", type=Path)
-    parser.add_argument("until")
-    parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--lr", type=float, default=8e-4)
-    args = parser.parse_args()
-    end = time.mktime(time.strptime(time.strftime("%Y-%m-%d ") + args.until, "%Y-%m-%d %H:%M"))
+    args = loop.arguments(batch=16, lr=1e-3)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     base, net = frozen_base(args.state), grounded.Grounding().to(lab.DEVICE)
     lab.say(f"tokenizer {sum(p.numel() for p in net.position_net.parameters()) / 1e6:.2f} M, adapter {sum(p.numel() for p in net.adapter.parameters()) / 1e6:.2f} M")
     vae = train_vae.build().to(lab.DEVICE)
     vae.load_state_dict(lab.load_state(args.state / "vae_final.pt"))
+    training = loop.Training(net, args.state / "instances.pt", args)
     pairs = Pairs(args.state, phrase_features(base.text))
-    optimizer = torch.optim.AdamW(net.parameters(), lr=args.lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
-    ema, step, path = lab.Ema(net), 0, args.state / "instances.pt"
-    if (state := lab.load_state(path)) is not None:
-        net.load_state_dict(state["model"])
-        if "optimizer" in state:
-            optimizer.load_state_dict(state["optimizer"])
-        ema.resume(state["ema"], state["ema_steps"])
-        step = state["step"]
-    torch.manual_seed(step)
 
-    @torch.compile
+    @torch.compile(dynamic=False)
     def forward(x, t, context, given):
         return base.unet._forward(x, t, context=context, transformer_options={"patches": net.patches(given)})
 
-    begin = saved = time.time()
-    drawn, mean, first = begin - GRID_EVERY + 200, None, step
-    while (now := time.time()) < end:
-        for group in optimizer.param_groups:
-            group["lr"] = args.lr * min(1, (step + 1) / 100)
+    def loss() -> torch.Tensor:
         x, ids, inputs = pairs.batch(args.batch)
         t = noise.draw_times(len(x), x.device)
         target = noise.draw_noise(x)
@@ -160,26 +153,9 @@ def main() -> None:
             with torch.no_grad():
                 context = base.text(ids)
             out = forward(noise.noised(x, target, t), t.float(), context, net.tokens(inputs))
-        error = ((out.float() - target) ** 2).mean((1, 2, 3))
-        loss = (noise.loss_weights(t) * error).mean()
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimizer.step()
-        ema.update(net)
-        step += 1
-        mean = loss.item() if mean is None else 0.98 * mean + 0.02 * loss.item()
-        if step % LOG_EVERY == 0:
-            lab.say(f"step {step} weighted {mean:.4f} {(step - first) * args.batch / (time.time() - begin):.1f}/s")
-        if now - drawn > GRID_EVERY:
-            drawn = now
-            kept = {k: v.clone() for k, v in net.state_dict().items()}
-            net.load_state_dict(ema.shadow)
-            draw(base, net, pairs, vae, args.state / "grids" / f"instances_{step:06}.png")
-            net.load_state_dict(kept)
-        if now - saved > SAVE_EVERY or time.time() >= end:
-            saved = now
-            lab.save_state(path, {"model": net.state_dict(), "ema": ema.shadow, "ema_steps": ema.steps, "optimizer": optimizer.state_dict(), "step": step})
+        return (noise.loss_weights(t) * ((out.float() - target) ** 2).mean((1, 2, 3))).mean()
+
+    training.run(loss, lambda step: draw(base, net, pairs, vae, args.state / "grids" / f"instances_{step:06}.png"))
 
 
 if __name__ == "__main__":

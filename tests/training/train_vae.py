@@ -7,7 +7,6 @@ from pathlib import Path
 import lab
 import numpy as np
 import torch
-import torch.nn.functional as F
 from comfy.ldm.models.autoencoder import AutoencoderKL
 from instdiff.instdiff_modules.shapeworld.render import render
 from instdiff.instdiff_modules.shapeworld.scene import random_scene

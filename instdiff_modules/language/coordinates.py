@@ -1,0 +1,154 @@
+"""Units and axis order of an answer's boxes: as it declares them or as the user chose, never guessed from the numbers.
+
+The numbers are only held against what was declared: pixels that are all below 1, fractions of 300, or a right edge left of the left
+one contradict it, and then the user is asked.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+DECLARED = "as declared"
+FRACTIONS, PIXELS, THOUSAND, PERCENT = "0..1", "pixels", "0..1000", "percent"
+UNITS = (FRACTIONS, PIXELS, THOUSAND, PERCENT)
+XYXY, XYWH, YXYX, CXCYWH = "left top right bottom", "left top width height", "top left bottom right", "center x y, width height"
+ORDERS = (XYXY, XYWH, YXYX, CXCYWH)
+SLACK = 1.5  # how far, in canvases, a box may stick out before its units are doubted
+
+# Field names of a box that is an object; they name the axes themselves.
+EDGES = (
+    (XYXY, (("left", "top", "right", "bottom"), ("x0", "y0", "x1", "y1"), ("x1", "y1", "x2", "y2"), ("xmin", "ymin", "xmax", "ymax"),
+            ("xstart", "ystart", "xend", "yend"), ("minx", "miny", "maxx", "maxy"))),
+    (CXCYWH, (("cx", "cy", "width", "height"), ("cx", "cy", "w", "h"), ("centerx", "centery", "width", "height"), ("xcenter", "ycenter", "width", "height"))),
+    (XYWH, (("x", "y", "width", "height"), ("x", "y", "w", "h"), ("left", "top", "width", "height"), ("xmin", "ymin", "width", "height"))),
+)  # fmt: skip
+
+_ORDER_WORDS = (
+    (CXCYWH, r"cx ?,? ?cy ?,? ?w|x ?center ?,? ?y ?center|center ?x ?,? ?center ?y|\byolo\b"),
+    (YXYX, r"y ?min ?,? ?x ?min|y[01] ?,? ?x[01] ?,? ?y[12] ?,? ?x[12]|\byxyx\b|top ?,? ?left ?,? ?bottom ?,? ?right"),
+    (XYXY, r"x ?min ?,? ?y ?min ?,? ?x ?max|x[01] ?,? ?y[01] ?,? ?x[12] ?,? ?y[12]|\bxyxy\b|\bltrb\b|left ?,? ?top ?,? ?right ?,? ?bottom|pascal voc"),
+    (XYWH, r"\bx ?,? ?y ?,? ?w(?:idth)?\b|\bxywh\b|\bltwh\b|left ?,? ?top ?,? ?w(?:idth)?\b|x ?min ?,? ?y ?min ?,? ?w(?:idth)?\b|\bcoco\b"),
+)
+_UNIT_WORDS = (
+    (THOUSAND, r"\b0 ?(?:\.\.+|-|–|to|,) ?(?:1000|999)\b|per ?mille|thousandths"),
+    (PERCENT, r"\bpercent|\b0 ?(?:\.\.+|-|–|to|,) ?100\b|^ ?% ?$"),
+    (FRACTIONS, r"\b0(?:\.0)? ?(?:\.\.+|-|–|to|,) ?1(?:\.0)?\b|\bfractions?\b|\bnormali[sz]ed\b|\brelative\b"),
+    (PIXELS, r"\bpixels?\b|\bpx\b|\babsolute\b"),
+)
+
+
+class Coordinates(NamedTuple):
+    """units: one of UNITS, or None if unknown. order: one of ORDERS, or None. canvas: (width, height) in pixels, or None."""
+
+    units: str | None
+    order: str | None
+    canvas: tuple[int, int] | None
+
+
+def order_in(text: str) -> str | None:
+    """The axis order that a declaration such as "[x, y, width, height]" or "xyxy" names; None if none or several."""
+    plain = re.sub(r"[\s_\[\](){}\"'`]+", " ", text.lower()).replace(" ,", ",")
+    return _only(name for name, words in _ORDER_WORDS if re.search(words, plain))
+
+
+def units_in(text: str) -> str | None:
+    """The units that a declaration such as "normalized 0-1000" or "px" names; None if none or several."""
+    plain = re.sub(r"[\s_\[\](){}\"'`]+", " ", text.lower()).strip()
+    named = [name for name, words in _UNIT_WORDS if re.search(words, plain)]
+    if FRACTIONS in named and (THOUSAND in named or PERCENT in named) and not re.search(r"\b0 ?(?:\.\.+|-|–|to|,) ?1(?:\.0)?\b", plain):
+        named.remove(FRACTIONS)  # "normalized to 0-1000" speaks of thousandths
+    return _only(named)
+
+
+def prose_declaration(text: str) -> tuple[str | None, str | None]:
+    """(units, order) that the words around the JSON declare plainly; "pixel art" is no declaration."""
+    units = _only(name for name, words in (
+        (PIXELS, r"\bin pixels\b|\bpixel (?:coordinates|values|units)\b"), (THOUSAND, r"\b0 ?(?:\.\.+|-|–|to) ?1000\b"),
+        (FRACTIONS, r"\bfractions of the\b|\b(?:between|from) 0 (?:and|to) 1\b|\b0 ?(?:\.\.+|-|–) ?1\b(?!\d)"),
+    ) if re.search(words, text, re.I))  # fmt: skip
+    sequences = re.findall(r"[\[(<][^\[\]()<>\n]{5,60}[\])>]|\bxyxy\b|\bxywh\b|\byxyx\b", text, re.I)
+    return units, _only(order for order in map(order_in, sequences) if order)
+
+
+def box_numbers(value: Any, key: str = "") -> tuple[tuple[float, ...], str | None, str | None] | None:
+    """Any form of a box -> (its four numbers, the order its names declare, the units its texts declare); None if it is no box."""
+    if isinstance(value, str):
+        value = [part for part in re.split(r"[,;\s]+", value.strip(" []()<>")) if part] if len(value) < 200 else None
+    if isinstance(value, Mapping):
+        plain = {re.sub(r"[^a-z0-9]", "", str(k).lower()): v for k, v in value.items()}
+        for order, name_sets in EDGES:
+            for names in name_sets:
+                if all(name in plain for name in names):
+                    read = box_numbers([plain[name] for name in names])
+                    return None if read is None else (read[0], order, read[2])
+        return None
+    if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
+        return None
+    if len(value) == 1 and isinstance(value[0], (list, Mapping)):
+        return box_numbers(value[0], key)
+    if len(value) == 2 and all(isinstance(corner, list) and len(corner) == 2 for corner in value):
+        value = [*value[0], *value[1]]
+    read = [_number(v) for v in value]
+    if len(read) != 4 or any(v is None for v in read):
+        return None
+    units = {unit for _, unit in read}
+    return tuple(v for v, _ in read), order_in(key), units.pop() if len(units) == 1 else None
+
+
+def to_edges(numbers: Sequence[float], known: Coordinates, where: str) -> tuple[float, float, float, float]:
+    """Four numbers -> left, top, right, bottom as fractions of the canvas, which may stick out of it. ValueError contradicts the order."""
+    a, b, c, d = numbers
+    x, y = _sides(known)
+    if known.order == YXYX:
+        a, b, c, d = b, a, d, c
+    elif known.order == XYWH:
+        c, d = a + c, b + d
+    elif known.order == CXCYWH:
+        a, b, c, d = a - c / 2, b - d / 2, a + c / 2, b + d / 2
+    if c < a or d < b:
+        shown = ", ".join(f"{v:g}" for v in numbers)
+        raise ValueError(f"{where}: [{shown}] cannot be {known.order}, for an edge would lie on the wrong side. Choose the order that the model used.")
+    return a / x, b / y, c / x, d / y
+
+
+def to_point(xy: Sequence[float], known: Coordinates) -> tuple[float, float]:
+    """Two numbers -> x, y as fractions."""
+    x, y = _sides(known)
+    first, second = (xy[1], xy[0]) if known.order == YXYX else (xy[0], xy[1])
+    return first / x, second / y
+
+
+def check_range(numbers: Iterable[float], known: Coordinates) -> None:
+    """ValueError if the numbers of all boxes cannot be what was declared."""
+    sizes = [abs(v) for v in numbers]
+    top = max(sizes, default=0.0)
+    limit = SLACK * max(_sides(known))
+    if top > limit:
+        raise ValueError(f"The answer holds the coordinate {top:g}, too large for {_named(known)}. Choose the units that the model used.")
+    if known.units != FRACTIONS and 0 < top <= 1:
+        raise ValueError(f"All coordinates of the answer lie in 0..1, too small for {_named(known)}. Choose the units that the model used.")
+
+
+def _sides(known: Coordinates) -> tuple[float, float]:
+    if known.units == PIXELS:
+        return known.canvas
+    whole = {FRACTIONS: 1, THOUSAND: 1000, PERCENT: 100}[known.units]
+    return whole, whole
+
+
+def _named(known: Coordinates) -> str:
+    return f"pixels of a canvas of {known.canvas[0]}x{known.canvas[1]}" if known.units == PIXELS else f"the units {known.units}"
+
+
+def _number(value: Any) -> tuple[float, str | None] | None:
+    """(number, its unit if it carries one)."""
+    if isinstance(value, str) and (match := re.fullmatch(r"\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*(px|%)?\s*", value[:40])):
+        return float(match[1]), {"px": PIXELS, "%": PERCENT}.get(match[2])
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 1e9:
+        return None
+    return float(value), None
+
+
+def _only(names: Iterable[str]) -> str | None:
+    found = set(names)
+    return found.pop() if len(found) == 1 else None

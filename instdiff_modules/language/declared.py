@@ -1,0 +1,68 @@
+"""Who says what the numbers of an answer are: the user's menus, its own fields, its boxes, its format, or the words around it."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .coordinates import FRACTIONS, ORDERS, PIXELS, THOUSAND, UNITS, XYXY, YXYX, Coordinates, order_in, prose_declaration, units_in
+from .find import Draft, box_of
+
+_DECLARATIONS = ("units", "unit", "coordinates", "coordinate_system", "coordinate_space", "coordinate_format", "format", "box_format", "bbox_format",
+                 "box_order", "order", "axis_order", "bbox_units", "coords")  # fmt: skip
+NO_CANVAS = "The coordinates are pixels, but the size of the canvas is unknown. Set width and height to what the model was told"
+_HINTS = {
+    "box_2d": "Gemini writes box_2d as top left bottom right in 0..1000, other models otherwise",
+    "bbox_2d": "Qwen writes bbox_2d as left top right bottom, in pixels or in 0..1000 depending on its version",
+}
+
+
+def declared_coordinates(
+    draft: Draft, boxes: Sequence[tuple[Any, Mapping[str, str]]], units: str, order: str, canvas: tuple[int, int] | None
+) -> tuple[Coordinates, str]:
+    """Units and order from the menus, else from the answer's fields, else from the words around it; and a phrase that says whose word they are."""
+    said = [value for key, value in _walk(draft.document) if key in _DECLARATIONS and isinstance(value, str)]
+    prose = prose_declaration(draft.around)
+    found: dict[str, tuple[str | None, str]] = {}
+    for name, chosen, options, read, fallback in (("units", units, UNITS, units_in, prose[0]), ("order", order, ORDERS, order_in, prose[1])):
+        if chosen in options:
+            found[name] = chosen, "chosen"
+        elif declared := {value for value in map(read, said) if value}:
+            if len(declared) > 1:
+                raise ValueError(f"The answer declares the {name} of its boxes in two ways: {' and '.join(sorted(declared))}. Choose {name} in the menus")
+            found[name] = declared.pop(), "declared"
+        elif all(name in own for numbers, own in boxes if numbers) and any(numbers for numbers, _ in boxes):
+            found[name] = next(own[name] for numbers, own in boxes if numbers), "declared by its boxes"
+        elif _is_ours(draft.document):
+            found[name] = FRACTIONS if name == "units" else XYXY, "of our layout document"
+        elif _is_elements(draft):
+            found[name] = THOUSAND if name == "units" else YXYX, "of box-editor elements"
+        else:
+            found[name] = fallback, "said in the text around it"
+    missing = [name for name, (value, _) in found.items() if value is None]
+    if missing:
+        raise ValueError(_ask(missing, draft, boxes))
+    if found["units"][0] == PIXELS and canvas is None:
+        raise ValueError(NO_CANVAS)
+    words = ", ".join(f"{name} {value} ({source})" for name, (value, source) in found.items())
+    return Coordinates(found["units"][0], found["order"][0], canvas), words
+
+
+def _ask(missing: Sequence[str], draft: Draft, boxes: Sequence[tuple[Any, Any]]) -> str:
+    example = next(("[" + ", ".join(f"{v:g}" for v in numbers) + "]" for numbers, _ in boxes if numbers), "them")
+    keys = [place[1] for item in draft.items if (place := box_of(item))]
+    hint = next((f" ({words})" for key, words in _HINTS.items() if key in keys), "")
+    named = " and the ".join({"units": "units", "order": "order of the axes"}[name] for name in missing)
+    return f"The answer does not say the {named} of its boxes, such as {example}. Choose {' and '.join(missing)} in the menus of this node{hint}"
+
+
+def _is_ours(document: Mapping[str, Any]) -> bool:
+    return document.get("version") == 1 and "instances" in document
+
+
+def _is_elements(draft: Draft) -> bool:
+    return all(item.get("type") in ("obj", "text") and "desc" in item and "bbox" in item for item in draft.items)
+
+
+def _walk(document: Mapping[str, Any], depth: int = 0) -> list[tuple[str, Any]]:
+    """Fields of a document and of the objects in it, without its lists."""
+    pairs = [(str(k).lower(), v) for k, v in document.items()]
+    return pairs + [pair for _, v in pairs if isinstance(v, Mapping) and depth < 3 for pair in _walk(v, depth + 1)]

@@ -1,0 +1,261 @@
+"""JSON as language models write it: read in one pass, with every liberty noted. Nothing is evaluated.
+
+Forgiven: trailing and missing commas, single, curly and missing quotes, quotes inside a text, comments, Python's True, None and
+tuples, a wrong or missing bracket, an end that is cut off. Not forgiven: expressions, calls, NaN.
+"""
+
+import math
+import re
+from typing import Any, NamedTuple
+
+MAX_DEPTH = 32
+MAX_DIGITS = 40
+NOT_FINITE = "The answer holds NaN or infinity, which is no place in a picture. Ask the model again."
+OPENERS = {"{": "}", "[": "]", "(": ")"}
+CLOSING_QUOTES = {'"': '"', "'": "'", "`": "`", "“": '”“"', "”": '”“"', "„": '“”"', "‘": "’‘'", "’": "’‘'", "«": "»"}
+WORDS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
+ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
+
+_SPACE = re.compile(r"\s+|//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*", re.S)
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_UNIT = re.compile(r"\s*(px|%)")
+_NAME = re.compile(r"[^\W\d][\w-]*")
+_BARE = re.compile(r"[^,\]}\r\n]+")  # a text that lacks its quotes
+_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)\b", re.I)
+
+
+class NotJSON(Exception):
+    """Why the text at `position` is no JSON, in a few words."""
+
+    def __init__(self, why: str, position: int) -> None:
+        super().__init__(why)
+        self.position = position
+
+
+class CutObject(dict):
+    """An object that the text ends in the middle of."""
+
+
+class CutList(list):
+    """A list that the text ends in the middle of."""
+
+
+class Found(NamedTuple):
+    """value: the object or list. end: where the text goes on. notes: what was forgiven."""
+
+    value: Any
+    end: int
+    notes: tuple[str, ...]
+
+
+def read_value(text: str, start: int = 0) -> Found:
+    """The object or list that begins at `start`.
+
+    NotJSON for what cannot be read; ValueError for what no layout holds and nobody should read: nesting deeper than MAX_DEPTH,
+    numbers of more than MAX_DIGITS characters, NaN and infinity. Time grows with the length of the text and no faster.
+    """
+    reader = _Reader(text, start)
+    value = reader.container()
+    return Found(value, reader.at, tuple(reader.notes))
+
+
+class _Missing:
+    """In place of a value that the text ends in the middle of."""
+
+
+class _Reader:
+    def __init__(self, text: str, start: int) -> None:
+        self.text, self.at = text, start
+        self.notes: dict[str, None] = {}  # a set that keeps its order
+        self.open: list[str] = []  # the brackets that are waited for
+
+    def note(self, words: str) -> None:
+        self.notes[words] = None
+
+    def skip(self) -> str:
+        """Go to the next character that counts; it, or "" at the end."""
+        while match := _SPACE.match(self.text, self.at):
+            if not match[0].isspace():
+                self.note("comments were left out")
+            self.at = match.end()
+        return self.text[self.at : self.at + 1]
+
+    def container(self) -> Any:
+        closer = OPENERS[self.text[self.at]]
+        if len(self.open) >= MAX_DEPTH:
+            raise ValueError(f"The answer is nested more than {MAX_DEPTH} levels deep. No layout is: ask the model again.")
+        self.open.append(closer)
+        self.at += 1
+        items, ended = (self._object if closer == "}" else self._list)(closer)
+        self.open.pop()
+        if ended:
+            return items
+        self.note("the end was cut off")
+        return CutObject(items) if closer == "}" else CutList(items)
+
+    def _list(self, closer: str) -> tuple[list[Any], bool]:
+        items: list[Any] = []
+        if closer == ")":
+            self.note("Python's tuples were read as lists")
+        separated = True
+        while True:
+            state, separated = self._between(closer, separated, bool(items))
+            if state is not None:
+                return items, state
+            if self.text.startswith(("...", "…"), self.at):
+                self.at += 3 if self.text[self.at] == "." else 1
+                self.note('the model wrote "..." in place of something')
+                continue
+            value = self.value()
+            if value is _Missing:
+                return items, False
+            items.append(value)
+            separated = False
+
+    def _object(self, closer: str) -> tuple[dict[str, Any], bool]:
+        items: dict[str, Any] = {}
+        separated = True
+        while True:
+            state, separated = self._between(closer, separated, bool(items))
+            if state is not None:
+                return items, state
+            if self.text.startswith(("...", "…"), self.at):
+                self.at += 3 if self.text[self.at] == "." else 1
+                self.note('the model wrote "..." in place of something')
+                continue
+            key = self.key()
+            if key is _Missing or not (colon := self.skip()):
+                return items, False
+            if colon not in ":=":
+                raise NotJSON(f"a colon is missing after {key[:40]!r}", self.at)
+            if colon == "=":
+                self.note('"=" was read as ":"')
+            self.at += 1
+            if not self.skip():
+                return items, False
+            value = self.value()
+            if value is _Missing:
+                return items, False
+            if key in items:
+                self.note(f"{key[:40]!r} stands there twice, the later one counts")
+            items[key] = value
+            separated = False
+
+    def _between(self, closer: str, separated: bool, any_item: bool) -> tuple[bool | None, bool]:
+        """What comes between two items: (True: the container ends, False: the text ends, None: an item, whether a comma came)."""
+        while (c := self.skip()) and c in ",;":
+            if c == ";":
+                self.note('";" was read as ","')
+            separated = True
+            self.at += 1
+        if not c:
+            return False, separated
+        if c in "}])":
+            if c != closer:
+                if c not in self.open:
+                    raise NotJSON(f"{c!r} closes nothing", self.at)
+                self.note("a missing or wrong bracket was set right")
+                return True, separated  # it is the one around this that it closes
+            if separated and any_item:
+                self.note("trailing commas were removed")
+            self.at += 1
+            return True, separated
+        if not separated:
+            self.note("missing commas were added")
+        return None, separated
+
+    def key(self) -> Any:
+        c = self.text[self.at]
+        if c in CLOSING_QUOTES:
+            return self.string()
+        match = _NAME.match(self.text, self.at) or _NUMBER.match(self.text, self.at)
+        if not match:
+            raise NotJSON(f"the name of a field was expected, {c!r} came", self.at)
+        self.at = match.end()
+        self.note("missing quotes were added")
+        return match[0] if self.at < len(self.text) else _Missing
+
+    def value(self) -> Any:
+        c = self.text[self.at]
+        if c in OPENERS:
+            return self.container()
+        if c in CLOSING_QUOTES:
+            return self.string()
+        if _NOT_FINITE.match(self.text, self.at):
+            raise ValueError(NOT_FINITE)
+        if match := _NUMBER.match(self.text, self.at):
+            return self.number(match)
+        name = _NAME.match(self.text, self.at)
+        if not name:
+            raise NotJSON(f"a value was expected, {c!r} came", self.at)
+        if name[0] in WORDS:
+            self.at = name.end()
+            if name[0][0].isupper():
+                self.note("Python's True, False and None were read")
+            return WORDS[name[0]] if self.at < len(self.text) else _Missing
+        bare = _BARE.match(self.text, self.at)[0]
+        if re.search(r"[(){\[]|__", bare):
+            raise NotJSON(f"{bare[:40].strip()!r} is an expression", self.at)
+        self.at += len(bare)
+        self.note("missing quotes were added")
+        return bare.strip() if self.at < len(self.text) else _Missing
+
+    def number(self, match: re.Match[str]) -> Any:
+        if len(match[0]) > MAX_DIGITS:
+            raise ValueError(f"The answer holds a number of {len(match[0])} characters. No place in a picture needs that: ask the model again.")
+        self.at = match.end()
+        unit = _UNIT.match(self.text, self.at)
+        if unit:
+            self.at = unit.end()
+            return match[0] + unit[1]
+        if self.at >= len(self.text):
+            return _Missing  # more digits may have followed
+        after = self.text[self.at]
+        if after.isalnum() or after in "_*+^%!.=-(" or after == "/" and self.text[self.at + 1 : self.at + 2] not in ("/", "*"):
+            raise NotJSON(f"{self.text[match.start() : match.end() + 10].strip()!r} is an expression", match.start())
+        number = float(match[0])
+        if math.isinf(number):  # 1e400
+            raise ValueError(NOT_FINITE)
+        return int(number) if re.fullmatch(r"[+-]?\d+", match[0]) else number
+
+    def string(self) -> Any:
+        quote = self.text[self.at]
+        if quote != '"':
+            self.note("curly quotes were replaced" if ord(quote) > 127 else "single quotes were replaced")
+        closing = CLOSING_QUOTES[quote]
+        stop = re.compile(f"[{re.escape(closing)}\\\\]")
+        parts, at = [], self.at + 1
+        while match := stop.search(self.text, at):
+            parts.append(self.text[at : match.start()])
+            at = match.end()
+            if match[0] == "\\":
+                part, at = self._escape(at)
+                parts.append(part)
+            elif self._closes(at):
+                self.at = at
+                return _whole("".join(parts))
+            else:
+                self.note("quotes inside a text were kept as its own")
+                parts.append(match[0])
+        self.at = len(self.text)
+        return _Missing
+
+    def _escape(self, at: int) -> tuple[str, int]:
+        c = self.text[at : at + 1]
+        digits = self.text[at + 1 : at + 5]
+        if c == "u" and re.fullmatch(r"[0-9a-fA-F]{4}", digits):
+            return chr(int(digits, 16)), at + 5
+        return ESCAPES.get(c, c), at + 1
+
+    def _closes(self, at: int) -> bool:
+        """Whether a quote that ends at `at` ends the text: then something follows that may stand behind a text."""
+        while self.text[at : at + 1] in (" ", "\t"):
+            at += 1
+        return at >= len(self.text) or self.text[at] in ",;:}])\r\n" or self.text.startswith(("//", "/*"), at)
+
+
+def _whole(text: str) -> str:
+    r"""Halves of characters (\ud83e\udd8a) put together; a half alone becomes the sign for an unknown character."""
+    if any("\ud800" <= c <= "\udfff" for c in text):
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text

@@ -1,0 +1,105 @@
+"""The plausibility of a layout: what is wrong with it, in sentences, as a score, and corrected on request."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+from ..geometry.change import fit_to
+from ..layout import fields
+from ..layout.instance import Box, Frames, Layout
+from .rules import Finding, Rules, find, name_of
+
+ROUNDS = 6  # of corrections that lead to others
+
+
+class Checked(NamedTuple):
+    """score: share of the visible instances, or of those asked for, without a finding, 0..1. after: the score of what goes out.
+
+    names: ids of the instances before corrections, to which the findings point.
+    """
+
+    layout: Layout
+    names: list[str]
+    findings: list[Finding]
+    changes: list[str]
+    score: float
+    after: float
+
+
+def check_layout(layout: Layout, rules: Rules, correct: bool = False) -> Checked:
+    """What is implausible in a layout. Hidden instances do not count; with `correct` locked ones stay as they are."""
+    found = find(layout, rules)
+    score = _score(layout, found, rules)
+    changes: list[str] = []
+    result = _corrected(layout, rules, changes) if correct else layout
+    return Checked(
+        result, [instance.id for instance in layout.instances], found, changes, score, _score(result, find(result, rules), rules) if changes else score
+    )
+
+
+def report(checked: Sequence[Checked]) -> str:
+    """Markdown for the user."""
+    lines = []
+    for number, one in enumerate(checked, 1):
+        name = f"Frame {number}: " if len(checked) > 1 else ""
+        after = f", {one.after:.2f} after the corrections" if one.changes else ""
+        lines.append(f"**{name}plausibility {one.score:.2f}**{after}")
+        lines += [f"- {finding.rule}: {finding.text}" for finding in one.findings] or ["- Nothing implausible was found."]
+        lines += [f"- corrected: {change}" for change in one.changes]
+    return "\n".join(lines)
+
+
+def to_json(checked: Sequence[Checked]) -> str:
+    """The findings for a program."""
+    frames = []
+    for one in checked:
+        rows = [_row(finding, one.names) for finding in one.findings]
+        frames.append({"score": one.score, "after": one.after, "findings": rows, "changes": one.changes})
+    return json.dumps({"score": sum(one.score for one in checked) / len(checked), "frames": frames}, ensure_ascii=False)
+
+
+def _row(finding: Finding, names: Sequence[str]) -> dict[str, Any]:
+    number, name = (None, None) if finding.index is None else (finding.index + 1, names[finding.index])
+    return {"rule": finding.rule, "number": number, "id": name, "text": finding.text, "box": finding.box, "remove": finding.remove}
+
+
+def _corrected(layout: Layout, rules: Rules, changes: list[str]) -> Layout:
+    """One finding after the other, for each correction may settle or raise others."""
+    tried: set[tuple[str, str]] = set()
+    for _ in range(ROUNDS * max(len(layout.instances), 1)):
+        finding = next((f for f in find(layout, rules) if _mendable(layout, f) and (f.rule, layout.instances[f.index].id) not in tried), None)
+        if finding is None:
+            break
+        old = layout.instances[finding.index]
+        tried.add((finding.rule, old.id))
+        new = None if finding.remove else fit_to(old, finding.box)
+        if new is None and not finding.remove:
+            continue
+        kept = [] if new is None else [new]
+        layout = replace(layout, instances=(*layout.instances[: finding.index], *kept, *layout.instances[finding.index + 1 :]))
+        changes.append(f"{name_of(finding.index, old)} " + ("was removed." if finding.remove else f"now fills {_shown(finding.box)}."))
+    return layout
+
+
+def _mendable(layout: Layout, finding: Finding) -> bool:
+    return finding.index is not None and (finding.remove or finding.box is not None) and not layout.instances[finding.index].locked
+
+
+def _score(layout: Layout, found: Sequence[Finding], rules: Rules) -> float:
+    count = sum(instance.visible for instance in layout.instances)
+    whole = max(count, rules.count)
+    faulty = len({finding.index for finding in found if finding.index is not None})
+    surplus = max(count - rules.count, 0) if rules.count else 0
+    return max(count - max(faulty, surplus), 0) / whole if whole else 1.0
+
+
+def _shown(box: Box) -> str:
+    return "[" + ", ".join(f"{v:.3g}" for v in box) + "]"
+
+
+def check_frames(frames: Frames, rules: Rules, correct: bool) -> tuple[Frames, float, str, str]:
+    """(the layouts, the mean score, the report, the findings as JSON) of several frames. ValueError if rules are out of range."""
+    fields.number_in(rules.horizon, -1, 0.95, "Check Layout", "horizon")
+    checked = [check_layout(layout, rules, correct) for layout in frames]
+    return tuple(one.layout for one in checked), sum(one.score for one in checked) / len(checked), report(checked), to_json(checked)

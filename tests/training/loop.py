@@ -1,0 +1,97 @@
+"""The loop that both stages share: resume, rate, step, average, log, grid, save. Several processes share a step (torchrun)."""
+
+import argparse
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import lab
+import muon
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+
+SAVE_EVERY, GRID_EVERY, LOG_EVERY, WARMUP = 420, 600, 50, 100
+
+
+def arguments(batch: int, lr: float) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("state", type=Path, help="folder with everything that one stage leaves to the next")
+    parser.add_argument("until", help="HH:MM")
+    parser.add_argument("--batch", type=int, default=batch, help="per process")
+    parser.add_argument("--lr", type=float, default=lr)
+    parser.add_argument("--cool", type=float, default=0, help="minutes before the end in which the rate falls to nothing")
+    return parser.parse_args()
+
+
+class Training:
+    """module's parameters that require gradients are trained; its whole state is averaged and saved at `path`."""
+
+    def __init__(self, module: nn.Module, path: Path, args: argparse.Namespace) -> None:
+        self.team, self.rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+        if self.team > 1:
+            dist.init_process_group("gloo")
+        self.module, self.path, self.args, self.step = module, path, args, 0
+        self.until = time.mktime(time.strptime(time.strftime("%Y-%m-%d ") + args.until, "%Y-%m-%d %H:%M"))
+        self.optimizer, self.ema = muon.Pair(module, args.lr), lab.Ema(module)
+        if (state := lab.load_state(path)) is not None:
+            module.load_state_dict({k: v.float() for k, v in state["model"].items()})
+            if "optimizer" in state:
+                self.optimizer.load_state_dict(state["optimizer"])
+            self.ema.resume(state["ema"], state["ema_steps"])
+            self.step = state["step"]
+        self.warm = self.step + WARMUP
+        torch.manual_seed(self.step * self.team + self.rank)
+
+    def run(self, loss: Callable[[], Tensor], draw: Callable[[int], None]) -> None:
+        """loss() -> weighted loss of a new batch; draw(step) is called with the averaged weights in place."""
+        begin = saved = time.time()
+        drawn, first, mean = begin - GRID_EVERY / 2, self.step, None
+        now = begin
+        while now < self.until:
+            cool = max(self.args.cool * 60, 1e-9)
+            self.optimizer.set_rate(self.args.lr * min(1, 1 - (self.warm - self.step) / WARMUP, (self.until - now) / cool) + 1e-7)
+            value = loss()
+            self.module.zero_grad(set_to_none=True)
+            value.backward()
+            now = begin + self._share(time.time() - begin)
+            nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
+            self.optimizer.step()
+            self.ema.update(self.module)
+            self.step += 1
+            mean = value.item() if mean is None else 0.98 * mean + 0.02 * value.item()
+            if self.rank:
+                continue
+            if self.step % LOG_EVERY == 0:
+                rate = (self.step - first) * self.args.batch * self.team / (now - begin)
+                lab.say(f"step {self.step} weighted {mean:.4f} {rate:.1f}/s")
+            if now - drawn > GRID_EVERY or now >= self.until:
+                drawn = now
+                kept = {k: v.clone() for k, v in self.module.state_dict().items()}
+                self.module.load_state_dict(self.ema.shadow)
+                draw(self.step)
+                self.module.load_state_dict(kept)
+            if now - saved > SAVE_EVERY or now >= self.until:
+                saved = now
+                self.save()
+
+    def save(self) -> None:
+        lab.save_state(self.path, {
+            "model": self.module.state_dict(), "ema": self.ema.shadow, "ema_steps": self.ema.steps,
+            "optimizer": self.optimizer.state_dict(), "step": self.step,
+        })
+
+    def _share(self, seconds: float) -> float:
+        """Average the gradients over the processes; -> their common clock, so that all stop at the same step."""
+        if self.team == 1:
+            return seconds
+        for p in self.module.parameters():
+            if p.requires_grad and p.grad is None:  # a part that this process did not use, another one may have
+                p.grad = torch.zeros_like(p)
+        grads = [p.grad for p in self.module.parameters() if p.requires_grad]
+        flat = torch.cat([g.flatten() for g in grads] + [torch.tensor([seconds], device=grads[0].device)])
+        dist.all_reduce(flat)
+        flat /= self.team
+        torch._foreach_copy_(grads, [part.view_as(g) for part, g in zip(flat[:-1].split([g.numel() for g in grads]), grads)])
+        return flat[-1].item()
