@@ -1,4 +1,4 @@
-"""The smallest files to go on from: python export_state.py STATE_DIR TARGET_DIR - weights and averages in half precision, no optimizer."""
+"""The smallest files to go on from: python export_state.py STATE_DIR TARGET_DIR - averages in half precision, no optimizer."""
 
 import sys
 from pathlib import Path
@@ -9,14 +9,13 @@ import torch
 
 def main() -> None:
     folder, target = Path(sys.argv[1]), Path(sys.argv[2])
-    for name in ("vae_final.pt", "vae.pt", "base.pt", "instances.pt"):
+    for name in ("vae_final.pt", "base.pt", "instances.pt"):
         state = lab.load_state(folder / name)
         if state is None:
             continue
-        small = {key: value for key, value in state.items() if key != "optimizer"}
-        if name == "vae.pt":
-            small["model"] = small["ema"]
-        lab.save_state(target / name, _half(small))
+        if "ema" in state:
+            state = {"model": state["ema"], "ema_steps": state["ema_steps"], "step": state["step"]}
+        lab.save_state(target / name, _half(state))
         lab.say(f"{target / name}: {(target / name).stat().st_size / 2**20:.1f} MB")
 
 

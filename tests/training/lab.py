@@ -58,6 +58,11 @@ def load_state(path: Path) -> dict[str, Any] | None:
     return torch.load(path, map_location="cpu", weights_only=True) if path.exists() else None
 
 
+def averaged(state: dict[str, Any]) -> dict[str, Tensor]:
+    """The averaged weights of a training state, single precision; a small state has nothing else."""
+    return {key: value.float() for key, value in state.get("ema", state["model"]).items()}
+
+
 class Ema:
     """Running average of a module's parameters; the share of the past grows with the steps, up to `most`."""
 

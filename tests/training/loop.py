@@ -39,7 +39,7 @@ class Training:
             module.load_state_dict({k: v.float() for k, v in state["model"].items()})
             if "optimizer" in state:
                 self.optimizer.load_state_dict(state["optimizer"])
-            self.ema.resume(state["ema"], state["ema_steps"])
+            self.ema.resume(lab.averaged(state), state["ema_steps"])
             self.step = state["step"]
         self.warm = self.step + WARMUP
         torch.manual_seed(self.step * self.team + self.rank)

@@ -16,12 +16,12 @@ CONFIG = InstDiffConfig(grounded.SLOTS, grounded.WIDTH, grounded.MID, grounded.W
 
 def main() -> None:
     folder, target = Path(sys.argv[1]), Path(sys.argv[2])
-    base = lab.load_state(folder / "base.pt")["ema"]
+    base = lab.averaged(lab.load_state(folder / "base.pt"))
     parts = {name: {key.removeprefix(f"{name}."): value for key, value in base.items() if key.startswith(f"{name}.")} for name in ("unet", "text")}
     parts["vae"] = lab.load_state(folder / "vae_final.pt")
     if (state := lab.load_state(folder / "instances.pt")) is not None:
         net = grounded.Grounding()
-        net.load_state_dict({key: value.float() for key, value in state["ema"].items()})
+        net.load_state_dict(lab.averaged(state))
         parts["instdiff"] = net.official_state_dict()
     config = {"unet": models.UNET, "text": models.CLIP, "vae": lab.DDCONFIG, "vocabulary": tokens.vocabulary(), "instdiff": asdict(CONFIG)}
     target.parent.mkdir(parents=True, exist_ok=True)

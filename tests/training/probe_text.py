@@ -18,7 +18,7 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(1)
     base = train_instances.frozen_base(folder)
-    pool = train_base.Pool(folder / "pool", torch.Generator().manual_seed(0))
+    pool = train_base.Pool(folder / "pool")
     x, right = pool.latents[:64].float(), pool.captions[:64].long()
     prompts = {"right": right, "other": right.roll(1, 0), "none": pool.empty.long().expand(64, -1)}
     contexts = {name: base.text(ids) for name, ids in prompts.items()}

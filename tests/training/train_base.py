@@ -17,9 +17,11 @@ from instdiff.instdiff_modules.shapeworld.render import render
 from instdiff.instdiff_modules.shapeworld.scene import random_scene
 
 NO_CAPTION, NO_BACKGROUND = 0.1, 0.12  # shares of the training pairs
-# Without captions that say where things are, nothing in this world needs to know where it is: the features then hold no place that a
-# fuser could compare with a box, and stage two learns nothing.
-PLACED = 0.5
+# Nothing in this world needs to know where it is: backgrounds are plain, captions name no places. Features without a place leave a fuser
+# nothing to compare a box with, and stage two learns nothing. So half of the captions say where things are, and linear heads, which are
+# thrown away later, have to read x and y from the visual tokens at the places where the fusers will act.
+PLACED, HEADS_WEIGHT = 0.5, 0.05
+HEADS = {"input_4": 128, "middle_0": 128, "output_0": 128, "output_1": 128, "output_2": 128, "output_3": 128, "output_4": 64}
 GUIDANCE = 3.0
 HELD, HELD_TIMES = 64, (200, 400, 550, 700, 850, 970)
 
@@ -52,7 +54,7 @@ class Pool:
         for time in HELD_TIMES:
             t = torch.full((size,), time, device=x.device)
             with lab.autocast():
-                out = [eps(noise.noised(a, b, t), t, c) for a, b, c in zip(x.split(size), target.split(size), ids.split(size))]
+                out = [eps(noise.noised(a, b, t), t, c)[0] for a, b, c in zip(x.split(size), target.split(size), ids.split(size))]
             errors[time] = ((torch.cat(out).float() - target) ** 2).mean().item()
         return errors
 
@@ -66,8 +68,23 @@ class Base(torch.nn.Module):
         self.unet = models.unet()
         self.text = models.TextEncoder(len(tokens.vocabulary()) + 1)
 
-    def forward(self, x: torch.Tensor, t: torch.Tensor, ids: torch.Tensor) -> torch.Tensor:
-        return self.unet._forward(x, t.float(), context=self.text(ids), transformer_options={})
+        self.heads = torch.nn.ModuleDict({block: torch.nn.Linear(width, 2) for block, width in HEADS.items()})
+
+    def forward(self, x: torch.Tensor, t: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Predicted noise, and the mean squared error of x and y (-1..1) in the heads."""
+        errors = []
+
+        def read_place(h: torch.Tensor, options: dict) -> torch.Tensor:
+            block = "{}_{}".format(*options["block"])
+            if block in HEADS:
+                side = int(h.shape[1] ** 0.5)
+                line = torch.linspace(-1, 1, side, device=h.device)
+                places = torch.stack((line.repeat(side), line.repeat_interleave(side)), -1)
+                errors.append((self.heads[block](h).float() - places).square().mean())
+            return h
+
+        out = self.unet._forward(x, t.float(), context=self.text(ids), transformer_options={"patches": {"middle_patch": [read_place]}})
+        return out, torch.stack(errors).mean()
 
 
 @torch.no_grad()
@@ -100,17 +117,19 @@ def main() -> None:
     vae.load_state_dict(lab.load_state(args.state / "vae_final.pt"))
     training = loop.Training(base, args.state / "base.pt", args)
     pool = Pool(args.state / "pool")
-    forward = torch.compile(base)
+    forward, seen = torch.compile(base), {}
 
     def loss() -> torch.Tensor:
         x, ids = pool.batch(args.batch)
         t = noise.draw_times(len(x), x.device)
         target = noise.draw_noise(x)
         with lab.autocast():
-            out = forward(noise.noised(x, target, t), t, ids)
-        return (noise.loss_weights(t) * ((out.float() - target) ** 2).mean((1, 2, 3))).mean()
+            out, misplaced = forward(noise.noised(x, target, t), t, ids)
+        seen["misplaced"] = 0.98 * seen.get("misplaced", 1 / 3) + 0.02 * misplaced.item()
+        return (noise.loss_weights(t) * ((out.float() - target) ** 2).mean((1, 2, 3))).mean() + HEADS_WEIGHT * misplaced
 
     def look(step: int) -> None:
+        lab.say(f"mean squared error of x and y: {seen['misplaced']:.4f}")
         draw(base, vae, args.state / "grids" / f"base_{step:06}.png")
         for captions in ("captions", "placed"):
             held = pool.held_error(forward, captions)

@@ -95,7 +95,7 @@ def phrase_features(text: torch.nn.Module) -> torch.Tensor:
 
 def frozen_base(folder: Path) -> train_base.Base:
     base = train_base.Base().to(lab.DEVICE)
-    base.load_state_dict({k: v.float() for k, v in lab.load_state(folder / "base.pt")["ema"].items()})
+    base.load_state_dict(lab.averaged(lab.load_state(folder / "base.pt")))
     return base.requires_grad_(False).eval()
 
 
