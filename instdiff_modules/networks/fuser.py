@@ -75,8 +75,8 @@ class Fuser(nn.Module):
         k = torch.cat((self.attn.to_k(h), keys), dim=1)
         v = torch.cat((self.attn.to_v(h), values), dim=1)
         h = self.attn.to_out(attention(self.attn.to_q(h), k, v, heads, mask))
-        x = torch.addcmul(x, self._gate(self.alpha_attn, scale, x), h)
-        return torch.addcmul(x, self._gate(self.alpha_dense, scale, x), self.ff(self.norm2(x)))
+        x = x + self._gate(self.alpha_attn, scale, x) * h
+        return x + self._gate(self.alpha_dense, scale, x) * self.ff(self.norm2(x))
 
     @staticmethod
     def _gate(alpha: Tensor, scale: float, x: Tensor) -> Tensor:
