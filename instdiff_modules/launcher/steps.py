@@ -82,7 +82,7 @@ def one_at_a_time(home: Path, say: Callable[[str], None]) -> Iterator[None]:
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("a") as file:
         waited = False
-        while not _try_lock(file):
+        while not try_lock(file):
             if not waited:
                 say(f"Another quickstart is installing into {home}; waiting for it ...")
             waited = True
@@ -90,7 +90,8 @@ def one_at_a_time(home: Path, say: Callable[[str], None]) -> Iterator[None]:
         yield
 
 
-def _try_lock(file: TextIO) -> bool:
+def try_lock(file: TextIO) -> bool:
+    """Hold an open file for this process alone, until it ends or closes it; False if another one holds it."""
     try:
         if sys.platform == "win32":
             import msvcrt

@@ -10,7 +10,6 @@ REPORT/coco holds the layouts and the detections as COCO files, for other progra
 """
 
 import argparse
-import hashlib
 import json
 import sys
 from collections.abc import Sequence
@@ -20,7 +19,7 @@ from typing import Any
 from .classes import CLASSES
 from .clip import LocalClip
 from .detection import SHAPES, detect_shapes
-from .folder import Find, about_run, find_pairs, merge_parts, part_path, read_part, score_pair, write_part
+from .folder import Find, about_run, find_pairs, fingerprint, merge_parts, part_path, read_part, score_pair, write_part
 from .report import totals_table
 from .score import Settings
 from .sources import Predictions
@@ -87,11 +86,6 @@ def _source(options: argparse.Namespace) -> tuple[Find, tuple[str, ...]]:
     table = None if options.categories is None else _json(options.categories)
     predictions = Predictions(_json(options.predictions), table)
     return (lambda name, picture: predictions.of(name, picture.shape[1], picture.shape[0])), predictions.categories
-
-
-def fingerprint(path: Path) -> str:
-    """A file's name, and 16 digits that differ if its content does."""
-    return f"{path.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]}"
 
 
 def _json(path: Path) -> Any:

@@ -74,7 +74,7 @@ def summarise(records: Sequence[Record]) -> Totals:
     for name in OF_MASKS if not masks_known else ():
         values[name] = []
     means = {name: sum(given) / len(given) if given else None for name, given in values.items()}
-    means |= {name: _by_picture(records, MEANS[name]) for name in OF_PICTURES}
+    means |= {name: mean_by_picture(records, MEANS[name]) for name in OF_PICTURES}
     means |= {f"authors_pim_{kind}": points_in_mask(records, kind) if masks_known else None for kind in KINDS}
     box, mask = (average_precision(records, kind) for kind in ("box", "mask"))
     return Totals(
@@ -83,7 +83,8 @@ def summarise(records: Sequence[Record]) -> Totals:
     )
 
 
-def _by_picture(records: Sequence[Record], take: Callable[[InstanceRow], float | bool | None]) -> float | None:
+def mean_by_picture(records: Sequence[Record], take: Callable[[InstanceRow], float | bool | None]) -> float | None:
+    """Mean over pictures of the mean over their instances that have the number; None if none has."""
     given = [[v for v in map(take, record.rows) if v is not None] for record in records]
     means = [sum(values) / len(values) for values in given if values]
     return sum(means) / len(means) if means else None

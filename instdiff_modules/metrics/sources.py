@@ -80,20 +80,30 @@ class Predictions:
     def categories(self) -> tuple[str, ...]:
         return tuple(sorted(set(self.names.values())))
 
+    def entries(self, name: str) -> list[tuple[int, Mapping[str, Any]]]:
+        """The entries of a picture, each with its number in the file, from 1; the name is without the ending."""
+        return self.by_image.get(_image_key(name), [])
+
+    def label(self, number: int, entry: Mapping[str, Any]) -> str | None:
+        """The name of an entry's category; None without a table. ValueError if the table does not have it."""
+        label = self.names.get(str(entry.get("category_id")))
+        if self.names and label is None:
+            raise ValueError(f"Prediction {number}: category {fields.shorten(entry.get('category_id'))} is not in the table of categories.")
+        return label
+
     def of(self, name: str, width: int, height: int) -> list[Detection]:
         """The detections of a picture: its name without the ending, and its size in pixels."""
-        read = [self._detection(f"Prediction {number}", e, width, height) for number, e in self.by_image.get(_image_key(name), [])]
+        read = [self._detection(number, entry, width, height) for number, entry in self.entries(name)]
         return [detection for detection in read if detection is not None]
 
-    def _detection(self, where: str, entry: Mapping[str, Any], width: int, height: int) -> Detection | None:
+    def _detection(self, number: int, entry: Mapping[str, Any], width: int, height: int) -> Detection | None:
+        where = f"Prediction {number}"
         bbox = fields.numbers(entry["bbox"], 4, where, "bbox", "[x, y, width, height] in pixels")
         score = 1.0 if entry.get("score") is None else fields.number(entry["score"], where, "score")
         mask = None
         if entry.get("segmentation"):
             mask = decode_mask(read_segmentation(entry["segmentation"], width, height, where))
-        label = self.names.get(str(entry.get("category_id")))
-        if self.names and label is None:
-            raise ValueError(f"{where}: category {fields.shorten(entry.get('category_id'))} is not in the table of categories.")
+        label = self.label(number, entry)
         box = cut_box(*bbox, width, height)
         return None if box is None else Detection(label, box, mask, score)
 

@@ -1,0 +1,167 @@
+"""COCO annotations -> the layouts of the authors' evaluation (eval_local.py), picture by picture.
+
+Their rules: pictures in the order of their ids; every annotation is an instance, crowds too, the first 30 are asked for; the
+phrase is the category's name, with one of eight colours or textures before it, chosen by the annotation's id; the prompt is
+the first caption of the picture, at once followed by all names with commas; points are the centres of the boxes, scribbles 20
+random pixels of the mask; the canvas is a square, whatever the photograph's shape. Where we differ: scribbles have a seed, the
+annotation's id, and lie where the mask is (the authors' are only right for annotations made for 512x512).
+"""
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+
+from ..geometry.masks import decode_mask, encode_mask, resize_nearest
+from ..geometry.points import box_center, mask_scribble_points
+from ..importers.boxes import cut_box
+from ..importers.coco import read_segmentation
+from ..layout import fields
+from ..layout.instance import Instance, Layout, Mask
+from ..metrics.attributes import COLORS, PAPER_TEXTURES
+
+FORMATS = ("box", "mask", "point", "scribble", "colors", "textures")
+# What each format is made with: the authors' test configuration, and the one location that it is about.
+CONFIGURATIONS = {"box": "test_box", "mask": "test_mask", "point": "test_point", "scribble": "test_scribble", "colors": "test_mask", "textures": "test_mask"}
+LOCATION = {"box": "box", "mask": "mask", "point": "point", "scribble": "scribble", "colors": "mask", "textures": "mask"}
+WORDS = {"colors": COLORS, "textures": PAPER_TEXTURES}
+ASKED_FOR = 30  # instances of a picture that the model is told of: its slots
+
+
+@dataclass(frozen=True)
+class CocoPicture:
+    """One picture of the annotations. name: its file's name without the ending. size: width, height in pixels."""
+
+    id: int
+    name: str
+    size: tuple[int, int]
+    annotations: tuple[Mapping[str, Any], ...]
+    caption: str
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """What an evaluation needs of a COCO file: its pictures by id, and the names of its categories by id."""
+
+    pictures: tuple[CocoPicture, ...]
+    categories: Mapping[int, str]
+
+
+def read_annotations(path: Path, captions: Path | None = None) -> Annotations:
+    """instances_*.json, and captions_*.json for the prompts. ValueError names what cannot be used."""
+    document = read_json(path)
+    categories = {_whole(c, "id", path): fields.text(c.get("name"), f"{path.name}, category {c.get('id')}", "name") for c in _list(document, "categories", path)}
+    said: dict[int, str] = {}
+    for entry in _list(read_json(captions), "annotations", captions) if captions else ():
+        said.setdefault(_whole(entry, "image_id", captions), fields.text(entry.get("caption"), captions.name, "caption"))
+    by_picture: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
+    for annotation in _list(document, "annotations", path):
+        where = f"{path.name}, annotation {_whole(annotation, 'id', path)}"
+        if _whole(annotation, "category_id", path) not in categories:
+            raise ValueError(f"{where}: category {annotation['category_id']} is not among the file's categories.")
+        by_picture[_whole(annotation, "image_id", path)].append(annotation)
+    pictures = []
+    for image in sorted(_list(document, "images", path), key=lambda i: _whole(i, "id", path)):
+        number = image["id"]
+        where = f"{path.name}, image {number}"
+        size = tuple(fields.whole(image.get(side), where, side) for side in ("width", "height"))
+        name = PurePosixPath(fields.text(image.get("file_name"), where, "file_name").replace("\\", "/")).stem
+        pictures.append(CocoPicture(number, name, size, tuple(by_picture[number]), said.get(number, "")))
+    if not pictures:
+        raise ValueError(f"{path.name} has no images.")
+    name, count = Counter(picture.name for picture in pictures).most_common(1)[0]
+    if count > 1:
+        raise ValueError(f"{path.name} has {count} images of the file name {name!r}: pictures are told apart by it.")
+    if captions and not any(picture.id in said for picture in pictures):
+        raise ValueError(f"{captions.name} has no caption for any image of {path.name}. Give the captions of the same pictures (captions_val2017.json).")
+    return Annotations(tuple(pictures), categories)
+
+
+def layout_of(picture: CocoPicture, categories: Mapping[int, str], format: str, size: int) -> tuple[Layout, list[str]]:
+    """The layout of a picture on a square canvas of `size` pixels, with all its annotations, and what of them is lost.
+
+    Instances from the 31st on are hidden: not asked for, but part of the truth that the detector is measured with, as for the
+    authors. Boxes outside the picture are left out, masks that cannot be read or have no pixel leave the box alone.
+    """
+    instances: list[Instance] = []
+    names: list[str] = []
+    lost: list[str] = []
+    for annotation in picture.annotations:
+        where = f"{picture.name}, annotation {annotation['id']}"
+        bbox = fields.numbers(annotation.get("bbox"), 4, where, "bbox", "[x, y, width, height] in pixels")
+        box = cut_box(*bbox, *picture.size)
+        if box is None:
+            lost.append(f"{where}: its box {list(bbox)} holds nothing of the picture; left out.")
+            continue
+        name = categories[annotation["category_id"]]
+        words = WORDS.get(format)
+        names.append(f"{words[annotation['id'] % len(words)]} {name}" if words else name)
+        mask, problem = _mask(annotation, picture.size, size, where)
+        lost += [problem] if problem else []
+        instances.append(Instance(
+            str(annotation["id"]), names[-1], box, box_center(box), _scribble(mask, annotation["id"]), mask, visible=len(instances) < ASKED_FOR,
+            extra={"category_name": name} | ({"iscrowd": 1} if annotation.get("iscrowd") else {}),
+        ))
+    return Layout(tuple(instances), size, size, picture.caption + ", ".join(names)), lost
+
+
+def asked_for(layout: Layout, format: str, locations: str) -> Layout:
+    """The layout that is sent to the model: without hidden instances, and for "given" with the format's own location alone.
+
+    locations: "authors" keeps all, since their configuration of the model drops what does not count; "given" is what a person
+    would give who has boxes (masks, points, scribbles) and nothing else. An instance without that location keeps its box.
+    """
+    shown = [instance for instance in layout.instances if instance.visible]
+    if locations == "given":
+        shown = [_alone(instance, LOCATION[format]) for instance in shown]
+    return replace(layout, instances=tuple(shown))
+
+
+def read_json(path: Path) -> Any:
+    """ValueError if the file is no JSON, OSError if it is not there."""
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is no JSON: {error}.") from error
+
+
+def _alone(instance: Instance, location: str) -> Instance:
+    kept = location if getattr(instance, location) is not None else "box"
+    return replace(instance, **{name: None for name in ("box", "point", "scribble", "mask") if name != kept})
+
+
+def _mask(annotation: Mapping[str, Any], original: tuple[int, int], size: int, where: str) -> tuple[Mask | None, str]:
+    """The mask at size x size pixels, or None and why."""
+    if not annotation.get("segmentation"):
+        return None, f"{where}: no segmentation; its box remains."
+    try:
+        mask = decode_mask(read_segmentation(annotation["segmentation"], *original, where))
+    except ValueError as error:
+        return None, f"{error} Its box remains."
+    mask = resize_nearest(mask, size, size)
+    return (encode_mask(mask), "") if mask.any() else (None, f"{where}: its mask has no pixel at {size}x{size}; its box remains.")
+
+
+def _scribble(mask: Mask | None, seed: int) -> tuple[tuple[float, float], ...] | None:
+    if mask is None:
+        return None
+    points = mask_scribble_points(decode_mask(mask), np.random.RandomState(seed % 2**32))
+    return tuple((float(x) / mask.width, float(y) / mask.height) for x, y in points)
+
+
+def _list(document: Any, field: str, path: Path) -> list[Mapping[str, Any]]:
+    value = document.get(field) if isinstance(document, Mapping) else None
+    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+        raise ValueError(f'{path} is no COCO file: expected a list of objects "{field}", got {fields.shorten(value)}.')
+    return value
+
+
+def _whole(item: Mapping[str, Any], field: str, path: Path) -> int:
+    value = item.get(field)
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{path.name}: {field} must be a whole number, got {fields.shorten(value)} in {fields.shorten(item)}.")
+    return value

@@ -1,0 +1,91 @@
+"""An evaluation's pictures measured: places from a detector's predictions or the shape world's detector, attributes by CLIP."""
+
+import functools
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+
+import numpy as np
+from PIL import Image
+
+from ..layout.instance import Layout
+from ..metrics.authors import KINDS, points_in_mask
+from ..metrics.average_precision import average_precision
+from ..metrics.classes import detection_class, instance_class
+from ..metrics.clip import LocalClip
+from ..metrics.detection import SHAPES, Detection, detect_shapes
+from ..metrics.record import Place, Record
+from ..metrics.report import MEANS, mean_by_picture, summarise
+from ..metrics.score import Settings, score_picture
+from ..metrics.sources import Predictions
+from .predictions import places_of
+from .run_files import RunFolder
+
+Values = dict[str, float | None]  # by the keys of metrics.report.Totals, 0..1
+CLIP_MEASURES = {"colors": ("local_clip", "clip_color_acc"), "textures": ("local_clip", "clip_texture_acc")}
+
+
+def by_predictions(folder: RunFolder, names: Sequence[str], format: str, predictions: Predictions) -> Values:
+    """COCO's averages of boxes and masks, and for points and scribbles the authors' Points-in-Mask. ValueError if the
+    predictions are of other pictures."""
+    if names and not any(predictions.entries(name) for name in names):
+        raise ValueError(f"The predictions are of none of the {len(names)} pictures ({names[0]}, ...): they must be made on {folder.pictures}.")
+    records = [_record(name, folder.layout(name), predictions) for name in names]
+    box, mask = (average_precision(records, kind) for kind in ("box", "mask"))
+    values: Values = {"box_ap": box.ap, "box_ap50": box.ap50, "box_ar": box.ar, "mask_ap": mask.ap, "mask_ap50": mask.ap50, "mask_ar": mask.ar}
+    if format in KINDS:
+        masked = all(place.mask is not None for record in records for place in record.found)
+        values[f"authors_pim_{format}"] = points_in_mask(records, format) if masked else None
+    return values
+
+
+def by_shape_world(folder: RunFolder, names: Sequence[str]) -> Values:
+    """Everything that the exact detector of the shape world's pictures tells."""
+    settings = Settings(categories=SHAPES)
+    records = []
+    for name in names:
+        picture, layout = read_picture(folder, name), _truth(folder.layout(name))
+        size = picture.shape[1], picture.shape[0]
+        records.append(score_picture(name, layout, detect_shapes(picture), size, settings, picture, colors=True))
+    totals = asdict(summarise(records))
+    return {key: value for key, value in totals.items() if isinstance(value, float)}
+
+
+def by_clip(folder: RunFolder, names: Sequence[str], format: str, clip: LocalClip, said: Callable[[int], None]) -> Values:
+    """The authors' test of attributes: of each instance that was asked for the crop of its box. said(n): n pictures are done."""
+    records = []
+    for name in names:
+        picture = read_picture(folder, name)
+        records.append(score_picture(name, folder.layout(name), (), (picture.shape[1], picture.shape[0]), picture=picture, clip=clip))
+        said(len(records))
+    return {key: mean_by_picture(records, MEANS[key]) for key in CLIP_MEASURES[format]}
+
+
+def read_picture(folder: RunFolder, name: str) -> np.ndarray:
+    """(H, W, 3) uint8."""
+    with Image.open(folder.picture(name)) as image:
+        return np.array(image.convert("RGB"))
+
+
+def _record(name: str, layout: Layout, predictions: Predictions) -> Record:
+    """Places alone: which detection stands for which instance is the averages' own question."""
+    wanted = tuple(
+        Place(instance_class(instance, "category", ()), _pixels(instance.box, layout), instance.mask, crowd=bool(instance.extra.get("iscrowd")))
+        for instance in layout.instances
+    )
+    found = tuple(replace(place, name=_class(place.name)) for place in places_of(predictions, name, layout.width))
+    return Record(name, layout.width, layout.height, wanted, found, (None,) * len(wanted), ())
+
+
+@functools.cache
+def _class(label: str | None) -> str | None:
+    return detection_class(Detection(label, (0.0, 0.0, 1.0, 1.0)), "category")
+
+
+def _truth(layout: Layout) -> Layout:
+    """With the instances that were not asked for."""
+    return replace(layout, instances=tuple(replace(instance, visible=True) for instance in layout.instances))
+
+
+def _pixels(box: tuple[float, float, float, float], layout: Layout) -> tuple[float, float, float, float]:
+    x0, y0, x1, y1 = box
+    return x0 * layout.width, y0 * layout.height, (x1 - x0) * layout.width, (y1 - y0) * layout.height
