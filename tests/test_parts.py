@@ -185,4 +185,4 @@ def test_the_preview_ties_a_part_to_its_parent():
     tied, loose = (np.asarray(draw_layout(Layout((box, one)), 384, 256)).astype(int) for one in (far, Instance("b", "y", box=far.box, color="#00ff00")))
     redness = [(picture[120:136, 170:255, 0] - picture[120:136, 170:255, 1]).max() for picture in (tied, loose)]  # halfway: neither box nor label
     assert redness[0] > 80 and redness[1] < 10
-    assert label_text(HEAD, 1) == "an eagle's head, turned left (part of 1)" and mask_box(PUPIL)
+    assert label_text(HEAD, 1) == "part of 1: an eagle's head, turned left" and mask_box(PUPIL)

@@ -51,9 +51,8 @@ def draw_labels(picture: Image.Image, instances: Sequence[Instance], colors: Seq
 
 def label_text(instance: Instance, parent: int | None = None) -> str:
     """ "a red fox", and what is not as usual: the number of its parent, hidden, its strength, its share of the denoising."""
-    words = [" ".join(instance.prompt[:400].split()) or "(no prompt)"]
-    if parent is not None:
-        words.append(f"(part of {parent})")
+    words = [] if parent is None else [f"part of {parent}:"]
+    words.append(" ".join(instance.prompt[:400].split()) or "(no prompt)")
     if not instance.visible:
         words.append("(hidden)")
     if instance.strength != 1:

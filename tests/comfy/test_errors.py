@@ -81,7 +81,7 @@ def valid(node_id):
         },
         "InstDiffEditInstances": {
             "instances": WIDE, "operation": "move by", "which": "fox", "prompt": "", "x": 0.1, "y": 0.0, "width": 0.0, "height": 0.0,
-            "units": edit.UNITS[0], "anchor": "center", "at_border": "stop",
+            "units": edit.UNITS[0], "anchor": "center", "at_border": "stop", "part_of": "",
         },
         "InstDiffApply": {
             "model": model, "clip": FakeClip(), "instdiff_model": weights, "instances": frames(FOX), "strength": 1.0, "start": 0.0,

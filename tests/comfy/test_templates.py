@@ -43,7 +43,7 @@ def object_info(server: ComfyServer) -> dict:
 
 
 def test_the_templates_are_all_there():
-    assert {path.stem for path in TEMPLATES} >= {"box", "mask", "points_and_scribble", "hybrid", "layout_editor", "multi_instance_controlnet_hires", "words_to_layout"}
+    assert {path.stem for path in TEMPLATES} >= {"box", "mask", "points_and_scribble", "hybrid", "layout_editor", "multi_instance_controlnet_hires", "words_to_layout", "parts"}
 
 
 @every_template
@@ -158,6 +158,6 @@ def test_it_runs(path, comfy, object_info):
     [picture], [preview] = shown["SaveImage"], shown["InstDiffPreview"]
     height, width = preview.shape[:2]
     # in these the layout itself was made small
-    scale = {"multi_instance_controlnet_hires": 1.5, "layout_editor": 1, "words_to_layout": 1}.get(path.stem, 0.25)
+    scale = {"multi_instance_controlnet_hires": 1.5, "layout_editor": 1, "words_to_layout": 1, "parts": 1}.get(path.stem, 0.25)
     assert drawn(picture, int(height * scale), int(width * scale))
     assert preview.std() > 5
