@@ -25,7 +25,7 @@ def evaluate_branches(executor: Any, model: Any, conds: list, x: Tensor, timeste
     In the first step all branches of an image hold the same latent. What guides away is then asked once for each image.
     """
     branches = model_options.get("transformer_options", {}).get(BRANCHES)
-    if branches is None:
+    if branches is None or x.shape[0] != len(branches.items):  # without branches, or in a context window that holds some of them
         return executor(model, conds, x, timestep, model_options)
     common = _common_lists(conds, x, branches, model_options["transformer_options"].get(UNCOND))
     apart = [None if i in common else entries for i, entries in enumerate(conds)]

@@ -20,10 +20,10 @@ class InstDiffEditInstances(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InstDiffEditInstances", display_name="Edit Instances", category="InstDiff",
-            description="Adds, replaces, moves, resizes or removes an instance: one operation, in every frame. Chain them for rounds of changes.",
+            description="Adds, replaces, moves, resizes or removes an instance, or makes it a part of another: one operation, in every frame. Chain them for rounds of changes.",
             inputs=[
                 Instances.Input("instances", tooltip="The layout to change. To add to nothing, leave it to Instance Box."),
-                io.Combo.Input("operation", options=list(OPERATIONS), default=OPERATIONS[0], tooltip='"add" a box, "replace" the prompt, "move by" a shift, "move to" a place, "resize by" a factor, "resize to" a size, or "remove".'),
+                io.Combo.Input("operation", options=list(OPERATIONS), default=OPERATIONS[0], tooltip='"add" a box, "replace" the prompt, "move by" a shift, "move to" a place, "resize by" a factor, "resize to" a size, "remove", or "make part" of another. Parts go with their instance.'),
                 io.String.Input("which", default="", tooltip="The instance: its id, or its number from 1, back to front. Several separated by commas. For add: the id of the new instance, or empty."),
                 io.String.Input("prompt", default="", optional=True, tooltip="What shall be there: for add and replace."),
                 _number("x", -float(MAX_VALUE), "In the units below. add, move to: left edge. move by: shift to the right. replace: left edge, if width and height are given."),
@@ -33,17 +33,18 @@ class InstDiffEditInstances(io.ComfyNode):
                 io.Combo.Input("units", options=list(UNITS), default=UNITS[0], optional=True, tooltip="Units of x, y, width and height: fractions of the canvas, or its pixels. Factors have none."),
                 io.Combo.Input("anchor", options=list(ANCHORS), default=next(iter(ANCHORS)), optional=True, tooltip="What stays where it is when an instance is resized. bottom keeps it on the ground."),
                 io.Combo.Input("at_border", options=list(AT_BORDER), default=AT_BORDER[0], optional=True, tooltip='"stop": an instance moves and grows as far as the border of the canvas. "cut": what leaves the canvas is cut off.'),
+                io.String.Input("part_of", default="", optional=True, tooltip="For add and make part: id or number of the instance that it becomes a part of. Empty: of none. Parts move, grow and go with their instance."),
             ],
             outputs=[Instances.Output(display_name="instances", tooltip="The changed layout. Ids and numbers of the others stay; after remove the numbers move up.")],
         )
 
     @classmethod
     def execute(cls, instances: Frames, operation: str, which: str, prompt: str = "", x: float = 0.0, y: float = 0.0, width: float = 0.0,
-                height: float = 0.0, units: str = UNITS[0], anchor: str = "center", at_border: str = AT_BORDER[0]) -> io.NodeOutput:
+                height: float = 0.0, units: str = UNITS[0], anchor: str = "center", at_border: str = AT_BORDER[0], part_of: str = "") -> io.NodeOutput:
         choices = {"operation": (operation, OPERATIONS), "units": (units, UNITS), "anchor": (anchor, ANCHORS), "at_border": (at_border, AT_BORDER)}
         for field, (value, options) in choices.items():
             check_choice(value, options, "Edit Instances", field)
-        edit = Edit(operation, which, prompt, x, y, width, height, units, anchor, at_border)
+        edit = Edit(operation, which, prompt, x, y, width, height, units, anchor, at_border, part_of)
         return io.NodeOutput(edit_instances(as_frames(instances), edit))
 
 

@@ -1,6 +1,7 @@
 """Moving and resizing instances of every location format: a box, a point, a scribble and a mask change together."""
 
 import functools
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -17,6 +18,12 @@ def whole_extent(instance: Instance) -> Box:
     given = {name: getattr(instance, name) for name in ("box", "mask", "scribble", "point")}
     parts = [_mask_extent(value) if name == "mask" else extent(Instance("", "", **{name: value})) for name, value in given.items() if value is not None]
     x0, y0, x1, y1 = zip(*parts)
+    return min(x0), min(y0), max(x1), max(y1)
+
+
+def hull(instances: Sequence[Instance]) -> Box:
+    """The smallest box, in 0..1, around several instances."""
+    x0, y0, x1, y1 = zip(*map(whole_extent, instances))
     return min(x0), min(y0), max(x1), max(y1)
 
 
@@ -45,10 +52,15 @@ def map_instance(instance: Instance, scale: tuple[float, float], shift: tuple[fl
 
 def fit_to(instance: Instance, target: Box) -> Instance | None:
     """Every location, mapped so that all of them together fill the box `target` (0..1); what has no extent keeps its size 0."""
-    x0, y0, x1, y1 = whole_extent(instance)
+    return map_instance(instance, *fitting(whole_extent(instance), target))
+
+
+def fitting(extent: Box, target: Box) -> tuple[tuple[float, float], tuple[float, float]]:
+    """(scale, shift) for `map_instance` that take one rectangle onto another; a side of no length is only moved."""
+    x0, y0, x1, y1 = extent
     scale = ((target[2] - target[0]) / (x1 - x0) if x1 > x0 else 1.0, (target[3] - target[1]) / (y1 - y0) if y1 > y0 else 1.0)
     left, top = (target[0] if x1 > x0 else (target[0] + target[2]) / 2), (target[1] if y1 > y0 else (target[1] + target[3]) / 2)
-    return map_instance(instance, scale, (left - x0 * scale[0], top - y0 * scale[1]))
+    return scale, (left - x0 * scale[0], top - y0 * scale[1])
 
 
 @functools.lru_cache(maxsize=256)

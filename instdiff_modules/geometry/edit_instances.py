@@ -1,17 +1,19 @@
-"""One change to the instances of a layout: add, replace, move, resize or remove. Nothing given is changed."""
+"""One change to the instances of a layout: add, replace, move, resize, remove or make a part. Nothing given is changed.
 
-import re
-from collections.abc import Callable, Sequence
+Parts move, grow and go with their parent.
+"""
+
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
 from ..layout import fields
-from ..layout.document import MAX_INSTANCES
-from ..layout.edit import canvas_of, describe, place
+from ..layout.edit import canvas_of, describe, find_index, place
 from ..layout.instance import Box, Frames, Instance, Layout
-from .change import UNCUT, map_instance, whole_extent
+from ..layout.parts import family, make_part, without
+from .change import UNCUT, hull, map_instance, whole_extent
 
-ADD, REPLACE, MOVE, MOVE_TO, RESIZE, RESIZE_TO, REMOVE = OPERATIONS = ("add", "replace", "move by", "move to", "resize by", "resize to", "remove")
+ADD, REPLACE, MOVE, MOVE_TO, RESIZE, RESIZE_TO, REMOVE, PART = OPERATIONS = ("add", "replace", "move by", "move to", "resize by", "resize to", "remove", "make part")
 FRACTIONS, PIXELS = UNITS = ("fractions 0..1", "pixels")
 STOP, CUT = AT_BORDER = ("stop", "cut")
 ANCHORS = {"center": (0.5, 0.5), "bottom": (0.5, 1.0), "top": (0.5, 0.0), "left": (0.0, 0.5), "right": (1.0, 0.5), "top left": (0.0, 0.0)}
@@ -25,7 +27,7 @@ class Edit(NamedTuple):
 
     x, y, width, height in `units`: of "add" and "move to" the left top corner, of "add" and "resize to" the size, of "move by" x and y
     are the shift. Of "resize by" width and height are factors whatever the units. Where one of width and height is 0, "resize by" and
-    "resize to" keep the proportions.
+    "resize to" keep the proportions. part_of: id or number of the instance that "add" and "make part" make a part of; empty: none.
     """
 
     operation: str
@@ -38,6 +40,7 @@ class Edit(NamedTuple):
     units: str = FRACTIONS
     anchor: str = "center"
     at_border: str = STOP
+    part_of: str = ""
 
 
 def edit_instances(frames: Frames, edit: Edit) -> Frames:
@@ -48,7 +51,12 @@ def edit_instances(frames: Frames, edit: Edit) -> Frames:
         fields.number_in(value, low, MAX_VALUE, WHERE, name)
     which = fields.text("" if edit.which is None else edit.which, WHERE, "which").strip()
     prompt = fields.text("" if edit.prompt is None else edit.prompt, WHERE, "prompt").strip()
-    edit = edit._replace(which=which, prompt=prompt, **values)
+    part_of = fields.text("" if edit.part_of is None else edit.part_of, WHERE, "part_of").strip()
+    edit = edit._replace(which=which, prompt=prompt, part_of=part_of, **values)
+    if part_of and edit.operation not in (ADD, PART):
+        raise ValueError(f'part_of is for "{ADD}" and "{PART}", not for "{edit.operation}". Leave it empty.')
+    if part_of and all(find_index(layout, part_of) is None for layout in frames):
+        raise ValueError(f"There is no instance {fields.shorten(part_of)} to be a part of. {describe(frames)}")
     if edit.operation == ADD:
         return _add(frames, edit)
     if not which:
@@ -62,7 +70,7 @@ def edit_instances(frames: Frames, edit: Edit) -> Frames:
         if not any(word in row for row in rows):
             raise ValueError(f"There is no instance {fields.shorten(word)} to {edit.operation}. {describe(frames)}")
     change = _CHANGES[edit.operation]
-    return tuple(_changed(layout, set(row.values()), edit, change) for layout, row in zip(frames, rows))
+    return tuple(replace(layout, instances=change(layout, sorted(set(row.values())), edit)) for layout, row in zip(frames, rows))
 
 
 def _add(frames: Frames, edit: Edit) -> Frames:
@@ -74,6 +82,12 @@ def _add(frames: Frames, edit: Edit) -> Frames:
         box = (edit.x / x, edit.y / y, (edit.x + edit.width) / x, (edit.y + edit.height) / y)
         boxes.append({"box": fields.box(_held_box(box) if edit.at_border == STOP else box, "The new instance")})
     added = place(frames, boxes, edit.prompt)
+    if edit.part_of:
+        wholes = [find_index(layout, edit.part_of) for layout in frames]
+        added = tuple(
+            layout if whole is None else replace(layout, instances=make_part(layout.instances, [len(layout.instances) - 1], whole))
+            for layout, whole in zip(added, wholes)
+        )
     if not edit.which:
         return added
     if any(instance.id == edit.which for layout in frames for instance in layout.instances):
@@ -85,47 +99,54 @@ def _add(frames: Frames, edit: Edit) -> Frames:
 
 def _indices(layout: Layout, words: Sequence[str]) -> dict[str, int]:
     """Word -> index of the instance with that id, else of that number; words that name none are absent."""
-    ids = {instance.id: i for i, instance in enumerate(layout.instances)}
-    found = {}
-    for word in words:
-        if word in ids:
-            found[word] = ids[word]
-        elif re.fullmatch(r"[0-9]{1,6}", word) and 1 <= int(word) <= len(layout.instances):
-            found[word] = int(word) - 1
-    return found
+    found = {word: find_index(layout, word) for word in words}
+    return {word: index for word, index in found.items() if index is not None}
 
 
-def _changed(layout: Layout, chosen: set[int], edit: Edit, change: Callable[[Instance, Layout, Edit, str], Instance | None]) -> Layout:
-    new = []
-    for i, instance in enumerate(layout.instances):
-        made = change(instance, layout, edit, f"Instance {i + 1} ({instance.id[:40]})") if i in chosen else instance
-        if made is not None:
-            new.append(made)
-    return replace(layout, instances=tuple(new[:MAX_INSTANCES]))
+def _replaced(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instance, ...]:
+    new = list(layout.instances)
+    for i in chosen:
+        new[i] = replace(new[i], prompt=edit.prompt)
+        if edit.width > 0 and edit.height > 0:
+            x, y = _sides(layout, edit)
+            box = fields.box((edit.x / x, edit.y / y, (edit.x + edit.width) / x, (edit.y + edit.height) / y), _named(layout, i))
+            extra = {key: value for key, value in new[i].extra.items() if key != UNCUT}
+            new[i] = replace(new[i], box=box, mask=None, scribble=None, point=None, extra=extra)
+    return tuple(new)
 
 
-def _replaced(instance: Instance, layout: Layout, edit: Edit, where: str) -> Instance:
-    new = replace(instance, prompt=edit.prompt)
-    if edit.width > 0 and edit.height > 0:
-        x, y = _sides(layout, edit)
-        box = fields.box((edit.x / x, edit.y / y, (edit.x + edit.width) / x, (edit.y + edit.height) / y), where)
-        extra = {key: value for key, value in new.extra.items() if key != UNCUT}
-        return replace(new, box=box, mask=None, scribble=None, point=None, extra=extra)
-    return new
+def _mapped(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instance, ...]:
+    """The chosen ones moved or resized, each with its parts; a part that is chosen beside its parent goes with the parent alone."""
+    families = {i: family(layout.instances, i) for i in chosen}
+    new = list(layout.instances)
+    for i in chosen:
+        if any(i in families[j] for j in chosen if j != i):
+            continue
+        around = hull([layout.instances[k] for k in families[i]])
+        scale, shift = (_shift if edit.operation in (MOVE, MOVE_TO) else _stretch)(layout, i, around, edit)
+        for k in families[i]:
+            made = map_instance(layout.instances[k], scale, shift)
+            if made is None:
+                raise ValueError(f'{_named(layout, k)} would leave the canvas. Choose smaller values, or at_border "{STOP}" to keep it inside.')
+            new[k] = made
+    return tuple(new)
 
 
-def _moved(instance: Instance, layout: Layout, edit: Edit, where: str) -> Instance:
-    sides, old = _sides(layout, edit), whole_extent(instance)
+def _shift(layout: Layout, index: int, around: Box, edit: Edit) -> tuple[tuple[float, float], tuple[float, float]]:
+    """(scale, shift); `around`: the instance and its parts, which stop at the border together."""
+    sides, old = _sides(layout, edit), whole_extent(layout.instances[index])
     shift = (edit.x / sides[0], edit.y / sides[1])
     if edit.operation == MOVE_TO:
         shift = (shift[0] - old[0], shift[1] - old[1])
     if edit.at_border == STOP:
-        shift = tuple(min(max(s, -low), 1 - high) for s, low, high in zip(shift, old[:2], old[2:]))
-    return _mapped(instance, (1.0, 1.0), shift, where)
+        shift = tuple(min(max(s, -low), 1 - high) for s, low, high in zip(shift, around[:2], around[2:]))
+    return (1.0, 1.0), shift
 
 
-def _resized(instance: Instance, layout: Layout, edit: Edit, where: str) -> Instance:
-    x0, y0, x1, y1 = whole_extent(instance)
+def _stretch(layout: Layout, index: int, around: Box, edit: Edit) -> tuple[tuple[float, float], tuple[float, float]]:
+    """As `_shift`, for the resizing operations."""
+    x0, y0, x1, y1 = whole_extent(layout.instances[index])
+    where = _named(layout, index)
     if x1 - x0 <= 0 and y1 - y0 <= 0:
         raise ValueError(f"{where} is a single point and has no size. Move it, or replace it with a width and a height.")
     if edit.width <= 0 and edit.height <= 0:
@@ -134,14 +155,14 @@ def _resized(instance: Instance, layout: Layout, edit: Edit, where: str) -> Inst
     if max(scale) > MAX_FACTOR and edit.operation == RESIZE:
         raise ValueError(f'{where}: a factor must lie in 0..{MAX_FACTOR:g}, got {max(scale):g}. "resize by" takes factors, "resize to" sizes.')
     if edit.at_border == STOP:
-        scale = (min(scale[0], 1 / (x1 - x0)) if x1 > x0 else 1.0, min(scale[1], 1 / (y1 - y0)) if y1 > y0 else 1.0)
+        scale = tuple(min(s, 1 / (high - low)) if high > low else 1.0 for s, low, high in zip(scale, around[:2], around[2:]))
     ax, ay = ANCHORS[edit.anchor]
     fixed = (x0 + ax * (x1 - x0), y0 + ay * (y1 - y0))
     shift = [fixed[i] * (1 - scale[i]) for i in (0, 1)]
     if edit.at_border == STOP:
-        for i, (low, high) in enumerate(((x0, x1), (y0, y1))):
+        for i, (low, high) in enumerate(zip(around[:2], around[2:])):
             shift[i] += max(-(low * scale[i] + shift[i]), 0.0) - max(high * scale[i] + shift[i] - 1, 0.0)
-    return _mapped(instance, scale, (shift[0], shift[1]), where)
+    return scale, (shift[0], shift[1])
 
 
 def _scale(layout: Layout, edit: Edit, width: float, height: float) -> tuple[float, float]:
@@ -153,15 +174,17 @@ def _scale(layout: Layout, edit: Edit, width: float, height: float) -> tuple[flo
     return across or down or 1.0, down or across or 1.0
 
 
-def _removed(instance: Instance, layout: Layout, edit: Edit, where: str) -> None:
-    return None
+def _removed(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instance, ...]:
+    return without(layout.instances, {k for i in chosen for k in family(layout.instances, i)})
 
 
-def _mapped(instance: Instance, scale: tuple[float, float], shift: tuple[float, float], where: str) -> Instance:
-    new = map_instance(instance, scale, shift)
-    if new is None:
-        raise ValueError(f'{where} would leave the canvas. Choose smaller values, or at_border "{STOP}" to keep it inside.')
-    return new
+def _parted(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instance, ...]:
+    whole = find_index(layout, edit.part_of) if edit.part_of else None
+    return layout.instances if edit.part_of and whole is None else make_part(layout.instances, chosen, whole)
+
+
+def _named(layout: Layout, index: int) -> str:
+    return f"Instance {index + 1} ({layout.instances[index].id[:40]})"
 
 
 def _held_box(box: Box) -> Box:
@@ -186,4 +209,4 @@ def _sides(layout: Layout, edit: Edit) -> tuple[float, float]:
     return canvas
 
 
-_CHANGES = {REPLACE: _replaced, MOVE: _moved, MOVE_TO: _moved, RESIZE: _resized, RESIZE_TO: _resized, REMOVE: _removed}
+_CHANGES = {REPLACE: _replaced, MOVE: _mapped, MOVE_TO: _mapped, RESIZE: _mapped, RESIZE_TO: _mapped, REMOVE: _removed, PART: _parted}

@@ -2,7 +2,7 @@
 
     {"version": 1, "width": 768, "height": 512, "prompt": "caption", "instances": [{"id": "a1", "prompt": "a red fox",
      "box": [x0, y0, x1, y1], "point": [x, y], "scribble": [[x, y], ...], "mask": {"size": [h, w], "counts": "..."},
-     "strength": 1.0, "start": 0.0, "end": 1.0, "color": "#e6194b", "visible": true, "locked": false}]}
+     "strength": 1.0, "start": 0.0, "end": 1.0, "color": "#e6194b", "visible": true, "locked": false, "parent": "a0"}]}
 
 Fields that this version does not know survive a round trip.
 """
@@ -15,6 +15,7 @@ from typing import Any
 
 from . import fields
 from .instance import Box, Frames, Instance, Layout, Mask, Point
+from .parts import check_parents
 
 __all__ = [
     "Box",
@@ -54,6 +55,7 @@ _INSTANCE_FIELDS = (
     "color",
     "visible",
     "locked",
+    "parent",
 )
 _LOCATIONS = {"box": fields.box, "point": fields.point, "scribble": fields.scribble, "mask": fields.mask}
 
@@ -78,8 +80,10 @@ def parse_layout(value: str | Mapping[str, Any]) -> Layout:
         raise ValueError(
             f"The layout has {len(items)} instances, at most {MAX_INSTANCES} are read. Split it into several layouts."
         )
+    instances = unique_ids([_instance(item, i) for i, item in enumerate(items, 1)])
+    check_parents(instances)
     return Layout(
-        instances=unique_ids([_instance(item, i) for i, item in enumerate(items, 1)]),
+        instances=instances,
         width=_side(document, "width"),
         height=_side(document, "height"),
         prompt=fields.text(_given(document, "prompt", ""), "The layout", "prompt"),
@@ -186,6 +190,7 @@ def _instance(item: Any, position: int) -> Instance:
         color=fields.color(_given(item, "color", ""), where),
         visible=fields.flag(_given(item, "visible", True), where, "visible"),
         locked=fields.flag(_given(item, "locked", False), where, "locked"),
+        parent=_parent(item, where),
         extra=_extra(item, _INSTANCE_FIELDS, where),
     )
 
@@ -201,7 +206,14 @@ def _instance_to_dict(instance: Instance) -> dict[str, Any]:
     if instance.mask is not None:
         item["mask"] = {"size": [instance.mask.height, instance.mask.width], "counts": instance.mask.counts}
     item |= {k: getattr(instance, k) for k in ("strength", "start", "end", "color", "visible", "locked")}
+    if instance.parent:
+        item["parent"] = instance.parent
     return item | {k: v for k, v in instance.extra.items() if k not in _INSTANCE_FIELDS}
+
+
+def _parent(item: Mapping[str, Any], where: str) -> str:
+    name = _given(item, "parent", "")
+    return fields.text(str(name) if type(name) is int else name, where, "parent")
 
 
 def _given(item: Mapping[str, Any], key: str, default: Any) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 from . import fields as check
 from .document import MAX_INSTANCES, unique_ids
 from .instance import Frames, Instance, Layout
+from .parts import check_parents
 
 EMPTY: Frames = (Layout(),)
 SELECT_BY = ("number", "id", "text")
@@ -45,7 +46,7 @@ def place(
     prompt = check.text(prompt, "The new instance", "prompt").strip()
     target = check.text("" if target is None else target, "The new instance", "target").strip()
     if target:
-        if not any(_find(layout, target) is not None for layout in frames):
+        if not any(find_index(layout, target) is not None for layout in frames):
             raise ValueError(f"There is no instance {target!r} to add this location to. {describe(frames)}")
         return tuple(
             _add_location(layout, given, prompt, target) for layout, given in zip(frames, locations, strict=True)
@@ -137,7 +138,7 @@ def describe(frames: Frames, limit: int = 8) -> str:
 
 
 def _add_location(layout: Layout, given: Mapping[str, Any] | None, prompt: str, target: str) -> Layout:
-    index = _find(layout, target)
+    index = find_index(layout, target)
     if index is None or given is None:
         return layout
     old = layout.instances[index]
@@ -150,7 +151,7 @@ def _add_location(layout: Layout, given: Mapping[str, Any] | None, prompt: str, 
     return _with(layout, (*layout.instances[:index], new, *layout.instances[index + 1 :]))
 
 
-def _find(layout: Layout, target: str) -> int | None:
+def find_index(layout: Layout, target: str) -> int | None:
     """Index of the instance of that id, else of that number (from 1)."""
     target = target.strip()
     ids = [instance.id for instance in layout.instances]
@@ -160,7 +161,8 @@ def _find(layout: Layout, target: str) -> int | None:
 
 
 def _new_id(frames: Frames) -> str:
-    taken = {instance.id for layout in frames for instance in layout.instances}
+    # a parent that is gone leaves its name behind: its parts would take a new one of that name for theirs
+    taken = {name for layout in frames for instance in layout.instances for name in (instance.id, instance.parent)}
     n = max(len(layout.instances) for layout in frames) + 1
     while f"i{n}" in taken:
         n += 1
@@ -184,7 +186,14 @@ def _join(layouts: Sequence[Layout]) -> Layout:
         prompt=next((layout.prompt for layout in layouts if layout.prompt), ""),
         extra={k: v for layout in reversed(layouts) for k, v in layout.extra.items()},
     )
-    return _with(joined, unique_ids([instance for layout in layouts for instance in layout.instances]))
+    renamed = unique_ids([instance for layout in layouts for instance in layout.instances])
+    instances: list[Instance] = []
+    for layout in layouts:  # parts stay with the parents of their own layout, where those had to get another id
+        own = renamed[len(instances) : len(instances) + len(layout.instances)]
+        names = dict(zip((old.id for old in layout.instances), (new.id for new in own)))
+        instances += [replace(new, parent=names.get(new.parent, new.parent)) for new in own]
+    check_parents(instances)
+    return _with(joined, instances)
 
 
 def _range(word: str) -> tuple[int, int]:

@@ -1,6 +1,6 @@
 """What a layout is made of: instances with a prompt and one or more locations. Plain values, no torch, no checks.
 
-Coordinates are fractions 0..1 of the canvas, origin top-left, x before y. Checks live in `layout_fields.py`.
+Coordinates are fractions 0..1 of the canvas, origin top-left, x before y. Checks live in `fields.py`.
 """
 
 from collections.abc import Mapping
@@ -36,6 +36,7 @@ class Instance:
     color: str = ""  # "#rrggbb", or empty for the palette's
     visible: bool = True  # invisible instances do not generate
     locked: bool = False  # for the editor
+    parent: str = ""  # id of the instance that this one is a part of, or empty
     extra: Mapping[str, Any] = field(default_factory=dict)  # unknown fields, kept for the next program
 
 

@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..geometry.change import fit_to
+from ..geometry.change import fitting, map_instance, whole_extent
 from ..layout import fields
-from ..layout.instance import Box, Frames, Layout
+from ..layout.instance import Box, Frames, Instance, Layout
+from ..layout.parts import family, without
 from .rules import Finding, Rules, find, name_of
 
 ROUNDS = 6  # of corrections that lead to others
@@ -73,13 +74,25 @@ def _corrected(layout: Layout, rules: Rules, changes: list[str]) -> Layout:
             break
         old = layout.instances[finding.index]
         tried.add((finding.rule, old.id))
-        new = None if finding.remove else fit_to(old, finding.box)
-        if new is None and not finding.remove:
+        new = _mended(layout, finding)
+        if new is None:
             continue
-        kept = [] if new is None else [new]
-        layout = replace(layout, instances=(*layout.instances[: finding.index], *kept, *layout.instances[finding.index + 1 :]))
+        layout = replace(layout, instances=new)
         changes.append(f"{name_of(finding.index, old)} " + ("was removed." if finding.remove else f"now fills {_shown(finding.box)}."))
     return layout
+
+
+def _mended(layout: Layout, finding: Finding) -> tuple[Instance, ...] | None:
+    """The instances with one of them corrected and its parts taken along, locked ones left; None where nothing of it would be seen."""
+    old, instances = layout.instances[finding.index], list(layout.instances)
+    members = {i for i in family(instances, finding.index) if not instances[i].locked}
+    if finding.remove:
+        return without(instances, members)
+    scale, shift = fitting(whole_extent(old), finding.box)
+    new = {i: map_instance(instances[i], scale, shift) for i in members}
+    if new[finding.index] is None:
+        return None
+    return tuple(new.get(i) or instance for i, instance in enumerate(instances))
 
 
 def _mendable(layout: Layout, finding: Finding) -> bool:

@@ -116,7 +116,9 @@ def _smallest(layout: Layout, rules: Rules) -> list[Finding]:
 
 
 def _depth(layout: Layout, rules: Rules) -> list[Finding]:
-    sized = [(i, instance, box, size) for i, instance, box in _seen(layout) if (size := size_of(instance.prompt))]
+    # an eagle's head is no eagle: parts have no size of their own that we know
+    whole = [row for row in _seen(layout) if not row[1].parent]
+    sized = [(i, instance, box, size) for i, instance, box in whole if (size := size_of(instance.prompt))]
     things = [Thing(i, box, size, instance.locked) for i, instance, box, size in sized]
     found = conflicts(things, rules.horizon, rules.sizes, rules.perspective)
     blamed = {conflict.blamed.index for conflict in found}

@@ -1,12 +1,13 @@
-"""A picture of a layout: masks, boxes, strokes, points and prompts, back to front, over a plain canvas or an image."""
+"""A picture of a layout: masks, boxes, strokes, points, prompts and what is a part of what, back to front, over a plain canvas or an image."""
 
 from collections.abc import Sequence
 
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
+from ..geometry.change import whole_extent
 from ..geometry.masks import decode_mask
-from ..geometry.points import is_point_set
+from ..geometry.points import box_center, is_point_set
 from ..layout.instance import Instance, Layout, Mask, Point
 from .labels import draw_labels
 from .palette import Color, instance_color
@@ -28,6 +29,7 @@ def draw_layout(layout: Layout, width: int, height: int, background: Image.Image
     colors = [instance_color(instance, i) for i, instance in enumerate(layout.instances)]
     for instance, color in zip(layout.instances, colors):
         _draw_instance(picture, instance, color, stroke)
+    _draw_ties(picture, layout, colors, stroke)
     picture = picture.resize((width, height), Image.Resampling.LANCZOS) if scale > 1 else picture
     draw_labels(picture, layout.instances, colors)
     return picture
@@ -61,6 +63,21 @@ def _draw_instance(picture: Image.Image, instance: Instance, color: Color, strok
         _disc(draw, x, y, stroke * 4.2, _alpha((0, 0, 0), 0.45 * opacity))
         _disc(draw, x, y, stroke * 3.7, _alpha((255, 255, 255), opacity))
         _disc(draw, x, y, stroke * 2.7, _alpha(color, opacity))
+
+
+def _draw_ties(picture: Image.Image, layout: Layout, colors: Sequence[Color], stroke: int) -> None:
+    """From each part a line in its parent's colour, to the middle of the parent."""
+    places = {instance.id: (index, box_center(whole_extent(instance))) for index, instance in enumerate(layout.instances)}
+    draw = ImageDraw.Draw(picture, "RGBA")
+    for instance in layout.instances:
+        if instance.parent not in places:
+            continue
+        parent, center = places[instance.parent]
+        ends = _pixels([places[instance.id][1], center], picture.size)
+        opacity = 1.0 if instance.visible and layout.instances[parent].visible else DIM
+        draw.line([xy for end in ends for xy in end], fill=_alpha((0, 0, 0), 0.6 * opacity), width=3 * stroke)
+        draw.line([xy for end in ends for xy in end], fill=_alpha(colors[parent], opacity), width=stroke)
+        _disc(draw, *ends[0], stroke * 1.6, _alpha(colors[parent], opacity))
 
 
 def _draw_mask(picture: Image.Image, mask: Mask, color: Color, opacity: float, stroke: int) -> None:

@@ -37,9 +37,10 @@ def draw_labels(picture: Image.Image, instances: Sequence[Instance], colors: Seq
     """Write the labels on the picture. The front instances choose their places first and lie on top."""
     style = _style(picture.size, len(instances))
     taken = [_around(xy, picture.size, style.size * 0.5) for i in instances[:MAX_PLACED] for xy in _dots(i)]
-    labels = []
+    labels, numbers = [], {instance.id: number for number, instance in enumerate(instances, 1)}
     for index in reversed(range(len(instances))):
-        label = _label(instances[index], index + 1, colors[index], picture.size, style, taken)
+        words = label_text(instances[index], numbers.get(instances[index].parent))
+        label = _label(instances[index], words, index + 1, colors[index], picture.size, style, taken)
         if len(instances) <= MAX_PLACED:
             taken.append(label.place)
         labels.append(label)
@@ -48,9 +49,10 @@ def draw_labels(picture: Image.Image, instances: Sequence[Instance], colors: Seq
         _draw(draw, label, style)
 
 
-def label_text(instance: Instance) -> str:
-    """ "a red fox", and what is not as usual: hidden, its strength, its share of the denoising."""
-    words = [" ".join(instance.prompt[:400].split()) or "(no prompt)"]
+def label_text(instance: Instance, parent: int | None = None) -> str:
+    """ "a red fox", and what is not as usual: the number of its parent, hidden, its strength, its share of the denoising."""
+    words = [] if parent is None else [f"part of {parent}:"]
+    words.append(" ".join(instance.prompt[:400].split()) or "(no prompt)")
     if not instance.visible:
         words.append("(hidden)")
     if instance.strength != 1:
@@ -83,12 +85,12 @@ def _style(picture_size: tuple[int, int], count: int) -> Style:
 
 
 def _label(
-    instance: Instance, number: int, color: Color, size: tuple[int, int], style: Style, taken: Sequence[Rect]
+    instance: Instance, text: str, number: int, color: Color, size: tuple[int, int], style: Style, taken: Sequence[Rect]
 ) -> Label:
     shape = tuple(v * size[i % 2] for i, v in enumerate(extent(instance)))
     badge = _badge_width(str(number), style)
     room = max(shape[2] - shape[0], size[0] * (0.3 if style.max_lines > 1 else 0.2)) - 2 * style.pad - badge
-    lines = wrap(label_text(instance), style.font, max(room, style.size * 3), style.max_lines)
+    lines = wrap(text, style.font, max(room, style.size * 3), style.max_lines)
     width = badge + max(style.font.getlength(line) for line in lines) + 2 * style.pad
     height = len(lines) * _line_height(style) + style.pad
     return Label(_free_place(shape, width, height, size, taken), str(number), lines, color, instance.visible)

@@ -14,6 +14,7 @@ from ..networks.adapter import UNetAdapter
 from ..networks.fuser import Attention
 from ..networks.scaleu import scaleu
 from .attention_mask import MaskedAttention, additive_mask
+from .context_window import context_window
 from .window import Window
 
 BRANCHES = "instdiff_branches"  # transformer option: Branches, while the multi-instance sampler runs them
@@ -77,8 +78,7 @@ class FuserPatch:
         """The bank's row of every batch item, or None where no instance is active at this sigma."""
         kinds = options.get("cond_or_uncond") or [0]
         per_chunk = batch // len(kinds)
-        branches = options.get(BRANCHES) or Branches(per_chunk, tuple(Branch(i) for i in range(per_chunk)))
-        cond = self._cond_rows(branches, sigma)
+        cond = self._cond_rows(self._branches(per_chunk, options), sigma)
         # Asked of the layouts, not of the items: the branches may come in parts, and what guides away without them.
         if not any(self.window.row(timeline, sigma) for timeline in self.bank.layouts):
             return None
@@ -86,6 +86,16 @@ class FuserPatch:
         for unconditional in self._unconditional(kinds, options):
             rows += [0] * per_chunk if unconditional else cond
         return tuple(rows)
+
+    @staticmethod
+    def _branches(items: int, options: Mapping[str, Any]) -> Branches:
+        """What the items of one chunk are: branches, frames of a context window, or simply the images of the batch."""
+        branches, window = options.get(BRANCHES), context_window(options, items)
+        if window is None:
+            return branches or Branches(items, tuple(Branch(i) for i in range(items)))
+        if branches is not None:  # a window of the batch of branches
+            return branches._replace(items=tuple(branches.items[i] for i in window.frames))
+        return Branches(window.total or max(window.frames) + 1, tuple(Branch(i) for i in window.frames))
 
     def _cond_rows(self, branches: Branches, sigma: float) -> list[int]:
         frames = self.bank.frames

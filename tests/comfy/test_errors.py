@@ -79,9 +79,10 @@ def valid(node_id):
             "instances": WIDE, "correct": True, "count": 1, "edges": True, "duplicates": True, "sizes": True, "perspective": True, "smallest": 32,
             "horizon": 0.35,
         },
+        "InstDiffKeyframes": {"instances": WIDE * 2, "count": 5, "at": "0, 4", "motion": "linear", "gaps": "leave out"},
         "InstDiffEditInstances": {
             "instances": WIDE, "operation": "move by", "which": "fox", "prompt": "", "x": 0.1, "y": 0.0, "width": 0.0, "height": 0.0,
-            "units": edit.UNITS[0], "anchor": "center", "at_border": "stop",
+            "units": edit.UNITS[0], "anchor": "center", "at_border": "stop", "part_of": "",
         },
         "InstDiffApply": {
             "model": model, "clip": FakeClip(), "instdiff_model": weights, "instances": frames(FOX), "strength": 1.0, "start": 0.0,
@@ -224,6 +225,8 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffCheckLayout", {"horizon": 1.0}, "horizon must lie in -1..0.95"),
     ("InstDiffEditInstances", {"which": "cat"}, "There is no instance 'cat' to move by. The layout has 1 (fox)"),
     ("InstDiffEditInstances", {"operation": "rotate"}, "operation must be one of 'add', 'replace'"),
+    ("InstDiffKeyframes", {"at": "4, 0"}, "frame 0 follows frame 4"),
+    ("InstDiffKeyframes", {"motion": "fast"}, "motion must be one of 'linear', 'smooth'"),
     ("InstDiffCombine", {"instances_2": WIDE * 2, "instances_3": WIDE * 3}, "Expected equal numbers of frames"),
     ("InstDiffFrames", {"repeat": 10**9}, "repeat must be a whole number in 1..1024"),
     ("InstDiffFrames", {"repeat": 1024, "instances_2": WIDE * 9}, "at most 4096 are possible"),

@@ -43,7 +43,7 @@ def object_info(server: ComfyServer) -> dict:
 
 
 def test_the_templates_are_all_there():
-    assert {path.stem for path in TEMPLATES} >= {"box", "mask", "points_and_scribble", "hybrid", "layout_editor", "multi_instance_controlnet_hires", "words_to_layout"}
+    assert {path.stem for path in TEMPLATES} >= {"box", "mask", "points_and_scribble", "hybrid", "layout_editor", "multi_instance_controlnet_hires", "words_to_layout", "parts", "keyframes"}
 
 
 @every_template
@@ -143,6 +143,8 @@ def made_small(graph: Graph) -> Graph:
             inputs[name] = json.dumps({**layout, "width": layout["width"] // 4, "height": layout["height"] // 4})
         if node["class_type"] == "InstDiffLayoutRequest":
             inputs |= {side: inputs[side] // 4 for side in ("width", "height")}
+        if node["class_type"] == "InstDiffKeyframes":
+            inputs["count"] = 3
         if "steps" in inputs:
             inputs["steps"] = 5 if "share" in inputs else 2  # a fifth of the steps goes into the branches: one
     return graph
@@ -155,9 +157,10 @@ def test_it_runs(path, comfy, object_info):
     assert not path.stem.startswith("multi_instance") or "InstDiffKSampler" in kinds.values()
     outputs = comfy.run(graph).outputs
     shown = {kinds[node]: [comfy.image(image) for image in output["images"]] for node, output in outputs.items() if "images" in output}
-    [picture], [preview] = shown["SaveImage"], shown["InstDiffPreview"]
-    height, width = preview.shape[:2]
+    pictures, previews = shown["SaveImage"], shown["InstDiffPreview"]
+    assert len(pictures) == len(previews) == (3 if path.stem == "keyframes" else 1)
+    height, width = previews[0].shape[:2]
     # in these the layout itself was made small
-    scale = {"multi_instance_controlnet_hires": 1.5, "layout_editor": 1, "words_to_layout": 1}.get(path.stem, 0.25)
-    assert drawn(picture, int(height * scale), int(width * scale))
-    assert preview.std() > 5
+    scale = {"multi_instance_controlnet_hires": 1.5, "layout_editor": 1, "words_to_layout": 1, "parts": 1, "keyframes": 1}.get(path.stem, 0.25)
+    assert all(drawn(picture, int(height * scale), int(width * scale)) for picture in pictures)
+    assert all(preview.std() > 5 for preview in previews)

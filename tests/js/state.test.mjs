@@ -208,6 +208,7 @@ function randomAction(random, doc) {
     () => ({ type: "arrange", ids: some, how: pick(["front", "back", "forward", "backward"]) }),
     () => ({ type: "align", ids: some, edge: pick(["left", "centre", "right", "top", "middle", "bottom"]) }),
     () => ({ type: "distribute", ids: some, axis: pick(["x", "y"]) }),
+    () => ({ type: "setParent", ids: some, parent: random() < 0.3 ? "" : one }),
     () => ({ type: "setCanvas", width: pick([512, 768, 0, NaN, 1e9]), height: pick([512, 640.4, -3]) }),
     () => ({ type: "setPrompt", prompt: pick(["", "two\nlines"]) }),
   ])();

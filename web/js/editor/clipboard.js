@@ -1,5 +1,6 @@
 /** Copy, cut and paste of instances as JSON text, and files dropped on the editor. */
 import { layoutToJson, parseLayout } from "../layout/document.js";
+import { withParts } from "../layout/parts.js";
 import { fill } from "../text.js";
 import { instanceBounds, instancesOf } from "../state/geometry.js";
 
@@ -16,7 +17,7 @@ export function listenToClipboard(editor, scope) {
       event.stopPropagation();
       return;
     }
-    const chosen = instancesOf(store.doc, store.session.selection);
+    const chosen = copied(store.doc, store.session.selection);
     event.stopPropagation(); // else the graph copies the node
     if (!chosen.length) return;
     event.preventDefault();
@@ -67,6 +68,12 @@ export function listenToClipboard(editor, scope) {
     if (isImage(file)) host.dropImage(file);
     else editor.importText(await file.text());
   });
+}
+
+/** The instances with these ids and their parts; the parent of a part that comes without it stays behind. */
+function copied(doc, selection) {
+  const ids = withParts(doc, selection);
+  return instancesOf(doc, ids).map((instance) => (ids.includes(instance.parent) ? instance : { ...instance, parent: undefined }));
 }
 
 /** Put copies in front of everything and select them; moved a little where they would hide what they copy. */

@@ -1,5 +1,6 @@
 /** What keys, buttons and menus ask for: `perform(act)`. The acts and their keys are listed in panels/keys.js. */
-import { instancesOf, moved } from "../state/geometry.js";
+import { withParts } from "../layout/parts.js";
+import { area, instancesOf, moved } from "../state/geometry.js";
 import { movableBounds } from "./hit.js";
 import { zoomedAt } from "./viewport.js";
 
@@ -17,7 +18,7 @@ export function createCommands(editor) {
   const ids = () => store.session.selection;
 
   function nudge(direction, far) {
-    const bounds = movableBounds(instancesOf(store.doc, ids()));
+    const bounds = movableBounds(instancesOf(store.doc, withParts(store.doc, ids())));
     if (!bounds) return;
     const [x, y] = NUDGES[direction];
     const step = far ? 10 : 1;
@@ -41,8 +42,25 @@ export function createCommands(editor) {
     store.dispatch({ type: "update", ids: ids(), fields: { [field]: value } });
   }
 
+  /** All but the largest of the selection become parts of it. */
+  function group() {
+    const chosen = instancesOf(store.doc, ids());
+    if (chosen.length < 2) {
+      store.notify(editor.text.notices.groupNeedsTwo, "warn");
+      return;
+    }
+    const whole = chosen.reduce((best, one) => (area(one) > area(best) ? one : best));
+    store.dispatch({ type: "setParent", ids: chosen.filter((one) => one !== whole).map((one) => one.id), parent: whole.id });
+  }
+
+  function ungroup() {
+    const chosen = new Set(ids());
+    const parts = store.doc.instances.filter((one) => one.parent && (chosen.has(one.id) || chosen.has(one.parent)));
+    store.dispatch({ type: "setParent", ids: parts.map((one) => one.id), parent: "" });
+  }
+
   function remove() {
-    const locked = instancesOf(store.doc, ids()).some((instance) => instance.locked);
+    const locked = instancesOf(store.doc, withParts(store.doc, ids())).some((instance) => instance.locked);
     store.dispatch({ type: "remove", ids: ids() });
     if (locked) store.notify(editor.text.notices.locked.replace("{key}", "L"), "warn");
   }
@@ -74,6 +92,8 @@ export function createCommands(editor) {
     "brush-larger": () => brush(1.2),
     delete: remove,
     duplicate,
+    group,
+    ungroup,
     undo: () => host.undo(),
     redo: () => host.redo(),
     escape,

@@ -1,6 +1,6 @@
 /** Drawing one instance: box, mask, scribble, point and its label. Screen units are CSS pixels; lines keep their width at any zoom. */
 import { HANDLES, handlePosition, instanceBounds } from "../state/geometry.js";
-import { inkOn } from "../state/colors.js";
+import { inkOn, instanceColor } from "../state/colors.js";
 import { maskPicture } from "./masks.js";
 
 const FONT = "600 11px system-ui, sans-serif";
@@ -125,6 +125,33 @@ function drawPadlock(g, x, y) {
   g.lineWidth = 1.5;
   g.strokeStyle = g.fillStyle;
   g.stroke();
+}
+
+/** Lines from the selected ones to their parts and parents, middle to middle, in the parent's colour. */
+export function drawTies(g, doc, selected, view) {
+  if (!selected.size || !doc.instances.some((instance) => instance.parent)) return;
+  const places = new Map(doc.instances.map((instance, index) => [instance.id, { instance, color: instanceColor(instance, index) }]));
+  const middle = ({ instance }) => {
+    const [x0, y0, x1, y1] = instanceBounds(instance);
+    return view.toScreen([(x0 + x1) / 2, (y0 + y1) / 2]);
+  };
+  for (const part of places.values()) {
+    const parent = places.get(part.instance.parent);
+    if (!parent || !(selected.has(part.instance.id) || selected.has(parent.instance.id))) continue;
+    const [from, to] = [middle(part), middle(parent)];
+    for (const [color, width] of [[HALO, 4], [parent.color, 1.5]]) {
+      g.beginPath();
+      g.moveTo(...from);
+      g.lineTo(...to);
+      g.strokeStyle = color;
+      g.lineWidth = width;
+      g.stroke();
+    }
+    g.beginPath();
+    g.arc(...from, 3.5, 0, 2 * Math.PI);
+    g.fillStyle = parent.color;
+    g.fill();
+  }
 }
 
 /** The frame and the eight handles of the selection. */

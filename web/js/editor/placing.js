@@ -1,5 +1,5 @@
 /** Where a freshly drawn location goes: to a new instance, or to the selected one when the person asked for that. */
-import { freeId } from "../state/actions.js";
+import { freeId, takenIds } from "../state/actions.js";
 import { nextColor } from "../state/colors.js";
 import { instancesOf } from "../state/geometry.js";
 
@@ -23,7 +23,7 @@ export function place(store, target, kind, value) {
     store.dispatch({ type: "setLocation", id: target.id, kind, value });
     return;
   }
-  const id = freeId(new Set(store.doc.instances.map((instance) => instance.id)));
+  const id = freeId(takenIds(store.doc));
   store.dispatch({ type: "add", instance: { id, color: nextColor(store.doc), [kind]: value } });
   store.setSession({ selection: [id], focusPrompt: id });
 }

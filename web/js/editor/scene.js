@@ -1,10 +1,11 @@
 /**
  * The picture on the canvas, in two layers: what stands still (background, guides, instances that are not selected) is drawn once into a
- * canvas of its own and copied; the selection, the tool's own drawing and handles are drawn anew in each frame.
+ * canvas of its own and copied; the selection with its parts, the tool's own drawing and handles are drawn anew in each frame.
  */
+import { withParts } from "../layout/parts.js";
 import { instanceColor } from "../state/colors.js";
 import { instancesOf } from "../state/geometry.js";
-import { drawHandles, drawHover, drawInstance, drawLabel } from "./drawInstance.js";
+import { drawHandles, drawHover, drawInstance, drawLabel, drawTies } from "./drawInstance.js";
 import { isResizable, movableBounds } from "./hit.js";
 
 /** @param {HTMLCanvasElement} element the visible canvas */
@@ -26,9 +27,10 @@ export function createScene(element) {
     }
     const selected = new Set(session.selection);
     const painted = tool.painting?.() ?? null; // the instance whose mask the tool draws itself
+    const active = new Set(withParts(doc, session.selection)); // what moves when the selection is dragged
     const resting = [];
     doc.instances.forEach((instance, index) => {
-      if (!selected.has(instance.id)) resting.push(instance, index);
+      if (!active.has(instance.id)) resting.push(instance, index);
     });
     const key = keyOf(what, w, h, resting);
     if (!same(key, stillKey)) {
@@ -44,19 +46,21 @@ export function createScene(element) {
     const hovered = session.hover !== null && doc.instances.find((instance) => instance.id === session.hover);
     if (hovered && !selected.has(hovered.id)) drawHover(g, hovered, view);
     doc.instances.forEach((instance, index) => {
-      if (!selected.has(instance.id)) return;
+      if (!active.has(instance.id) || !(instance.visible || selected.has(instance.id))) return;
       const drawn = painted === instance.id ? { ...instance, mask: undefined } : instance;
-      drawInstance(g, drawn, instanceColor(instance, index), view, "selected");
+      drawInstance(g, drawn, instanceColor(instance, index), view, selected.has(instance.id) ? "selected" : "normal");
     });
+    drawTies(g, doc, selected, view);
     tool.draw?.(g, view);
     for (const { axis, at } of guides) drawGuide(g, axis, at, view);
     if (session.tool === "select") {
-      const chosen = instancesOf(doc, session.selection);
+      const chosen = instancesOf(doc, [...active]);
       const bounds = movableBounds(chosen);
       if (bounds) drawHandles(g, bounds, view, isResizable(chosen));
     }
     doc.instances.forEach((instance, index) => {
-      if (selected.has(instance.id)) drawLabel(g, instance, index, instanceColor(instance, index), view, size, selected.size === 1);
+      if (!active.has(instance.id) || !(instance.visible || selected.has(instance.id))) return;
+      drawLabel(g, instance, index, instanceColor(instance, index), view, size, selected.has(instance.id) && selected.size === 1);
     });
   }
 

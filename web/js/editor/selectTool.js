@@ -1,4 +1,5 @@
 /** The select tool: click, Shift-click, Alt-click through overlaps, marquee, move, resize with eight handles. */
+import { withParts } from "../layout/parts.js";
 import { contains, HANDLES, handlePosition, instanceBounds, instancesOf, moved, rectangle, resized, touches } from "../state/geometry.js";
 import { snapMove, snapPoint, snapTargets } from "../state/snap.js";
 import { CURSORS, handleAt, instancesAt, isResizable, movableBounds } from "./hit.js";
@@ -15,7 +16,7 @@ export function selectTool(editor) {
   let drag = null; // {kind: "press" | "move" | "resize" | "marquee", ...}
 
   function down(e) {
-    const chosen = instancesOf(store.doc, store.session.selection);
+    const chosen = family(store.session.selection);
     const bounds = movableBounds(chosen);
     const handle = isResizable(chosen) && handleAt(bounds, e.screen, e.view, e.coarse ? 16 : undefined);
     const start = { from: e.at, screen: e.screen, bounds };
@@ -41,7 +42,7 @@ export function selectTool(editor) {
       drag = { ...start, kind: "press", movable: true, click: under[0]?.id ?? null };
     } else if (under.length) {
       select([under[0].id]);
-      drag = { ...start, kind: "press", movable: true, bounds: movableBounds([under[0]]), click: under[0].id };
+      drag = { ...start, kind: "press", movable: true, bounds: movableBounds(family([under[0].id])), click: under[0].id };
     } else {
       drag = { ...start, kind: "marquee", kept: [] };
     }
@@ -87,7 +88,7 @@ export function selectTool(editor) {
   }
 
   function hover(e) {
-    const chosen = instancesOf(store.doc, store.session.selection);
+    const chosen = family(store.session.selection);
     const bounds = movableBounds(chosen);
     const handle = isResizable(chosen) && handleAt(bounds, e.screen, e.view);
     const under = instancesAt(store.doc, e.at, e.view);
@@ -136,13 +137,14 @@ export function selectTool(editor) {
   }
 
   function targets() {
-    const chosen = new Set(store.session.selection);
+    const chosen = new Set(withParts(store.doc, store.session.selection));
     const others = store.doc.instances.filter((i) => i.visible && !chosen.has(i.id)).map(instanceBounds);
     return snapTargets(others, store.doc, editor.settings());
   }
 
   const reach = (e) => [SNAP_REACH * e.view.pixel[0], SNAP_REACH * e.view.pixel[1]];
   const transformAction = () => ({ type: "transform", ids: store.session.selection, from: drag.bounds, to: drag.to });
+  const family = (ids) => instancesOf(store.doc, withParts(store.doc, ids)); // what moves together
   const select = (ids) => setSelection(store, ids);
   const toggle = (id) => {
     const now = store.session.selection;

@@ -7,6 +7,7 @@
 import { LayoutError } from "./error.js";
 import * as fields from "./fields.js";
 import { dumpJson, isObject, loadJson, shorten } from "./json.js";
+import { checkParents } from "./parts.js";
 
 export { LayoutError };
 export const VERSION = 1;
@@ -15,7 +16,7 @@ export const MAX_INSTANCES = 1000;
 export const LOCATION_KINDS = ["box", "mask", "point", "scribble"];
 
 const LAYOUT_FIELDS = ["version", "width", "height", "prompt", "instances"];
-const INSTANCE_FIELDS = ["id", "prompt", "box", "point", "scribble", "mask", "strength", "start", "end", "color", "visible", "locked"];
+const INSTANCE_FIELDS = ["id", "prompt", "box", "point", "scribble", "mask", "strength", "start", "end", "color", "visible", "locked", "parent"];
 
 /** @returns {object} a layout without instances; width, height in pixels */
 export function emptyLayout(width = DEFAULT_SIDE, height = DEFAULT_SIDE) {
@@ -47,6 +48,7 @@ export function parseLayoutWithNotes(value) {
   }
   const notes = [];
   const instances = uniqueIds(items.map((item, i) => parseInstance(item, i + 1, notes)));
+  checkParents(instances, notes);
   const sides = ["width", "height"].map((side) => (given[side] == null ? null : fields.whole(given[side], "The layout", side)));
   const [width, height] = canvasOf(...sides, instances);
   const prompt = fields.text(given.prompt ?? "", "The layout", "prompt");
@@ -111,6 +113,7 @@ function parseInstance(item, position, notes) {
   if (start > end) {
     throw new LayoutError(`${where}: start ${start} lies after end ${end}. Both are shares 0..1 of the denoising.`);
   }
+  const parent = fields.text(Number.isSafeInteger(item.parent) ? String(item.parent) : (item.parent ?? ""), where, "parent");
   return {
     id,
     prompt: fields.text(item.prompt ?? "", where, "prompt"),
@@ -121,6 +124,7 @@ function parseInstance(item, position, notes) {
     color: fields.color(item.color ?? "", where),
     visible: fields.flag(item.visible ?? true, where, "visible"),
     locked: fields.flag(item.locked ?? false, where, "locked"),
+    ...(parent ? { parent } : {}),
     ...unknown(item, INSTANCE_FIELDS, where),
   };
 }

@@ -39,7 +39,7 @@ export function lint(doc, { maxInstances = 30 } = {}) {
     if (box) boxes.push(instance);
     const tokens = estimateTokens(instance.prompt);
     if (tokens > MAX_TOKENS) remark(id, "long_prompt", { tokens, limit: MAX_TOKENS });
-    const nouns = doc.prompt.trim() ? mainNouns(instance.prompt) : [];
+    const nouns = doc.prompt.trim() && !instance.parent ? mainNouns(instance.prompt) : []; // the parts come with their whole
     if (nouns.length && !nouns.some((noun) => mentions(doc.prompt, noun))) remark(id, "noun_missing", { noun: nouns[0] });
   }
   return remarks;

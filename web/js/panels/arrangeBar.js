@@ -1,4 +1,4 @@
-/** Buttons that align, distribute, reorder, duplicate and delete the selection. */
+/** Buttons that align, distribute, reorder, group, duplicate and delete the selection. */
 import { createScope, el, focusEditor, iconButton } from "./dom.js";
 import { icon } from "./icons.js";
 import { keyText } from "./keys.js";
@@ -7,20 +7,22 @@ const EDGES = ["left", "centre", "right", "top", "middle", "bottom"];
 const AXES = { x: "distributeX", y: "distributeY" };
 const DEPTH = ["front", "forward", "backward", "back"];
 
-/** @returns {{element: HTMLElement, update: (chosen: object[], count: number) => void, destroy: () => void}} */
+/** @returns {{element: HTMLElement, update: (chosen: object[], count: number, held: boolean) => void, destroy: () => void}} */
 export function createArrangeBar({ store, host, text }) {
   const scope = createScope();
   const align = EDGES.map((edge) => iconButton(`align-${edge}`, icon(edge), text.inspector[edge]));
   const distribute = Object.keys(AXES).map((axis) => iconButton(`distribute-${axis}`, icon(AXES[axis]), text.inspector[`${axis}3`]));
   const command = (act, name = act) => iconButton(act, icon(name), text.acts[act], keyText(act));
   const depth = DEPTH.map((how) => command(how));
+  const group = command("group");
+  const ungroup = command("ungroup");
   const duplicate = command("duplicate");
   const remove = command("delete");
   const element = el(
     "div",
     { class: "ie-arrange" },
     el("div", { class: "ie-group" }, ...align, ...distribute),
-    el("div", { class: "ie-group" }, ...depth, duplicate, remove)
+    el("div", { class: "ie-group" }, ...depth, group, ungroup, duplicate, remove)
   );
 
   scope.on(element, "click", (event) => {
@@ -36,10 +38,13 @@ export function createArrangeBar({ store, host, text }) {
 
   return {
     element,
-    update(chosen, count) {
+    /** @param {object[]} chosen @param {number} count of all instances @param {boolean} held whether a part or a parent is chosen */
+    update(chosen, count, held) {
       const free = chosen.filter((instance) => !instance.locked).length;
       for (const button of [...align, remove]) button.disabled = !free;
       for (const button of distribute) button.disabled = chosen.length < 3 || !free;
+      group.disabled = chosen.length < 2;
+      ungroup.disabled = !held;
       for (const button of depth) button.disabled = chosen.length === count;
     },
     destroy: scope.destroy,

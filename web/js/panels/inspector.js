@@ -1,9 +1,10 @@
 /** Exact numbers and actions for the selection. */
 import { LOCATION_KINDS } from "../layout/document.js";
+import { withParts } from "../layout/parts.js";
 import { instancesOf, selectionBounds } from "../state/geometry.js";
 import { fill } from "../text.js";
 import { createArrangeBar } from "./arrangeBar.js";
-import { createScope, describe, el, focusEditor, iconButton, setText } from "./dom.js";
+import { createScope, describe, el, focusEditor, iconButton, ownKeys, setText } from "./dom.js";
 import { icon } from "./icons.js";
 import { createNumber, createSlider } from "./number.js";
 
@@ -24,7 +25,7 @@ export function createInspector({ store, host, text }) {
 
   /** The action that gives one side of the selection's bounds its new value, or null. */
   function edgeAction(name, value) {
-    const from = selectionBounds(store.doc, ids());
+    const from = selectionBounds(store.doc, withParts(store.doc, ids()));
     if (!from) return null;
     const axis = name === "x" || name === "w" ? 0 : 1;
     const size = from[axis + 2] - from[axis];
@@ -73,6 +74,7 @@ export function createInspector({ store, host, text }) {
   const endSlider = createSlider({ ...fieldOptions("end", words.end, 1), act: "end-slider" });
   const time = el("div", { class: "ie-time" }, startSlider.element, endSlider.element);
 
+  const parent = describe(el("select", { class: "ie-select", "data-act": "parent" }), words.parentHelp);
   const title = el("span", { class: "ie-title" });
   const chips = el("div", { class: "ie-chips" });
   const bar = createArrangeBar({ store, host, text });
@@ -85,6 +87,7 @@ export function createInspector({ store, host, text }) {
     el("div", { class: "ie-line ie-bounds" }, ...Object.values(edges).map((one) => one.element), unitButton),
     el("div", { class: "ie-line" }, caption(words.strength), strengthSlider.element, strength.element),
     el("div", { class: "ie-line" }, caption(words.time), time, start.element, end.element),
+    el("div", { class: "ie-line" }, caption(words.parent), parent),
     bar.element
   );
   const element = el("section", { class: "ie-inspector", "aria-label": words.label }, hint, details);
@@ -93,6 +96,13 @@ export function createInspector({ store, host, text }) {
     unit = unit === "px" ? "%" : "px";
     update();
   });
+  scope.on(parent, "change", () => {
+    store.dispatch({ type: "setParent", ids: ids(), parent: parent.value });
+    parentsOf = null; // what cannot be is shown as it was
+    update();
+    leave();
+  });
+  ownKeys(scope, parent, { leave });
   scope.on(chips, "click", (event) => {
     const kind = event.target.closest("button")?.dataset.kind;
     if (kind) store.dispatch({ type: "setLocation", id: ids()[0], kind, value: null });
@@ -101,6 +111,7 @@ export function createInspector({ store, host, text }) {
   /** The value that all share, else null. */
   const shared = (instances, field) => (instances.every((one) => one[field] === instances[0][field]) ? instances[0][field] : null);
   let chipsOf = null;
+  let parentsOf = null;
 
   function update() {
     const doc = store.shown;
@@ -115,7 +126,7 @@ export function createInspector({ store, host, text }) {
     const name = fill(one ? words.one : words.many, { n: one ? doc.instances.indexOf(chosen[0]) + 1 : chosen.length, count });
     setText(title, locked ? `${name}, ${words.locked}` : name);
 
-    const bounds = selectionBounds(doc, ids());
+    const bounds = selectionBounds(doc, withParts(doc, ids())); // parts move and grow along
     const { decimals } = UNITS[unit];
     const show = (field, value, axis, flat) => {
       const scale = 10 ** decimals;
@@ -140,7 +151,32 @@ export function createInspector({ store, host, text }) {
     time.style.setProperty("--from", from ?? 0);
     time.style.setProperty("--to", to ?? 1);
     updateChips(chosen.length === 1 ? chosen[0] : null);
-    bar.update(chosen, count);
+    updateParents();
+    const names = new Set(ids());
+    bar.update(chosen, count, doc.instances.some((one) => one.parent && (names.has(one.id) || names.has(one.parent))));
+  }
+
+  /** The menu of what the selection may be a part of; rebuilt only where that may have changed. */
+  function updateParents() {
+    const { doc } = store;
+    if (parentsOf?.doc === doc && parentsOf.ids === ids()) return;
+    parentsOf = { doc, ids: ids() };
+    const chosen = instancesOf(doc, ids());
+    const option = (value, words) => el("option", { value, text: words });
+    const taken = new Set(withParts(doc, ids(), true)); // nothing is a part of itself or of its own parts
+    const wholes = doc.instances
+      .map((one, i) => [one, `${i + 1}  ${one.prompt.trim().split("\n", 1)[0].slice(0, 40)}`])
+      .filter(([one]) => !taken.has(one.id));
+    const now = shared(chosen, "parent") ?? "";
+    const mixed = chosen.some((one) => (one.parent ?? "") !== now);
+    const gone = now && !wholes.some(([one]) => one.id === now);
+    parent.replaceChildren(
+      option("", words.noParent),
+      ...wholes.map(([one, words]) => option(one.id, words)),
+      ...(gone ? [option(now, `(${now})`)] : [])
+    );
+    if (mixed) parent.selectedIndex = -1;
+    else parent.value = now;
   }
 
   function updateChips(instance) {

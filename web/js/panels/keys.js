@@ -26,6 +26,8 @@ export const KEYS = Object.freeze([
   { key: "x", ctrl: true, act: "cut" },
   { key: "v", ctrl: true, act: "paste" },
   { key: "d", ctrl: true, act: "duplicate" },
+  { key: "g", ctrl: true, act: "group" },
+  { key: "g", ctrl: true, shift: true, act: "ungroup" },
   { key: "Delete", act: "delete" },
   { key: "Backspace", act: "delete" },
   { key: "h", act: "toggle-visible" },
@@ -57,7 +59,7 @@ export const HELP_GROUPS = Object.freeze({
     ...["tool-select", "tool-box", "tool-brush", "tool-eraser", "tool-polygon", "tool-point", "tool-scribble"],
     ...["brush-smaller", "brush-larger"],
   ],
-  edit: ["undo", "redo", "copy", "cut", "paste", "duplicate", "delete", "select-all", "escape"],
+  edit: ["undo", "redo", "copy", "cut", "paste", "duplicate", "group", "ungroup", "delete", "select-all", "escape"],
   instance: [
     ...["focus-prompt", "next", "previous", "nudge", "nudge-far", "toggle-visible", "toggle-locked"],
     ...["forward", "backward", "front", "back"],

@@ -1,4 +1,5 @@
 /** The list of instances, the front-most on top. Rows are kept by id and touched only when their instance changed. */
+import { depthOf } from "../layout/parts.js";
 import { createScope, el, reveal, setText } from "./dom.js";
 import { listenToRowDrag } from "./reorder.js";
 import { createRow } from "./row.js";
@@ -37,12 +38,16 @@ export function createList({ store, host, text, lint }) {
       rows.delete(id);
     }
     const fresh = [];
+    const grouped = next.some((instance) => instance.parent);
+    const numbers = grouped && new Map(next.map(({ id }, index) => [id, index + 1]));
+    const wholeOf = (instance) =>
+      grouped && numbers.has(instance.parent) ? { depth: depthOf(store.shown, instance), number: numbers.get(instance.parent) } : null;
     next.forEach((instance, index) => {
       if (!rows.has(instance.id)) {
         rows.set(instance.id, createRow({ id: instance.id, store, text }));
         fresh.push(instance.id);
-      } else if (instances?.[index] === instance) return;
-      rows.get(instance.id).update(instance, index);
+      } else if (instances?.[index] === instance && !instance.parent) return; // of a part the number of its parent may have changed
+      rows.get(instance.id).update(instance, index, wholeOf(instance));
     });
     instances = next;
     for (const id of fresh) rows.get(id).state(stateOf(id));

@@ -24,6 +24,7 @@ export function createRow({ id, store, text }) {
     commit: (value) => write({ prompt: value }),
     leave: () => focusEditor(element),
   });
+  const tie = el("span", { class: "ie-tie", role: "img", hidden: true }, icon("part", 12));
   const kinds = el("span", { class: "ie-kinds", role: "img" });
   const dot = el("span", { class: "ie-dot", role: "img", hidden: true });
   const eye = iconButton("visible", icon("eye"), text.list.hide);
@@ -33,6 +34,7 @@ export function createRow({ id, store, text }) {
     "div",
     { class: "ie-row", role: "listitem", "data-id": id },
     grip,
+    tie,
     el("span", { class: "ie-swatch-box" }, color, dot),
     prompt.element,
     kinds,
@@ -58,12 +60,17 @@ export function createRow({ id, store, text }) {
   let shown = {};
   let held = null;
   let number = null;
+  let partOf = "";
 
   return {
     element,
     prompt,
-    /** @param {object} instance @param {number} index in depth order, from 0 */
-    update(instance, index) {
+    /**
+     * @param {object} instance @param {number} index in depth order, from 0
+     * @param {{depth: number, number: number} | null} whole of a part: how deep it lies, and the number of its parent
+     */
+    update(instance, index, whole = null) {
+      if (partOf !== (whole ? `${whole.depth} ${whole.number}` : "")) describeTie(whole);
       const tint = instanceColor(instance, index);
       if (color.value !== tint.toLowerCase()) color.value = tint;
       if (number !== index) describePrompt((number = index));
@@ -103,6 +110,13 @@ export function createRow({ id, store, text }) {
       element.remove();
     },
   };
+
+  function describeTie(whole) {
+    partOf = whole ? `${whole.depth} ${whole.number}` : "";
+    tie.hidden = !whole;
+    if (whole) describe(tie, fill(text.list.partOf, { n: whole.number }));
+    tie.style.marginLeft = whole ? `${10 * (Math.min(whole.depth, 4) - 1)}px` : "";
+  }
 
   function describePrompt(index) {
     setAttribute(prompt.textarea, "aria-label", fill(text.list.prompt, { n: index + 1 }));

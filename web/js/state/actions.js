@@ -1,8 +1,10 @@
 /**
  * The reducer: (layout document, finished action) -> the next document. Pure: documents and instances are never changed in place, and the
- * same object comes back when nothing changes. Actions are listed in `HANDLERS`. Locked instances keep their place and stay.
+ * same object comes back when nothing changes. Actions are listed in `HANDLERS`. Locked instances keep their place and stay. What moves,
+ * resizes, reorders, copies or deletes an instance does so to its parts.
  */
 import { LOCATION_KINDS } from "../layout/document.js";
+import { canBePart, withParts } from "../layout/parts.js";
 import { aligned, arranged, distributed, reordered } from "./arrange.js";
 import { instanceBounds, instancesOf, moved, selectionBounds, union } from "./geometry.js";
 import { isEmpty } from "./raster.js";
@@ -12,13 +14,18 @@ import { movedInstance, placed } from "./place.js";
 export const MAX_SIDE = 16384; // pixels, ComfyUI's own limit
 const RANGES = { strength: [0, 2], start: [0, 1], end: [0, 1] };
 
-const HANDLERS = { add, remove, update, setLocation, transform, duplicate, paste, reorder, arrange, align, distribute, setCanvas, setPrompt, replace };
+const HANDLERS = { add, remove, update, setLocation, transform, duplicate, paste, reorder, arrange, align, distribute, setCanvas, setPrompt, setParent, replace };
 
 /** @returns the document after the action; `doc` itself if the action changes nothing. Error for an unknown type. */
 export function reduce(doc, action) {
   const handler = HANDLERS[action.type];
   if (!handler) throw new Error(`Unknown action ${action.type}`);
   return handler(doc, action);
+}
+
+/** @returns {Set<string>} ids that instances have, and those of parents that are gone, whose parts would take a new one for theirs */
+export function takenIds(doc) {
+  return new Set(doc.instances.flatMap(({ id, parent }) => (parent ? [id, parent] : [id])));
 }
 
 /** @returns {string} an id that no instance has: i1, i2, ... */
@@ -36,7 +43,7 @@ export function newInstance(fields) {
 function add(doc, { instance, index = doc.instances.length }) {
   const { id: wanted, ...fields } = instance;
   if (!LOCATION_KINDS.some((kind) => fields[kind])) return doc;
-  const taken = new Set(doc.instances.map((i) => i.id));
+  const taken = takenIds(doc);
   const id = wanted && !taken.has(wanted) ? wanted : freeId(taken);
   const instances = [...doc.instances];
   instances.splice(Math.min(Math.max(index, 0), instances.length), 0, { id, ...newInstance(fields) });
@@ -44,8 +51,11 @@ function add(doc, { instance, index = doc.instances.length }) {
 }
 
 function remove(doc, { ids }) {
-  const chosen = new Set(ids);
-  return withInstances(doc, doc.instances.filter((i) => i.locked || !chosen.has(i.id)));
+  const chosen = new Set(withParts(doc, ids));
+  const left = doc.instances.filter((i) => i.locked || !chosen.has(i.id));
+  const there = new Set(left.map((i) => i.id));
+  // a locked part of what goes stands alone
+  return withInstances(doc, left.map((i) => (chosen.has(i.parent) && !there.has(i.parent) ? withoutParent(i) : i)));
 }
 
 function update(doc, { ids, fields }) {
@@ -79,44 +89,52 @@ function setLocation(doc, { id, kind, value }) {
 }
 
 function transform(doc, { ids, from, to, live }) {
-  return change(doc, ids, (instance) => (instance.locked ? instance : placed(instance, from, to, live)));
+  return change(doc, withParts(doc, ids), (instance) => (instance.locked ? instance : placed(instance, from, to, live)));
 }
 
 function duplicate(doc, { ids, dx, dy }) {
-  return paste(doc, { instances: instancesOf(doc, ids), dx, dy });
+  return paste(doc, { instances: instancesOf(doc, withParts(doc, ids)), dx, dy }, true);
 }
 
-function paste(doc, { instances, dx = 0, dy = 0 }) {
+/** @param {boolean} own whether they come from this document: then a part whose parent is not copied stays a part of that one */
+function paste(doc, { instances, dx = 0, dy = 0 }, own = false) {
   const bounds = union(instances.map(instanceBounds));
   if (!bounds) return doc;
   const to = moved(bounds, dx, dy);
-  const taken = new Set(doc.instances.map((i) => i.id));
+  const taken = takenIds(doc);
+  const there = new Set(doc.instances.map((i) => i.id));
+  const names = new Map(); // id -> that of its copy, so that parts stay with the copies of their parents
+  for (const { id } of instances) {
+    names.set(id, taken.has(id) ? freeId(taken) : id);
+    taken.add(names.get(id));
+  }
   const copies = instances.map((instance) => {
-    const id = taken.has(instance.id) ? freeId(taken) : instance.id;
-    taken.add(id);
-    return { ...newInstance(movedInstance(instance, to[0] - bounds[0], to[1] - bounds[1])), id, locked: false };
+    const copy = { ...newInstance(movedInstance(instance, to[0] - bounds[0], to[1] - bounds[1])), id: names.get(instance.id), locked: false };
+    const parent = names.get(copy.parent) ?? (own && there.has(copy.parent) ? copy.parent : undefined);
+    return parent ? { ...copy, parent } : withoutParent(copy);
   });
   return { ...doc, instances: [...doc.instances, ...copies] };
 }
 
 function reorder(doc, { ids, to }) {
-  return withInstances(doc, reordered(doc.instances, new Set(ids), to));
+  return withInstances(doc, reordered(doc.instances, new Set(withParts(doc, ids)), to));
 }
 
 function arrange(doc, { ids, how }) {
-  return withInstances(doc, arranged(doc.instances, new Set(ids), how));
+  return withInstances(doc, arranged(doc.instances, new Set(withParts(doc, ids)), how));
 }
 
 function align(doc, { ids, edge }) {
-  const chosen = instancesOf(doc, ids);
+  const chosen = leaders(doc, ids);
+  const bounds = chosen.map((instance) => familyBounds(doc, instance));
   // one alone is aligned to the canvas, several to their common bounds
-  const frame = chosen.length > 1 ? selectionBounds(doc, ids) : [0, 0, 1, 1];
-  return moveEach(doc, chosen, aligned(chosen.map(instanceBounds), frame, edge));
+  const frame = chosen.length > 1 ? union(bounds) : [0, 0, 1, 1];
+  return moveEach(doc, chosen, aligned(bounds, frame, edge));
 }
 
 function distribute(doc, { ids, axis }) {
-  const chosen = instancesOf(doc, ids);
-  return moveEach(doc, chosen, distributed(chosen.map(instanceBounds), axis));
+  const chosen = leaders(doc, ids);
+  return moveEach(doc, chosen, distributed(chosen.map((instance) => familyBounds(doc, instance)), axis));
 }
 
 function setCanvas(doc, { width, height }) {
@@ -129,17 +147,45 @@ function setPrompt(doc, { prompt }) {
   return prompt === doc.prompt ? doc : { ...doc, prompt };
 }
 
+/** Make instances parts of another one, or of none (parent ""). What cannot be a part of it is left; what lay behind it comes in front. */
+function setParent(doc, { ids, parent }) {
+  const able = parent ? ids.filter((id) => canBePart(doc, id, parent)) : ids;
+  const next = change(doc, able, (instance) => {
+    if ((instance.parent ?? "") === parent) return instance;
+    return parent ? { ...instance, parent } : withoutParent(instance);
+  });
+  const at = next.instances.findIndex((instance) => instance.id === parent);
+  const behind = next.instances.slice(0, Math.max(0, at)).filter((instance) => able.includes(instance.id));
+  const chosen = new Set(behind.map((instance) => instance.id));
+  return behind.length ? withInstances(next, reordered(next.instances, chosen, at + 1 - behind.length)) : next;
+}
+
 function replace(doc, action) {
   return action.doc;
 }
 
 function moveEach(doc, instances, targets) {
-  const target = new Map(instances.map((instance, i) => [instance.id, targets[i]]));
-  return change(doc, [...target.keys()], (instance) => {
-    if (instance.locked) return instance;
-    const [from, to] = [instanceBounds(instance), target.get(instance.id)];
-    return movedInstance(instance, to[0] - from[0], to[1] - from[1]);
+  const shift = new Map();
+  instances.forEach((leader, i) => {
+    const from = familyBounds(doc, leader);
+    for (const id of withParts(doc, [leader.id])) shift.set(id, [targets[i][0] - from[0], targets[i][1] - from[1]]);
   });
+  return change(doc, [...shift.keys()], (instance) => (instance.locked ? instance : movedInstance(instance, ...shift.get(instance.id))));
+}
+
+/** The instances with these ids, without those that move with another of them. */
+function leaders(doc, ids) {
+  const led = new Set(ids.flatMap((id) => withParts(doc, [id]).slice(1)));
+  return instancesOf(doc, ids).filter((instance) => !led.has(instance.id));
+}
+
+/** The smallest rectangle around an instance and its parts. */
+function familyBounds(doc, instance) {
+  return selectionBounds(doc, withParts(doc, [instance.id]));
+}
+
+function withoutParent({ parent, ...instance }) {
+  return instance;
 }
 
 function change(doc, ids, edit) {

@@ -58,6 +58,12 @@ function placedBounds(bounds, placement) {
   return [...map(bounds.slice(0, 2)), ...map(bounds.slice(2))];
 }
 
+/** @returns {number} how much of the canvas the bounds of an instance cover, 0..1 */
+export function area(instance) {
+  const [x0, y0, x1, y1] = instanceBounds(instance);
+  return (x1 - x0) * (y1 - y0);
+}
+
 /** @returns {object[]} the instances with these ids, in depth order */
 export function instancesOf(doc, ids) {
   const wanted = new Set(ids);
