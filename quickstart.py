@@ -28,19 +28,15 @@ if sys.version_info < (3, 10):  # before our own imports, which an older Python 
 
 from instdiff_modules.launcher import existing, install, testing
 from instdiff_modules.launcher import graph as graphs
-from instdiff_modules.launcher.demo import template_query
 from instdiff_modules.launcher.errors import Stopped
-from instdiff_modules.launcher.install import PACK, Runtime
+from instdiff_modules.launcher.install import FIRST_TEMPLATE, PACK, Runtime
 from instdiff_modules.launcher.machine import check_python
 from instdiff_modules.launcher.progress import Progress
 from instdiff_modules.launcher.server import Server
 from instdiff_modules.launcher.steps import Steps, clean_environment
 
-DEMO = PACK / "tests" / "api" / "box.json"
-NOISE = (
-    "Note: the demo's weights are random numbers of the right shape, so the picture is coloured noise.\n"
-    "It shows that everything runs; for real pictures put real weights in place (see README.md)."
-)
+DEMO = PACK / "tests" / "api" / "demo.json"
+SHAPES_ONLY = "Note: the demo's model knows coloured shapes only. For other things put real weights in place (see README.md) and give --workflow."
 
 
 def say(line: str) -> None:
@@ -116,8 +112,7 @@ def picture(
         graph = graphs.with_layout(graph, read(options.layout), str(options.layout))
     if options.seed is not None:
         graph = graphs.with_seed(graph, options.seed)
-    install.make_random_weights(home, runtime.python, steps)
-    base = install.make_base(home)  # after the weights: where links are impossible it is a copy
+    base = install.make_base(home)
     out = (options.out or home / "pictures").expanduser().resolve()
     out.mkdir(parents=True, exist_ok=True)
     say("Starting ComfyUI ...")
@@ -128,10 +123,12 @@ def picture(
             result = server.draw(graph, progress)
         if not result.images:
             raise Stopped(f"{workflow} made no picture. What to do: give it a SaveImage node and export it again.")
-        paths = [write_picture(server.client.view(image), out, Path(image["filename"])) for image in result.images]
+        paths = [write_picture(server.client.view(image), out, Path(image["filename"])) for image in result.saved]
         say(f"Done in {time.monotonic() - started:.1f} s; stopping ComfyUI.")
-    if workflow == DEMO:
-        say(NOISE)
+    for text in result.texts:
+        say(f"\n{text}\n")
+    if workflow == DEMO and options.command == "run":
+        say(SHAPES_ONLY)
     for path in paths:
         say(f"Picture: {path}")
     return 0
@@ -141,18 +138,14 @@ def serve(
     options: argparse.Namespace, home: Path, steps: Steps, runtime: Runtime, extra: tuple[str | Path, ...]
 ) -> int:
     """Run the server until Ctrl+C, with the browser at the first template."""
-    install.make_random_weights(home, runtime.python, steps)
-    base = install.make_base(home)  # after the weights: where links are impossible it is a copy
-    query, noise = template_query(base, (home / "models", runtime.comfyui / "models"))
+    base = install.make_base(home)
     say("Starting ComfyUI ...")
     with Server(runtime, base, home / "logs" / "server.log", options.port, extra) as server:
-        say(f"ComfyUI is at {server.url}/{query}")
+        say(f"ComfyUI is at {server.url}/{FIRST_TEMPLATE}")
         say(f"Models go into {home / 'models'}, pictures come into {base / 'output'}.")
-        if noise:
-            say(NOISE)
         say("Ctrl+C stops it.")
         if not options.no_browser:
-            webbrowser.open(f"{server.url}/{query}")
+            webbrowser.open(f"{server.url}/{FIRST_TEMPLATE}")
         try:
             server.wait()
         except KeyboardInterrupt:

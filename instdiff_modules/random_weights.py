@@ -1,6 +1,6 @@
 """Seeded random checkpoints: files of the right architecture that were never trained.
 
-They stand in for the real weights in the demo, the tests and the benchmarks: a picture made with
+They stand in for the real weights in the tests and the benchmarks: a picture made with
 them is noise, but every key, shape and dtype is what a real file has. The small size (default) is
 an SD1.5 with two resolutions and one block each (sd15_shapes.py); `full` is the real thing's size.
 """

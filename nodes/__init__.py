@@ -2,9 +2,9 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import apply, edit, editor, instances, keyframes, language, layout_io, load, plausibility, preview, sampler, score
+from . import apply, demo_model, edit, editor, instances, keyframes, language, layout_io, load, plausibility, preview, sampler, score
 
-MODULES = (load, editor, instances, layout_io, keyframes, edit, language, plausibility, preview, apply, sampler, score)
+MODULES = (load, demo_model, editor, instances, layout_io, keyframes, edit, language, plausibility, preview, apply, sampler, score)
 
 
 class InstDiffExtension(ComfyExtension):

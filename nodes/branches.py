@@ -73,11 +73,12 @@ def plan_branches(applied: Sequence[Applied], images: int) -> Plan:
 
 @dataclass
 class MultiInstanceSampling:
-    """SAMPLER_SAMPLE wrapper. share: of the steps, in 0..1; merge_mode and feather (latent cells): see merge()."""
+    """SAMPLER_SAMPLE wrapper. share: of the steps, in 0..1; merge_mode and feather (latent cells): see merge(); speed: see branch_batches."""
 
     share: float
     merge_mode: str = "average"
     feather: int = 0
+    speed: str = "exact"
     merge: Callable[..., Tensor] = merge
 
     def __call__(self, executor: Any, guider: Any, sigmas: Tensor, extra_args: dict, callback: Any, noise: Tensor,
@@ -120,7 +121,7 @@ class MultiInstanceSampling:
         branch_guider = copy.copy(guider)
         branch_guider.conds = {**guider.conds, "positive": [_with_prompts(c, plan) for c in guider.conds["positive"]]}
         options = comfy.model_patcher.create_model_options_clone(extra_args["model_options"])
-        options["transformer_options"][BRANCHES] = Branches(noise.shape[0], plan.items)
+        options["transformer_options"][BRANCHES] = Branches(noise.shape[0], plan.items, self.speed, {})
         return executor(branch_guider, sigmas, {**extra_args, "model_options": options}, callback, spread(noise),
                         spread(latent_image), spread(denoise_mask), disable_pbar)
 

@@ -14,7 +14,7 @@ import nodes as comfy_nodes  # ComfyUI's module of that name; this folder is a p
 from ..instdiff_modules.sampling.multi_instance import MERGES
 from ..instdiff_modules.sampling.schedule import TIMESTEPS
 from . import checks
-from .branch_batches import evaluate_branches
+from .branch_batches import EXACT, SPEEDS, evaluate_branches
 from .branches import KEY, MultiInstanceSampling
 from .plms import NAME as PLMS_NAME
 from .plms import PLMS, plms_sigmas
@@ -25,6 +25,8 @@ MERGE_TOOLTIP = ("How the instances and the whole picture are merged. average: t
 MAX_PLMS_STEPS = TIMESTEPS - 1
 MAX_FEATHER = 32  # latent cells
 MAX_SCHEDULE = 10**6  # steps of a whole schedule of which denoise takes the end
+SPEED_TOOLTIP = ("How the instances' predictions are made. exact: all of them. shared unconditional: one unconditional for all instances of a picture. every second "
+                 "step: besides, the instances only in every second step. The faster ones are approximations; the help page has their measured quality.")
 FEATHER_TOOLTIP = "Softens the borders of the regions when merging, in latent cells of 8 pixels (0..32). Not used by average."
 
 
@@ -33,21 +35,23 @@ def multi_instance_inputs(share: float) -> list[Any]:
         io.Float.Input("share", default=share, min=0.0, max=1.0, step=0.01, tooltip=SHARE_TOOLTIP),
         io.Combo.Input("merge", options=list(MERGES), default="average", tooltip=MERGE_TOOLTIP),
         io.Int.Input("feather", default=0, min=0, max=MAX_FEATHER, optional=True, tooltip=FEATHER_TOOLTIP),
+        io.Combo.Input("speed", options=list(SPEEDS), default=EXACT, optional=True, tooltip=SPEED_TOOLTIP),
     ]
 
 
-def with_multi_instance(model: Any, share: float, merge: str, feather: int) -> Any:
+def with_multi_instance(model: Any, share: float, merge: str, feather: int, speed: str = EXACT) -> Any:
     """A clone of the model whose sampling runs the first steps in branches."""
     checks.check_model(model)
     where = "Multi-instance sampling"
     checks.number_in(share, 0, 1, where, "share")
     checks.check_choice(merge, MERGES, where, "merge")
     checks.check_whole(feather, 0, MAX_FEATHER, where, "feather")
+    checks.check_choice(speed, SPEEDS, where, "speed")
     patched = model.clone()
     patched.remove_wrappers_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, KEY)
     patched.remove_wrappers_with_key(comfy.patcher_extension.WrappersMP.CALC_COND_BATCH, KEY)
     if share > 0:
-        settings = MultiInstanceSampling(share, merge, feather)
+        settings = MultiInstanceSampling(share, merge, feather, speed)
         patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, KEY, settings)
         patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.CALC_COND_BATCH, KEY, evaluate_branches)
     return patched
@@ -71,8 +75,8 @@ class MultiInstance(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, model: Any, share: float, merge: str, feather: int = 0) -> io.NodeOutput:
-        return io.NodeOutput(with_multi_instance(model, share, merge, feather))
+    def execute(cls, model: Any, share: float, merge: str, feather: int = 0, speed: str = EXACT) -> io.NodeOutput:
+        return io.NodeOutput(with_multi_instance(model, share, merge, feather, speed))
 
 
 class MultiInstanceKSampler(io.ComfyNode):
@@ -103,8 +107,8 @@ class MultiInstanceKSampler(io.ComfyNode):
 
     @classmethod
     def execute(cls, model: Any, seed: int, steps: int, cfg: float, sampler_name: str, scheduler: str, positive: Any, negative: Any,
-                latent_image: dict, denoise: float, share: float, merge: str, feather: int = 0) -> io.NodeOutput:
-        patched = with_multi_instance(model, share, merge, feather)
+                latent_image: dict, denoise: float, share: float, merge: str, feather: int = 0, speed: str = EXACT) -> io.NodeOutput:
+        patched = with_multi_instance(model, share, merge, feather, speed)
         check_sampling(patched, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image, denoise)
         if sampler_name == PLMS_NAME:
             return io.NodeOutput(sample_plms(patched, seed, steps, cfg, positive, negative, latent_image, denoise))

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import yaml
-from instdiff.instdiff_modules import random_weights
-from instdiff.instdiff_modules.launcher import demo, existing, graph, install, machine, server
+from instdiff.instdiff_modules.launcher import existing, graph, install, machine, server
+from instdiff.instdiff_modules.launcher.client import Result
 from instdiff.instdiff_modules.launcher.errors import Stopped
 from instdiff.instdiff_modules.launcher.machine import Machine, torch_plan
 from instdiff.instdiff_modules.launcher.progress import Progress
@@ -294,26 +294,18 @@ def test_a_workflow_without_a_place_for_the_layout_is_refused() -> None:
         graph.with_layout({"5": api()["5"]}, "{}", "layout.json")
 
 
-def test_serve_opens_a_copy_of_the_template_on_random_weights_until_the_real_files_are_there(tmp_path: Path) -> None:
-    base, models = tmp_path / "base", tmp_path / "models"
-    query, noise = demo.template_query(base, [models])
-    assert (query, noise) == ("?template=box&source=instdiff_demo", True)
-    shown = json.loads((base / "custom_nodes" / "instdiff_demo" / "workflows" / "box.json").read_text())
-    loaded = {node["type"]: node["widgets_values"][0] for node in shown["nodes"] if node["type"] in demo.RANDOM}
-    assert loaded == demo.RANDOM
-    assert "models" not in {key for node in shown["nodes"] for key in node["properties"]}
-    real = json.loads((ROOT / "workflows" / "box.json").read_text())
-    for model in (model for node in real["nodes"] for model in node["properties"].get("models", [])):
-        (models / model["directory"]).mkdir(parents=True, exist_ok=True)
-        (models / model["directory"] / model["name"]).touch()
-    assert demo.template_query(base, [tmp_path / "none", models]) == ("?template=box&source=instdiff", False)
-    assert not (base / "custom_nodes" / "instdiff_demo").exists()
+def test_what_serve_opens_and_the_demo_runs_is_there() -> None:
+    query = dict(part.split("=") for part in install.FIRST_TEMPLATE.removeprefix("?").split("&"))
+    assert query["source"] == install.PACK_FOLDER and (ROOT / "workflows" / f"{query['template']}.json").exists()
+    shipped = graph.read_graph((ROOT / "tests" / "api" / "demo.json").read_text(), "demo.json")
+    assert {"InstDiffLoadDemoModel", "InstDiffLayoutScore", "SaveImage"} <= {node["class_type"] for node in shipped.values()}
 
 
-def test_the_random_files_are_called_what_the_demo_loads() -> None:
-    assert set(demo.RANDOM.values()) == {random_weights.BASE_NAME, random_weights.INSTDIFF_NAME}
-    shipped = graph.read_graph((ROOT / "tests" / "api" / "box.json").read_text(), "box.json")
-    assert demo.RANDOM.items() <= {node["class_type"]: next(iter(node["inputs"].values())) for node in shipped.values()}.items()
+def test_previews_are_no_pictures_where_something_is_saved() -> None:
+    preview, saved = {"filename": "a.png", "type": "temp"}, {"filename": "b.png", "type": "output"}
+    assert Result("1", {"9": {"images": [preview]}, "12": {"images": [saved]}}).saved == [saved]
+    assert Result("1", {"9": {"images": [preview]}}).saved == [preview]
+    assert Result("1", {"9": {"images": [preview]}, "13": {"text": ["a table"]}}).texts == ["a table"]
 
 
 # The command line

@@ -54,6 +54,16 @@ class Result:
         by_node = sorted(self.outputs.items(), key=lambda item: (len(item[0]), item[0]))
         return [image for _, output in by_node for image in output.get("images", [])]
 
+    @property
+    def saved(self) -> list[dict[str, str]]:
+        """The images of SaveImage nodes; of a graph without one, its previews."""
+        return [image for image in self.images if image.get("type") == "output"] or self.images
+
+    @property
+    def texts(self) -> list[str]:
+        """What the graph's Preview as Text nodes show."""
+        return [text for output in self.outputs.values() for text in output.get("text", [])]
+
 
 class Client:
     """One server's API. Errors of a graph come as GraphError; a server that is gone as OSError."""

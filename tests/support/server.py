@@ -1,5 +1,6 @@
 """A real ComfyUI server for tests: folders of its own, the pack linked in, random weights to load."""
 
+import hashlib
 import io
 import json
 import os
@@ -12,6 +13,7 @@ import numpy as np
 from instdiff.instdiff_modules.launcher import install
 from instdiff.instdiff_modules.launcher.client import GraphError, Result
 from instdiff.instdiff_modules.launcher.server import Server
+from instdiff.instdiff_modules.random_weights import write_random_files
 from PIL import Image
 from support.environment import comfyui_folder, home, steps
 from support.pack import ROOT
@@ -71,9 +73,20 @@ def start_server(folder: Path, version: str = install.NEWEST, extra: Iterable[st
     return ComfyServer(runtime, base, folder / "server.log", extra=("--disable-api-nodes", *extra))
 
 
+def make_random_weights() -> None:
+    """Write the small random checkpoints into the home folder's models unless they are there already."""
+    sources = [ROOT / "instdiff_modules" / name for name in ("random_weights.py", "sd15_shapes.py")]
+    key = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
+    stamp = home() / "models" / "instdiff-random-weights.txt"
+    with install.one_at_a_time(home(), steps().say):
+        if not stamp.exists() or stamp.read_text() != key:
+            write_random_files(home() / "models")
+            stamp.write_text(key)
+
+
 def link_models(models: Path) -> None:
     """A models folder of the test's own, in which the random weights are links to the shared files."""
-    install.make_random_weights(home(), Path(sys.executable), steps())
+    make_random_weights()
     for name in ("checkpoints", "instdiff"):
         (models / name).mkdir(parents=True)
         for path in (home() / "models" / name).glob("*.safetensors"):

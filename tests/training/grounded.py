@@ -4,6 +4,8 @@ from typing import Any, Mapping
 
 import lab
 import models
+import torch
+import torch.nn.functional as F
 from instdiff.instdiff_modules.grounding.inputs import GroundingInputs
 from instdiff.instdiff_modules.networks.adapter import UNetAdapter
 from instdiff.instdiff_modules.networks.scaleu import scaleu
@@ -19,6 +21,7 @@ FUSERS = {
     "output_blocks.2.1": 128, "output_blocks.3.1": 128, "output_blocks.4.1": 64,
 }
 DECODER = (128,) * 5
+BLIND = ("input", 2)  # too near to the input to know places
 
 
 class Grounding(nn.Module):
@@ -45,17 +48,50 @@ class Grounding(nn.Module):
         """Weights under the key names of the authors' file."""
         return {**self.adapter.state_dict(), **{f"position_net.{k}": v for k, v in self.position_net.state_dict().items()}}
 
+    def load_official_state_dict(self, weights: dict[str, Tensor]) -> None:
+        prefix = "position_net."
+        self.position_net.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
+        self.adapter.load_state_dict({k: v for k, v in weights.items() if not k.startswith(prefix)})
+
     def tokens(self, inputs: GroundingInputs) -> Tensor:
         return self.position_net(inputs)
 
-    def patches(self, tokens: Tensor) -> dict[str, list[Any]]:
-        """Transformer options' patches that fuse `tokens` (B, T, width) into the UNet's blocks."""
+    def patches(self, tokens: Tensor, attended: list[Tensor] | None = None) -> dict[str, list[Any]]:
+        """Transformer options' patches that fuse `tokens` (B, T, width) into the UNet's blocks.
+
+        To `attended` every fuser appends how much of each visual token's attention goes to each slot, (B, n, SLOTS), the mean
+        of its heads and the sum of the formats.
+        """
+
+        def watched(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: None = None) -> Tensor:
+            q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
+            weights = ((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)).softmax(-1)
+            n = q.shape[-2]
+            attended.append(weights[..., n:n + 4 * SLOTS].mean(1).unflatten(-1, (4, SLOTS)).sum(-2))
+            return (weights.to(v.dtype) @ v).transpose(1, 2).flatten(2)
 
         def fuse(x: Tensor, options: Mapping[str, Any]) -> Tensor:
             fuser = self.adapter.fuser(options["block"])
-            return fuser(x, *fuser.keys_values(tokens), options["n_heads"], models.attention)
+            attention = models.attention if attended is None or options["block"] == BLIND else watched
+            return fuser(x, *fuser.keys_values(tokens), options["n_heads"], attention)
 
         def scale(h: Tensor, skip: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
             return scaleu(h, skip, *self.adapter.scaleu(options["block"][1]))
 
         return {"middle_patch": [fuse], "output_block_patch": [scale]}
+
+
+def attention_error(attended: list[Tensor], cover: Tensor) -> Tensor:
+    """How far the fusers' attention is from the picture: cover (B, SLOTS, h, w) is the share of each pixel that each slot's instance fills.
+
+    Where an instance is, half of the attention is enough, the other half is free; where none is, none may draw attention.
+    """
+    errors = []
+    for share in attended:
+        side = round(share.shape[1] ** 0.5)
+        want = F.adaptive_avg_pool2d(cover, side).flatten(2).mT
+        share = share.float()
+        pull = -(want * (2 * share + 1e-4).clamp(max=1).log()).sum(-1)
+        push = -(1 - want.sum(-1)).clamp(min=0) * (1 - share.sum(-1)).clamp(min=1e-4).log()
+        errors.append((pull + push).mean())
+    return torch.stack(errors).mean()

@@ -32,7 +32,7 @@ class Training:
         self.team, self.rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
         if self.team > 1:
             dist.init_process_group("gloo")
-        self.module, self.path, self.args, self.step = module, path, args, 0
+        self.module, self.path, self.args, self.step, self.rate = module, path, args, 0, args.lr
         self.until = time.mktime(time.strptime(time.strftime("%Y-%m-%d ") + args.until, "%Y-%m-%d %H:%M"))
         self.optimizer, self.ema = muon.Pair(module, args.lr), lab.Ema(module)
         if (state := lab.load_state(path)) is not None:
@@ -51,7 +51,8 @@ class Training:
         now = begin
         while now < self.until:
             cool = max(self.args.cool * 60, 1e-9)
-            self.optimizer.set_rate(self.args.lr * min(1, 1 - (self.warm - self.step) / WARMUP, (self.until - now) / cool) + 1e-7)
+            self.rate = self.args.lr * min(1, 1 - (self.warm - self.step) / WARMUP, (self.until - now) / cool) + 1e-7
+            self.optimizer.set_rate(self.rate)
             value = loss()
             self.module.zero_grad(set_to_none=True)
             value.backward()

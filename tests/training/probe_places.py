@@ -1,4 +1,4 @@
-"""Does stage two listen to its boxes? python probe_places.py STATE_DIR: error of the noise by step, with boxes, with other pictures' and with none."""
+"""Does stage two listen to its boxes? python probe_places.py STATE_DIR: error of the velocity by step, with boxes, with other pictures' and with none."""
 
 import sys
 from pathlib import Path
@@ -42,7 +42,7 @@ def main() -> None:
             patches = net.patches(net.tokens(inputs))
             with lab.autocast():
                 out = base.unet._forward(noise.noised(x, target, t), t.float(), context=context, transformer_options={"patches": patches})
-            errors[which] = ((out.float() - target) ** 2).mean().item()
+            errors[which] = ((out.float() - noise.velocity(x, target, t)) ** 2).mean().item()
         sys.stdout.write(f"t {step}: " + ", ".join(f"{which} {error:.5f}" for which, error in errors.items()) + "\n")
 
 

@@ -6,6 +6,7 @@ Resumes from base.pt. The last 64 scenes of the pool's first shard are held out.
 from collections.abc import Callable
 from pathlib import Path
 
+import heads
 import lab
 import loop
 import models
@@ -18,10 +19,9 @@ from instdiff.instdiff_modules.shapeworld.scene import random_scene
 
 NO_CAPTION, NO_BACKGROUND = 0.1, 0.12  # shares of the training pairs
 # Nothing in this world needs to know where it is: backgrounds are plain, captions name no places. Features without a place leave a fuser
-# nothing to compare a box with, and stage two learns nothing. So half of the captions say where things are, and linear heads, which are
-# thrown away later, have to read x and y from the visual tokens at the places where the fusers will act.
-PLACED, HEADS_WEIGHT = 0.5, 0.05
-HEADS = {"input_4": 128, "middle_0": 128, "output_0": 128, "output_1": 128, "output_2": 128, "output_3": 128, "output_4": 64}
+# nothing to compare a box with, and stage two learns nothing. So half of the captions say where things are, and linear heads (heads.py)
+# have to read places and the clean latent from the features around the places where the fusers will act.
+PLACED, PLACES_WEIGHT, CLEAN_WEIGHT = 0.5, 0.05, 0.1
 GUIDANCE = 3.0
 HELD, HELD_TIMES = 64, (200, 400, 550, 700, 850, 970)
 
@@ -46,7 +46,7 @@ class Pool:
         return self.latents[at].float(), ids.long()
 
     @torch.no_grad()
-    def held_error(self, eps: Callable[..., torch.Tensor], captions: str = "captions", size: int = 16) -> dict[int, float]:
+    def held_error(self, v: Callable[..., torch.Tensor], captions: str = "captions", size: int = 16) -> dict[int, float]:
         """Mean squared error of the noise on the held-out scenes, the same noise every time."""
         x, ids = self.held["latents"].float(), self.held[captions].long()
         target = torch.randn(x.shape, generator=torch.Generator().manual_seed(9)).to(x.device)
@@ -54,8 +54,10 @@ class Pool:
         for time in HELD_TIMES:
             t = torch.full((size,), time, device=x.device)
             with lab.autocast():
-                out = [eps(noise.noised(a, b, t), t, c)[0] for a, b, c in zip(x.split(size), target.split(size), ids.split(size))]
-            errors[time] = ((torch.cat(out).float() - target) ** 2).mean().item()
+                out = [v(noise.noised(a, b, t), t, c)[0] for a, b, c in zip(x.split(size), target.split(size), ids.split(size))]
+            times = torch.full((len(x),), time, device=x.device)
+            gap = (torch.cat(out).float() - noise.velocity(x, target, times)) ** 2
+            errors[time] = (noise.alphas(x.device)[time] * gap.mean()).item()
         return errors
 
 
@@ -67,24 +69,14 @@ class Base(torch.nn.Module):
         lab.use_trainable_upsampling()
         self.unet = models.unet()
         self.text = models.TextEncoder(len(tokens.vocabulary()) + 1)
+        self.heads = heads.Heads()
 
-        self.heads = torch.nn.ModuleDict({block: torch.nn.Linear(width, 2) for block, width in HEADS.items()})
-
-    def forward(self, x: torch.Tensor, t: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Predicted noise, and the mean squared error of x and y (-1..1) in the heads."""
-        errors = []
-
-        def read_place(h: torch.Tensor, options: dict) -> torch.Tensor:
-            block = "{}_{}".format(*options["block"])
-            if block in HEADS:
-                side = int(h.shape[1] ** 0.5)
-                line = torch.linspace(-1, 1, side, device=h.device)
-                places = torch.stack((line.repeat(side), line.repeat_interleave(side)), -1)
-                errors.append((self.heads[block](h).float() - places).square().mean())
-            return h
-
-        out = self.unet._forward(x, t.float(), context=self.text(ids), transformer_options={"patches": {"middle_patch": [read_place]}})
-        return out, torch.stack(errors).mean()
+    def forward(self, x: torch.Tensor, t: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor]]:
+        """Predicted velocity; what the heads read: places of the tokens, clean latents."""
+        places, clean = [], []
+        options = {"patches": self.heads.patches(places, clean)}
+        out = self.unet._forward(x, t.float(), context=self.text(ids), transformer_options=options)
+        return out, places, clean
 
 
 @torch.no_grad()
@@ -94,13 +86,13 @@ def draw(base: Base, vae, path: Path, seed: int = 0, count: int = 16) -> None:
     ids = tokens.encode([scene.caption for scene in scenes] + [""] * count).long().to(lab.DEVICE)
     context = base.text(ids)
 
-    def eps(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    def velocity(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         with lab.autocast():
             out = base.unet._forward(torch.cat((x, x)), torch.cat((t, t)).float(), context=context, transformer_options={})
         cond, uncond = out.float().chunk(2)
         return uncond + GUIDANCE * (cond - uncond)
 
-    latents = noise.sample(eps, torch.randn(count, 4, 32, 32, generator=torch.Generator().manual_seed(seed)).to(lab.DEVICE))
+    latents = noise.sample(velocity, torch.randn(count, 4, 32, 32, generator=torch.Generator().manual_seed(seed)).to(lab.DEVICE))
     pictures = vae.decoder(vae.post_quant_conv(latents / lab.LATENT_SCALE)).cpu() / 2 + 0.5
     real = torch.stack([torch.from_numpy(render(scene).picture).permute(2, 0, 1) / 255 for scene in scenes])
     order = [half[row:row + 8] for row in range(0, count, 8) for half in (real, pictures)]
@@ -124,16 +116,19 @@ def main() -> None:
         t = noise.draw_times(len(x), x.device)
         target = noise.draw_noise(x)
         with lab.autocast():
-            out, misplaced = forward(noise.noised(x, target, t), t, ids)
-        seen["misplaced"] = 0.98 * seen.get("misplaced", 1 / 3) + 0.02 * misplaced.item()
-        return (noise.loss_weights(t) * ((out.float() - target) ** 2).mean((1, 2, 3))).mean() + HEADS_WEIGHT * misplaced
+            out, places, clean = forward(noise.noised(x, target, t), t, ids)
+        off, blurred = heads.place_error(places), heads.clean_error(clean, x)
+        for name, value in (("places", off), ("clean latent", blurred)):
+            seen[name] = 0.98 * seen.get(name, 1) + 0.02 * value.item()
+        error = ((out.float() - noise.velocity(x, target, t)) ** 2).mean((1, 2, 3))
+        return (noise.loss_weights(t) * error).mean() + PLACES_WEIGHT * off + CLEAN_WEIGHT * blurred
 
     def look(step: int) -> None:
-        lab.say(f"mean squared error of x and y: {seen['misplaced']:.4f}")
+        lab.say("mean squared error of the heads: " + ", ".join(f"{name} {value:.4f}" for name, value in seen.items()))
         draw(base, vae, args.state / "grids" / f"base_{step:06}.png")
         for captions in ("captions", "placed"):
             held = pool.held_error(forward, captions)
-            lab.say(f"held-out error, {captions}, at t = " + ", ".join(f"{t}: {error:.5f}" for t, error in held.items()))
+            lab.say(f"held-out error of the noise, {captions}, at t = " + ", ".join(f"{t}: {error:.5f}" for t, error in held.items()))
 
     training.run(loss, look)
 

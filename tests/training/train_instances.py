@@ -7,6 +7,7 @@ instance, the caption or everything.
 from pathlib import Path
 
 import grounded
+import heads
 import lab
 import loop
 import make_layouts
@@ -21,7 +22,12 @@ from instdiff.instdiff_modules.grounding.inputs import GroundingInputs
 # What a person may give, and the formats that the pack makes of it (a mask brings its box, a box its centre).
 GIVEN = {"box": 0.4, "point": 0.25, "scribble": 0.22, "box scribble": 0.13}
 GIVEN_WITH_MASKS = {"mask": 0.7, "mask scribble": 0.15, "box": 0.05, "point": 0.05, "scribble": 0.05}
-WITH_MASKS = 0.25  # share of each batch: the backbone that reads masks costs as much as the UNet
+WITH_MASKS = 0.25  # share of each batch: the backbone that reads masks costs as much as the UNet,
+MASKS_FROM = 1500  # so it waits until the fusers know what to do with a place
+# A fuser's way to the loss leads through all frozen layers behind it, and through their noise nothing is learned for hours. Two shorter ways
+# tell each fuser where to look and what to say: its attention shall go to the instance that is there, and the base's own heads shall
+# read the right latent behind it. Both fade out: the last word has the picture.
+ATTENTION_WEIGHT, CLEAN_WEIGHT, FADE_OUT = 0.05, 0.2, 0.3
 MIXED = 0.25  # of the pictures have instances with different formats
 NO_INSTANCE, NO_CAPTION, NOTHING = 0.1, 0.1, 0.1
 
@@ -32,7 +38,8 @@ FORMATS = ("box", "mask", "point", "scribble")
 def draw_formats(shares: dict[str, float], size: int) -> dict[str, torch.Tensor]:
     """format -> (size, MOST) bool: what is given of every instance; most pictures give the same of all."""
     here = {"device": lab.DEVICE}
-    kinds = torch.multinomial(torch.tensor(list(shares.values()), **here), size * make_layouts.MOST, replacement=True).view(size, -1)
+    kinds = torch.multinomial(torch.tensor(list(shares.values()), **here), max(1, size) * make_layouts.MOST, replacement=True)
+    kinds = kinds.view(-1, make_layouts.MOST)[:size]
     kinds = torch.where(torch.rand(size, 1, **here) < MIXED, kinds, kinds[:, :1])
     return {f: torch.tensor([f in given.split() for given in shares], **here)[kinds] for f in FORMATS}
 
@@ -46,7 +53,8 @@ class Pairs:
         self.data = {key: torch.cat([part[key] for part in parts]).to(lab.DEVICE) for key in parts[0]}
         self.text, self.empty = text, tokens.encode([""])[0].long().to(lab.DEVICE)
 
-    def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor, GroundingInputs]:
+    def batch(self, size: int, with_masks: float) -> tuple[torch.Tensor, torch.Tensor, GroundingInputs, torch.Tensor]:
+        """-> latents, captions, grounding inputs; what each instance covers, (size, SLOTS, 32, 32)."""
         d, at, here = self.data, torch.randint(len(self.data["count"]), (size,)).to(lab.DEVICE), {"device": lab.DEVICE}
         bare = torch.rand(size, 1, **here) < train_base.NO_BACKGROUND  # as a multi-instance branch's prompt is
         ids = torch.where(bare, d["bare"][at], d["captions"][at]).long()
@@ -56,17 +64,20 @@ class Pairs:
         nothing = torch.rand(size, **here) < NOTHING
         present[nothing], quiet = False, quiet | (nothing & (torch.rand(size, **here) < 0.8))
         ids[quiet] = self.empty
-        masked = round(size * WITH_MASKS)
+        masked = round(size * with_masks)
         given = [draw_formats(GIVEN_WITH_MASKS, masked), draw_formats(GIVEN, size - masked)]
         has = {f: torch.cat([part[f] for part in given]) & present for f in FORMATS}
         box = has["box"] | has["mask"]
         kind = torch.where(box, 0, 1 + (torch.rand(box.shape, **here) < 0.5).long())
         pick = torch.arange(size, **here)[:, None], torch.arange(make_layouts.MOST, **here)[None, :]
-        bits = (d["masks"][at[:masked]][..., None] >> torch.arange(7, -1, -1, dtype=torch.uint8, **here)) & 1
-        masks = bits.view(masked, make_layouts.MOST, 256, 256).to(torch.bfloat16) * has["mask"][:masked, :, None, None]
+        bits = (d["masks"][at][..., None] >> torch.arange(7, -1, -1, dtype=torch.uint8, **here)) & 1
+        shapes = bits.view(size, make_layouts.MOST, 256, 256).float()
+        cover = F.pad(F.avg_pool2d(shapes, 8) * present[..., None, None], (0, 0, 0, 0, 0, grounded.SLOTS - make_layouts.MOST))
         seg = has["mask"].any(1)
-        segs = torch.zeros(size, grounded.SLOTS, 512, 512, dtype=torch.bfloat16, **here)
-        segs[:masked, :make_layouts.MOST] = F.interpolate(masks, (512, 512), mode="bilinear")
+        segs = torch.zeros(size, grounded.SLOTS, *((512, 512) if masked else (1, 1)), dtype=torch.bfloat16, **here)
+        if masked:
+            masks = shapes[:masked].to(torch.bfloat16) * has["mask"][:masked, :, None, None]
+            segs[:masked, :make_layouts.MOST] = F.interpolate(masks, (512, 512), mode="bilinear")
 
         def slots(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
             values = values * mask[..., None]
@@ -82,7 +93,7 @@ class Pairs:
             slots(self.text[d["phrase"][at].long()], present), flags(present), flags(box), flags(box | has["point"]),
             flags(has["scribble"]), flags(has["mask"]), seg.float(),
         )
-        return d["latents"][at].float(), ids, inputs
+        return d["latents"][at].float(), ids, inputs, cover
 
 
 @torch.no_grad()
@@ -119,13 +130,13 @@ def draw(base, net, pairs: Pairs, vae, path: Path, count: int = 16) -> None:
     context = base.text(torch.cat((d["captions"][at].long(), pairs.empty.expand(count, -1))))
     patches = net.patches(both)
 
-    def eps(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    def velocity(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         with lab.autocast():
             out = base.unet._forward(torch.cat((x, x)), torch.cat((t, t)).float(), context=context, transformer_options={"patches": patches})
         cond, uncond = out.float().chunk(2)
         return uncond + train_base.GUIDANCE * (cond - uncond)
 
-    latents = noise.sample(eps, torch.randn(count, 4, 32, 32).to(lab.DEVICE))
+    latents = noise.sample(velocity, torch.randn(count, 4, 32, 32).to(lab.DEVICE))
     real, drawn = (vae.decoder(vae.post_quant_conv(z / lab.LATENT_SCALE)) / 2 + 0.5 for z in (d["latents"][at].float(), latents))
     lab.save_grid(path, torch.cat([half[row:row + 8] for row in range(0, count, 8) for half in (real, drawn)]), 8)
 
@@ -141,19 +152,31 @@ def main() -> None:
     training = loop.Training(net, args.state / "instances.pt", args)
     pairs = Pairs(args.state, phrase_features(base.text))
 
+    seen = {}
+
     @torch.compile(dynamic=False)
     def forward(x, t, context, given):
-        return base.unet._forward(x, t, context=context, transformer_options={"patches": net.patches(given)})
+        attended, clean = [], []
+        reading, fusing = base.heads.patches(None, clean), net.patches(given, attended)
+        patches = {name: reading.get(name, []) + fusing.get(name, []) for name in {**reading, **fusing}}
+        return base.unet._forward(x, t, context=context, transformer_options={"patches": patches}), attended, clean
 
     def loss() -> torch.Tensor:
-        x, ids, inputs = pairs.batch(args.batch)
+        x, ids, inputs, cover = pairs.batch(args.batch, WITH_MASKS if training.step >= MASKS_FROM else 0)
         t = noise.draw_times(len(x), x.device)
         target = noise.draw_noise(x)
         with lab.autocast():
             with torch.no_grad():
                 context = base.text(ids)
-            out = forward(noise.noised(x, target, t), t.float(), context, net.tokens(inputs))
-        return (noise.loss_weights(t) * ((out.float() - target) ** 2).mean((1, 2, 3))).mean()
+            out, attended, clean = forward(noise.noised(x, target, t), t.float(), context, net.tokens(inputs))
+        off, blurred = grounded.attention_error(attended, cover), heads.clean_error(clean, x)
+        error = (noise.loss_weights(t) * ((out.float() - noise.velocity(x, target, t)) ** 2).mean((1, 2, 3))).mean()
+        for name, value in (("attention", off), ("clean", blurred), ("velocity", error)):
+            seen[name] = 0.98 * seen.get(name, value.item()) + 0.02 * value.item()
+        if training.step % 100 == 0 and not training.rank:
+            lab.say(", ".join(f"{name} {value:.4f}" for name, value in seen.items()))
+        aid = min(1, training.rate / (FADE_OUT * args.lr))
+        return error + aid * (ATTENTION_WEIGHT * off + CLEAN_WEIGHT * blurred)
 
     training.run(loss, lambda step: draw(base, net, pairs, vae, args.state / "grids" / f"instances_{step:06}.png"))
 

@@ -6,6 +6,7 @@ Everything is built by ComfyUI's own classes, so that all stock nodes treat it a
 from pathlib import Path
 from typing import Any
 
+import comfy.model_base
 import comfy.model_management
 import comfy.model_patcher
 import comfy.sd
@@ -20,7 +21,7 @@ from ..instdiff_modules.shapeworld.shipment import EMBEDDING, Shipment, full_emb
 from .model import InstDiffModel, build_instdiff_model
 from .types import InstDiffModelSocket
 
-DEMO_FILE = Path(__file__).resolve().parent.parent / "models" / "shapeworld.safetensors"
+DEMO_FILE = Path(__file__).resolve().parent.parent / "instdiff_modules" / "shapeworld" / "demo_model.safetensors"
 
 
 class InstDiffLoadDemoModel(io.ComfyNode):
@@ -54,12 +55,15 @@ class InstDiffLoadDemoModel(io.ComfyNode):
 
 
 def load_unet(shipment: Shipment) -> Any:
-    """MODEL: SD1.5 in all but its sizes."""
+    """MODEL: SD1.5 in all but its sizes, and that it predicts v: at high noise its picture counts for more so (trained in an hour, not in weeks)."""
     sizes = dict(shipment.config["unet"])
     heads = {key: sizes.pop(key) for key in ("num_heads", "num_head_channels")}
 
     class ShapeWorldSD15(comfy.supported_models.SD15):
         unet_extra_config = heads
+
+        def model_type(self, state_dict: dict[str, torch.Tensor], prefix: str = "") -> Any:
+            return comfy.model_base.ModelType.V_PREDICTION
 
     settings = ShapeWorldSD15(sizes)
     load = comfy.model_management.get_torch_device()

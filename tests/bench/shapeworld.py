@@ -1,0 +1,172 @@
+"""Draw held-out scenes with the demo model in every way that is compared, and measure the pictures.
+
+    python tests/bench/shapeworld.py FOLDER                 draw and measure; pictures that are in FOLDER are kept
+    python tests/bench/shapeworld.py FOLDER --job 0 --jobs 2    draw and measure every second one; run without --job at the end
+
+Writes shapeworld.json beside this file and web/docs/shapeworld.jpg for the README, and prints the tables.
+"""
+
+import argparse
+import hashlib
+import json
+import sys
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from support.environment import prepare  # noqa: E402
+
+if __name__ == "__main__":
+    prepare(__file__)
+
+import numpy as np  # noqa: E402
+from instdiff.instdiff_modules.layout.instance import Layout  # noqa: E402
+from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes  # noqa: E402
+from instdiff.instdiff_modules.metrics.record import Record, record_from_dict, record_to_dict  # noqa: E402
+from instdiff.instdiff_modules.metrics.report import Totals, summarise  # noqa: E402
+from instdiff.instdiff_modules.metrics.score import Settings as Measure  # noqa: E402
+from instdiff.instdiff_modules.metrics.score import score_picture  # noqa: E402
+from instdiff.instdiff_modules.preview.draw import draw_layout  # noqa: E402
+from instdiff.instdiff_modules.shapeworld.layouts import scene_layout  # noqa: E402
+from instdiff.instdiff_modules.shapeworld.scene import random_scene  # noqa: E402
+from instdiff.nodes.demo_model import DEMO_FILE  # noqa: E402
+from PIL import Image, ImageDraw, ImageFont  # noqa: E402
+from support.pack import ROOT  # noqa: E402
+from support.studio import Settings, Studio, only  # noqa: E402
+
+HERE = Path(__file__).resolve().parent
+STREAM, COUNT, BATCH, SHARE = 2026, 200, 10, 0.36  # scenes of this stream were never trained on
+PLAIN = Settings(steps=12, sampler="dpmpp_2m", cfg=4.0)
+
+
+def changed(**values: object) -> Settings:
+    return Settings(**{**PLAIN.__dict__, **values})
+
+
+# name -> formats given (none: the base alone), settings
+CASES: dict[str, tuple[tuple[str, ...], Settings]] = {
+    "base": ((), PLAIN),
+    "box": (("box",), PLAIN),
+    "mask": (("mask",), PLAIN),
+    "point": (("point",), PLAIN),
+    "scribble": (("scribble",), PLAIN),
+    "mis_average": (("box",), changed(share=SHARE)),
+    "no_scaleu": (("box",), changed(apply={"scaleu": "off"})),
+    "mis_shared": (("box",), changed(share=SHARE, speed="shared unconditional")),
+    "mis_second": (("box",), changed(share=SHARE, speed="every second step")),
+    "mis_crop": (("box",), changed(share=SHARE, merge="crop and paste")),
+    "mis_masked": (("box",), changed(share=SHARE, merge="masked average")),
+}
+
+
+ROWS = {"layout": "", "base alone": "base", "with boxes": "box", "with masks": "mask", "with points": "point", "with scribbles": "scribble"}
+COLUMNS, SIDE, MARGIN = 7, 118, 100  # the first scenes, not chosen ones
+
+
+def held_layouts(count: int = COUNT) -> list[Layout]:
+    return [scene_layout(random_scene((STREAM, number)), number) for number in range(count)]
+
+
+def draw(studio: Studio, layouts: list[Layout], folder: Path, case: str, numbers: list[int]) -> None:
+    formats, settings = CASES[case]
+    (folder / case).mkdir(parents=True, exist_ok=True)
+    left = [n for n in numbers if not (folder / case / f"{n:03}.png").exists()]
+    for at in range(0, len(left), BATCH):
+        some = left[at:at + BATCH]
+        given = [only(layouts[n], *formats) if formats else layouts[n] for n in some]
+        for n, picture in zip(some, studio.draw(given, some, settings, grounded=bool(formats))):
+            Image.fromarray(picture).save(folder / case / f"{n:03}.png")
+        sys.stderr.write(f"{time.strftime('%H:%M:%S')} {case} {some[-1] + 1}\n")
+
+
+def measure(layouts: list[Layout], folder: Path, case: str, numbers: list[int]) -> list[Record]:
+    """What the detector reads in each picture, kept beside it."""
+    records = []
+    for n in numbers:
+        path = folder / case / f"{n:03}.json"
+        if not path.exists():
+            picture = np.asarray(Image.open(path.with_suffix(".png")))
+            size = (picture.shape[1], picture.shape[0])
+            record = score_picture(f"{n:03}", layouts[n], detect_shapes(picture), size, Measure(categories=SHAPES), picture, colors=True)
+            path.write_text(json.dumps(record_to_dict(record)), encoding="utf-8")
+        records.append(record_from_dict(json.loads(path.read_text(encoding="utf-8"))))
+    return records
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--job", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--count", type=int, default=COUNT, help="scenes; results are written for all 200 only")
+    parser.add_argument("--cases", nargs="+", choices=list(CASES), default=list(CASES))
+    args = parser.parse_args()
+    layouts = held_layouts(args.count)
+    studio = Studio()
+    numbers = list(range(args.job, args.count, args.jobs))
+    for case in args.cases:
+        draw(studio, layouts, args.folder, case, numbers)
+        measure(layouts, args.folder, case, numbers)
+    if args.jobs > 1:
+        return
+    totals = {case: summarise(measure(layouts, args.folder, case, numbers)) for case in args.cases}
+    sys.stdout.write(table(totals))
+    if args.count == COUNT and set(args.cases) == set(CASES):
+        counts = [len(layout.instances) for layout in layouts]
+        write(totals, {case: by_count(measure(layouts, args.folder, case, numbers), counts) for case in ("box", "mis_average")})
+        grid(layouts, args.folder).save(ROOT / "web" / "docs" / "shapeworld.jpg", quality=88)
+
+
+def table(totals: dict[str, Totals]) -> str:
+    """Markdown: a line for each case."""
+    lines = ["| | " + " | ".join(SHOWN) + " |", "|" + "---|" * (len(SHOWN) + 1)]
+    lines += [f"| {case} | " + " | ".join(_shown(getattr(total, name)) for name in SHOWN) + " |" for case, total in totals.items()]
+    return "\n".join(lines) + "\n"
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def grid(layouts: list[Layout], folder: Path) -> Image.Image:
+    """A row of pictures for each way of saying where, a column for each scene."""
+    sheet = Image.new("RGB", (MARGIN + COLUMNS * SIDE, len(ROWS) * SIDE), "white")
+    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for row, (title, case) in enumerate(ROWS.items()):
+        pen.text((6, row * SIDE + SIDE // 2 - 8), title, fill="black", font=font)
+        for n in range(COLUMNS):
+            shown = Image.open(folder / case / f"{n:03}.png") if case else draw_layout(only(layouts[n], "box"), 256, 256)
+            sheet.paste(shown.convert("RGB").resize((SIDE - 4, SIDE - 4), Image.Resampling.LANCZOS), (MARGIN + n * SIDE, row * SIDE + 2))
+    return sheet
+
+
+SHOWN = ("box_ap50", "box_ap", "mask_miou", "pim_point", "pim_scribble", "color_acc", "texture_acc", "leakage", "success")
+
+
+def by_count(records: list[Record], counts: list[int]) -> dict[str, float | None]:
+    """Number of instances -> leakage of the pictures with so many."""
+    return {str(n): summarise([record for record, count in zip(records, counts) if count == n]).leakage for n in sorted(set(counts))}
+
+
+def write(totals: dict[str, Totals], leakage: dict[str, dict[str, float | None]]) -> None:
+    def row(case: dict[str, str]) -> dict[str, float | None]:
+        return {name: getattr(totals[source], name) for name, source in case.items()}
+
+    ours = {"box_ap50": "box", "mask_miou": "mask", "pim_point": "point", "pim_scribble": "scribble", "color_acc": "box", "texture_acc": "box"}
+    result = {
+        "base": row(dict.fromkeys(ours, "base")),
+        "instdiff": row(ours),
+        "leakage": {"without_mis": totals["box"].leakage, "with_mis": totals["mis_average"].leakage},
+        "leakage_by_instances": {"without_mis": leakage["box"], "with_mis": leakage["mis_average"]},
+        "cases": {case: {**{k: v for k, v in total.__dict__.items() if v is not None}, "settings": {"formats": CASES[case][0], **CASES[case][1].__dict__}}
+                  for case, total in totals.items()},
+        "command": "python tests/bench/shapeworld.py FOLDER",
+        "seeds": {"stream": STREAM, "numbers": list(range(COUNT))},
+        "model": {"file": DEMO_FILE.name, "sha256": hashlib.sha256(DEMO_FILE.read_bytes()).hexdigest()},
+        "date": time.strftime("%Y-%m-%d"),
+    }
+    (HERE / "shapeworld.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

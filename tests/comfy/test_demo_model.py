@@ -1,0 +1,101 @@
+"""The demo model through ComfyUI's own classes: what it loads is what was trained, and it puts things where they belong."""
+
+import hashlib
+import json
+
+import numpy as np
+import pytest
+import torch
+from instdiff.instdiff_modules.layout.instance import Instance, Layout
+from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes
+from instdiff.instdiff_modules.metrics.report import Totals, summarise
+from instdiff.instdiff_modules.metrics.score import Settings as Measure
+from instdiff.instdiff_modules.metrics.score import score_picture
+from instdiff.instdiff_modules.shapeworld.detector import detect
+from instdiff.instdiff_modules.shapeworld.layouts import scene_layout
+from instdiff.instdiff_modules.shapeworld.scene import random_scene
+from instdiff.instdiff_modules.shapeworld.shipment import EMBEDDING, full_embedding, read_shipment
+from instdiff.nodes.demo_model import DEMO_FILE, InstDiffLoadDemoModel
+from support.pack import ROOT
+from support.studio import Settings, Studio, only
+
+SETTINGS = Settings(steps=12, sampler="dpmpp_2m")
+SCENES = 10
+
+
+@pytest.fixture(scope="module")
+def studio() -> Studio:
+    return Studio()
+
+
+@pytest.fixture(scope="module")
+def layouts() -> list[Layout]:
+    """Scenes that nobody trained on, nor measured for the README."""
+    return [scene_layout(random_scene((4711, i), counts=(1, 4)), i) for i in range(SCENES)]
+
+
+def measured(layouts: list[Layout], pictures: list[np.ndarray]) -> Totals:
+    return summarise([score_picture(str(i), layout, detect_shapes(picture), (256, 256), Measure(categories=SHAPES), picture, colors=True)
+                      for i, (layout, picture) in enumerate(zip(layouts, pictures))])
+
+
+def test_the_shipment_is_small_enough() -> None:
+    assert DEMO_FILE.stat().st_size < 25e6
+
+
+def test_every_weight_arrives(studio: Studio) -> None:
+    shipment = read_shipment(DEMO_FILE)
+    modules = (studio.model.model.diffusion_model, studio.vae.first_stage_model, studio.clip.cond_stage_model.clip_l.transformer)
+    for module, part in zip(modules, ("unet", "vae", "text")):
+        ours, theirs = shipment.tensors[part], dict(module.state_dict())
+        theirs.pop("text_projection.weight", None)
+        assert set(ours) == set(theirs)
+        for key, value in ours.items():
+            if key != EMBEDDING:
+                torch.testing.assert_close(theirs[key].float(), value.float(), atol=2e-3, rtol=1e-2)
+    rows = full_embedding(shipment.tensors["text"][EMBEDDING].float(), shipment.config["vocabulary"])
+    assert (modules[2].state_dict()[EMBEDDING] == rows).all()
+
+
+def test_a_missing_file_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
+    monkeypatch.setattr("instdiff.nodes.demo_model.DEMO_FILE", tmp_path / "gone.safetensors")
+    with pytest.raises(ValueError, match="The demo model gone.safetensors cannot be read.*install the pack again"):
+        InstDiffLoadDemoModel.execute()
+
+
+def test_the_base_draws_the_background_it_is_told(studio: Studio) -> None:
+    colors = ("red", "green", "yellow", "black")
+    given = [Layout((), 256, 256, f"a white star on a {color} background") for color in colors]
+    pictures = studio.draw(given, range(4), SETTINGS, grounded=False)
+    assert sum(detect(picture)[0] == color for picture, color in zip(pictures, colors)) >= 3
+
+
+def test_boxes_put_things_where_captions_alone_do_not(studio: Studio, layouts: list[Layout]) -> None:
+    given = [only(layout, "box") for layout in layouts]
+    alone = measured(layouts, studio.draw(given, range(SCENES), SETTINGS, grounded=False))
+    placed = measured(layouts, studio.draw(given, range(SCENES), SETTINGS))
+    assert alone.box_ap50 < 0.2 and placed.box_ap50 > 0.6
+    assert placed.color_acc > 0.8
+
+
+def test_multi_instance_sampling_takes_leaked_colours_away(studio: Studio, layouts: list[Layout]) -> None:
+    given = [only(layout, "box") for layout in layouts]
+    together = measured(layouts, studio.draw(given, range(SCENES), SETTINGS))
+    apart = measured(layouts, studio.draw(given, range(SCENES), Settings(**{**SETTINGS.__dict__, "share": 0.2})))
+    assert apart.leakage < together.leakage + 0.01
+
+
+def test_moving_a_box_moves_its_object_and_leaves_the_other(studio: Studio) -> None:
+    prompt, other = "a red star and a blue circle on a white background", Instance("b", "a blue circle", box=(0.58, 0.55, 0.92, 0.89))
+    places = [(0.08, 0.08, 0.44, 0.44), (0.08, 0.52, 0.44, 0.88)]
+    given = [Layout((Instance("a", "a red star", box=box), other), 256, 256, prompt) for box in places]
+    for box, picture in zip(places, studio.draw(given, [3, 3], SETTINGS)):
+        seen = {d.label: d.box for d in detect_shapes(picture)}
+        assert np.abs(np.subtract(seen["a red star"], box)).max() < 0.08
+        assert np.abs(np.subtract(seen["a blue circle"], other.box)).max() < 0.08
+
+
+def test_the_bench_says_which_file_it_measured() -> None:
+    """A new file needs new numbers: the README would else show those of another model."""
+    known = json.loads((ROOT / "tests" / "bench" / "shapeworld.json").read_text())
+    assert known["model"]["sha256"] == hashlib.sha256(DEMO_FILE.read_bytes()).hexdigest()
