@@ -33,9 +33,9 @@ from support.studio import Settings, Studio, only  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 SEEDS = list(range(24))
-PLAIN = Settings(steps=12, sampler="dpmpp_2m", cfg=4.0)
-APART = Settings(steps=12, sampler="dpmpp_2m", cfg=4.0, share=0.2)
-PASTED = Settings(steps=12, sampler="dpmpp_2m", cfg=4.0, share=0.4, merge="crop and paste")
+PLAIN = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0)
+APART = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0, share=0.36)
+PASTED = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0, share=0.36, merge="crop and paste")
 Measure = Callable[[np.ndarray, list[Detection]], float]
 
 

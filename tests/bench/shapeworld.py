@@ -36,7 +36,7 @@ from support.studio import Settings, Studio, only  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 STREAM, COUNT, BATCH, SHARE = 2026, 200, 10, 0.36  # scenes of this stream were never trained on
-PLAIN = Settings(steps=12, sampler="dpmpp_2m", cfg=4.0)
+PLAIN = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0)
 
 
 def changed(**values: object) -> Settings:

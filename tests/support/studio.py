@@ -52,7 +52,7 @@ class Studio:
 
     def grounded(self, layouts: Sequence[Layout], settings: Settings) -> Any:
         """MODEL with the layouts, one for each picture."""
-        inputs = {"strength": 1.0, "start": 0.0, "end": 0.8, **settings.apply}
+        inputs = {"strength": 1.0, "start": 0.0, "end": 1.0, **settings.apply}
         model = ApplyInstDiff.execute(self.model, self.clip, self.networks, tuple(layouts), **inputs)[0]
         return with_multi_instance(model, settings.share, settings.merge, 0, settings.speed)
 
