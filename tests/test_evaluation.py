@@ -20,11 +20,13 @@ from instdiff.instdiff_modules.grounding.presence import CONFIGURATIONS
 from instdiff.instdiff_modules.layout.instance import Layout
 from instdiff.instdiff_modules.layout.rle import decode_runs
 from instdiff.instdiff_modules.metrics.attributes import COLORS, PAPER_TEXTURES
+from instdiff.instdiff_modules.metrics.clip import LocalClip
 from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from support import synthetic_coco
 from support.pack import ROOT
+from support.small_clip import write_small_clip
 from support.synthetic_coco import CATEGORIES, HEIGHT, IDS, WIDTH
 
 SIZE = 256
@@ -314,6 +316,25 @@ def test_scores_ask_for_what_is_missing(given, tmp_path: Path, capsys):
     assert main(["tables", str(tmp_path)]) == 2 and "no results.json" in capsys.readouterr().err
     (folder.path / "p.json").write_text(json.dumps([{**p, "image_id": 7} for p in predictions]))
     assert main(["score", str(folder.path), "--partial", "--predictions", str(folder.path / "p.json")]) == 2 and "of none of the 3 pictures" in capsys.readouterr().err
+
+
+def test_attributes_are_read_by_clip_from_the_crops_as_the_authors_script_does(given, tmp_path: Path, capsys):
+    folder, clip_folder = evaluated(given, tmp_path / "out", "colors"), write_small_clip(tmp_path)
+    rng = np.random.default_rng(3)
+    pictures = {name: rng.integers(0, 255, (SIZE, SIZE, 3), np.uint8) for name in folder.about()["pictures"]}
+    for name, picture in pictures.items():
+        Image.fromarray(picture).save(folder.picture(name))
+    assert main(["score", str(folder.path), "--clip", str(clip_folder)]) == 0
+    assert "| | Acc colour | CLIP local |" in capsys.readouterr().out
+    clip, scores, right = LocalClip(clip_folder), [], []
+    for name, picture in pictures.items():
+        shown = folder.layout(name).instances
+        boxes = [instance.box for instance in shown]
+        scores.append(np.mean(clip.score(picture, boxes, [instance.prompt for instance in shown])))
+        right.append(np.mean([word == COLORS[int(instance.id) % 8] for word, instance in zip(clip.choose(picture, boxes, COLORS), shown, strict=True)]))
+    table = json.loads((folder.path / "results.json").read_text())["tables"][0]
+    assert table["rows"]["this run"] == pytest.approx([100 * np.mean(right), np.mean(scores)], abs=1e-4)
+    assert table["rows"]["paper"] == [54.4, 0.25] and table["rows"]["reproduction"] == [53.3, 0.248] and "CLIP of" in table["notes"][-1]
 
 
 def test_without_ray_a_sentence_says_how_else_to_share(monkeypatch: pytest.MonkeyPatch, given, tmp_path: Path, capsys):

@@ -1,15 +1,18 @@
 """One picture on one ComfyUI server: queued, waited for, fetched. With the standard library alone, so that it runs anywhere."""
 
 import contextlib
+import http.client
+import json
 import struct
 import time
 import urllib.parse
 from collections.abc import Callable
 
-from ..launcher.client import Client, Graph
+from ..launcher.client import Client, Graph, GraphRefused
 
 POLL_SECONDS = (0.1, 1.0)  # between two questions: at first, and at most
 PNG = b"\x89PNG\r\n\x1a\n"
+BROKEN_OFF = (OSError, http.client.HTTPException, json.JSONDecodeError)  # what reading from a server that dies may raise
 
 
 class ServerLost(OSError):
@@ -33,7 +36,11 @@ def server_urls(text: str) -> tuple[str, ...]:
 
 
 def answers(url: str) -> bool:
-    return Client(url).answers()
+    """Whether a ComfyUI is there now."""
+    try:
+        return Client(url).answers()
+    except BROKEN_OFF:
+        return False
 
 
 def paint(url: str, graph: Graph, size: int, timeout: float, stopped: Callable[[], bool] = lambda: False) -> bytes:
@@ -58,10 +65,14 @@ def paint(url: str, graph: Graph, size: int, timeout: float, stopped: Callable[[
         data = client.view(result.images[0])
     except ServerLost:
         raise
-    except OSError as error:
+    except GraphRefused as error:
+        if error.details is not None:
+            raise
+        raise ServerLost(f"{url} does not answer as ComfyUI does ({error.message})") from error  # a proxy before a dead server
+    except BROKEN_OFF as error:
         raise ServerLost(f"{url} does not answer any more ({error})") from error
-    if data[:8] != PNG or struct.unpack(">II", data[16:24]) != (size, size):
-        shape = "no PNG file" if data[:8] != PNG else "{}x{} pixels".format(*struct.unpack(">II", data[16:24]))
+    shape = "no PNG file" if data[:8] != PNG or len(data) < 24 else "{}x{} pixels".format(*struct.unpack(">II", data[16:24]))
+    if shape != f"{size}x{size} pixels":
         raise ValueError(f"The workflow's picture is {shape}, expected {size}x{size}: take its size from the layout, and leave out scaling.")
     return data
 
@@ -85,6 +96,6 @@ def _wait(client: Client, prompt_id: str, deadline: float, stopped: Callable[[],
 
 def _withdraw(client: Client, prompt_id: str) -> None:
     """Take this picture off the server, and nothing else: others may use it too."""
-    with contextlib.suppress(OSError):
+    with contextlib.suppress(*BROKEN_OFF):
         client.post("/queue", {"delete": [prompt_id]})
         client.post("/interrupt", {"prompt_id": prompt_id})
