@@ -13,7 +13,7 @@ import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Layout, parse_layout
 from instdiff.nodes import apply as apply_nodes
-from instdiff.nodes import edit, editor, language, layout_io, load, plausibility, preview, sampler, score
+from instdiff.nodes import edit, editor, keyframes, language, layout_io, load, plausibility, preview, sampler, score
 from instdiff.nodes import instances as make
 from support.other_models import other_model
 from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise
@@ -21,7 +21,7 @@ from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames,
 import nodes as comfy_nodes
 
 NAN, INF = float("nan"), float("inf")
-FILES = (load, editor, make, layout_io, edit, language, plausibility, preview, apply_nodes, sampler, score)
+FILES = (load, editor, make, layout_io, keyframes, edit, language, plausibility, preview, apply_nodes, sampler, score)
 ALL_NODES = {n.GET_SCHEMA().node_id: n for file in FILES for n in file.NODES}
 DOCUMENT = {
     "version": 1, "width": 768, "height": 512, "prompt": "a valley", "zoom": {"kept": [1, 2]},
