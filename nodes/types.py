@@ -7,3 +7,6 @@ Instances = io.Custom("INSTANCES")
 
 # InstDiffModel of nodes/model.py: tokenizer and fusers as ModelPatchers.
 InstDiffModelSocket = io.Custom("INSTDIFF_MODEL")
+
+# SEGS of the Impact Pack: instdiff_modules/exporters/segs.py.
+Segs = io.Custom("SEGS")
