@@ -2,9 +2,9 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import apply, edit, editor, instances, language, layout_io, load, plausibility, preview, sampler, score
+from . import apply, conditioning, edit, editor, instances, language, layout_io, load, neighbours, plausibility, preview, sampler, score
 
-MODULES = (load, editor, instances, layout_io, edit, language, plausibility, preview, apply, sampler, score)
+MODULES = (load, editor, instances, layout_io, neighbours, edit, language, plausibility, preview, apply, conditioning, sampler, score)
 
 
 class InstDiffExtension(ComfyExtension):

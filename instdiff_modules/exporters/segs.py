@@ -5,6 +5,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from ..geometry.raster import draw_instance
+from ..layout.document import visible_instances
+from ..layout.instance import Layout
+
 CROP_FACTOR = 2.0  # how far the crop of a detailer reaches, in sides of the region
 
 
@@ -30,6 +34,12 @@ def to_segs(masks: Sequence[np.ndarray], labels: Sequence[str], height: int, wid
     """Masks (H, W) bool with their labels -> SEGS; empty masks are left out, since a detailer has nothing to do there."""
     found = [(mask, label) for mask, label in zip(masks, labels, strict=True) if mask.any()]
     return (height, width), [_seg(mask, label, crop_factor) for mask, label in found]
+
+
+def layout_segs(layout: Layout, height: int, width: int) -> Segs:
+    """The visible instances of a layout, at height x width pixels."""
+    shown = visible_instances(layout)
+    return to_segs([draw_instance(instance, height, width) for instance in shown], [instance.prompt for instance in shown], height, width)
 
 
 def _seg(mask: np.ndarray, label: str, crop_factor: float) -> SEG:

@@ -12,7 +12,7 @@ NODE_IDS = {
     "InstDiffFromJSON", "InstDiffCombine", "InstDiffFrames", "InstDiffSelect", "InstDiffToJSON", "InstDiffToMasks",
     "InstDiffToBoxes", "InstDiffPreview", "InstDiffApply", "InstDiffKSampler", "InstDiffMultiInstance",
     "InstDiffLayoutEditor", "InstDiffLayoutScore", "InstDiffLayoutRequest", "InstDiffLayoutFromText", "InstDiffCheckLayout",
-    "InstDiffEditInstances", "InstDiffSelectFailed",
+    "InstDiffEditInstances", "InstDiffSelectFailed", "InstDiffFromBoxes", "InstDiffFromMasks", "InstDiffToConditioning",
 }  # fmt: skip
 
 
