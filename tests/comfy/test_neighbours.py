@@ -3,6 +3,7 @@
 import json
 from types import SimpleNamespace
 
+import comfy.samplers
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,6 @@ from instdiff.nodes.neighbours import InstDiffFromBoxes, InstDiffFromMasks
 from support.server import ComfyServer, small_demo
 from support.small_pack import FakeClip, base, context, noise
 
-import comfy.samplers
 import nodes as comfy_nodes
 
 WIDE = (
