@@ -2,9 +2,9 @@
 
 from comfy_api.latest import ComfyExtension, io
 
-from . import apply, demo_model, edit, editor, instances, keyframes, language, layout_io, load, plausibility, preview, sampler, score
+from . import apply, conditioning, demo_model, edit, editor, instances, keyframes, language, layout_io, load, neighbours, plausibility, preview, sampler, score
 
-MODULES = (load, demo_model, editor, instances, layout_io, keyframes, edit, language, plausibility, preview, apply, sampler, score)
+MODULES = (load, demo_model, editor, instances, layout_io, neighbours, keyframes, edit, language, plausibility, preview, apply, conditioning, sampler, score)
 
 
 class InstDiffExtension(ComfyExtension):

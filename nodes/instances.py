@@ -10,7 +10,7 @@ from ..instdiff_modules.geometry.raster import masks_per_frame
 from ..instdiff_modules.layout import fields as layout_fields
 from ..instdiff_modules.layout.edit import as_frames, canvas_of, place
 from ..instdiff_modules.layout.instance import Frames, Point
-from ..instdiff_modules.layout.point_text import parse_points
+from ..instdiff_modules.layout.point_text import parse_points, split_lists
 from .checks import check_choice
 from .types import Instances
 
@@ -132,7 +132,7 @@ class InstDiffScribble(io.ComfyNode):
         return io.Schema(
             node_id="InstDiffScribble", display_name="Instance Scribble", category="InstDiff",
             description="An object and a stroke through it: 20 points along the stroke steer the model.",
-            inputs=_point_inputs("[[0.3, 0.7], [0.5, 0.5], [0.7, 0.7]]", 'Points along the stroke, in their order: [[x, y], ...], [{"x": .., "y": ..}, ...] or "x, y; x, y".'),
+            inputs=_point_inputs("[[0.3, 0.7], [0.5, 0.5], [0.7, 0.7]]", 'Points along the stroke, in their order: [[x, y], ...], [{"x": .., "y": ..}, ...] or "x, y; x, y". Several splines of a spline editor, a list of such lists, are an instance each, with a line of the prompt each.'),
             outputs=_output(),
         )
 
@@ -140,8 +140,19 @@ class InstDiffScribble(io.ComfyNode):
     def execute(cls, prompt: str, points: str, units: str, width: int = 0, height: int = 0, instances: Frames | None = None,
                 target: str = "", strength: float = 1.0, start: float = 0.0, end: float = 1.0) -> io.NodeOutput:
         frames = as_frames(instances)
-        stroke = read_points(points, units, width, height, frames)
-        return io.NodeOutput(place(frames, {"scribble": stroke}, prompt, target, strength, start, end))
+        strokes = split_lists(points)
+        for one, words in zip(strokes, prompts_of(prompt, len(strokes))):
+            stroke = read_points(one, units, width, height, frames)
+            frames = place(frames, {"scribble": stroke}, words, target, strength, start, end)
+        return io.NodeOutput(frames)
+
+
+def prompts_of(prompt: str, count: int) -> list[str]:
+    """The prompt of each of several strokes: a line each, or one line for all."""
+    lines = prompt.strip().splitlines() if isinstance(prompt, str) and count > 1 else [prompt]
+    if len(lines) not in (1, count):
+        raise ValueError(f"There are {count} strokes and {len(lines)} lines of prompts. Give one line for each stroke, or a single one for all.")
+    return lines if len(lines) == count else lines * count
 
 
 def read_points(text: str, units: str, width: int, height: int, frames: Frames) -> tuple[Point, ...]:

@@ -2,13 +2,16 @@
 
 from comfy_api.latest import io
 
+from ..instdiff_modules.exporters.boxes import ORDERS, other_boxes
+from ..instdiff_modules.exporters.segs import layout_segs
+from ..instdiff_modules.exporters.text import FORMATS, frames_to_text
 from ..instdiff_modules.geometry.raster import layout_boxes, layout_masks, output_size
-from ..instdiff_modules.importers.frames import MAX_FRAMES, frames_to_json, read_frames
+from ..instdiff_modules.importers.frames import MAX_FRAMES, read_frames
 from ..instdiff_modules.layout import fields
 from ..instdiff_modules.layout.edit import SELECT_BY, as_frames, combine, select
 from ..instdiff_modules.layout.instance import Frames
-from .checks import check_whole
-from .types import Instances
+from .checks import check_choice, check_whole
+from .types import Bbox, Elements, Instances, Segs, Tracking
 
 CATEGORY = "InstDiff"
 MAX_REPEAT = 1024
@@ -34,7 +37,7 @@ class InstDiffFromJSON(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InstDiffFromJSON", display_name="Instances from JSON", category=CATEGORY,
-            description="Reads a layout: our document, a demo file of InstanceDiffusion's authors, or COCO annotations. A list of layouts gives one per frame.",
+            description="Reads a layout: our document, a demo file of InstanceDiffusion's authors, COCO annotations, an Omost canvas, elements of a box editor, or regions in prompt-control's syntax. A list of layouts gives one per frame.",
             inputs=[
                 io.String.Input("text", multiline=True, default=EXAMPLE, tooltip='The JSON text, up to 32 MB. In our own format boxes are [left, top, right, bottom], and all coordinates fractions of the canvas, 0..1.'),
                 io.String.Input("image", default="", optional=True, tooltip="Only for COCO files with several images: id or file name of the one to read."),
@@ -60,14 +63,18 @@ class InstDiffToJSON(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InstDiffToJSON", display_name="Instances to JSON", category=CATEGORY,
-            description="Writes the layout as our JSON document; several frames as a list of documents.",
-            inputs=[_instances("instances", "The layout to write.")],
-            outputs=[io.String.Output(display_name="text", tooltip="The JSON text; Instances from JSON reads it back without loss.")],
+            description="Writes the layout as our JSON document, several frames as a list of documents; or as the text that another pack takes.",
+            inputs=[
+                _instances("instances", "The layout to write."),
+                io.Combo.Input("format", options=list(FORMATS), default=next(iter(FORMATS)), optional=True, tooltip='What to write. "InstDiff": our document, the only one that holds everything. "Omost canvas": for Omost Load Canvas Conditioning. "prompt-control": regions as COUPLE or AND, for its text nodes. "elements": of box editors. "points": for point and spline editors, in pixels.'),
+            ],
+            outputs=[io.String.Output(display_name="text", tooltip="The text. Instances from JSON reads all but the points back; only our own format is without loss.")],
         )
 
     @classmethod
-    def execute(cls, instances: Frames) -> io.NodeOutput:
-        return io.NodeOutput(frames_to_json(instances))
+    def execute(cls, instances: Frames, format: str = next(iter(FORMATS))) -> io.NodeOutput:
+        check_choice(format, FORMATS, "Instances to JSON", "format")
+        return io.NodeOutput(frames_to_text(as_frames(instances), format))
 
 
 class InstDiffToMasks(io.ComfyNode):
@@ -79,14 +86,17 @@ class InstDiffToMasks(io.ComfyNode):
             node_id="InstDiffToMasks", display_name="Instances to Masks", category=CATEGORY,
             description="One mask per visible instance: its mask, else its box, else a stroke along its scribble or a disc at its point.",
             inputs=[_instances("instances", "The layout; the masks of several frames follow each other."), *_size_inputs()],
-            outputs=[io.Mask.Output(display_name="masks", tooltip="A batch with one mask per visible instance, back to front. A single black mask if there are none.")],
+            outputs=[
+                io.Mask.Output(display_name="masks", tooltip="A batch with one mask per visible instance, back to front. A single black mask if there are none."),
+                Segs.Output(display_name="segs", is_output_list=True, tooltip="The same as SEGS for the Impact Pack's detailers, the prompts as labels. A list with the SEGS of each frame."),
+            ],
         )
 
     @classmethod
     def execute(cls, instances: Frames, width: int = 0, height: int = 0) -> io.NodeOutput:
         frames = as_frames(instances)
         width, height = output_size(frames[0], width, height)
-        return io.NodeOutput(layout_masks(frames, height, width))
+        return io.NodeOutput(layout_masks(frames, height, width), [layout_segs(layout, height, width) for layout in frames])
 
 
 class InstDiffToBoxes(io.ComfyNode):
@@ -96,21 +106,30 @@ class InstDiffToBoxes(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         return io.Schema(
             node_id="InstDiffToBoxes", display_name="Instances to Boxes", category=CATEGORY,
-            description="One box in pixels per visible instance, for nodes that take BOUNDING_BOX.",
-            inputs=[_instances("instances", "The layout. Several frames give a list of boxes per frame."), *_size_inputs()],
+            description="One box in pixels per visible instance, in the kinds that other nodes take: BOUNDING_BOX, elements, BBOX, TRACKING.",
+            inputs=[
+                _instances("instances", "The layout. Several frames give a list of boxes per frame."),
+                *_size_inputs(),
+                io.Combo.Input("order", options=list(ORDERS), default=ORDERS[0], optional=True, tooltip="Order of the four numbers of the output bbox: as the node behind it expects them."),
+            ],
             outputs=[
                 io.BoundingBox.Output(display_name="boxes", tooltip="A list of boxes {x, y, width, height, label} in pixels, back to front."),
                 io.String.Output(display_name="labels", tooltip="The prompts of the boxes, one a line."),
+                Elements.Output(display_name="elements", tooltip="Elements of box editors with their descriptions, bbox [ymin, xmin, ymax, xmax] in 0..1000; of the first frame."),
+                Bbox.Output(display_name="bbox", tooltip="BBOX as KJNodes and others take it: four numbers each, in pixels; a list per frame if there are several."),
+                Tracking.Output(display_name="tracking", tooltip="TRACKING of the older InstanceDiffusion pack and of KJNodes; instances of one id are one object over the frames."),
+                io.String.Output(display_name="tracking_prompts", tooltip="The prompts of the TRACKING, in its own form."),
             ],
         )
 
     @classmethod
-    def execute(cls, instances: Frames, width: int = 0, height: int = 0) -> io.NodeOutput:
+    def execute(cls, instances: Frames, width: int = 0, height: int = 0, order: str = ORDERS[0]) -> io.NodeOutput:
+        check_choice(order, ORDERS, "Instances to Boxes", "order")
         frames = as_frames(instances)
         width, height = output_size(frames[0], width, height)
         boxes = [layout_boxes(layout, height, width) for layout in frames]
         labels = "\n".join(" ".join(box["label"].split()) for frame in boxes for box in frame)
-        return io.NodeOutput(boxes[0] if len(boxes) == 1 else boxes, labels)
+        return io.NodeOutput(boxes[0] if len(boxes) == 1 else boxes, labels, *other_boxes(frames, boxes, width, height, order))
 
 
 class InstDiffCombine(io.ComfyNode):

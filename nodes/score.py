@@ -1,4 +1,4 @@
-"""The node that compares a picture with its layout."""
+"""The nodes that compare a picture with its layout, and choose what has to be painted anew."""
 
 from typing import Any
 
@@ -9,8 +9,11 @@ from ..instdiff_modules.layout.edit import as_frames
 from ..instdiff_modules.layout.fields import flag
 from ..instdiff_modules.layout.instance import Frames
 from ..instdiff_modules.metrics.batch import DETECTORS, score_batch
-from .checks import check_choice, number_in
-from .types import Instances
+from ..instdiff_modules.metrics.failed import WHERE, select_failed
+from .checks import check_choice, check_whole, number_in
+from .types import Instances, Segs
+
+MAX_GROW = 1024  # pixels
 
 
 class InstDiffLayoutScore(io.ComfyNode):
@@ -48,4 +51,34 @@ class InstDiffLayoutScore(io.ComfyNode):
         return io.NodeOutput(*scored, ui=ui.PreviewImage(scored.pictures, cls=cls))
 
 
-NODES = [InstDiffLayoutScore]
+class InstDiffSelectFailed(io.ComfyNode):
+    """INSTANCES + the results of Layout Score -> the failed ones, with masks and SEGS of their regions."""
+
+    @classmethod
+    def define_schema(cls) -> io.Schema:
+        return io.Schema(
+            node_id="InstDiffSelectFailed", display_name="Select Failed Instances", category="InstDiff",
+            description="Gives the instances that Layout Score found missing, and the regions to paint anew: for inpainting, for detailers, or for another round.",
+            inputs=[
+                Instances.Input("instances", tooltip="The layout that was scored: the same that Layout Score has."),
+                io.String.Input("results", force_input=True, tooltip="The output results of Layout Score."),
+                io.Int.Input("grow", default=16, min=0, max=MAX_GROW, optional=True, tooltip="How far a region reaches beyond the instance's place on each side, in pixels of the picture, 0..1024. Something to blend in helps inpainting."),
+                io.Boolean.Input("erase", default=True, optional=True, tooltip="On: where an instance was found off its place, that place is painted anew too, so that the stray object goes. What other instances, which passed, cover is left out. Off: only the wanted places."),
+            ],
+            outputs=[
+                Instances.Output(display_name="instances", tooltip="The failed instances alone, a layout for each picture. Without any: a layout without instances."),
+                io.Mask.Output(display_name="mask", tooltip="One mask for each picture, white where something has to be painted anew: for Set Latent Noise Mask. Black if all passed."),
+                io.Mask.Output(display_name="masks", tooltip="One mask for each failed instance, in the order of instances. A single black one if all passed."),
+                Segs.Output(display_name="segs", is_output_list=True, tooltip="The same as SEGS for the detailers of the Impact Pack; the label is the instance's prompt. A list with the SEGS of each picture."),
+                io.Int.Output(display_name="count", tooltip="Number of failed instances. 0: all passed."),
+            ],
+        )
+
+    @classmethod
+    def execute(cls, instances: Frames, results: str, grow: int = 16, erase: bool = True) -> io.NodeOutput:
+        check_whole(grow, 0, MAX_GROW, WHERE, "grow")
+        flag(erase, WHERE, "erase")
+        return io.NodeOutput(*select_failed(as_frames(instances), results, grow, erase))
+
+
+NODES = [InstDiffLayoutScore, InstDiffSelectFailed]

@@ -119,7 +119,7 @@ def input_rows(node: str) -> dict[str, dict[str, str]]:
 
 
 def test_the_schemas_were_found() -> None:
-    assert len(SCHEMAS) >= 24
+    assert len(SCHEMAS) >= 29
     assert [given.name for given in SCHEMAS["InstDiffFrames"].inputs] == [f"instances_{i}" for i in (1, 2, 3, 4)] + ["repeat"]
     assert SCHEMAS["InstDiffMultiInstance"].inputs[1] == Input("share", 0.2)
     assert [given.name for given in SCHEMAS["InstDiffLoadModel"].inputs][2:] == ["fusers", "position_net", "scaleu"]

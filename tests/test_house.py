@@ -140,7 +140,7 @@ def test_the_web_folder_is_named_once() -> None:
 
 
 # Earlier rooms know nothing of later ones.
-ROOMS = ["layout", "geometry", "importers", "language", "plausibility", "preview", "grounding", "networks", "checkpoint", "sampling", "shapeworld",
+ROOMS = ["layout", "geometry", "importers", "exporters", "language", "plausibility", "preview", "grounding", "networks", "checkpoint", "sampling", "shapeworld",
          "metrics", "launcher", "evaluation"]  # fmt: skip
 
 

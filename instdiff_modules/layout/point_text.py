@@ -35,6 +35,17 @@ def parse_points(text: str, width: int = 1, height: int = 1) -> tuple[Point, ...
     return tuple(fields.point(p, f"Point {i}") for i, p in enumerate(xy, 1))
 
 
+def split_lists(text: str) -> list[str]:
+    """The texts of several lists of points, [[{"x": .., "y": ..}, ...], ...] or [[[x, y], ...], ...]; any other text alone, as it is."""
+    if not isinstance(text, str) or len(text) > MAX_TEXT or not re.match(r"\s*\[\s*\[\s*[\[({]", text):
+        return [text]
+    try:
+        lists = ast.literal_eval(text.strip())
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return [text]  # parse_points says what is wrong
+    return [repr(one) for one in lists]
+
+
 def _from_text(text: str) -> list[Point]:
     pairs = []
     for part in re.split(r"[;\n]", text):

@@ -71,6 +71,18 @@ def match(overlap: np.ndarray, allowed: np.ndarray, scores: Sequence[float]) -> 
     return tuple(chosen)
 
 
+def with_strays(matches: Sequence[int | None], allowed: np.ndarray, scores: Sequence[float]) -> tuple[int | None, ...]:
+    """The matches, and for an instance without one the surest detection that it may have and that nobody has: far from its place."""
+    chosen = list(matches)
+    free = sorted(set(range(len(scores))) - set(matches), key=lambda j: -scores[j])
+    for i, match_of_i in enumerate(matches):
+        stray = next((j for j in free if allowed[i, j]), None) if match_of_i is None else None
+        if stray is not None:
+            chosen[i] = stray
+            free.remove(stray)
+    return tuple(chosen)
+
+
 def same_class(wanted: Sequence[Place], found: Sequence[Place]) -> np.ndarray:
     """(n, m) bool; a detection without a class fits every instance."""
     return np.array([[f.name is None or f.name == w.name for f in found] for w in wanted], bool).reshape(len(wanted), len(found))

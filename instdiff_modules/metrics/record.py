@@ -30,7 +30,8 @@ class InstanceRow:
     overlap: intersection over union with its detection (of the masks, else of the boxes), 0 without one; for an instance
     that has points alone the share of them inside the detection. point_in_mask, scribble_in_mask: share of the given
     points. color_right, texture_right: of what stands in its place, whatever its class. leakage: share of its region.
-    clip: cosine of prompt and crop; clip_color, clip_texture: whether CLIP reads the prompt's word in the crop.
+    clip: cosine of prompt and crop; clip_color, clip_texture: whether CLIP reads the prompt's word in the crop. found_box: where
+    its detection lies, or a stray one of its class that nobody has, (x, y, width, height) in pixels of the picture.
     """
 
     number: int
@@ -50,6 +51,7 @@ class InstanceRow:
     clip: float | None = None
     clip_color: bool | None = None
     clip_texture: bool | None = None
+    found_box: tuple[float, float, float, float] | None = None
 
 
 @dataclass(frozen=True)
@@ -87,5 +89,5 @@ def record_from_dict(value: Mapping[str, Any]) -> Record:
         )
         for side in ("wanted", "found")
     }
-    rows = tuple(InstanceRow(**row) for row in value["rows"])
+    rows = tuple(InstanceRow(**{**row, "found_box": tuple(row["found_box"]) if row.get("found_box") else None}) for row in value["rows"])
     return Record(value["name"], value["width"], value["height"], places["wanted"], places["found"], tuple(value["matches"]), rows)

@@ -1,7 +1,7 @@
 """One picture against its layout: which instance landed, and the numbers of each."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from .attributes import COLORS, PAPER_TEXTURES, Wanted, color_map, leakage, want
 from .classes import detection_class, instance_class
 from .clip import LocalClip
 from .detection import Detection
-from .matching import ious, match, overlaps, same_class, share_inside
+from .matching import ious, match, overlaps, same_class, share_inside, with_strays
 from .record import InstanceRow, Place, Record
 
 
@@ -65,12 +65,14 @@ def score_picture(
     points = [[xy for part in _strokes(instance) for xy in part or ()] for _, instance in shown]
     overlap = overlaps(places, found, points, width, height)
     scores = [d.score for d in detections]
-    matches = match(overlap, same_class(places, found), scores)
+    fitting = same_class(places, found)
+    matches = match(overlap, fitting, scores)
     occupied = match(overlap, overlap >= settings.threshold, scores)
     by_box, by_mask = ious(places, found, "box"), ious(places, found, "mask")
     masked = all(d.mask is not None for d in detections)  # without masks a miss says nothing about them either
     leaked = _leakage(picture, masks, boxes, asked) if colors and picture is not None else [None] * len(shown)
     read = _clip(clip, picture, boxes, [instance.prompt for _, instance in shown], asked)
+    places_found = with_strays(matches, fitting, scores)
     rows = []
     for i, (number, instance) in enumerate(shown):
         j, there = matches[i], occupied[i]
@@ -79,7 +81,8 @@ def score_picture(
             0.0 if j is None else float(overlap[i, j]), _iou(by_box, i, j, places[i].box), _iou(by_mask, i, j, places[i].mask if masked else None),
         )
         inside = [_inside(points, None if j is None else found[j], size) if masked else None for points in _strokes(instance)]
-        rows.append(_row(number, instance, facts, inside, settings, leaked[i], read[i]))
+        row = _row(number, instance, facts, inside, settings, leaked[i], read[i])
+        rows.append(row if places_found[i] is None else replace(row, found_box=found[places_found[i]].box))
     return Record(name, width, height, places, found, matches, tuple(rows))
 
 

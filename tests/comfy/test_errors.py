@@ -13,7 +13,7 @@ import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Layout, parse_layout
 from instdiff.nodes import apply as apply_nodes
-from instdiff.nodes import edit, editor, keyframes, language, layout_io, load, plausibility, preview, sampler, score
+from instdiff.nodes import conditioning, edit, editor, keyframes, language, layout_io, load, neighbours, plausibility, preview, sampler, score
 from instdiff.nodes import instances as make
 from support.other_models import other_model
 from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise
@@ -21,7 +21,7 @@ from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames,
 import nodes as comfy_nodes
 
 NAN, INF = float("nan"), float("inf")
-FILES = (load, editor, make, layout_io, keyframes, edit, language, plausibility, preview, apply_nodes, sampler, score)
+FILES = (load, editor, make, layout_io, neighbours, keyframes, edit, language, plausibility, preview, apply_nodes, conditioning, sampler, score)
 ALL_NODES = {n.GET_SCHEMA().node_id: n for file in FILES for n in file.NODES}
 DOCUMENT = {
     "version": 1, "width": 768, "height": 512, "prompt": "a valley", "zoom": {"kept": [1, 2]},
@@ -61,9 +61,22 @@ def valid(node_id):
         "InstDiffScribble": points,
         "InstDiffFromJSON": {"text": json.dumps(DOCUMENT), "image": ""},
         "InstDiffLayoutEditor": {"layout": json.dumps(DOCUMENT), "background": torch.rand(1, 64, 96, 3), "instances": WIDE},
-        "InstDiffToJSON": {"instances": WIDE},
+        "InstDiffToJSON": {"instances": WIDE, "format": "InstDiff"},
         "InstDiffToMasks": {"instances": WIDE, "width": 96, "height": 64},
-        "InstDiffToBoxes": {"instances": WIDE, "width": 96, "height": 64},
+        "InstDiffToBoxes": {"instances": WIDE, "width": 96, "height": 64, "order": "x, y, width, height"},
+        "InstDiffFromBoxes": {
+            "boxes": [{"x": 10, "y": 13, "width": 38, "height": 45}], "elements": [{"type": "obj", "bbox": [200, 100, 900, 500], "desc": "a fox"}],
+            "prompts": "", "image": torch.rand(1, 64, 96, 3), "width": 96, "height": 64, "order": "not declared", "units": "pixels",
+        },
+        "InstDiffFromMasks": {"masks": mask(), "prompts": "a fox", "threshold": 0.5},
+        "InstDiffToConditioning": {
+            "positive": context("a scene"), "clip": FakeClip(), "instances": WIDE, "method": "masks", "strength": 1.0, "gligen": None, "width": 96,
+            "height": 64,
+        },
+        "InstDiffSelectFailed": {
+            "instances": WIDE, "grow": 4, "erase": True,
+            "results": json.dumps({"pictures": [{"width": 96, "height": 64, "instances": [{"number": 1, "id": "fox", "passed": False}]}]}),
+        },
         "InstDiffPreview": {"instances": WIDE, "background": torch.rand(1, 64, 96, 3), "width": 96, "height": 64},
         "InstDiffLayoutScore": {
             "image": torch.rand(1, 64, 96, 3), "instances": WIDE, "detector": "connected detections", "threshold": 0.5,
@@ -216,6 +229,17 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffLayoutScore", {"boxes": [[], []]}, "boxes for 2 pictures, but 1"),
     ("InstDiffLayoutScore", {"masks": mask() * NAN}, "NaN"),
     ("InstDiffLayoutScore", {"detector": "YOLO"}, "detector must be one of 'connected detections', 'shape world'"),
+    ("InstDiffSelectFailed", {"results": "x"}, "'x' is not the JSON of a score"),
+    ("InstDiffSelectFailed", {"instances": WIDE * 2}, "the results are of 1 pictures, but there are 2 layouts"),
+    ("InstDiffFromBoxes", {"boxes": None, "elements": None}, "Nothing is connected"),
+    ("InstDiffFromBoxes", {"boxes": [(1, 2, 30, 40)], "elements": None}, "nothing says in which order"),
+    ("InstDiffFromBoxes", {"image": None, "width": 0}, "set both width and height, or neither"),
+    ("InstDiffFromMasks", {"masks": torch.zeros(0, 64, 96)}, "at least one mask, got (0, 64, 96)"),
+    ("InstDiffToConditioning", {"method": "GLIGEN"}, "needs its model. Connect GLIGENLoader"),
+    ("InstDiffToConditioning", {"instances": WIDE * 2}, "expected a single layout, got 2 frames"),
+    ("InstDiffToConditioning", {"positive": None}, "Expected CONDITIONING as positive"),
+    ("InstDiffToJSON", {"instances": WIDE * 2, "format": "elements"}, "holds a single layout, but there are 2 frames"),
+    ("InstDiffToBoxes", {"order": "y first"}, "order must be one of"),
     ("InstDiffLayoutRequest", {"wish": " "}, "The wish is empty"),
     ("InstDiffLayoutRequest", {"count": 31}, "count must be a whole number in 0..30"),
     ("InstDiffLayoutRequest", {"units": "percent"}, "units must be one of '0..1', '0..1000', 'pixels'"),

@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Layout, parse_layout
+from instdiff.nodes import conditioning as conditioning_nodes
 from instdiff.nodes import edit as edit_nodes
 from instdiff.nodes import editor
 from instdiff.nodes import instances as make
 from instdiff.nodes import language as language_nodes
 from instdiff.nodes import layout_io as io_nodes
+from instdiff.nodes import neighbours as neighbour_nodes
 from instdiff.nodes import plausibility as plausibility_nodes
 from instdiff.nodes import preview as preview_nodes
 from instdiff.nodes import score as score_nodes
@@ -20,7 +22,7 @@ from support.server import ComfyServer
 FRACTIONS, PIXELS = make.UNITS
 ALL_NODES = [
     *editor.NODES, *make.NODES, *io_nodes.NODES, *edit_nodes.NODES, *language_nodes.NODES, *plausibility_nodes.NODES, *preview_nodes.NODES,
-    *score_nodes.NODES,
+    *score_nodes.NODES, *neighbour_nodes.NODES, *conditioning_nodes.NODES,
 ]  # fmt: skip
 BOX = {"left": 0.1, "top": 0.2, "right": 0.5, "bottom": 0.9}
 WIDE = (
@@ -175,7 +177,7 @@ def test_a_layout_of_5_mb_goes_through_every_helper():
 
 def test_masks_and_boxes_have_the_size_of_the_canvas():
     assert run(io_nodes.InstDiffToMasks, WIDE)[0].shape == (2, 512, 768)
-    boxes, labels = run(io_nodes.InstDiffToBoxes, WIDE)
+    boxes, labels, *_ = run(io_nodes.InstDiffToBoxes, WIDE)
     assert (
         boxes[1] == {"x": 384, "y": 256, "width": 384, "height": 256, "label": "a rock"}
         and labels == "a red fox\na rock"
@@ -187,7 +189,7 @@ def test_masks_and_boxes_have_the_size_of_the_canvas():
 def test_a_layout_without_instances_goes_through_every_helper(empty):
     assert json.loads(run(io_nodes.InstDiffToJSON, empty)[0])["instances"] == []
     assert not run(io_nodes.InstDiffToMasks, empty)[0].any()
-    assert run(io_nodes.InstDiffToBoxes, empty) == ([], "")
+    assert run(io_nodes.InstDiffToBoxes, empty) == ([], "", [], [], {}, "")
     assert run(preview_nodes.InstDiffPreview, empty)[0].shape == (1, 512, 512, 3)
 
 

@@ -12,7 +12,8 @@ NODE_IDS = {
     "InstDiffFromJSON", "InstDiffCombine", "InstDiffFrames", "InstDiffSelect", "InstDiffToJSON", "InstDiffToMasks",
     "InstDiffToBoxes", "InstDiffPreview", "InstDiffApply", "InstDiffKSampler", "InstDiffMultiInstance",
     "InstDiffLayoutEditor", "InstDiffLayoutScore", "InstDiffLayoutRequest", "InstDiffLayoutFromText", "InstDiffCheckLayout",
-    "InstDiffEditInstances", "InstDiffKeyframes", "InstDiffLoadDemoModel",
+    "InstDiffEditInstances", "InstDiffKeyframes", "InstDiffLoadDemoModel", "InstDiffSelectFailed", "InstDiffFromBoxes", "InstDiffFromMasks",
+    "InstDiffToConditioning",
 }  # fmt: skip
 
 

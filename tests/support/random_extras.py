@@ -1,4 +1,4 @@
-"""Random companions of the small SD1.5: a ControlNet, a LoRA and an image upscaler that the stock loaders accept."""
+"""Random companions of the small SD1.5: a ControlNet, a LoRA, a GLIGEN model and an image upscaler that the stock loaders accept."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,12 +12,13 @@ from safetensors.torch import save_file
 CONTROLNET = "random_controlnet.safetensors"
 LORA = "random_lora.safetensors"
 UPSCALER = "random_esrgan_x4.safetensors"
+GLIGEN = "random_gligen.safetensors"
 RANK = 4
 
 
 @contextmanager
 def extras(models: Path) -> Iterator[None]:
-    """The three files in a models folder, for as long as the `with` lasts.
+    """The files in a models folder, for as long as the `with` lasts.
 
     Their folders stay: ComfyUI has seen them, and asks for their times whenever it lists its nodes.
     """
@@ -30,11 +31,12 @@ def extras(models: Path) -> Iterator[None]:
 
 
 def write_extras(models: Path) -> list[Path]:
-    """Write the three files into a models folder; their paths."""
+    """Write the files into a models folder; their paths."""
     files = {
         models / "controlnet" / CONTROLNET: controlnet(),
         models / "loras" / LORA: lora(),
         models / "upscale_models" / UPSCALER: upscaler(),
+        models / "gligen" / GLIGEN: gligen(),
     }
     for path, tensors in files.items():
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -72,6 +74,26 @@ def lora() -> dict[str, torch.Tensor]:
         tensors |= fill({f"{name}.lora_up.weight": (outside, RANK), f"{name}.lora_down.weight": (RANK, inside)}, 0, torch.float16)
         tensors[f"{name}.alpha"] = torch.tensor(float(RANK))
     return tensors
+
+
+def gligen() -> dict[str, torch.Tensor]:
+    """A gated attention for each transformer block of the small UNet, and the network that reads boxes and words."""
+    unet, _ = unet_shapes(SMALL)
+    shapes: Shapes = {}
+    for key, shape in unet.items():
+        if not key.endswith("attn1.to_q.weight"):
+            continue
+        block, width = key.removesuffix("attn1.to_q.weight") + "fuser.", shape[0]
+        shapes |= {f"{block}linear.weight": (width, 768), f"{block}linear.bias": (width,), f"{block}alpha_attn": (), f"{block}alpha_dense": ()}
+        shapes |= {f"{block}attn.to_{name}.weight": (width, width) for name in ("q", "k", "v")}
+        shapes |= {f"{block}attn.to_out.0.weight": (width, width), f"{block}attn.to_out.0.bias": (width,)}
+        shapes |= {f"{block}ff.net.0.proj.weight": (8 * width, width), f"{block}ff.net.0.proj.bias": (8 * width,)}
+        shapes |= {f"{block}ff.net.2.weight": (width, 4 * width), f"{block}ff.net.2.bias": (width,)}
+        shapes |= {f"{block}{norm}.{part}": (width,) for norm in ("norm1", "norm2") for part in ("weight", "bias")}
+    for number, (inside, outside) in {0: (768 + 64, 512), 2: (512, 512), 4: (512, 768)}.items():
+        shapes |= {f"position_net.linears.{number}.weight": (outside, inside), f"position_net.linears.{number}.bias": (outside,)}
+    shapes |= {"position_net.null_positive_feature": (768,), "position_net.null_position_feature": (64,)}
+    return fill(shapes, 0, torch.float16)
 
 
 def upscaler(width: int = 8) -> dict[str, torch.Tensor]:

@@ -35,6 +35,11 @@ class FakeClip:
         random = torch.Generator().manual_seed(zlib.crc32(prompt.encode()))
         return torch.randn(1, rows, 768, generator=random), torch.randn(1, 768, generator=random)
 
+    def encode_from_tokens_scheduled(self, prompt: str) -> list:
+        """CONDITIONING, as CLIP Text Encode asks for it."""
+        cond, pooled = self.encode_from_tokens(prompt, "unprojected")
+        return [[cond, {"pooled_output": pooled}]]
+
 
 @lru_cache(maxsize=1)
 def base() -> tuple[Any, InstDiffModel]:

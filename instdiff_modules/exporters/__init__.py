@@ -1,0 +1,1 @@
+"""Layouts in the words and shapes of other programs."""

@@ -1,0 +1,119 @@
+"""Regions in the syntax of prompt-control: `a meadow COUPLE MASK(0.1 0.5, 0.2 0.9) a red fox`.
+
+Parts stand between AND or COUPLE. A part with MASK or AREA (x0 x1, y0 y1, weight) is an instance, the others are the caption. Numbers up
+to 1 are fractions, larger ones pixels of MASK_SIZE (512x512 if it is not given), as there.
+"""
+
+import re
+from collections.abc import Sequence
+
+from ..layout import fields
+from ..layout.document import MAX_INSTANCES
+from ..layout.instance import Box, Instance, Layout
+
+SIDE = 512  # pixels, prompt-control's own default
+WHERE = "The prompt-control text"
+PARTS = re.compile(r"\b(AND|COUPLE)\b")
+CALLS = re.compile(r"\b(MASK_SIZE|MASKW|IMASK|MASK|AREA|FEATHER|FILL)\s*\(([^()]*)\)")
+WEIGHT = re.compile(r":(-?\d*\.?\d+)\s*$")
+OWN_WORDS = re.compile(r"\b(AND|COUPLE|BREAK)\b|\b(MASK_SIZE|MASKW|IMASK|MASK|AREA|FEATHER|FILL)\s*\(|<lora:|[\[\]]")
+MAX_TEXT = 2**20
+
+
+def is_prompt_control(text: str) -> bool:
+    """Whether a text that is no JSON calls a region."""
+    return text.lstrip("\ufeff \t\r\n")[:1] not in ("{", "[") and bool(re.search(r"\b(MASK|AREA|IMASK|COUPLE)\s*\(", text))
+
+
+def read_prompt_control(text: str) -> Layout:
+    """-> a layout without canvas, or that of MASK_SIZE. The weight of a region is the instance's strength.
+
+    ValueError for masks that the text only names (IMASK), for several masks in one part, and for numbers that make no region.
+    """
+    if len(text) > MAX_TEXT:
+        raise ValueError(f"{WHERE} has {len(text)} characters, at most {MAX_TEXT} are read.")
+    size = _mask_size(text)
+    parts = re.sub(r"\bCOUPLE\s*\(", "COUPLE MASK(", text)
+    pieces = [piece for piece in PARTS.split(parts) if piece not in ("AND", "COUPLE")]
+    caption, instances = [], []
+    for piece in pieces:
+        calls = [(name, arguments) for name, arguments in CALLS.findall(piece) if name != "MASK_SIZE"]
+        words = " ".join(CALLS.sub(" ", piece).split())
+        words, weight = WEIGHT.sub("", words).strip(), WEIGHT.search(words)
+        regions = [(name, arguments) for name, arguments in calls if name in ("MASK", "AREA")]
+        where = f"{WHERE}'s region {len(instances) + 1}"
+        if any(name == "IMASK" for name, _ in calls):
+            raise ValueError(f"{where} uses IMASK, a mask that is not in the text. Connect that mask to Instances from Masks.")
+        if len(regions) > 1:
+            raise ValueError(f"{where} puts {len(regions)} masks together. Only one MASK or AREA for each part is read.")
+        if not regions:
+            caption += [words] if words else []
+            continue
+        box, strength = _region(regions[0][1], size, where)
+        extra = {"prompt_control": {"weight": float(weight[1])}} if weight else {}
+        instances.append(Instance(f"i{len(instances) + 1}", words, box=box, strength=strength, extra=extra))
+    if len(instances) > MAX_INSTANCES:
+        raise ValueError(f"{WHERE} has {len(instances)} regions, at most {MAX_INSTANCES} are read.")
+    given = size if "MASK_SIZE" in text else (None, None)
+    return Layout(tuple(instances), *given, prompt=" ".join(caption))
+
+
+def write_prompt_control(layout: Layout, boxes: Sequence[Box], couple: bool) -> str:
+    """The other way: parts joined by COUPLE (attention couple) or AND (masked conditioning).
+
+    boxes: of each visible instance its extent x0, y0, x1, y1 in 0..1. ValueError for prompts that hold words of the syntax.
+    """
+    joint = " COUPLE " if couple else " AND "
+    shown = [instance for instance in layout.instances if instance.visible]
+    parts = [_words(layout.prompt, "The caption")] if layout.prompt.strip() or couple else []
+    for i, (instance, (x0, y0, x1, y1)) in enumerate(zip(shown, boxes, strict=True), 1):
+        place = f"MASK({_number(x0)} {_number(x1)}, {_number(y0)} {_number(y1)}, {_number(instance.strength)})"
+        parts.append(f"{place} {_words(instance.prompt, f'Instance {i}')}")
+    return joint.join(parts)
+
+
+def _words(text: str, where: str) -> str:
+    found = OWN_WORDS.search(text)
+    if found:
+        raise ValueError(f"{where}'s prompt holds {found[0]!r}, which prompt-control takes for its own syntax. Word it differently.")
+    return " ".join(text.split())
+
+
+def _number(value: float) -> str:
+    return f"{round(value, 4):g}"
+
+
+def _mask_size(text: str) -> tuple[int, int]:
+    found = re.search(r"\bMASK_SIZE\s*\(([^()]*)\)", text)
+    if not found:
+        return SIDE, SIDE
+    width, height = (fields.whole(v, WHERE, "MASK_SIZE") for v in _numbers(found[1].replace(",", " "), 2, "MASK_SIZE"))
+    return width, height
+
+
+def _region(arguments: str, size: tuple[int, int], where: str) -> tuple[Box, float]:
+    """`x0 x1, y0 y1, weight, operation`, each of which may be left out -> box, weight."""
+    given = [part.strip() for part in arguments.split(",")]
+    spans = []
+    for part, side in zip((*given[:2], "", "")[:2], size):
+        numbers = _numbers(part, 2, where) if part else []
+        low, high = (*numbers, *(0.0, 1.0)[len(numbers):])[:2]
+        pixels = max(low, high) > 1
+        if pixels and 0 < low < 1:
+            raise ValueError(f"{where} mixes fractions and pixels in {part!r}. Write all of them as one or the other.")
+        if pixels and len(numbers) == 1:
+            raise ValueError(f"{where} gives one end of {part!r} in pixels and leaves the other, a fraction. Write both.")
+        spans.append((low / side, high / side) if pixels else (low, high))
+    (x0, x1), (y0, y1) = spans
+    weight = _numbers(given[2], 1, where)[0] if len(given) > 2 and given[2] else 1.0
+    return fields.box((x0, y0, x1, y1), where), fields.number_in(weight, 0, 2, where, "weight")
+
+
+def _numbers(text: str, count: int, where: str) -> list[float]:
+    try:
+        numbers = [float(word) for word in text.split()]
+    except ValueError as error:
+        raise ValueError(f"{where}: {fields.shorten(text)} are no numbers. Expected for example MASK(0 0.5, 0.2 0.9, 1).") from error
+    if not 1 <= len(numbers) <= count:
+        raise ValueError(f"{where}: expected {count} numbers, got {fields.shorten(text)}.")
+    return numbers
