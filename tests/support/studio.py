@@ -20,7 +20,7 @@ class Settings:
     """How a picture is made. apply: further inputs of Apply InstDiff; share 0 = no multi-instance sampling."""
 
     steps: int = 20
-    cfg: float = 4.0
+    cfg: float = 3.0
     sampler: str = "euler"
     scheduler: str = "normal"
     share: float = 0.0
