@@ -19,64 +19,31 @@ REPEATED = (comfy.conds.CONDRegular, comfy.conds.CONDNoiseShape, comfy.conds.CON
 CONTROLS = (comfy.controlnet.ControlNet, comfy.controlnet.ControlLora)
 
 
-EXACT, SHARED, REUSED = SPEEDS = ("exact", "shared unconditional", "every second step")
-
-
 def evaluate_branches(executor: Any, model: Any, conds: list, x: Tensor, timestep: Tensor, model_options: dict) -> list[Tensor]:
     """CALC_COND_BATCH wrapper: the predictions of every list of conditionings for x (items, C, H, W).
 
     In the first step all branches of an image hold the same latent. What guides away is then asked once for each image.
-    "shared unconditional" does so in every step, and has each branch guided away by as much more or less than the global branch as in
-    the first step. "every second step", besides, asks the branches in every second call only; in between each differs from the
-    global branch of its image as it did before.
     """
     branches = model_options.get("transformer_options", {}).get(BRANCHES)
-    # without branches, or in a context window that holds some of them
-    if branches is None or len(branches.items) == branches.images or x.shape[0] != len(branches.items):
+    if branches is None or x.shape[0] != len(branches.items):  # without branches, or in a context window that holds some of them
         return executor(model, conds, x, timestep, model_options)
-    samples, images, memory = [item.sample for item in branches.items], slice(branches.images), branches.memory
-    away = _common_lists(conds, branches, model_options["transformer_options"].get(UNCOND))
-    towards = next((i for i, entries in enumerate(conds) if entries and i not in away), None)
-    fast = branches.speed != EXACT and bool(away) and towards is not None
-    known = fast and GUIDANCE in memory
-    once = away if known or torch.equal(x, x[samples]) else set()
-    held = {towards} if known and branches.speed == REUSED and memory[CALLS] % 2 else set()
-    rest = [None if i in once | held else entries for i, entries in enumerate(conds)]
-    out = _in_parts(executor, model, rest, x, timestep, model_options, branches) if any(rest) else [None] * len(conds)
-    if once | held:
-        options = _with_items(model_options, branches, images)
-        asked = [[_slice_prompts(e, images, len(samples)) for e in c] if i in once | held else None for i, c in enumerate(conds)]
-        whole = executor(model, asked, x[images], timestep[images], options)
-        out = [whole[i][samples] if i in once | held else own for i, own in enumerate(out)]
-    if fast:
-        _complete(out, away, towards, bool(held), samples, memory)
-    return [torch.zeros_like(x) if o is None else o for o in out]
+    common = _common_lists(conds, x, branches, model_options["transformer_options"].get(UNCOND))
+    apart = [None if i in common else entries for i, entries in enumerate(conds)]
+    out = _in_parts(executor, model, apart, x, timestep, model_options, branches)
+    if common:
+        options, images = _with_items(model_options, branches, slice(branches.images)), slice(branches.images)
+        once = executor(model, [c if i in common else None for i, c in enumerate(conds)], x[images], timestep[images], options)
+        samples = [item.sample for item in branches.items]
+        out = [once[i][samples] if i in common else out[i] for i in range(len(conds))]
+    return out
 
 
-def _complete(out: list[Tensor], away: set[int], towards: int, held: bool, samples: list[int], memory: dict[Any, Any]) -> None:
-    """Turn what was asked of the global branches alone into each branch's own prediction, and remember what that takes."""
-    if held:
-        out[towards] = out[towards] + memory[APART]
-    apart = out[towards] - out[towards][samples]
-    for i in away:
-        if GUIDANCE in memory:
-            out[i] = out[i] + apart - memory[GUIDANCE][i]
-    if GUIDANCE not in memory:
-        memory[GUIDANCE] = {i: apart - (out[i] - out[i][samples]) for i in away}
-    memory[APART] = apart
-    memory[CALLS] = memory.get(CALLS, 0) + 1
-
-
-# What a run remembers: how much further each branch is guided away than the global one (list of conditionings -> tensor); how far its
-# prediction lay from the global one's; the calls so far.
-GUIDANCE, APART, CALLS = "guidance", "apart", "calls"
-
-
-def _common_lists(conds: list, branches: Branches, negatives: frozenset | None) -> set[int]:
-    """Which lists of conditionings are the same for all branches of an image: they guide away."""
-    if not negatives:
+def _common_lists(conds: list, x: Tensor, branches: Branches, negatives: frozenset | None) -> set[int]:
+    """Which lists of conditionings give the same for all branches of an image: they guide away, from one latent."""
+    if not negatives or len(branches.items) == branches.images:
         return set()
-    return {i for i, entries in enumerate(conds) if entries and all(_same_for_all(e, branches.images, negatives) for e in entries)}
+    common = {i for i, entries in enumerate(conds) if entries and all(_same_for_all(e, branches.images, negatives) for e in entries)}
+    return common if common and torch.equal(x, x[[item.sample for item in branches.items]]) else set()
 
 
 def _same_for_all(cond: dict, images: int, negatives: frozenset) -> bool:
@@ -111,7 +78,7 @@ def _in_parts(executor: Any, model: Any, conds: list, x: Tensor, timestep: Tenso
 def _with_items(model_options: dict, branches: Branches, part: slice) -> dict:
     """The options of a call for some of the items."""
     return {**model_options, "transformer_options": {
-        **model_options["transformer_options"], BRANCHES: branches._replace(items=branches.items[part])}}
+        **model_options["transformer_options"], BRANCHES: Branches(branches.images, branches.items[part])}}
 
 
 def _fitting_items(model: Any, x: Tensor, images: int) -> int:

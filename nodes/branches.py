@@ -1,20 +1,22 @@
 """Multi-instance sampling as a wrapper around any ComfyUI sampler (paper section 3.5).
 
 The branches of the first steps run as one batch: the global branch first, then one copy of every image for each
-instance, with the instance's prompt and tokens. Then the latents are merged and the global branch goes on alone.
+instance, with the instance's prompt and tokens; or for each of two groups of instances. Then the latents are merged and the
+global branch goes on alone.
 """
 
 import copy
 import logging
 import math
 from dataclasses import dataclass
-from typing import Any, Callable, Sequence
+from typing import Any, Callable, Mapping, Sequence
 
 import comfy.conds
 import comfy.model_patcher
 import torch
 from torch import Tensor
 
+from ..instdiff_modules.geometry.apart import two_groups
 from ..instdiff_modules.grounding.bank import TokenBank
 from ..instdiff_modules.layout.document import Instance
 from ..instdiff_modules.sampling.multi_instance import branch_steps, merge, region
@@ -24,6 +26,7 @@ from .checks import check_prompt_width
 ATTACHMENT = "instdiff"  # what Apply leaves on the model: tuple[Applied, ...]
 KEY = "instdiff_multi_instance"
 _log = logging.getLogger(__name__)
+EXACT, TWO_GROUPS = SPEEDS = ("exact", "two groups")
 SEED_OF_THE_REST = 1 << 20  # else a stochastic sampler would draw the noise of the branch phase a second time
 
 
@@ -31,12 +34,13 @@ SEED_OF_THE_REST = 1 << 20  # else a stochastic sampler would draw the noise of 
 class Applied:
     """What one Apply node put on a model, frame by frame.
 
-    Its tokens, its instances, their encoded prompts (1, tokens, 768), and the canvas (width, height) of the layout.
+    Its tokens, its instances, the encoded prompts (1, tokens, 768) of each branch by the indices of its instances, and the
+    canvas (width, height) of the layout.
     """
 
     bank: TokenBank
     frames: tuple[tuple[Instance, ...], ...]
-    prompts: tuple[tuple[Tensor, ...], ...]
+    prompts: tuple[Mapping[tuple[int, ...], Tensor], ...]
     canvases: tuple[tuple[int | None, int | None], ...] = ()
 
 
@@ -46,24 +50,25 @@ class Plan:
 
     items: tuple[Branch, ...]
     prompts: tuple[Tensor | None, ...]  # None: the conditioning's own prompt
-    instances: tuple[Instance | None, ...]
+    instances: tuple[tuple[tuple[int, Instance], ...], ...]  # (depth, instance) of each branch; the global one has none
 
 
-def plan_branches(applied: Sequence[Applied], images: int) -> Plan:
-    """One global branch for each image, then as many more as the image with the most instances needs.
+def plan_branches(applied: Sequence[Applied], images: int, speed: str = EXACT) -> Plan:
+    """One global branch for each image, then as many more as the image with the most branches needs.
 
     Images with fewer instances get idle copies of their global branch, so that whatever ComfyUI repeats over the
     batch (hints, masks, latents) keeps meeting the right image.
     """
-    columns: list[list[tuple[Branch, Tensor | None, Instance | None]]] = []
+    columns: list[list[tuple[Branch, Tensor | None, tuple[tuple[int, Instance], ...]]]] = []
     for sample in range(images):
-        column = [(Branch(sample), None, None)]
+        column, below = [(Branch(sample), None, ())], 0
         for one in applied:
             frame = sample % len(one.frames)
-            column += [
-                (Branch(sample, one.bank, i), one.prompts[frame][i], instance)
-                for i, instance in enumerate(one.frames[frame]) if instance.strength != 0
-            ]
+            instances, prompts = one.frames[frame], one.prompts[frame]
+            alone = tuple((i,) for i, instance in enumerate(instances) if instance.strength != 0)
+            for members in alone if speed == EXACT else two_groups(instances):
+                column.append((Branch(sample, one.bank, members), prompts[members], tuple((below + i, instances[i]) for i in members)))
+            below += len(instances)
         columns.append(column)
     depth = max(len(column) for column in columns)
     rows = [(c + [c[0]] * (depth - len(c))) for c in columns]
@@ -73,19 +78,19 @@ def plan_branches(applied: Sequence[Applied], images: int) -> Plan:
 
 @dataclass
 class MultiInstanceSampling:
-    """SAMPLER_SAMPLE wrapper. share: of the steps, in 0..1; merge_mode and feather (latent cells): see merge(); speed: see branch_batches."""
+    """SAMPLER_SAMPLE wrapper. share: of the steps, in 0..1; merge_mode and feather (latent cells): see merge(); speed: one of SPEEDS."""
 
     share: float
     merge_mode: str = "average"
     feather: int = 0
-    speed: str = "exact"
+    speed: str = EXACT
     merge: Callable[..., Tensor] = merge
 
     def __call__(self, executor: Any, guider: Any, sigmas: Tensor, extra_args: dict, callback: Any, noise: Tensor,
                  latent_image: Any = None, denoise_mask: Any = None, disable_pbar: bool = False) -> Tensor:
         steps = len(sigmas) - 1
         apart = branch_steps(steps, self.share)
-        plan = plan_branches(guider.model_patcher.get_attachment(ATTACHMENT) or (), noise.shape[0])
+        plan = plan_branches(guider.model_patcher.get_attachment(ATTACHMENT) or (), noise.shape[0], self.speed)
         alone = len(plan.items) == noise.shape[0]
         if alone:
             _log.warning("Multi-instance sampling found no instances on the model: it samples as usual. Put Apply InstDiff on the MODEL.")
@@ -121,7 +126,7 @@ class MultiInstanceSampling:
         branch_guider = copy.copy(guider)
         branch_guider.conds = {**guider.conds, "positive": [_with_prompts(c, plan) for c in guider.conds["positive"]]}
         options = comfy.model_patcher.create_model_options_clone(extra_args["model_options"])
-        options["transformer_options"][BRANCHES] = Branches(noise.shape[0], plan.items, self.speed, {})
+        options["transformer_options"][BRANCHES] = Branches(noise.shape[0], plan.items)
         return executor(branch_guider, sigmas, {**extra_args, "model_options": options}, callback, spread(noise),
                         spread(latent_image), spread(denoise_mask), disable_pbar)
 
@@ -129,9 +134,10 @@ class MultiInstanceSampling:
         height, width = branches.shape[-2:]
         out = []
         for sample in range(images):
-            own = [k for k, i in enumerate(plan.instances) if i is not None and plan.items[k].sample == sample]
-            regions = [region(plan.instances[k], height, width) for k in own]
-            out.append(self.merge(branches[[sample, *own]], regions, self.merge_mode, self.feather))
+            # A branch of several instances counts once for each of them, in their order of depth.
+            own = sorted(((depth, k, i) for k, item in enumerate(plan.items) if item.sample == sample for depth, i in plan.instances[k]), key=lambda one: one[0])
+            regions = [region(instance, height, width) for _, _, instance in own]
+            out.append(self.merge(branches[[sample, *(k for _, k, _ in own)]], regions, self.merge_mode, self.feather))
         return torch.stack(out)
 
     @staticmethod

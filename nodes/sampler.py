@@ -14,19 +14,19 @@ import nodes as comfy_nodes  # ComfyUI's module of that name; this folder is a p
 from ..instdiff_modules.sampling.multi_instance import MERGES
 from ..instdiff_modules.sampling.schedule import TIMESTEPS
 from . import checks
-from .branch_batches import EXACT, SPEEDS, evaluate_branches
-from .branches import KEY, MultiInstanceSampling
+from .branch_batches import evaluate_branches
+from .branches import EXACT, KEY, SPEEDS, MultiInstanceSampling
 from .plms import NAME as PLMS_NAME
 from .plms import PLMS, plms_sigmas
 
 SHARE_TOOLTIP = "Share of the steps (0..1), from the first on, in which each instance is denoised apart; then the results are merged. 0: off. Best below 0.4; each instance costs as much as one more image."
 MERGE_TOOLTIP = ("How the instances and the whole picture are merged. average: the mean of all, as InstanceDiffusion's authors do. crop and paste: each instance's "
                  "region over the whole, later ones in front. masked average: each instance counts only inside its own region.")
+SPEED_TOOLTIP = ("exact: each instance is denoised apart. two groups: the instances are dealt into two groups, near ones into different ones, and each group is "
+                 "denoised apart, so many instances cost no more than two.")
 MAX_PLMS_STEPS = TIMESTEPS - 1
 MAX_FEATHER = 32  # latent cells
 MAX_SCHEDULE = 10**6  # steps of a whole schedule of which denoise takes the end
-SPEED_TOOLTIP = ("How the instances' predictions are made. exact: all of them. shared unconditional: one unconditional for all instances of a picture. every second "
-                 "step: besides, the instances only in every second step. The faster ones are approximations; the help page has their measured quality.")
 FEATHER_TOOLTIP = "Softens the borders of the regions when merging, in latent cells of 8 pixels (0..32). Not used by average."
 
 

@@ -1,15 +1,17 @@
 """The token bank: every set of grounding tokens that one sampling run can need, made once.
 
-Row 0 holds the null tokens (the unconditional pass). The others hold the tokens of a layout, or of one instance alone
+Row 0 holds the null tokens (the unconditional pass). The others hold the tokens of a layout, or of some of its instances
 (a branch of the multi-instance sampler), for each stretch of the denoising in which the same instances are active.
 """
 
 from dataclasses import dataclass
-from typing import Callable, Sequence
+from functools import cache
+from typing import Callable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from ..geometry.apart import two_groups
 from ..layout.document import Instance
 from .inputs import TEXT_DIM, GroundingInputs, build_grounding, null_grounding
 
@@ -35,13 +37,14 @@ Timeline = tuple[Stretch, ...]
 class TokenBank:
     """tokens (R, T, C) on the CPU; boxes[r]: the boxes of row r's slots, None where an instance has no box.
 
-    layouts[frame] and alone[frame][instance] say which row holds when; outside every stretch nothing is active.
+    layouts[frame] and apart[frame][indices of the instances in a branch] say which row holds when; outside every stretch
+    nothing is active.
     """
 
     tokens: Tensor
     boxes: tuple[tuple[tuple[float, float, float, float] | None, ...], ...]
     layouts: tuple[Timeline, ...]
-    alone: tuple[tuple[Timeline, ...], ...]
+    apart: tuple[Mapping[tuple[int, ...], Timeline], ...]
     slots: int
 
     @property
@@ -53,11 +56,12 @@ def build_bank(
     frames: Sequence[Sequence[Instance]], text: Sequence[Sequence[Tensor]], tokenizer: Tokenizer, slots: int,
     seed: int = 0, presence: Presence = lambda inputs: inputs,
 ) -> TokenBank:
-    """Tokens of every layout and of every instance alone.
+    """Tokens of every layout, of every instance alone and of the two groups of instances.
 
     frames[f][i] is an instance and text[f][i] its text feature (text_dim,). Instances of strength 0 count as absent.
     `presence` may replace the rule of which location formats count as given. The tokenizer is given one layout at a
-    time: each holds a 30 x 512 x 512 mask image.
+    time: each holds a 30 x 512 x 512 mask image. Instances without masks know nothing of their neighbours: their tokens are picked out
+    of the whole frame's, for which the tokenizer is asked once.
     """
     sets: dict[tuple[tuple[int, int], ...], int] = {(): 0}  # (frame, instance) pairs that are active together -> row
 
@@ -72,20 +76,45 @@ def build_bank(
         return tuple(stretches)
 
     layouts = tuple(timeline([(f, i) for i in range(len(frame))]) for f, frame in enumerate(frames))
-    alone = tuple(tuple(timeline([(f, i)]) for i in range(len(frame))) for f, frame in enumerate(frames))
+    apart = tuple(
+        {members: timeline([(f, i) for i in members]) for members in (*((i,) for i in range(len(frame))), *two_groups(frame))}
+        for f, frame in enumerate(frames)
+    )
+
+    def ground(pairs: Sequence[tuple[int, int]]) -> GroundingInputs:
+        return build_grounding([[frames[f][i] for f, i in pairs]], [torch.stack([text[f][i] for f, i in pairs])], slots, seed)
+
+    shown = [[i for i, instance in enumerate(frame) if instance.strength != 0] for frame in frames]
+
+    @cache
+    def whole(frame: int) -> Tensor:
+        inputs = ground([(frame, i) for i in shown[frame]])  # without the mask image: its tokens are not picked
+        return tokenizer(presence(inputs._replace(segs=torch.zeros_like(inputs.segs), seg_mask=torch.zeros_like(inputs.seg_mask))))
 
     text_dim = next((t.shape[-1] for features in text for t in features), TEXT_DIM)
     null = tokenizer(presence(null_grounding(slots, text_dim)))
     rows, boxes = [null], [()]
     for active in filter(None, sets):
-        instances = [frames[f][i] for f, i in active]
-        inputs = build_grounding([instances], [torch.stack([text[f][i] for f, i in active])], slots, seed)
+        instances, inputs = [frames[f][i] for f, i in active], ground(active)
         strengths = torch.ones(1, slots)
         strengths[0, :len(active)] = torch.tensor([instance.strength for instance in instances])
-        tokens = tokenizer(presence(scale_masks(inputs, strengths)))
+        frame = active[0][0]
+        if inputs.seg_mask.any() or len(shown[frame]) > slots:  # so many never act at once, or the slots would not do
+            tokens = tokenizer(presence(scale_masks(inputs, strengths)))
+        else:
+            tokens = pick(null, whole(frame), [shown[frame].index(i) for _, i in active], slots)
         rows.append(blend(null, tokens, strengths))
         boxes += _boxes(inputs)
-    return TokenBank(torch.cat(rows), tuple(boxes), layouts, alone, slots)
+    return TokenBank(torch.cat(rows), tuple(boxes), layouts, apart, slots)
+
+
+def pick(null: Tensor, tokens: Tensor, members: Sequence[int], slots: int) -> Tensor:
+    """The tokens (1, 4 N + 64, C) of some instances in the first slots, out of those of a layout without masks."""
+    out = null.clone()
+    for token_group in range(FORMATS):
+        first = token_group * slots
+        out[:, first:first + len(members)] = tokens[:, [first + i for i in members]]
+    return out
 
 
 def scale_masks(inputs: GroundingInputs, strengths: Tensor) -> GroundingInputs:

@@ -25,23 +25,18 @@ SCALEU_OWNER = "instdiff_scaleu_owner"  # transformer option: the ScaleU patch t
 
 
 class Branch(NamedTuple):
-    """One item of a batch of branches: image `sample` seen by instance `instance` of `bank` alone, or by all (bank None)."""
+    """One item of a batch of branches: image `sample` seen by some instances of `bank` (their indices), or by all (bank None)."""
 
     sample: int
     bank: TokenBank | None = None
-    instance: int = 0
+    members: tuple[int, ...] = ()
 
 
 class Branches(NamedTuple):
-    """The items of the batch that the model is given, and the number of images that they belong to.
-
-    speed: how many of the predictions are really asked for; memory: what the sampler of one run keeps for it.
-    """
+    """The items of the batch that the model is given, and the number of images that they belong to."""
 
     images: int
     items: tuple[Branch, ...]
-    speed: str = "exact"
-    memory: dict[Any, Any] | None = None
 
 
 class FuserPatch:
@@ -114,8 +109,8 @@ class FuserPatch:
             frame = item.sample % frames
             if item.bank is None:
                 timeline = self.bank.layouts[frame]
-            else:  # an instance of another Apply node leaves this one with nothing to say
-                timeline = self.bank.alone[frame][item.instance] if item.bank is self.bank else ()
+            else:  # instances of another Apply node leave this one with nothing to say
+                timeline = self.bank.apart[frame][item.members] if item.bank is self.bank else ()
             rows.append(self.window.row(timeline, sigma))
         return rows
 

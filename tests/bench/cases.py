@@ -15,10 +15,12 @@ from instdiff.instdiff_modules.grounding.token_cache import TokenCache
 from instdiff.instdiff_modules.layout.document import Instance, Layout
 from instdiff.instdiff_modules.random_weights import write_random_files
 from instdiff.nodes.apply import ApplyInstDiff
+from instdiff.nodes.branches import EXACT, TWO_GROUPS
 from instdiff.nodes.model import build_instdiff_model
 from instdiff.nodes.sampler import with_multi_instance
 
 INSTANCES = 4  # of the case "full": the fusers always see all slots, so their number hardly matters
+FAST = "fast"  # at the end of a case: in two groups
 STEPS = 20  # of the schedule, of which the first few are timed
 CFG = 7.0
 
@@ -75,7 +77,8 @@ class Models:
         if name == "plain":
             return self.plain
         if name.startswith("mis"):
-            return with_multi_instance(self.apply(int(name.removeprefix("mis"))), 1.0, "average", 0)
+            speed = TWO_GROUPS if name.endswith(FAST) else EXACT
+            return with_multi_instance(self.apply(branched_instances(name)), 1.0, "average", 0, speed)
         if name.startswith("instances"):
             return self.apply(int(name.removeprefix("instances")))
         if name == "scaleu":
@@ -92,6 +95,16 @@ class Models:
 def cases(instances: list[int]) -> list[str]:
     """plain: the KSampler without us; outside: a window that does not hold the timed steps; full: four instances."""
     return ["plain", "scaleu", "fusers", "full", "outside", "masked", *(f"instances{n}" for n in instances if n != INSTANCES)]
+
+
+def branched_instances(case: str) -> int:
+    """Instances of a case of multi-instance sampling: 6 of "mis6" and of "mis6fast" (in two groups)."""
+    return int(case.removeprefix("mis").removesuffix(FAST))
+
+
+def figure(case: str) -> str:
+    """The name of such a case in the results: "mis6_exact" or "mis6_fast"."""
+    return f"mis{branched_instances(case)}_{FAST if case.endswith(FAST) else 'exact'}"
 
 
 def time_steps(models: Models, name: str, size: int, batch: int, steps: int, clock: Callable[[], float]) -> list[float]:

@@ -8,7 +8,7 @@ spread goes from the least to the greatest. On a CPU one core is used (--threads
 FILE is written after every run; what it holds from the same machine, settings and code is kept and continued.
 
 Names of the figures, for --only: scaleu_512, fusers_512, full_512 (four instances), outside_512 (a step outside start..end),
-masked_512 (masked attention), instances30_512, mis6_exact (six instances, 20 steps, share 0.2, over no multi-instance
+masked_512 (masked attention), instances30_512, mis6_exact and mis6_fast (six instances, 20 steps, share 0.2, over no multi-instance
 sampling), tokenizer, counts. --tiny: small weights, to try the command. Table and plot: tests/bench/report.py FILE.
 """
 

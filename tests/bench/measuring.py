@@ -9,7 +9,7 @@ from typing import Any, Iterator
 
 import comfy.utils
 from bench import arithmetic
-from bench.cases import STEPS, Models, cases, time_steps
+from bench.cases import FAST, STEPS, Models, branched_instances, cases, figure, time_steps
 from bench.counting import count_calls
 from bench.machine import PeakMemory, clock, code, commit, describe
 
@@ -58,7 +58,7 @@ class Bench:
         """(size, cases that run in turn): the basic ones of each size first, then multi-instance sampling."""
         for size in self.given.sizes:
             yield size, [case for case in cases(self.given.instances)[1:] if self._wanted(f"{case}_{size}")]
-        yield self.given.mis_size, [f"mis{n}" for n in self.given.branches if self._wanted(f"mis{n}_exact")]
+        yield self.given.mis_size, [f"mis{n}{fast}" for n in self.given.branches for fast in ("", FAST)[:1 + (n > 2)] if self._wanted(figure(f"mis{n}{fast}"))]
 
     def _group(self, size: int, names: list[str]) -> bool:
         base = ["plain", "full"] if names and names[0].startswith("mis") else ["plain"]
@@ -118,18 +118,19 @@ class Bench:
         for size, case in sorted({(row["size"], case) for row in self.data["rounds"] for case in row["times"]}):
             rounds = self._times(case, size)
             if case.startswith("mis"):
-                yield f"{case}_exact", [whole_run(t[case], t["full"]) for t in rounds]
+                yield figure(case), [whole_run(t[case], t["full"]) for t in rounds]
             elif case != "plain":
                 yield f"{case}_{size}", [steady(t[case]) / steady(t["plain"]) for t in rounds]
 
     def _limits(self) -> dict[str, float]:
         limits = {}
         for name in self.data["ratios"]:
-            case, _, size = name.partition("_")
+            case, _, kind = name.partition("_")
             if case.startswith("mis"):
-                limits[name] = arithmetic.multi_instance_limit(int(case.removeprefix("mis")), STEPS, APART)
+                instances = branched_instances(case)
+                limits[name] = arithmetic.multi_instance_limit(min(instances, 2) if kind == FAST else instances, STEPS, APART)
             else:
-                limits[name] = 1.0 if case in ("scaleu", "outside") else self._work(int(size)).full
+                limits[name] = 1.0 if case in ("scaleu", "outside") else self._work(int(kind)).full
         return {name: round(limit, 4) for name, limit in limits.items()}
 
     def _work(self, size: int) -> arithmetic.Work:

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 SCALE = 2  # drawn larger and made smaller: smooth lines
 SIZE, LEFT, TOP, RIGHT, BOTTOM = (760, 420), 60, 46, 24, 52
 BACK, INK, GRID = (255, 255, 255), (40, 44, 52), (222, 225, 230)
-BLUE, ORANGE, RED = (33, 102, 204), (222, 120, 20), (190, 50, 60)
+BLUE, ORANGE, RED, GREEN = (33, 102, 204), (222, 120, 20), (190, 50, 60), (40, 140, 70)
 # Seconds that are published for this method with its sampler, over those of methods without branches (GLIGEN, MIGC).
 PUBLISHED = [(2, 18.7 / 7.3), (6, 34.6 / 7.3)]
 Point = tuple[float, float]
@@ -61,7 +61,7 @@ class Axes:
 def draw(data: dict[str, Any]) -> Image.Image:
     """The picture for the figures of tests/bench/cost.py; they must hold full_<size> and some mis<N>_exact of that size."""
     ratios, limits = data["ratios"], data["limits"]
-    numbers = sorted(int(name[3:].partition("_")[0]) for name in ratios if name.startswith("mis"))
+    numbers = sorted(int(name[3:].partition("_")[0]) for name in ratios if name.startswith("mis") and name.endswith("_exact"))
     size = next((row["size"] for row in data["rounds"] if any(case.startswith("mis") for case in row["times"])), None)
     full = f"full_{size}"
     if not numbers or full not in ratios:
@@ -78,6 +78,8 @@ def draw(data: dict[str, Any]) -> Image.Image:
     axes.series("published: InstanceDiffusion with its sampler, over GLIGEN", PUBLISHED, RED)
     axes.series("multi-instance sampling, share 0.2", apart, ORANGE)
     axes.series("its multiply-adds", limit, ORANGE, dashed=True)
+    if groups := [(n, ratios[f"mis{n}_fast"] * ratios[full]) for n in numbers if f"mis{n}_fast" in ratios]:
+        axes.series("the same, two groups", groups, GREEN)
     axes.series("Apply InstDiff alone", [(n, ratios[name]) for n, name in flat.items() if n <= width], BLUE)
     axes.series("its multiply-adds", [(0.5, limits[full]), (width, limits[full])], BLUE, dashed=True)
     return axes.image.resize(SIZE, Image.Resampling.LANCZOS)

@@ -18,7 +18,7 @@ def title(name: str) -> str:
     """What a figure is, in words: "full_512" -> "full, 4 instances, 512x512"."""
     case, _, size = name.partition("_")
     if case.startswith("mis"):
-        return f"multi-instance sampling, {case.removeprefix('mis')} instances, 20 steps, share 0.2 (over none)"
+        return f"multi-instance sampling, {case.removeprefix('mis')} instances{', two groups' if size == 'fast' else ''}, 20 steps, share 0.2 (over none)"
     words = WORDS.get(case) or f"full, {case.removeprefix('instances')} instances"
     return f"{words}, {size}x{size}"
 
@@ -55,7 +55,7 @@ def _order(name: str) -> tuple:
     case, _, size = name.partition("_")
     number = int("".join(filter(str.isdigit, case)) or 0)
     place = list(WORDS).index(case) if case in WORDS else len(WORDS)
-    return (size == "exact", int(size) if size.isdigit() else 0, place, number)
+    return (size in ("exact", "fast"), int(size) if size.isdigit() else 0, place, size, number)
 
 
 def _memory(data: dict[str, Any]) -> Iterator[str]:

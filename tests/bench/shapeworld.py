@@ -51,9 +51,8 @@ CASES: dict[str, tuple[tuple[str, ...], Settings]] = {
     "point": (("point",), PLAIN),
     "scribble": (("scribble",), PLAIN),
     "mis_average": (("box",), changed(share=SHARE)),
+    "mis_groups": (("box",), changed(share=SHARE, speed="two groups")),
     "no_scaleu": (("box",), changed(apply={"scaleu": "off"})),
-    "mis_shared": (("box",), changed(share=SHARE, speed="shared unconditional")),
-    "mis_second": (("box",), changed(share=SHARE, speed="every second step")),
     "mis_crop": (("box",), changed(share=SHARE, merge="crop and paste")),
     "mis_masked": (("box",), changed(share=SHARE, merge="masked average")),
 }

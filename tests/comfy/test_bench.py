@@ -20,14 +20,14 @@ def run(script, *args):
 def figures(tmp_path_factory):
     """(file, options, what was printed) of a small run."""
     folder = tmp_path_factory.mktemp("bench")
-    options = ["--tiny", "--weights", folder / "weights", "--sizes", "64", "--instances", "1,4", "--branches", "2", "--json", folder / "figures.json"]
+    options = ["--tiny", "--weights", folder / "weights", "--sizes", "64", "--instances", "1,4", "--branches", "2,3", "--json", folder / "figures.json"]
     printed = run(COST, *options, "--rounds", 1)
     return folder / "figures.json", options, printed
 
 
 def test_every_figure_stands_beside_its_limit(figures):
     data = json.loads(figures[0].read_text())
-    names = {"scaleu_64", "fusers_64", "full_64", "outside_64", "masked_64", "instances1_64", "mis2_exact"}
+    names = {"scaleu_64", "fusers_64", "full_64", "outside_64", "masked_64", "instances1_64", "mis2_exact", "mis3_exact", "mis3_fast"}
     assert data["ratios"].keys() == data["limits"].keys() == data["spread"].keys() == names
     assert 1 < data["limits"]["full_64"] < 2 and data["limits"]["outside_64"] == 1
     assert data["machine"]["device"] and data["seconds"]["plain_64"] > 0
@@ -36,7 +36,7 @@ def test_every_figure_stands_beside_its_limit(figures):
 
 def test_the_networks_run_as_often_as_they_must(figures):
     counts = json.loads(figures[0].read_text())["counts"]
-    assert counts["Apply, a new layout of 4 instances"] == {"tokenizer": 6, "unet": 0, "evaluations": 0, "fusers": 0}
+    assert counts["Apply, a new layout of 4 instances"] == {"tokenizer": 2, "unet": 0, "evaluations": 0, "fusers": 0}
     assert not any(counts["Apply again with other settings"].values())
     plain, full, outside = (counts[f"3 steps{name}"] for name in (" of the plain model", "", " outside start..end"))
     assert plain == outside == {**full, "fusers": 0} == {"tokenizer": 0, "unet": 3, "evaluations": 6, "fusers": 0}

@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 import torch
+from bench.editing import repair
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes
 from instdiff.instdiff_modules.metrics.report import Totals, summarise
@@ -78,11 +79,17 @@ def test_boxes_put_things_where_captions_alone_do_not(studio: Studio, layouts: l
     assert placed.color_acc > 0.8
 
 
-def test_multi_instance_sampling_takes_leaked_colours_away(studio: Studio, layouts: list[Layout]) -> None:
+def test_colours_leak_no_more_with_multi_instance_sampling(studio: Studio, layouts: list[Layout]) -> None:
     given = [only(layout, "box") for layout in layouts]
     together = measured(layouts, studio.draw(given, range(SCENES), SETTINGS))
     apart = measured(layouts, studio.draw(given, range(SCENES), Settings(**{**SETTINGS.__dict__, "share": 0.2})))
     assert apart.leakage < together.leakage + 0.01
+
+
+def test_painting_what_failed_anew_raises_the_share_of_satisfied_instances(studio: Studio) -> None:
+    crowded = [only(scene_layout(random_scene((4712, i), counts=(5, 6)), i), "box") for i in range(SCENES)]
+    before, *_, after = repair(studio, crowded, list(range(SCENES)))[0]
+    assert before > 0.6 and after > before
 
 
 def test_moving_a_box_moves_its_object_and_leaves_the_other(studio: Studio) -> None:

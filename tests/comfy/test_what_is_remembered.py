@@ -32,7 +32,18 @@ def tokens(patched):
 
 def test_a_new_layout_is_tokenized_once(runs):
     apply(frames(FOX, OWL))
-    assert sum(runs) == 4  # nobody, both, each alone
+    assert sum(runs) == 2  # nobody, and both: each alone is picked out of that
+    apply(frames(FOX, replace(OWL, box=(0.0, 0.0, 0.5, 0.5))))
+    assert sum(runs) == 3
+
+
+def test_what_is_picked_out_is_what_an_instance_alone_would_give(runs):
+    several = replace(OWL, point=(0.6, 0.3), scribble=((0.5, 0.2), (0.7, 0.4)), strength=0.7)
+    bank = apply(frames(FOX, several)).get_attachment("instdiff")[0].bank
+    alone = apply(frames(several)).get_attachment("instdiff")[0].bank
+    row, other = bank.apart[0][1,][0].row, alone.layouts[0][0].row
+    torch.testing.assert_close(bank.tokens[row], alone.tokens[other], atol=1e-6, rtol=1e-6)
+    assert bank.boxes[row] == alone.boxes[other] and (bank.tokens[row] - bank.tokens[0]).abs().max() > 0.1
 
 
 @pytest.mark.parametrize("settings", [
@@ -53,11 +64,13 @@ def test_sampling_again_tokenizes_nothing(runs):
 
 
 @pytest.mark.parametrize("changed, expected", [
-    ({"strength": 0.5}, 0), ({"end": 0.5}, 1), ({"box": (0.1, 0.2, 0.6, 0.9)}, 2), ({"point": (0.3, 0.3)}, 2), ({"prompt": "a blue fox"}, 2),
-    ({"mask": CAT.mask}, 2), ({"scribble": ((0.2, 0.3), (0.4, 0.8))}, 2),
+    ({"strength": 0.5}, 0), ({"end": 0.5}, 0), ({"box": (0.1, 0.2, 0.6, 0.9)}, 2), ({"point": (0.3, 0.3)}, 2), ({"prompt": "a blue fox"}, 2),
+    ({"mask": CAT.mask}, 3), ({"scribble": ((0.2, 0.3), (0.4, 0.8))}, 2),
 ], ids=lambda value: next(iter(value), None) if isinstance(value, dict) else "")
 def test_a_changed_instance_tokenizes_only_the_layouts_that_hold_it(runs, changed, expected):
-    """Two of them: the whole and the instance alone. A window gives the layout one more stretch: the others without it."""
+    """Two of them: the whole frame as if without masks, and the layout with its mask; with a mask of its own the instance alone, too.
+    A window gives the layout one more stretch, of the other two: a group that is known.
+    """
     apply(frames(FOX, OWL, CAT))
     runs.clear()
     apply(frames(replace(FOX, **changed), OWL, CAT))

@@ -36,7 +36,8 @@ def trajectory(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) ->
     boxes = [tuple(location) for location in inputs["locations"]]
     instances = tuple(Instance(id=str(i), prompt="x", box=box) for i, box in enumerate(boxes))
     contexts = tuple(value(c, tensors) for c in inputs["context_instances"])
-    applied = Applied(bank, (instances,) * bank.frames, (contexts,) * bank.frames)
+    prompts = {(i,): context for i, context in enumerate(contexts)}
+    applied = Applied(bank, (instances,) * bank.frames, (prompts,) * bank.frames)
     patched = attach(model, FuserPatch(adapter, bank, ALWAYS, block_attention, 1.0, masked), ScaleUPatch(adapter), applied)
     alphas = alpha_schedule(entry["actual_steps"], entry["alpha_type"], authors=True)
     sigmas = plms_sigmas(patched.get_model_object("model_sampling"), entry["S"], authors=True)
@@ -66,15 +67,15 @@ def _bank(entry: Entry, tensors: Tensors, params: Entry, seed: int) -> TokenBank
 
     rows, boxes, alone = [tokens_of(null_grounding(SLOTS), params, seed), tokens(raw)], [(), *slot_boxes(raw)], []
     for frame in range(frames):
-        timelines = []
+        timelines = {}
         for i in range(entry["n_instances"]):
             one = {name: torch.zeros_like(tensor[:1]) for name, tensor in raw.items()}
             for name, tensor in raw.items():
                 one[name][:, 0] = tensor[frame, i]
-            timelines.append((Stretch(0, 1, len(boxes)),))
+            timelines[i,] = (Stretch(0, 1, len(boxes)),)
             rows.append(tokens(one))
             boxes += slot_boxes(one)
-        alone.append(tuple(timelines))
+        alone.append(timelines)
     layouts = tuple((Stretch(0, 1, 1 + frame),) for frame in range(frames))
     return TokenBank(torch.cat(rows), tuple(boxes), layouts, tuple(alone), SLOTS)
 

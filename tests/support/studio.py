@@ -56,15 +56,19 @@ class Studio:
         model = ApplyInstDiff.execute(self.model, self.clip, self.networks, tuple(layouts), **inputs)[0]
         return with_multi_instance(model, settings.share, settings.merge, 0, settings.speed)
 
-    def latents(self, model: Any, prompts: Sequence[str], seeds: Sequence[int], size: tuple[int, int], settings: Settings) -> torch.Tensor:
-        """(B, 4, h, w). Every picture's noise is its seed's, whatever it is drawn together with."""
+    def latents(self, model: Any, prompts: Sequence[str], seeds: Sequence[int], size: tuple[int, int], settings: Settings,
+                start: torch.Tensor | None = None, mask: torch.Tensor | None = None) -> torch.Tensor:
+        """(B, 4, h, w). Every picture's noise is its seed's, whatever it is drawn together with.
+
+        start (B, 4, h, w): the latents to begin from, instead of empty ones; mask (B, H, W): what of them is painted anew.
+        """
         import comfy.sample
 
         width, height = size
-        empty = torch.zeros(len(prompts), 4, height // 8, width // 8)
+        empty = torch.zeros(len(prompts), 4, height // 8, width // 8) if start is None else start
         noise = torch.cat([comfy.sample.prepare_noise(empty[:1], seed) for seed in seeds])
         return comfy.sample.sample(model, noise, settings.steps, settings.cfg, settings.sampler, settings.scheduler, self.encode(prompts), self.negative,
-                                   empty, seed=seeds[0], disable_pbar=True)
+                                   empty, seed=seeds[0], noise_mask=None if mask is None else mask[:, None], disable_pbar=True)
 
     def draw(self, layouts: Sequence[Layout], seeds: Sequence[int], settings: Settings = Settings(), grounded: bool = True) -> list[np.ndarray]:
         """Pictures (H, W, 3) uint8 of layouts of one canvas size; grounded=False: the base alone, which gets the captions only."""
@@ -72,3 +76,10 @@ class Studio:
         size = (layouts[0].width or 256, layouts[0].height or 256)
         latents = self.latents(model, [layout.prompt for layout in layouts], seeds, size, settings)
         return [(picture.clamp(0, 1) * 255).round().byte().numpy() for picture in self.vae.decode(latents)]
+
+    def inpaint(self, layouts: Sequence[Layout], pictures: torch.Tensor, mask: torch.Tensor, seeds: Sequence[int], settings: Settings) -> torch.Tensor:
+        """Pictures (B, H, W, 3) in 0..1, painted anew where mask (B, H, W) is 1, as the template closed_loop does; all else is kept."""
+        height, width = pictures.shape[1:3]
+        start = self.vae.encode(pictures)
+        drawn = self.latents(self.grounded(layouts, settings), [layout.prompt for layout in layouts], seeds, (width, height), settings, start, mask)
+        return torch.lerp(pictures, self.vae.decode(drawn).clamp(0, 1), mask[..., None])

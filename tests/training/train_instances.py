@@ -20,7 +20,7 @@ import train_vae
 from instdiff.instdiff_modules.grounding.inputs import GroundingInputs
 
 # What a person may give, and the formats that the pack makes of it (a mask brings its box, a box its centre).
-GIVEN = {"box": 0.4, "point": 0.25, "scribble": 0.22, "box scribble": 0.13}
+GIVEN = {"box": 0.2, "point": 0.4, "scribble": 0.3, "box scribble": 0.1}
 GIVEN_WITH_MASKS = {"mask": 0.7, "mask scribble": 0.15, "box": 0.05, "point": 0.05, "scribble": 0.05}
 WITH_MASKS = 0.25  # share of each batch: the backbone that reads masks costs as much as the UNet,
 MASKS_FROM = 1500  # so it waits until the fusers know what to do with a place
@@ -29,6 +29,7 @@ MASKS_FROM = 1500  # so it waits until the fusers know what to do with a place
 # read the right latent behind it. Both fade out: the last word has the picture.
 ATTENTION_WEIGHT, CLEAN_WEIGHT, FADE_OUT = 0.05, 0.2, 0.3
 MIXED = 0.25  # of the pictures have instances with different formats
+ANY_PIXEL = 0.25  # of the points are any pixel of the object, the rest the one that a layout gives
 NO_INSTANCE, NO_CAPTION, NOTHING = 0.1, 0.1, 0.1
 
 
@@ -68,7 +69,7 @@ class Pairs:
         given = [draw_formats(GIVEN_WITH_MASKS, masked), draw_formats(GIVEN, size - masked)]
         has = {f: torch.cat([part[f] for part in given]) & present for f in FORMATS}
         box = has["box"] | has["mask"]
-        kind = torch.where(box, 0, 1 + (torch.rand(box.shape, **here) < 0.5).long())
+        kind = torch.where(box, 0, 1 + (torch.rand(box.shape, **here) < ANY_PIXEL).long())
         pick = torch.arange(size, **here)[:, None], torch.arange(make_layouts.MOST, **here)[None, :]
         bits = (d["masks"][at][..., None] >> torch.arange(7, -1, -1, dtype=torch.uint8, **here)) & 1
         shapes = bits.view(size, make_layouts.MOST, 256, 256).float()
