@@ -184,7 +184,8 @@ def _make_venv(venv: Path, steps: Steps) -> Path:
 def _install(venv: Path, source: Path, plan: TorchPlan, steps: Steps) -> None:
     _pip(venv, steps, plan.words, *plan.packages, *plan.pip_args)
     python = venv_python(venv)
-    version = steps.ask([python, "-I", "-c", "import torch; print(torch.__version__)"], NETWORK)
+    # As pip knows it: PyPI's torch 2.13.0 calls itself 2.13.0+cu130, and no index has that version.
+    version = steps.ask([python, "-I", "-c", "import importlib.metadata as known; print(known.version('torch'))"], NETWORK)
     if plan.name == "cpu-pypi":
         _torch_companions(venv, version, steps)
     # From here on nothing may exchange the torch that was just chosen.
