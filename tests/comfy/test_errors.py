@@ -49,7 +49,7 @@ def valid(node_id):
     model, weights = base()
     common = {"instances": WIDE, "target": "", "strength": 1.0, "start": 0.0, "end": 1.0}
     points = {"prompt": "x", "points": "48, 32; 50, 40", "units": PIXELS, "width": 96, "height": 64, **common}
-    multi = {"share": 0.5, "merge": "average", "feather": 0}
+    multi = {"share": 0.5, "merge": "average", "feather": 0, "speed": "exact"}
     latent = {"samples": noise(height=8, width=12), "noise_mask": mask(8, 12)}
     return {
         "InstDiffLoadModel": {"model": "damaged.pth", "dtype": "auto", **dict.fromkeys(load.PARTS, load.AUTOMATIC)},
@@ -385,7 +385,7 @@ def test_the_patch_refuses_a_foreign_conditioning_in_any_sampler_node():
 @pytest.mark.parametrize("kind, width, channels", [("SDXL", 2048, 4), ("SD20", 1024, 4), ("Flux", 16, 16), ("SD15 inpaint", 768, 4)])
 def test_the_ksampler_without_instances_asks_no_more_of_a_model_than_the_plain_one(kind, width, channels):
     prompt, latent = [[torch.zeros(1, 77, width), {}]], {"samples": torch.ones(1, channels, 8, 12)}
-    settings = {k: v for k, v in valid("InstDiffKSampler").items() if k not in ("model", "share", "merge", "feather")}
+    settings = {k: v for k, v in valid("InstDiffKSampler").items() if k not in ("model", "share", "merge", "feather", "speed")}
     sampler.check_sampling(other_model(kind), **{**settings, "positive": prompt, "negative": prompt, "latent_image": latent})
 
 
