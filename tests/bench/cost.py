@@ -3,8 +3,8 @@
     python tests/bench/cost.py --device cpu|cuda --sizes 256,512 --instances 1,4,8,30 --json FILE
 
 All cases of a size run in turn, in every round, on one model with random weights of SD1.5's size, with the same sampler,
-batch and attention: each ratio is to the plain KSampler of the same round, the figure is the median over the rounds and the
-spread goes from the least to the greatest. On a CPU one core is used (--threads N for more) and its own time is counted.
+batch and attention: each ratio is to the mean of the plain KSampler just before and just after it, the figure is the median over the
+rounds and the spread goes from the least to the greatest. On a CPU one core is used (--threads N for more) and its own time is counted.
 FILE is written after every run; what it holds from the same machine, settings and code is kept and continued.
 
 Names of the figures, for --only: scaleu_512, fusers_512, full_512 (four instances), outside_512 (a step outside start..end),

@@ -61,16 +61,18 @@ class Bench:
         yield self.given.mis_size, [f"mis{n}{fast}" for n in self.given.branches for fast in ("", FAST)[:1 + (n > 2)] if self._wanted(figure(f"mis{n}{fast}"))]
 
     def _group(self, size: int, names: list[str]) -> bool:
-        base = ["plain", "full"] if names and names[0].startswith("mis") else ["plain"]
-        while lacking := [name for name in names if len(self._times(name, size)) < self.given.rounds]:
-            turn = len(self._times(lacking[0], size)) % len(lacking)
-            row = {"size": size, "times": {}}
-            for case in dict.fromkeys(base + lacking[turn:] + lacking[:turn]):
+        """Every case between two runs of what it is compared with: a machine's speed drifts by more than our differences."""
+        while lacking := [name for name in names if len(self._of(name, size)) < self.given.rounds]:
+            base = base_of(lacking[0])
+            turn = len(self._of(lacking[0], size)) % len(lacking)
+            before: list[float] | None = None
+            for case in lacking[turn:] + lacking[:turn]:
                 if time.monotonic() > self.stop_at:
                     return False
-                row["times"][case] = self._run(case, size)
-                if row not in self.data["rounds"]:
-                    self.data["rounds"].append(row)
+                before = before or self._run(base, size)
+                times, after = self._run(case, size), self._run(base, size)
+                self.data["rounds"].append({"size": size, "case": case, "times": times, "around": [before, after]})
+                before = after
                 self.save()
         return True
 
@@ -93,9 +95,9 @@ class Bench:
                 self.data["tokenizer"][name].append(self.clock() - before)
         return True
 
-    def _times(self, case: str, size: int) -> list[dict]:
-        """The rounds that hold a case."""
-        return [row["times"] for row in self.data["rounds"] if row["size"] == size and case in row["times"]]
+    def _of(self, case: str, size: int) -> list[dict]:
+        """The measurements of a case."""
+        return [one for one in self.data["rounds"] if (one["case"], one["size"]) == (case, size)]
 
     def save(self) -> None:
         """Work the figures out and write the file."""
@@ -104,10 +106,11 @@ class Bench:
             self.data["ratios"][name] = round(statistics.median(values), 4)
             self.data["spread"][name] = [round(min(values), 4), round(max(values), 4)]
         self.data["limits"] = self._limits()
-        self.data["seconds"] = {
-            f"plain_{size}": round(statistics.median(steady(t["plain"]) for t in self._times("plain", size)), 4)
-            for size in sorted({row["size"] for row in self.data["rounds"]})
-        }
+        plain: dict[int, list[float]] = {}
+        for one in self.data["rounds"]:
+            if base_of(one["case"]) == "plain":
+                plain.setdefault(one["size"], []).extend(map(steady, one["around"]))
+        self.data["seconds"] = {f"plain_{size}": round(statistics.median(times), 4) for size, times in sorted(plain.items())}
         if self.given.json is not None:
             self.given.json.parent.mkdir(parents=True, exist_ok=True)
             unfinished = self.given.json.with_suffix(".part")
@@ -115,12 +118,12 @@ class Bench:
             unfinished.replace(self.given.json)
 
     def _ratios(self) -> Iterator[tuple[str, list[float]]]:
-        for size, case in sorted({(row["size"], case) for row in self.data["rounds"] for case in row["times"]}):
-            rounds = self._times(case, size)
+        for size, case in sorted({(one["size"], one["case"]) for one in self.data["rounds"]}):
+            found = [(one["times"], [statistics.mean(pair) for pair in zip(*one["around"])]) for one in self._of(case, size)]
             if case.startswith("mis"):
-                yield figure(case), [whole_run(t[case], t["full"]) for t in rounds]
-            elif case != "plain":
-                yield f"{case}_{size}", [steady(t[case]) / steady(t["plain"]) for t in rounds]
+                yield figure(case), [whole_run(times, around) for times, around in found]
+            else:
+                yield f"{case}_{size}", [steady(times) / steady(around) for times, around in found]
 
     def _limits(self) -> dict[str, float]:
         limits = {}
@@ -139,6 +142,11 @@ class Bench:
             self._known_work[size] = arithmetic.count(config, size // 8, size // 8, weights.slots, weights.out_dim)
             self.data["multiply_adds"][str(size)] = vars(self._known_work[size])
         return self._known_work[size]
+
+
+def base_of(case: str) -> str:
+    """What a case is compared with."""
+    return "full" if case.startswith("mis") else "plain"
 
 
 def steady(times: list[float]) -> float:

@@ -62,7 +62,7 @@ def draw(data: dict[str, Any]) -> Image.Image:
     """The picture for the figures of tests/bench/cost.py; they must hold full_<size> and some mis<N>_exact of that size."""
     ratios, limits = data["ratios"], data["limits"]
     numbers = sorted(int(name[3:].partition("_")[0]) for name in ratios if name.startswith("mis") and name.endswith("_exact"))
-    size = next((row["size"] for row in data["rounds"] if any(case.startswith("mis") for case in row["times"])), None)
+    size = next((one["size"] for one in data["rounds"] if one["case"].startswith("mis")), None)
     full = f"full_{size}"
     if not numbers or full not in ratios:
         raise SystemExit("Expected figures of multi-instance sampling and of full at the same size, found none.")
