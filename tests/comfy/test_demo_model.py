@@ -22,7 +22,7 @@ from support.pack import ROOT
 from support.studio import Settings, Studio, only
 
 SETTINGS = Settings(steps=12, sampler="dpmpp_2m")
-SCENES, CROWDED = 10, 6
+SCENES = 10
 
 
 @pytest.fixture(scope="module")
@@ -91,8 +91,8 @@ def test_colours_leak_no_more_with_multi_instance_sampling(studio: Studio, layou
 
 
 def test_painting_what_failed_anew_raises_the_share_of_satisfied_instances(studio: Studio) -> None:
-    crowded = [only(scene_layout(random_scene((4712, i), counts=(5, 6)), i), "box") for i in range(CROWDED)]
-    before, *_, after = repair(studio, crowded, list(range(CROWDED)))[0]
+    crowded = [only(scene_layout(random_scene((4712, i), counts=(5, 6)), i), "box") for i in range(SCENES)]
+    before, *_, after = repair(studio, crowded, list(range(SCENES)))[0]
     assert before > 0.6 and after > before
 
 
