@@ -70,6 +70,7 @@ class Studio:
         return comfy.sample.sample(model, noise, settings.steps, settings.cfg, settings.sampler, settings.scheduler, self.encode(prompts), self.negative,
                                    empty, seed=seeds[0], noise_mask=None if mask is None else mask[:, None], disable_pbar=True)
 
+    @torch.inference_mode()
     def draw(self, layouts: Sequence[Layout], seeds: Sequence[int], settings: Settings = Settings(), grounded: bool = True) -> list[np.ndarray]:
         """Pictures (H, W, 3) uint8 of layouts of one canvas size; grounded=False: the base alone, which gets the captions only."""
         model = self.grounded(layouts, settings) if grounded else self.model
@@ -77,6 +78,7 @@ class Studio:
         latents = self.latents(model, [layout.prompt for layout in layouts], seeds, size, settings)
         return [(picture.clamp(0, 1) * 255).round().byte().numpy() for picture in self.vae.decode(latents)]
 
+    @torch.inference_mode()  # as ComfyUI runs nodes: else every picture holds its way back through the networks
     def inpaint(self, layouts: Sequence[Layout], pictures: torch.Tensor, mask: torch.Tensor, seeds: Sequence[int], settings: Settings) -> torch.Tensor:
         """Pictures (B, H, W, 3) in 0..1, painted anew where mask (B, H, W) is 1, as the template closed_loop does; all else is kept."""
         height, width = pictures.shape[1:3]
