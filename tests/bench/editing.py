@@ -1,6 +1,6 @@
 """What a second round does to a picture of the demo model: repair of failed instances, and edits of the layout.
 
-    python tests/bench/editing.py        draws, measures, writes editing.json beside this file and web/docs/edits.jpg
+    python tests/bench/editing.py        draws, measures, writes editing.json beside this file
 
 Repair is the template closed_loop: score, select what failed, inpaint that alone, score again, twice. Edits are those of the node Edit Instances;
 the picture is drawn again from the same noise, and compared with one from other noise, outside the edited places.
@@ -71,10 +71,10 @@ def repair(studio: Studio, given: list[Layout], seeds: list[int]) -> tuple[list[
     return found, [(picture * 255).round().byte().numpy() for picture in pictures]
 
 
-def edits(studio: Studio, given: list[Layout], seeds: list[int]) -> tuple[dict[str, dict[str, float]], list[np.ndarray]]:
+def edits(studio: Studio, given: list[Layout], seeds: list[int]) -> dict[str, dict[str, float]]:
     """edit -> mean difference of the pixels (0..255) outside the edited places, from the same noise and from other noise."""
     plain = _drawn(studio, given, seeds)
-    out, sample = {}, [plain[0]]
+    out = {}
     for name, edit in EDITS.items():
         changed = [edit_instances((layout,), edit)[0] for layout in given]
         outside = [~_touched(before, after) for before, after in zip(given, changed)]
@@ -82,9 +82,8 @@ def edits(studio: Studio, given: list[Layout], seeds: list[int]) -> tuple[dict[s
         for noise, add in (("same noise", 0), ("other noise", OTHER_NOISE)):
             drawn = _drawn(studio, changed, [seed + add for seed in seeds])
             row[noise] = float(np.mean([np.abs(a.astype(int) - b.astype(int))[free].mean() for a, b, free in zip(plain, drawn, outside)]))
-            sample += [drawn[0]]
         out[name] = {key: round(value, 2) for key, value in row.items()}
-    return out, sample
+    return out
 
 
 def _touched(before: Layout, after: Layout) -> np.ndarray:
@@ -111,14 +110,12 @@ def main() -> None:
     studio, given, seeds = Studio(), layouts(args.count), list(range(args.count))
     rounds, _ = repair(studio, given, seeds)
     several = [layout for layout in given if len(layout.instances) > 1]
-    moved, pictures = edits(studio, several, list(range(len(several))))
+    moved = edits(studio, several, list(range(len(several))))
     result = {"satisfied": [round(share, 4) for share in rounds], "changed_outside": moved, "layouts": len(given), "edited_layouts": len(several),
               "stream": STREAM, "command": "python tests/bench/editing.py"}
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
     if args.count == COUNT:
         (HERE / "editing.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-        same = [pictures[0], *pictures[1::2]]
-        Image.fromarray(np.concatenate(same, 1)).save(ROOT / "web" / "docs" / "edits.jpg", quality=88)
 
 
 if __name__ == "__main__":
