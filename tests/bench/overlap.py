@@ -153,7 +153,7 @@ def parts() -> list[Condition]:
     return [Condition(5, "face and three parts", whole, PLAIN, measures), Condition(5, "the same, crop and paste", whole, PASTED, measures)]
 
 
-SIDE, TITLE, SHOWN = 84, 330, 6
+SIDE, TITLE, SHOWN = 84, 400, 6
 
 
 def sheet(rows: list[tuple[Condition, list[np.ndarray], dict[str, float]]]) -> Image.Image:
