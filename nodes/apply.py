@@ -10,7 +10,6 @@ import comfy.patcher_extension
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..instdiff_modules.geometry.apart import two_groups
 from ..instdiff_modules.grounding.bank import build_bank
 from ..instdiff_modules.grounding.presence import CONFIGURATIONS, authors_presence
 from ..instdiff_modules.layout.document import Frames, check_prompts, visible_instances
@@ -90,14 +89,14 @@ class ApplyInstDiff(io.ComfyNode):
         )
         window = Window(start, end, fade, functools.cache(model.get_model_object("model_sampling").percent_to_sigma))
         fusers = FuserPatch(instdiff_model.adapter, bank, window, block_attention, strength, MASKED[masked_attention])
-        prompts = []
-        for frame, parts in zip(frames, encoded):
-            together = {group: ", ".join(frame[i].prompt for i in group) for group in two_groups(frame) if len(group) > 1}
-            known = {group: instdiff_model.known_prompts.encode(clip, text, widths)[0] for group, text in together.items()}
-            prompts.append({**{(i,): prompt for i, (prompt, _) in enumerate(parts)}, **known})
+
+        @functools.cache
+        def prompt(frame: int, members: tuple[int, ...]) -> Tensor:
+            return instdiff_model.known_prompts.encode(clip, ", ".join(frames[frame][i].prompt for i in members), widths)[0]
+
         canvases = tuple((layout.width, layout.height) for layout in layouts)
         scale = None if scaleu == "off" else ScaleUPatch(instdiff_model.adapter, se=scaleu == "on (SE variant)")
-        return io.NodeOutput(attach(model, fusers, scale, Applied(bank, frames, tuple(prompts), canvases)))
+        return io.NodeOutput(attach(model, fusers, scale, Applied(bank, frames, prompt, canvases)))
 
 
 def check_settings(strength: float, start: float, end: float, fade: float, scaleu: str, masked_attention: str, location_formats: str,

@@ -11,6 +11,7 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
+from ..instdiff_modules.sampling.owners import questions
 from ..instdiff_modules.sampling.patches import BRANCHES, UNCOND, Branches
 
 # What ComfyUI repeats over the batch from its first row on, image by image.
@@ -29,9 +30,10 @@ def evaluate_branches(executor: Any, model: Any, conds: list, x: Tensor, timeste
         return executor(model, conds, x, timestep, model_options)
     common = _common_lists(conds, x, branches, model_options["transformer_options"].get(UNCOND))
     apart = [None if i in common else entries for i, entries in enumerate(conds)]
-    out = _in_parts(executor, model, apart, x, timestep, model_options, branches)
+    out = _by_owner(executor, model, apart, x, timestep, model_options, branches)
     if common:
-        options, images = _with_items(model_options, branches, slice(branches.images)), slice(branches.images)
+        images = slice(branches.images)
+        options = _with_items(model_options, branches._replace(items=branches.items[images]))
         once = executor(model, [c if i in common else None for i, c in enumerate(conds)], x[images], timestep[images], options)
         samples = [item.sample for item in branches.items]
         out = [once[i][samples] if i in common else out[i] for i in range(len(conds))]
@@ -62,6 +64,22 @@ def _same_for_all(cond: dict, images: int, negatives: frozenset) -> bool:
     return all(images % batch == 0 for batch in batches)
 
 
+def _by_owner(executor: Any, model: Any, conds: list, x: Tensor, timestep: Tensor, model_options: dict, branches: Branches) -> list[Tensor]:
+    """All items, each asked with the conditionings of its branch."""
+    asked = list(questions(conds, branches, float(timestep.max())))
+    if len(asked) == 1:
+        return _in_parts(executor, model, asked[0].conds, x, timestep, model_options, branches)
+    out = [torch.zeros_like(x) for _ in conds]
+    for rows, wanted, own in asked:
+        sliced = [None if c is None else [_slice_prompts(e, rows, x.shape[0]) for e in c] for c in own]
+        some = branches._replace(items=tuple(branches.items[k] for k in rows))
+        answers = _in_parts(executor, model, sliced, x[rows], timestep[rows], _with_items(model_options, some), some)
+        kept = [rows.index(k) for k in wanted]
+        for whole, part in zip(out, answers):
+            whole[wanted] = part[kept]
+    return out
+
+
 def _in_parts(executor: Any, model: Any, conds: list, x: Tensor, timestep: Tensor, model_options: dict, branches: Branches) -> list[Tensor]:
     """All items, in as few calls as the free memory allows."""
     size = _fitting_items(model, x, branches.images)
@@ -71,14 +89,14 @@ def _in_parts(executor: Any, model: Any, conds: list, x: Tensor, timestep: Tenso
     for at in range(0, x.shape[0], size):
         part = slice(at, at + size)
         sliced = [None if c is None else [_slice_prompts(e, part, x.shape[0]) for e in c] for c in conds]
-        parts.append(executor(model, sliced, x[part], timestep[part], _with_items(model_options, branches, part)))
+        options = _with_items(model_options, branches._replace(items=branches.items[part]))
+        parts.append(executor(model, sliced, x[part], timestep[part], options))
     return [torch.cat(outs) for outs in zip(*parts)]
 
 
-def _with_items(model_options: dict, branches: Branches, part: slice) -> dict:
-    """The options of a call for some of the items."""
-    return {**model_options, "transformer_options": {
-        **model_options["transformer_options"], BRANCHES: Branches(branches.images, branches.items[part])}}
+def _with_items(model_options: dict, branches: Branches) -> dict:
+    """The options of a call for these items."""
+    return {**model_options, "transformer_options": {**model_options["transformer_options"], BRANCHES: branches}}
 
 
 def _fitting_items(model: Any, x: Tensor, images: int) -> int:
@@ -90,7 +108,7 @@ def _fitting_items(model: Any, x: Tensor, images: int) -> int:
     return items
 
 
-def _slice_prompts(cond: dict, part: slice, items: int) -> dict:
+def _slice_prompts(cond: dict, part: slice | list[int], items: int) -> dict:
     prompts = cond["model_conds"].get("c_crossattn")
     if prompts is None or prompts.cond.shape[0] != items:
         return cond

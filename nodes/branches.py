@@ -9,7 +9,7 @@ import copy
 import logging
 import math
 from dataclasses import dataclass
-from typing import Any, Callable, Mapping, Sequence
+from typing import Any, Callable, Sequence
 
 import comfy.conds
 import comfy.model_patcher
@@ -17,9 +17,10 @@ import torch
 from torch import Tensor
 
 from ..instdiff_modules.geometry.apart import two_groups
-from ..instdiff_modules.grounding.bank import TokenBank
+from ..instdiff_modules.grounding.bank import TokenBank, rows_of
 from ..instdiff_modules.layout.document import Instance
 from ..instdiff_modules.sampling.multi_instance import branch_steps, merge, region
+from ..instdiff_modules.sampling.owners import OWNER, owner
 from ..instdiff_modules.sampling.patches import BRANCHES, Branch, Branches
 from .checks import check_prompt_width
 
@@ -34,13 +35,13 @@ SEED_OF_THE_REST = 1 << 20  # else a stochastic sampler would draw the noise of 
 class Applied:
     """What one Apply node put on a model, frame by frame.
 
-    Its tokens, its instances, the encoded prompts (1, tokens, 768) of each branch by the indices of its instances, and the
-    canvas (width, height) of the layout.
+    Its tokens, its instances, the encoded prompt (1, tokens, 768) of a branch by its frame and the indices of its instances,
+    and the canvas (width, height) of the layout.
     """
 
     bank: TokenBank
     frames: tuple[tuple[Instance, ...], ...]
-    prompts: tuple[Mapping[tuple[int, ...], Tensor], ...]
+    prompt: Callable[[int, tuple[int, ...]], Tensor]
     canvases: tuple[tuple[int | None, int | None], ...] = ()
 
 
@@ -64,10 +65,11 @@ def plan_branches(applied: Sequence[Applied], images: int, speed: str = EXACT) -
         column, below = [(Branch(sample), None, ())], 0
         for one in applied:
             frame = sample % len(one.frames)
-            instances, prompts = one.frames[frame], one.prompts[frame]
+            instances = one.frames[frame]
             alone = tuple((i,) for i, instance in enumerate(instances) if instance.strength != 0)
             for members in alone if speed == EXACT else two_groups(instances):
-                column.append((Branch(sample, one.bank, members), prompts[members], tuple((below + i, instances[i]) for i in members)))
+                item = Branch(sample, one.bank, members, frozenset(owner(instances[i]) for i in members))
+                column.append((item, one.prompt(frame, members), tuple((below + i, instances[i]) for i in members)))
             below += len(instances)
         columns.append(column)
     depth = max(len(column) for column in columns)
@@ -78,13 +80,22 @@ def plan_branches(applied: Sequence[Applied], images: int, speed: str = EXACT) -
 
 @dataclass
 class MultiInstanceSampling:
-    """SAMPLER_SAMPLE wrapper. share: of the steps, in 0..1; merge_mode and feather (latent cells): see merge(); speed: one of SPEEDS."""
+    """SAMPLER_SAMPLE wrapper, and `prepare` before it. share: of the steps, in 0..1; merge_mode and feather (latent cells): see merge(); speed: one of SPEEDS."""
 
     share: float
     merge_mode: str = "average"
     feather: int = 0
     speed: str = EXACT
     merge: Callable[..., Tensor] = merge
+
+    def prepare(self, executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+        """OUTER_SAMPLE wrapper: what only the branches need is tokenized and encoded before the UNet is loaded."""
+        if self.share > 0:
+            applied = executor.class_obj.model_patcher.get_attachment(ATTACHMENT) or ()
+            for item in plan_branches(applied, noise.shape[0], self.speed).items:
+                if item.bank is not None:
+                    item.bank.tokens(rows_of([item.bank.apart[item.sample % item.bank.frames][item.members]]) or [0])
+        return executor(noise, *args, **kwargs)
 
     def __call__(self, executor: Any, guider: Any, sigmas: Tensor, extra_args: dict, callback: Any, noise: Tensor,
                  latent_image: Any = None, denoise_mask: Any = None, disable_pbar: bool = False) -> Tensor:
@@ -153,13 +164,15 @@ class MultiInstanceSampling:
 
 
 def _with_prompts(cond: dict, plan: Plan) -> dict:
-    """A conditioning entry whose cross-attention holds one prompt per item of the plan.
+    """A conditioning entry whose cross-attention holds one prompt per item of the plan, unless it belongs to one instance.
 
     Prompts of several lengths are repeated to their least common multiple, as ComfyUI does: softmax attention over
     repeated keys gives the same result.
     """
     own = getattr(cond["model_conds"].get("c_crossattn"), "cond", None)
     check_prompt_width(own, next(p.shape[-1] for p in plan.prompts if p is not None), "positive")
+    if OWNER in cond:
+        return cond
     prompts = [own[item.sample % own.shape[0]] if p is None else p[0] for item, p in zip(plan.items, plan.prompts)]
     longest = math.lcm(*(p.shape[0] for p in prompts))
     batch = torch.stack([p.to(own).repeat(longest // p.shape[0], 1) for p in prompts])

@@ -48,12 +48,11 @@ def with_multi_instance(model: Any, share: float, merge: str, feather: int, spee
     checks.check_whole(feather, 0, MAX_FEATHER, where, "feather")
     checks.check_choice(speed, SPEEDS, where, "speed")
     patched = model.clone()
-    patched.remove_wrappers_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, KEY)
-    patched.remove_wrappers_with_key(comfy.patcher_extension.WrappersMP.CALC_COND_BATCH, KEY)
-    if share > 0:
-        settings = MultiInstanceSampling(share, merge, feather, speed)
-        patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, KEY, settings)
-        patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.CALC_COND_BATCH, KEY, evaluate_branches)
+    settings, places = MultiInstanceSampling(share, merge, feather, speed), comfy.patcher_extension.WrappersMP
+    for place, wrapper in {places.OUTER_SAMPLE: settings.prepare, places.SAMPLER_SAMPLE: settings, places.CALC_COND_BATCH: evaluate_branches}.items():
+        patched.remove_wrappers_with_key(place, KEY)
+        if share > 0:
+            patched.add_wrapper_with_key(place, KEY, wrapper)
     return patched
 
 

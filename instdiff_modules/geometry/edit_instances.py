@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..layout import fields
-from ..layout.edit import canvas_of, describe, find_index, place
+from ..layout.edit import canvas_of, describe, find_index, named_indices, place
 from ..layout.instance import Box, Frames, Instance, Layout
 from ..layout.parts import family, make_part, without
 from .change import UNCUT, hull, map_instance, whole_extent
@@ -59,18 +59,10 @@ def edit_instances(frames: Frames, edit: Edit) -> Frames:
         raise ValueError(f"There is no instance {fields.shorten(part_of)} to be a part of. {describe(frames)}")
     if edit.operation == ADD:
         return _add(frames, edit)
-    if not which:
-        raise ValueError(f'Nothing is named. Write the id or the number of the instance to {edit.operation}, for example "1". {describe(frames)}')
-    if edit.operation == REPLACE and not prompt:
+    if edit.operation == REPLACE and which and not prompt:
         raise ValueError("The prompt is empty. Write what shall be there instead.")
-    one = any(instance.id == which for layout in frames for instance in layout.instances)  # an id may hold a comma
-    words = [which] if one else list(dict.fromkeys(word.strip() for word in which.split(",") if word.strip())) or [which]
-    rows = [_indices(layout, words) for layout in frames]
-    for word in words:
-        if not any(word in row for row in rows):
-            raise ValueError(f"There is no instance {fields.shorten(word)} to {edit.operation}. {describe(frames)}")
-    change = _CHANGES[edit.operation]
-    return tuple(replace(layout, instances=change(layout, sorted(set(row.values())), edit)) for layout, row in zip(frames, rows))
+    rows, change = named_indices(frames, which, edit.operation), _CHANGES[edit.operation]
+    return tuple(replace(layout, instances=change(layout, row, edit)) for layout, row in zip(frames, rows))
 
 
 def _add(frames: Frames, edit: Edit) -> Frames:
@@ -95,12 +87,6 @@ def _add(frames: Frames, edit: Edit) -> Frames:
             f"There is an instance {fields.shorten(edit.which)} already. Choose another id, leave it empty, or replace that one. {describe(frames)}"
         )
     return tuple(replace(layout, instances=(*layout.instances[:-1], replace(layout.instances[-1], id=edit.which))) for layout in added)
-
-
-def _indices(layout: Layout, words: Sequence[str]) -> dict[str, int]:
-    """Word -> index of the instance with that id, else of that number; words that name none are absent."""
-    found = {word: find_index(layout, word) for word in words}
-    return {word: index for word, index in found.items() if index is not None}
 
 
 def _replaced(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instance, ...]:

@@ -1,4 +1,4 @@
-"""The token bank: every set of grounding tokens that one sampling run can need, made once.
+"""The token bank: every set of grounding tokens that one sampling run can need, each made once, when it is needed.
 
 Row 0 holds the null tokens (the unconditional pass). The others hold the tokens of a layout, or of some of its instances
 (a branch of the multi-instance sampler), for each stretch of the denoising in which the same instances are active.
@@ -6,13 +6,13 @@ Row 0 holds the null tokens (the unconditional pass). The others hold the tokens
 
 from dataclasses import dataclass
 from functools import cache
-from typing import Callable, Mapping, Sequence
+from typing import Callable, Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
 
 from ..geometry.apart import two_groups
-from ..layout.document import Instance
+from ..layout.instance import Box, Instance
 from .inputs import TEXT_DIM, GroundingInputs, build_grounding, null_grounding
 
 FORMATS = 4  # token groups with one token per slot: box, point, scribble, polygon
@@ -31,32 +31,44 @@ class Stretch:
 
 
 Timeline = tuple[Stretch, ...]
+Row = tuple[Tensor, tuple[Box | None, ...]]
 
 
-@dataclass(frozen=True)
 class TokenBank:
-    """tokens (R, T, C) on the CPU; boxes[r]: the boxes of row r's slots, None where an instance has no box.
+    """What the fusers see: rows of tokens, and when which row holds. A row is made when it is first asked for, and kept.
 
     layouts[frame] and apart[frame][indices of the instances in a branch] say which row holds when; outside every stretch
     nothing is active.
     """
 
-    tokens: Tensor
-    boxes: tuple[tuple[tuple[float, float, float, float] | None, ...], ...]
-    layouts: tuple[Timeline, ...]
-    apart: tuple[Mapping[tuple[int, ...], Timeline], ...]
-    slots: int
+    def __init__(self, make: Callable[[int], Row], layouts: Sequence[Timeline], apart: Sequence[Mapping[tuple[int, ...], Timeline]], slots: int) -> None:
+        """make(row) -> its tokens (1, T, C) on the CPU, and the boxes of its slots."""
+        self.layouts, self.apart, self.slots = tuple(layouts), tuple(apart), slots
+        self._row = cache(make)
 
     @property
     def frames(self) -> int:
         return len(self.layouts)
+
+    def tokens(self, rows: Iterable[int]) -> Tensor:
+        """(rows, T, C) on the CPU. To be asked once before sampling, since making a row loads the tokenizer."""
+        return torch.cat([self._row(row)[0] for row in rows])
+
+    def boxes(self, row: int) -> tuple[Box | None, ...]:
+        """Of the row's slots; None where an instance has no box."""
+        return self._row(row)[1]
+
+
+def rows_of(timelines: Iterable[Timeline]) -> list[int]:
+    """The rows that some timelines need."""
+    return list(dict.fromkeys(stretch.row for timeline in timelines for stretch in timeline))
 
 
 def build_bank(
     frames: Sequence[Sequence[Instance]], text: Sequence[Sequence[Tensor]], tokenizer: Tokenizer, slots: int,
     seed: int = 0, presence: Presence = lambda inputs: inputs,
 ) -> TokenBank:
-    """Tokens of every layout, of every instance alone and of the two groups of instances.
+    """Tokens of every layout (made here), of every instance alone and of the two groups of instances (made when asked for).
 
     frames[f][i] is an instance and text[f][i] its text feature (text_dim,). Instances of strength 0 count as absent.
     `presence` may replace the rule of which location formats count as given. The tokenizer is given one layout at a
@@ -93,8 +105,12 @@ def build_bank(
 
     text_dim = next((t.shape[-1] for features in text for t in features), TEXT_DIM)
     null = tokenizer(presence(null_grounding(slots, text_dim)))
-    rows, boxes = [null], [()]
-    for active in filter(None, sets):
+    known = list(sets)
+
+    def make(row: int) -> Row:
+        active = known[row]
+        if not active:
+            return null, ()
         instances, inputs = [frames[f][i] for f, i in active], ground(active)
         strengths = torch.ones(1, slots)
         strengths[0, :len(active)] = torch.tensor([instance.strength for instance in instances])
@@ -103,9 +119,11 @@ def build_bank(
             tokens = tokenizer(presence(scale_masks(inputs, strengths)))
         else:
             tokens = pick(null, whole(frame), [shown[frame].index(i) for _, i in active], slots)
-        rows.append(blend(null, tokens, strengths))
-        boxes += _boxes(inputs)
-    return TokenBank(torch.cat(rows), tuple(boxes), layouts, apart, slots)
+        return blend(null, tokens, strengths), _boxes(inputs)[0]
+
+    bank = TokenBank(make, layouts, apart, slots)
+    bank.tokens([0, *rows_of(layouts)])
+    return bank
 
 
 def pick(null: Tensor, tokens: Tensor, members: Sequence[int], slots: int) -> Tensor:
@@ -135,7 +153,7 @@ def blend(null: Tensor, tokens: Tensor, strengths: Tensor) -> Tensor:
     return torch.where(weight == 1, tokens, null + weight.to(tokens) * (tokens - null))
 
 
-def _boxes(inputs: GroundingInputs) -> list[tuple[tuple[float, float, float, float] | None, ...]]:
+def _boxes(inputs: GroundingInputs) -> list[tuple[Box | None, ...]]:
     return [
         tuple(tuple(box) if present else None for box, present in zip(row.tolist(), mask.tolist()))
         for row, mask in zip(inputs.boxes, inputs.box_mask)

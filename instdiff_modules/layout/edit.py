@@ -160,6 +160,22 @@ def find_index(layout: Layout, target: str) -> int | None:
     return int(target) - 1 if re.fullmatch(r"[0-9]{1,6}", target) and 1 <= int(target) <= len(ids) else None
 
 
+def named_indices(frames: Frames, which: str, purpose: str) -> list[list[int]]:
+    """Indices in each frame of the instances that `which` names by id or number, separated by commas; in their order.
+
+    ValueError, with `purpose` ("to <purpose>") in its sentence, for one that is in no frame.
+    """
+    if not which:
+        raise ValueError(f'Nothing is named. Write the id or the number of the instance to {purpose}, for example "1". {describe(frames)}')
+    one = any(instance.id == which for layout in frames for instance in layout.instances)  # an id may hold a comma
+    words = [which] if one else list(dict.fromkeys(word.strip() for word in which.split(",") if word.strip())) or [which]
+    found = [[find_index(layout, word) for word in words] for layout in frames]
+    for word, column in zip(words, zip(*found)):
+        if all(index is None for index in column):
+            raise ValueError(f"There is no instance {check.shorten(word)} to {purpose}. {describe(frames)}")
+    return [sorted({index for index in row if index is not None}) for row in found]
+
+
 def _new_id(frames: Frames) -> str:
     # a parent that is gone leaves its name behind: its parts would take a new one of that name for theirs
     taken = {name for layout in frames for instance in layout.instances for name in (instance.id, instance.parent)}

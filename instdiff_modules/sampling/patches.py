@@ -25,11 +25,15 @@ SCALEU_OWNER = "instdiff_scaleu_owner"  # transformer option: the ScaleU patch t
 
 
 class Branch(NamedTuple):
-    """One item of a batch of branches: image `sample` seen by some instances of `bank` (their indices), or by all (bank None)."""
+    """One item of a batch of branches: image `sample` seen by some instances of `bank` (their indices), or by all (bank None).
+
+    owners: what tells these instances from others, for the conditionings that belong to one of them (`owners.Owner`).
+    """
 
     sample: int
     bank: TokenBank | None = None
     members: tuple[int, ...] = ()
+    owners: frozenset[tuple[str, str]] | None = None
 
 
 class Branches(NamedTuple):
@@ -135,7 +139,7 @@ class FuserPatch:
         place = (options["block"], x.device, x.dtype)
         missing = [row for row in dict.fromkeys(rows) if (place, row) not in self._cache]
         if missing:
-            k, v = fuser.keys_values(self.bank.tokens[missing].to(x))
+            k, v = fuser.keys_values(self.bank.tokens(missing).to(x))
             self._cache.update({(place, row): (k[i], v[i]) for i, row in enumerate(missing)})
         pairs = [self._cache[place, row] for row in rows]
         return torch.stack([k for k, _ in pairs]), torch.stack([v for _, v in pairs])
@@ -169,7 +173,7 @@ class FuserPatch:
         size = tuple(options["original_shape"][-2:])
         key = ("allowed", row, x.shape[1], size, x.device)
         if key not in self._cache:
-            pairs = self.masked.allowed(self.bank.boxes[row], self.bank.slots, x.shape[1], size)
+            pairs = self.masked.allowed(self.bank.boxes(row), self.bank.slots, x.shape[1], size)
             self._cache[key] = None if pairs is None else pairs.to(x.device)
         return self._cache[key]
 

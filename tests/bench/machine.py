@@ -14,7 +14,7 @@ import comfyui_version
 import torch
 from support.pack import ROOT
 
-MEASURED = ("nodes/*", "instdiff_modules/grounding/*", "instdiff_modules/networks/*", "instdiff_modules/sampling/*")
+MEASURED = ("nodes/apply", "nodes/branch*", "nodes/model", "nodes/prompts", "nodes/sampler", "instdiff_modules/grounding/*", "instdiff_modules/networks/*", "instdiff_modules/sampling/*")
 MEASURING = ("arithmetic", "cases", "counting", "machine", "measuring")
 
 

@@ -28,7 +28,7 @@ def table(data: dict[str, Any]) -> str:
     lines = list(_ratios(data))
     if data["tokenizer"]:
         lines += ["", "| tokenizer, once for a new layout | seconds |", "|---|---|"]
-        lines += [f"| {name.split()[1]} {name.split()[0]}, and each alone | {statistics.median(times):.2f} |" for name, times in data["tokenizer"].items()]
+        lines += [f"| {name.split()[1]} {name.split()[0]} | {statistics.median(times):.2f} |" for name, times in data["tokenizer"].items()]
     if data["counts"]:
         names = list(next(iter(data["counts"].values())))
         lines += ["", f"| runs of | {' | '.join(names)} |", "|---|" + "---|" * len(names)]

@@ -73,6 +73,10 @@ def valid(node_id):
             "positive": context("a scene"), "clip": FakeClip(), "instances": WIDE, "method": "masks", "strength": 1.0, "gligen": None, "width": 96,
             "height": 64,
         },
+        "InstDiffInstanceConditioning": {
+            "positive": context("a scene"), "instances": WIDE, "conditioning": context("a dragon"), "which": "1", "strength": 2.0,
+        },
+        "InstDiffTimeSampling": {"model": model},
         "InstDiffSelectFailed": {
             "instances": WIDE, "grow": 4, "erase": True,
             "results": json.dumps({"pictures": [{"width": 96, "height": 64, "instances": [{"number": 1, "id": "fox", "passed": False}]}]}),

@@ -10,7 +10,7 @@ from instdiff.instdiff_modules.launcher.graph import LAYOUT_INPUTS
 from PIL import Image
 from support.chaining import drawn
 from support.pack import ROOT
-from support.random_extras import CONTROLNET, GLIGEN, extras
+from support.random_extras import CONTROLNET, GLIGEN, LORA, extras
 from support.server import ComfyServer, Graph
 from support.ui_graph import VIRTUAL, input_specs, is_widget, to_api, widget_values
 
@@ -18,11 +18,12 @@ TEMPLATES = sorted((ROOT / "workflows").glob("*.json"))
 DEMO = "demo"
 LOADERS = {
     "CheckpointLoaderSimple": "checkpoints", "InstDiffLoadModel": "instdiff", "ControlNetLoader": "controlnet", "UNETLoader": "diffusion_models",
-    "GLIGENLoader": "gligen",
+    "GLIGENLoader": "gligen", "CreateHookLora": "loras",
 }  # fmt: skip
 TITLE = 30  # pixels of a node's title, above its position
 STAND_INS = {
     "ckpt_name": "instdiff_random_sd15.safetensors", "model": "instdiff_random.safetensors", "control_net_name": CONTROLNET, "gligen_name": GLIGEN,
+    "lora_name": LORA,
 }  # fmt: skip
 FOUND = {"class_type": "PrimitiveBoundingBox", "inputs": {"x": 8, "y": 60, "width": 48, "height": 58}}  # stands in for a detector: the cat alone
 
@@ -51,7 +52,7 @@ def object_info(server: ComfyServer) -> dict:
 
 def test_the_templates_are_all_there():
     wanted = {"box", "mask", "points_and_scribble", "hybrid", "layout_editor", "multi_instance_controlnet_hires", "words_to_layout", "parts", "keyframes", DEMO,
-              "closed_loop", "compare_methods", "tracking_migration", "sdxl_refiner", "bridge_sdxl"}
+              "closed_loop", "compare_methods", "tracking_migration", "sdxl_refiner", "bridge_sdxl", "instance_lora"}
     assert {path.stem for path in TEMPLATES} >= wanted
 
 
@@ -180,6 +181,6 @@ def test_it_runs(path, comfy, object_info):
     height, width = previews[0].shape[:2]
     # in these the layout itself was made small
     scale = {"multi_instance_controlnet_hires": 1.5, "layout_editor": 1, "words_to_layout": 1, "parts": 1, "keyframes": 1, "closed_loop": 1, "compare_methods": 1,
-             "sdxl_refiner": 2, "bridge_sdxl": 2, DEMO: 1}.get(path.stem, 0.25)
+             "sdxl_refiner": 2, "bridge_sdxl": 2, "instance_lora": 1, DEMO: 1}.get(path.stem, 0.25)
     assert all(drawn(picture, int(height * scale), int(width * scale)) for picture in pictures)
     assert all(preview.std() > 5 for preview in previews)

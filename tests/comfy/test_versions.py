@@ -13,7 +13,7 @@ NODE_IDS = {
     "InstDiffToBoxes", "InstDiffPreview", "InstDiffApply", "InstDiffKSampler", "InstDiffMultiInstance",
     "InstDiffLayoutEditor", "InstDiffLayoutScore", "InstDiffLayoutRequest", "InstDiffLayoutFromText", "InstDiffCheckLayout",
     "InstDiffEditInstances", "InstDiffKeyframes", "InstDiffLoadDemoModel", "InstDiffSelectFailed", "InstDiffFromBoxes", "InstDiffFromMasks",
-    "InstDiffToConditioning",
+    "InstDiffToConditioning", "InstDiffInstanceConditioning", "InstDiffTimeSampling",
 }  # fmt: skip
 
 

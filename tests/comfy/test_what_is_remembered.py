@@ -5,10 +5,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from comfy.patcher_extension import WrappersMP
 from instdiff.instdiff_modules.geometry.masks import encode_mask
+from instdiff.instdiff_modules.grounding.bank import rows_of
 from instdiff.instdiff_modules.grounding.inputs import null_grounding
 from instdiff.instdiff_modules.grounding.token_cache import TokenCache, content
+from instdiff.nodes.apply import ApplyInstDiff
 from instdiff.nodes.prompts import KnownPrompts
+from instdiff.nodes.sampler import with_multi_instance
 from support.small_pack import FOX, OWL, FakeClip, apply, base, frames, noise, sample
 
 MASK = torch.zeros(64, 96)
@@ -27,12 +31,14 @@ def runs():
 
 
 def tokens(patched):
-    return patched.model_options["transformer_options"]["patches"]["middle_patch"][-1].bank.tokens
+    """Of nobody, of the layout and of each instance alone."""
+    bank = patched.get_attachment("instdiff")[0].bank
+    return bank.tokens([0, *rows_of((*bank.layouts, *bank.apart[0].values()))])
 
 
 def test_a_new_layout_is_tokenized_once(runs):
     apply(frames(FOX, OWL))
-    assert sum(runs) == 2  # nobody, and both: each alone is picked out of that
+    assert sum(runs) == 2  # nobody, and both
     apply(frames(FOX, replace(OWL, box=(0.0, 0.0, 0.5, 0.5))))
     assert sum(runs) == 3
 
@@ -42,8 +48,8 @@ def test_what_is_picked_out_is_what_an_instance_alone_would_give(runs):
     bank = apply(frames(FOX, several)).get_attachment("instdiff")[0].bank
     alone = apply(frames(several)).get_attachment("instdiff")[0].bank
     row, other = bank.apart[0][1,][0].row, alone.layouts[0][0].row
-    torch.testing.assert_close(bank.tokens[row], alone.tokens[other], atol=1e-6, rtol=1e-6)
-    assert bank.boxes[row] == alone.boxes[other] and (bank.tokens[row] - bank.tokens[0]).abs().max() > 0.1
+    torch.testing.assert_close(bank.tokens([row]), alone.tokens([other]), atol=1e-6, rtol=1e-6)
+    assert bank.boxes(row) == alone.boxes(other) and (bank.tokens([row]) - bank.tokens([0])).abs().max() > 0.1
 
 
 @pytest.mark.parametrize("settings", [
@@ -64,17 +70,46 @@ def test_sampling_again_tokenizes_nothing(runs):
 
 
 @pytest.mark.parametrize("changed, expected", [
-    ({"strength": 0.5}, 0), ({"end": 0.5}, 0), ({"box": (0.1, 0.2, 0.6, 0.9)}, 2), ({"point": (0.3, 0.3)}, 2), ({"prompt": "a blue fox"}, 2),
-    ({"mask": CAT.mask}, 3), ({"scribble": ((0.2, 0.3), (0.4, 0.8))}, 2),
+    ({"strength": 0.5}, 0), ({"end": 0.5}, 1), ({"box": (0.1, 0.2, 0.6, 0.9)}, 1), ({"point": (0.3, 0.3)}, 1), ({"prompt": "a blue fox"}, 1),
+    ({"mask": CAT.mask}, 1), ({"scribble": ((0.2, 0.3), (0.4, 0.8))}, 1),
 ], ids=lambda value: next(iter(value), None) if isinstance(value, dict) else "")
-def test_a_changed_instance_tokenizes_only_the_layouts_that_hold_it(runs, changed, expected):
-    """Two of them: the whole frame as if without masks, and the layout with its mask; with a mask of its own the instance alone, too.
-    A window gives the layout one more stretch, of the other two: a group that is known.
-    """
+def test_a_change_tokenizes_the_layout_once(runs, changed, expected):
+    """A window gives it one more stretch, of the two others."""
     apply(frames(FOX, OWL, CAT))
     runs.clear()
     apply(frames(replace(FOX, **changed), OWL, CAT))
     assert sum(runs) == expected
+
+
+@pytest.mark.parametrize("speed, layouts, expected", [
+    ("exact", (FOX, OWL), 0),  # each alone is picked out of the layout
+    ("exact", (FOX, OWL, CAT), 2),  # the layout as if without masks, from which two are picked out; the masked one alone
+    ("two groups", (FOX, OWL, CAT), 2),  # the group with the mask; the layout as if without masks
+])
+def test_branches_tokenize_what_they_need_once_and_before_the_models_are_loaded(runs, speed, layouts, expected):
+    order = []
+
+    def load(executor, *args, **kwargs):
+        order.append(sum(runs))
+        return executor(*args, **kwargs)
+
+    patched = with_multi_instance(apply(frames(*layouts)), 0.5, "average", 0, speed)
+    patched.add_wrapper_with_key(WrappersMP.PREPARE_SAMPLING, "spy", load)
+    runs.clear()
+    for _ in range(2):
+        sample(patched, noise())
+    assert order == [expected, expected] and sum(runs) == expected
+
+
+def test_prompts_of_groups_are_encoded_for_groups_alone():
+    clip, (model, weights) = FakeClip(), base()
+    with torch.inference_mode():
+        applied = ApplyInstDiff.execute(model, clip, weights, frames(FOX, OWL, CAT), 1.0, 0.0, 1.0).args[0]
+    prompts = ["a red fox", "an owl", "a cat"]
+    sample(with_multi_instance(applied, 0.5, "average", 0), noise())
+    assert clip.encoded == prompts
+    sample(with_multi_instance(applied, 0.5, "average", 0, "two groups"), noise())
+    assert len(clip.encoded) == len(prompts) + 1 and ", " in clip.encoded[-1]
 
 
 def test_known_tokens_are_the_same_bit_for_bit(runs):

@@ -36,8 +36,7 @@ def trajectory(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) ->
     boxes = [tuple(location) for location in inputs["locations"]]
     instances = tuple(Instance(id=str(i), prompt="x", box=box) for i, box in enumerate(boxes))
     contexts = tuple(value(c, tensors) for c in inputs["context_instances"])
-    prompts = {(i,): context for i, context in enumerate(contexts)}
-    applied = Applied(bank, (instances,) * bank.frames, (prompts,) * bank.frames)
+    applied = Applied(bank, (instances,) * bank.frames, lambda frame, members: contexts[members[0]])
     patched = attach(model, FuserPatch(adapter, bank, ALWAYS, block_attention, 1.0, masked), ScaleUPatch(adapter), applied)
     alphas = alpha_schedule(entry["actual_steps"], entry["alpha_type"], authors=True)
     sigmas = plms_sigmas(patched.get_model_object("model_sampling"), entry["S"], authors=True)
@@ -77,7 +76,8 @@ def _bank(entry: Entry, tensors: Tensors, params: Entry, seed: int) -> TokenBank
             boxes += slot_boxes(one)
         alone.append(timelines)
     layouts = tuple((Stretch(0, 1, 1 + frame),) for frame in range(frames))
-    return TokenBank(torch.cat(rows), tuple(boxes), layouts, tuple(alone), SLOTS)
+    made = list(zip(torch.cat(rows).split(1), boxes))
+    return TokenBank(made.__getitem__, layouts, alone, SLOTS)
 
 
 def _restore_first_conv(patched: Any, alphas: Sequence[float], apart: int, seed: int) -> None:

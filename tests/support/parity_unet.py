@@ -45,7 +45,8 @@ def unet(entry: Entry, tensors: Tensors, manifest: Entry, folder: Any) -> Iterat
         masked = MaskedAttention("finest", authors=inputs["att_masks"]["as_shipped"])
         boxes = ((), *slot_boxes(grounding_arguments(inputs["grounding"], tensors)))
     count = len(layouts)
-    bank = TokenBank(torch.cat((null, layouts)), boxes, tuple((Stretch(0, 1, 1 + f),) for f in range(count)), ((),) * count, SLOTS)
+    rows = list(zip((null, *layouts.split(1)), boxes))
+    bank = TokenBank(rows.__getitem__, [(Stretch(0, 1, 1 + f),) for f in range(count)], [{}] * count, SLOTS)
     fusers = FuserPatch(adapter, bank, ALWAYS, block_attention, entry["alpha_scale"], masked)
     patches = {"middle_patch": [fusers]}
     if entry["scaleu"] == "on":

@@ -56,7 +56,7 @@ class Studio:
         model = ApplyInstDiff.execute(self.model, self.clip, self.networks, tuple(layouts), **inputs)[0]
         return with_multi_instance(model, settings.share, settings.merge, 0, settings.speed)
 
-    def latents(self, model: Any, prompts: Sequence[str], seeds: Sequence[int], size: tuple[int, int], settings: Settings,
+    def latents(self, model: Any, positive: Any, seeds: Sequence[int], size: tuple[int, int], settings: Settings,
                 start: torch.Tensor | None = None, mask: torch.Tensor | None = None) -> torch.Tensor:
         """(B, 4, h, w). Every picture's noise is its seed's, whatever it is drawn together with.
 
@@ -65,9 +65,9 @@ class Studio:
         import comfy.sample
 
         width, height = size
-        empty = torch.zeros(len(prompts), 4, height // 8, width // 8) if start is None else start
+        empty = torch.zeros(len(seeds), 4, height // 8, width // 8) if start is None else start
         noise = torch.cat([comfy.sample.prepare_noise(empty[:1], seed) for seed in seeds])
-        return comfy.sample.sample(model, noise, settings.steps, settings.cfg, settings.sampler, settings.scheduler, self.encode(prompts), self.negative,
+        return comfy.sample.sample(model, noise, settings.steps, settings.cfg, settings.sampler, settings.scheduler, positive, self.negative,
                                    empty, seed=seeds[0], noise_mask=None if mask is None else mask[:, None], disable_pbar=True)
 
     @torch.inference_mode()
@@ -75,7 +75,7 @@ class Studio:
         """Pictures (H, W, 3) uint8 of layouts of one canvas size; grounded=False: the base alone, which gets the captions only."""
         model = self.grounded(layouts, settings) if grounded else self.model
         size = (layouts[0].width or 256, layouts[0].height or 256)
-        latents = self.latents(model, [layout.prompt for layout in layouts], seeds, size, settings)
+        latents = self.latents(model, self.encode([layout.prompt for layout in layouts]), seeds, size, settings)
         return [(picture.clamp(0, 1) * 255).round().byte().numpy() for picture in self.vae.decode(latents)]
 
     @torch.inference_mode()  # as ComfyUI runs nodes: else every picture holds its way back through the networks
@@ -83,5 +83,6 @@ class Studio:
         """Pictures (B, H, W, 3) in 0..1, painted anew where mask (B, H, W) is 1, as the template closed_loop does; all else is kept."""
         height, width = pictures.shape[1:3]
         start = self.vae.encode(pictures)
-        drawn = self.latents(self.grounded(layouts, settings), [layout.prompt for layout in layouts], seeds, (width, height), settings, start, mask)
+        positive = self.encode([layout.prompt for layout in layouts])
+        drawn = self.latents(self.grounded(layouts, settings), positive, seeds, (width, height), settings, start, mask)
         return torch.lerp(pictures, self.vae.decode(drawn).clamp(0, 1), mask[..., None])

@@ -1,0 +1,125 @@
+"""A conditioning of one instance's own: masked in its region, alone in its branch, nowhere else."""
+
+from dataclasses import replace
+
+import comfy.hooks
+import comfy.model_management
+import comfy.samplers
+import comfy.sd
+import pytest
+import torch
+from comfy.patcher_extension import WrappersMP
+from instdiff.nodes.branches import KEY, MultiInstanceSampling
+from instdiff.nodes.instance_conditioning import InstDiffInstanceConditioning
+from instdiff.nodes.sampler import with_multi_instance
+from support.small_pack import FOX, OWL, apply, base, context, frames, noise
+
+LAYOUT = frames(FOX, OWL, width=192, height=128)
+CLOSE = {"atol": 2e-3, "rtol": 1e-3}
+
+
+def lora():
+    place, random = "diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k", torch.Generator().manual_seed(3)
+    height, width = base()[0].get_model_object("diffusion_model").middle_block[1].transformer_blocks[0].attn2.to_k.weight.shape
+    return {f"{place}.lora_up.weight": torch.randn(height, 2, generator=random), f"{place}.lora_down.weight": torch.randn(2, width, generator=random)}
+
+
+def hooked(conditioning):
+    hooks = comfy.hooks.create_hook_lora(lora(), 1.0, 0.0)
+    return [[prompt, {**options, "hooks": hooks}] for prompt, options in conditioning]
+
+
+def own(conditioning, which="1", strength=2.0, layouts=LAYOUT, positive=None):
+    return InstDiffInstanceConditioning.execute(positive or context("a scene"), layouts, conditioning, which, strength).args[0]
+
+
+def run(model, positive, start=None, cfg=1.0, steps=3, negative=None):
+    start = noise() if start is None else start
+    with torch.inference_mode():
+        ksampler = comfy.samplers.KSampler(model, steps, model.load_device, "euler", "normal", 1.0, model.model_options)
+        return ksampler.sample(start, positive, negative or context("bad"), cfg, torch.zeros_like(start), disable_pbar=True, seed=5)
+
+
+def branches(positive, model=None, start=None, cfg=1.0, share=1.0, layouts=LAYOUT, images=1):
+    """The latents of all branches of the last image before they are merged, (1 + n, C, H, W)."""
+    seen = []
+
+    def merge(latents, *_):
+        seen.append(latents)
+        return latents[0]
+
+    patched = with_multi_instance(apply(layouts, model), share, "average", 0)
+    patched.remove_wrappers_with_key(WrappersMP.SAMPLER_SAMPLE, KEY)
+    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, KEY, MultiInstanceSampling(share, merge=merge))
+    run(patched, positive, noise(images) if start is None else start, cfg)
+    return seen[-1]
+
+
+def test_without_branches_it_is_comfyui_s_own_masked_conditioning():
+    [[_, options]] = own(context("a dragon"))[1:]
+    masked = [[context("a dragon")[0][0], {key: options[key] for key in ("mask", "mask_strength", "set_area_to_bounds")}]]
+    assert options["mask"].shape == (1, 128, 192) and options["mask"].mean() == pytest.approx(0.4 * 0.7, abs=0.01)
+    model = apply(LAYOUT)
+    assert torch.equal(run(model, own(context("a dragon"))), run(model, [*context("a scene"), *masked]))
+
+
+def test_an_instance_s_own_prompt_changes_nothing_in_the_branches():
+    plain = branches(context("a scene"), cfg=5.0)
+    torch.testing.assert_close(branches(own(context("a red fox"), strength=0.0), cfg=5.0), plain, **CLOSE)
+
+
+def test_a_lora_acts_in_its_branch_and_in_its_region_of_the_whole_and_nowhere_else():
+    plain, with_it = branches(context("a scene")), branches(own(hooked(context("a red fox"))))
+    everywhere = comfy.sd.load_lora_for_models(base()[0], None, lora(), 1.0, 0.0)[0]
+    torch.testing.assert_close(with_it[1], branches(context("a scene"), everywhere)[1], **CLOSE)
+    torch.testing.assert_close(with_it[2], plain[2], **CLOSE)
+    assert (with_it[1] - plain[1]).abs().max() > 0.1, "the LoRA does nothing"
+    changed = (with_it[0] - plain[0]).abs().mean(0)
+    assert changed[4:14, 3:9].mean() > 2 * changed[:, 14:].mean()
+
+
+def test_with_little_memory_the_same_comes_out(monkeypatch):
+    positive = own(hooked(context("a red fox")))
+    whole = branches(positive, cfg=5.0)
+    monkeypatch.setattr(comfy.model_management, "get_free_memory", lambda *a, **k: 1.0)
+    torch.testing.assert_close(branches(positive, cfg=5.0), whole, **CLOSE)
+
+
+def test_frames_meet_their_own_images():
+    """The second image has another first instance, which must not get the fox's conditioning."""
+    layouts = frames(FOX, OWL, width=192, height=128) + frames(replace(OWL, id="c"), replace(FOX, id="d"), width=192, height=128)
+    positive = own(context("a dragon"), "a", layouts=layouts)
+    assert positive[1][1]["mask"][1].max() == 0
+    start = noise(2)
+    both = branches(positive, start=start, layouts=layouts)
+    alone = branches(context("a scene"), start=start[1:], layouts=layouts[1:])
+    torch.testing.assert_close(both, alone, **CLOSE)
+
+
+def test_two_groups_keep_it_in_its_region():
+    def drawn(positive):
+        return run(with_multi_instance(apply(frames(FOX, OWL, replace(OWL, id="c", box=(0.0, 0.0, 0.2, 0.2)))), 0.7, "crop and paste", 0, "two groups"), positive)
+
+    assert not torch.allclose(drawn(own(context("a dragon"))), drawn(context("a scene")))
+
+
+def test_a_conditioning_with_an_end_leaves_the_branch_to_the_instance_s_prompt():
+    ended = [[prompt, {**options, "start_percent": 0.0, "end_percent": 0.0}] for prompt, options in context("a dragon")]
+    plain = branches(context("a scene"))
+    torch.testing.assert_close(branches(own(ended, strength=0.0))[2], plain[2], **CLOSE)
+    late = branches(own([[p, {**o, "end_percent": 0.4}] for p, o in context("a dragon")]))
+    assert torch.isfinite(late).all() and not torch.allclose(late[1], plain[1], **CLOSE)
+
+
+def test_two_instances_and_a_chain_of_nodes():
+    one = own(context("a dragon"), "1, b")
+    two = own(context("a dragon"), "2", positive=own(context("a dragon"), "a"))
+    assert len(one) == len(two) == 3
+    torch.testing.assert_close(branches(one), branches(two), **CLOSE)
+
+
+def test_an_instance_that_is_not_there_is_named():
+    with pytest.raises(ValueError, match=r"There is no instance '?9'? to condition. The layout has 1 \(a\)"):
+        own(context("a dragon"), "9")
+    with pytest.raises(ValueError, match="Nothing is named"):
+        own(context("a dragon"), " ")
