@@ -1,6 +1,6 @@
 """What a second round does to a picture of the demo model: repair of failed instances, and edits of the layout.
 
-    python tests/bench/editing.py        draws, measures, writes editing.json beside this file
+    python tests/bench/editing.py        draws, measures, writes editing.json beside this file and a picture for the help page
 
 Repair is the template closed_loop: score, select what failed, inpaint that alone, score again, twice. Edits are those of the node Edit Instances;
 the picture is drawn again from the same noise, and compared with one from other noise, outside the edited places.
@@ -9,6 +9,7 @@ the picture is drawn again from the same noise, and compared with one from other
 import argparse
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -19,19 +20,24 @@ if __name__ == "__main__":
 
 import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from bench.sheet import sheet  # noqa: E402
 from instdiff.instdiff_modules.geometry.edit_instances import Edit, edit_instances  # noqa: E402
 from instdiff.instdiff_modules.geometry.masks import draw_box  # noqa: E402
 from instdiff.instdiff_modules.layout.instance import Layout  # noqa: E402
 from instdiff.instdiff_modules.metrics.failed import grown  # noqa: E402
 from instdiff.instdiff_modules.shapeworld.layouts import scene_layout  # noqa: E402
 from instdiff.instdiff_modules.shapeworld.scene import random_scene  # noqa: E402
+from instdiff.instdiff_modules.shapeworld.vocabulary import sentence  # noqa: E402
 from instdiff.nodes.score import InstDiffLayoutScore, InstDiffSelectFailed  # noqa: E402
+from PIL import Image  # noqa: E402
+from support.pack import ROOT  # noqa: E402
 from support.studio import Settings, Studio, only  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
 STREAM, COUNT, BATCH, ROUNDS = 5005, 60, 10, 2
 SETTINGS = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0)
 GROW, OTHER_NOISE, MARGIN = 16, 10_000, 12  # pixels around an edited place that may change
+COLUMNS, SIDE, TITLE, TOLD = 7, 118, 100, "new caption"
 EDITS = {
     "add": Edit("add", prompt="a red heart", x=0.7, y=0.7, width=0.25, height=0.25),
     "replace": Edit("replace", which="1", prompt="a yellow star"),
@@ -41,8 +47,10 @@ EDITS = {
 }
 
 
-def layouts(count: int) -> list[Layout]:
-    return [only(scene_layout(random_scene((STREAM, n)), n), "box") for n in range(count)]
+def layouts(count: int) -> list[tuple[Layout, str]]:
+    """Layouts of boxes, and the colours of their backgrounds."""
+    scenes = [random_scene((STREAM, n)) for n in range(count)]
+    return [(only(scene_layout(scene, n), "box"), scene.background) for n, scene in enumerate(scenes)]
 
 
 def shares(pictures: torch.Tensor, given: list[Layout]) -> tuple[float, str]:
@@ -69,19 +77,36 @@ def repair(studio: Studio, given: list[Layout], seeds: list[int]) -> tuple[list[
     return found, [(picture * 255).round().byte().numpy() for picture in pictures]
 
 
-def edits(studio: Studio, given: list[Layout], seeds: list[int]) -> dict[str, dict[str, float]]:
-    """edit -> mean difference of the pixels (0..255) outside the edited places, from the same noise and from other noise."""
+def edits(studio: Studio, given: list[Layout], backgrounds: list[str], seeds: list[int]) -> tuple[dict[str, dict[str, float]], dict[str, list[np.ndarray]]]:
+    """edit -> share of pictures in which it acts, and mean difference of the pixels (0..255) outside the edited places.
+
+    Both with the old caption and with one that names what is there now, from the same noise; the second also from other noise. Then the
+    pictures before, and after each edit with the new caption and the same noise.
+    """
     plain = _drawn(studio, given, seeds)
-    out = {}
+    out, pictures = {}, {"before": plain}
     for name, edit in EDITS.items():
-        changed = [edit_instances((layout,), edit)[0] for layout in given]
-        outside = [~_touched(before, after) for before, after in zip(given, changed)]
+        kept = [edit_instances((layout,), edit)[0] for layout in given]
+        told = [replace(layout, prompt=sentence([i.prompt for i in layout.instances], background)) for layout, background in zip(kept, backgrounds)]
+        outside = [~_touched(before, after) for before, after in zip(given, kept)]
         row = {}
-        for noise, add in (("same noise", 0), ("other noise", OTHER_NOISE)):
-            drawn = _drawn(studio, changed, [seed + add for seed in seeds])
-            row[noise] = float(np.mean([np.abs(a.astype(int) - b.astype(int))[free].mean() for a, b, free in zip(plain, drawn, outside)]))
-        out[name] = {key: round(value, 2) for key, value in row.items()}
-    return out
+        for way, these, add in (("old caption", kept, 0), (TOLD, told, 0), (f"{TOLD}, other noise", told, OTHER_NOISE)):
+            if way != TOLD or told != kept:  # a caption without places is the same after a move
+                drawn = _drawn(studio, these, [seed + add for seed in seeds])
+            row[f"{way}: changed outside"] = float(np.mean([np.abs(a.astype(int) - b.astype(int))[free].mean() for a, b, free in zip(plain, drawn, outside)]))
+            row[f"{way}: acts"] = _acts(name, drawn, given, kept)
+            if way == TOLD:
+                pictures[name] = drawn
+        out[name] = {key: round(value, 3) for key, value in row.items()}
+    return out, pictures
+
+
+def _acts(name: str, drawn: list[np.ndarray], before: list[Layout], after: list[Layout]) -> float:
+    """Share of the pictures in which the edited instance passes; of "remove": in which it no longer does."""
+    judged = before if name == "remove" else after
+    pictures = torch.from_numpy(np.stack(drawn)).float() / 255
+    rows = [picture["instances"][-1 if name == "add" else 0] for picture in json.loads(shares(pictures, judged)[1])["pictures"]]
+    return float(np.mean([row["passed"] != (name == "remove") for row in rows]))
 
 
 def _touched(before: Layout, after: Layout) -> np.ndarray:
@@ -105,14 +130,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=COUNT, help="layouts; results are written for all of them only")
     args = parser.parse_args()
-    studio, given, seeds = Studio(), layouts(args.count), list(range(args.count))
+    studio, known, seeds = Studio(), layouts(args.count), list(range(args.count))
+    given = [layout for layout, _ in known]
     rounds, _ = repair(studio, given, seeds)
-    several = [layout for layout in given if len(layout.instances) > 1]
-    moved = edits(studio, several, list(range(len(several))))
-    result = {"satisfied": [round(share, 4) for share in rounds], "changed_outside": moved, "layouts": len(given), "edited_layouts": len(several),
+    several, backgrounds = zip(*(one for one in known if len(one[0].instances) > 1))
+    edited, pictures = edits(studio, list(several), list(backgrounds), list(range(len(several))))
+    result = {"satisfied": [round(share, 4) for share in rounds], "edits": edited, "layouts": len(given), "edited_layouts": len(several),
               "stream": STREAM, "command": "python tests/bench/editing.py"}
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
     if args.count == COUNT:
+        rows = [(title, [Image.fromarray(picture) for picture in drawn[:COLUMNS]]) for title, drawn in pictures.items()]
+        sheet(rows, SIDE, TITLE).save(ROOT / "web" / "docs" / "edits.jpg", quality=88)
         (HERE / "editing.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 
 

@@ -27,7 +27,8 @@ from instdiff.instdiff_modules.preview.draw import draw_layout  # noqa: E402
 from instdiff.instdiff_modules.shapeworld.layouts import scene_layout  # noqa: E402
 from instdiff.instdiff_modules.shapeworld.scene import Scene, Thing  # noqa: E402
 from instdiff.instdiff_modules.shapeworld.vocabulary import sentence  # noqa: E402
-from PIL import Image, ImageDraw, ImageFont  # noqa: E402
+from bench.sheet import sheet  # noqa: E402
+from PIL import Image  # noqa: E402
 from support.pack import ROOT  # noqa: E402
 from support.studio import Settings, Studio, only  # noqa: E402
 
@@ -156,16 +157,10 @@ def parts() -> list[Condition]:
 SIDE, TITLE, SHOWN = 84, 400, 6
 
 
-def sheet(rows: list[tuple[Condition, list[np.ndarray], dict[str, float]]]) -> Image.Image:
-    """A row for each condition: what it is and measured, its layout, its first pictures."""
-    page = Image.new("RGB", (TITLE + (SHOWN + 1) * SIDE, len(rows) * SIDE), "white")
-    pen, font = ImageDraw.Draw(page), ImageFont.load_default(12)
-    for row, (condition, pictures, values) in enumerate(rows):
-        lines = [f"Test {condition.test}: {condition.name}", *(f"    {name}: {value:.2f}" for name, value in values.items())]
-        pen.multiline_text((6, row * SIDE + 10), "\n".join(lines), fill="black", font=font)
-        for i, shown in enumerate([draw_layout(condition.layout, 256, 256), *map(Image.fromarray, pictures[:SHOWN])]):
-            page.paste(shown.convert("RGB").resize((SIDE - 4, SIDE - 4), Image.Resampling.LANCZOS), (TITLE + i * SIDE, row * SIDE + 2))
-    return page
+def shown(condition: Condition, pictures: list[np.ndarray], values: dict[str, float]) -> tuple[str, list[Image.Image]]:
+    """A row of the sheet: what it is and measured; its layout, its first pictures."""
+    lines = [f"Test {condition.test}: {condition.name}", *(f"    {name}: {value:.2f}" for name, value in values.items())]
+    return "\n".join(lines), [draw_layout(condition.layout, 256, 256), *map(Image.fromarray, pictures[:SHOWN])]
 
 
 def main() -> None:
@@ -186,7 +181,7 @@ def main() -> None:
         sys.stdout.write(f"| {condition.test} | {condition.name} | {', '.join(f'{name} {value:.2f}' for name, value in values.items())} |\n")
     results = [{"test": c.test, "condition": c.name, **values} for c, _, values in rows]
     (HERE / "overlap.json").write_text(json.dumps({"seeds": SEEDS, "results": results}, indent=1) + "\n", encoding="utf-8")
-    sheet(rows).save(ROOT / "web" / "docs" / "overlap.jpg", quality=85)
+    sheet([shown(*row) for row in rows], SIDE, TITLE, 12).save(ROOT / "web" / "docs" / "overlap.jpg", quality=85)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,8 @@ from instdiff.instdiff_modules.preview.draw import draw_layout  # noqa: E402
 from instdiff.instdiff_modules.shapeworld.layouts import scene_layout  # noqa: E402
 from instdiff.instdiff_modules.shapeworld.scene import random_scene  # noqa: E402
 from instdiff.nodes.demo_model import DEMO_FILE  # noqa: E402
-from PIL import Image, ImageDraw, ImageFont  # noqa: E402
+from bench.sheet import sheet  # noqa: E402
+from PIL import Image  # noqa: E402
 from support.pack import ROOT  # noqa: E402
 from support.studio import Settings, Studio, only  # noqa: E402
 
@@ -129,14 +130,9 @@ def _shown(value: float | None) -> str:
 
 def grid(layouts: list[Layout], folder: Path) -> Image.Image:
     """A row of pictures for each way of saying where, a column for each scene."""
-    sheet = Image.new("RGB", (MARGIN + COLUMNS * SIDE, len(ROWS) * SIDE), "white")
-    pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for row, (title, case) in enumerate(ROWS.items()):
-        pen.text((6, row * SIDE + SIDE // 2 - 8), title, fill="black", font=font)
-        for n in range(COLUMNS):
-            shown = Image.open(folder / case / f"{n:03}.png") if case else draw_layout(only(layouts[n], "box"), 256, 256)
-            sheet.paste(shown.convert("RGB").resize((SIDE - 4, SIDE - 4), Image.Resampling.LANCZOS), (MARGIN + n * SIDE, row * SIDE + 2))
-    return sheet
+    drawn = {case: [Image.open(folder / case / f"{n:03}.png") for n in range(COLUMNS)] for case in ROWS.values() if case}
+    boxes = [draw_layout(only(layout, "box"), 256, 256) for layout in layouts[:COLUMNS]]
+    return sheet([(title, drawn.get(case, boxes)) for title, case in ROWS.items()], SIDE, MARGIN)
 
 
 SHOWN = ("box_ap50", "box_ap", "mask_miou", "pim_point", "pim_scribble", "color_acc", "texture_acc", "leakage", "success")

@@ -111,6 +111,14 @@ def test_a_conditioning_with_an_end_leaves_the_branch_to_the_instance_s_prompt()
     assert torch.isfinite(late).all() and not torch.allclose(late[1], plain[1], **CLOSE)
 
 
+def test_a_conditioning_of_another_length_is_no_other_s_business():
+    """As Apply Style Model makes them: with an image's tokens behind the words'."""
+    words, picture = context("a red fox")[0][0], context("a picture")[0][0][:, :20]
+    plain, longer = branches(context("a scene")), branches(own([[torch.cat((words, picture), 1), {}]], strength=0.0))
+    torch.testing.assert_close(longer[[0, 2]], plain[[0, 2]], **CLOSE)
+    assert not torch.allclose(longer[1], plain[1], **CLOSE)
+
+
 def test_two_instances_and_a_chain_of_nodes():
     one = own(context("a dragon"), "1, b")
     two = own(context("a dragon"), "2", positive=own(context("a dragon"), "a"))
