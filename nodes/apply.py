@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import uuid
 from typing import Any, Callable, Mapping, Sequence
 
 import comfy.ldm.modules.attention
@@ -131,7 +132,10 @@ def attach(model: Any, fusers: FuserPatch, scale: ScaleUPatch | None, applied: A
 def begin_sampling(executor: Any, guider: Any, sigmas: Tensor, extra_args: dict, callback: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """SAMPLER_SAMPLE wrapper: tell the patches which conditionings guide away, whatever order the guider gives them."""
     warn_if_stretched(guider.model_patcher.get_attachment(ATTACHMENT), *noise.shape[-2:])
-    negatives = {cond["uuid"] for name, conds in guider.conds.items() if "negative" in name for cond in conds or ()}
+    # ComfyUI gives each area a copy on the other side, under the same uuid: without new ones the positive areas would count as negative.
+    away = {name: [{**cond, "uuid": uuid.uuid4()} for cond in conds or ()] for name, conds in guider.conds.items() if "negative" in name}
+    guider.conds = {**guider.conds, **away}
+    negatives = {cond["uuid"] for conds in away.values() for cond in conds}
     options = comfy.model_patcher.create_model_options_clone(extra_args["model_options"])
     options["transformer_options"][UNCOND] = frozenset(negatives)
     return executor(guider, sigmas, {**extra_args, "model_options": options}, callback, noise, *args, **kwargs)

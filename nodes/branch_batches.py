@@ -11,7 +11,7 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
-from ..instdiff_modules.sampling.owners import questions
+from ..instdiff_modules.sampling.owners import OWNER, questions
 from ..instdiff_modules.sampling.patches import BRANCHES, UNCOND, Branches
 
 # What ComfyUI repeats over the batch from its first row on, image by image.
@@ -26,8 +26,11 @@ def evaluate_branches(executor: Any, model: Any, conds: list, x: Tensor, timeste
     In the first step all branches of an image hold the same latent. What guides away is then asked once for each image.
     """
     branches = model_options.get("transformer_options", {}).get(BRANCHES)
-    if branches is None or x.shape[0] != len(branches.items):  # without branches, or in a context window that holds some of them
+    if branches is None:
         return executor(model, conds, x, timestep, model_options)
+    if x.shape[0] != len(branches.items):  # a context window of them, in which nobody says whose conditioning is meant for whom
+        common = [entries and [entry for entry in entries if OWNER not in entry] for entries in conds]
+        return executor(model, common, x, timestep, model_options)
     common = _common_lists(conds, x, branches, model_options["transformer_options"].get(UNCOND))
     apart = [None if i in common else entries for i, entries in enumerate(conds)]
     out = _by_owner(executor, model, apart, x, timestep, model_options, branches)

@@ -54,7 +54,7 @@ class InstDiffLoadDemoModel(io.ComfyNode):
         return io.NodeOutput(load_unet(shipment), load_clip(shipment), load_vae(shipment), load_instdiff(shipment, DEMO_FILE.name))
 
 
-def load_unet(shipment: Shipment) -> Any:
+def load_unet(shipment: Shipment, disable_dynamic: bool = False) -> Any:
     """MODEL: SD1.5 in all but its sizes, and that it predicts v: at high noise its picture counts for more so (trained in an hour, not in weeks)."""
     sizes = dict(shipment.config["unet"])
     heads = {key: sizes.pop(key) for key in ("num_heads", "num_head_channels")}
@@ -73,20 +73,22 @@ def load_unet(shipment: Shipment) -> Any:
                                               supported_dtypes=settings.supported_inference_dtypes, weight_dtype=torch.float16)
     settings.set_inference_dtype(dtype, comfy.model_management.unet_manual_cast(dtype, load, settings.supported_inference_dtypes))
     model = settings.get_model({}, "", device=offload)
-    patcher = _patcher(model, load, offload)
+    patcher = _patcher(model, load, offload, disable_dynamic)
     model.load_model_weights({f"model.{key}": value for key, value in weights.items()}, "model.", assign=False)
+    patcher.cached_patcher_init = (_unet_again, ())
     return patcher
 
 
-def load_clip(shipment: Shipment) -> Any:
+def load_clip(shipment: Shipment, disable_dynamic: bool = False) -> Any:
     """CLIP: the stock tokenizer, and a small text model whose unknown words share one embedding."""
     weights = {key: value.float() for key, value in shipment.tensors["text"].items()}
     weights[EMBEDDING] = full_embedding(weights[EMBEDDING], shipment.config["vocabulary"])
     target = comfy.supported_models_base.ClipTarget(comfy.sd1_clip.SD1Tokenizer, comfy.sd1_clip.SD1ClipModel)
     options = {"clip_l_model_config": dict(shipment.config["text"]), "dtype": torch.float32}
     state = {f"clip_l.transformer.{key}": value for key, value in weights.items()}
-    clip = comfy.sd.CLIP(target, model_options=options, parameters=sum(w.numel() for w in weights.values()))
+    clip = comfy.sd.CLIP(target, model_options=options, parameters=sum(w.numel() for w in weights.values()), disable_dynamic=disable_dynamic)
     clip.load_sd(state, full_model=True)
+    clip.patcher.cached_patcher_init = (_clip_again, ())
     return clip
 
 
@@ -106,9 +108,18 @@ def load_instdiff(shipment: Shipment, source: str) -> InstDiffModel:
     return build_instdiff_model(Checkpoint(dict(shipment.tensors["instdiff"]), InstDiffConfig(**config), source))
 
 
-def _patcher(module: torch.nn.Module, load: Any, offload: Any) -> Any:
-    patcher_class = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
-    return patcher_class(module, load_device=load, offload_device=offload)
+def _patcher(module: torch.nn.Module, load: Any, offload: Any, disable_dynamic: bool) -> Any:
+    core = comfy.model_patcher.ModelPatcher
+    return (core if disable_dynamic else getattr(comfy.model_patcher, "CoreModelPatcher", core))(module, load_device=load, offload_device=offload)
+
+
+# What ComfyUI calls for a second copy: for a LoRA on one conditioning alone where it moves weights dynamically, and for a second GPU.
+def _unet_again(disable_dynamic: bool = False) -> Any:
+    return load_unet(read_shipment(DEMO_FILE), disable_dynamic)
+
+
+def _clip_again(disable_dynamic: bool = False) -> Any:
+    return load_clip(read_shipment(DEMO_FILE), disable_dynamic).patcher
 
 
 NODES = [InstDiffLoadDemoModel]

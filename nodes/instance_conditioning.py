@@ -5,10 +5,11 @@ from typing import Any
 import torch
 from comfy_api.latest import io
 
-from ..instdiff_modules.geometry.raster import draw_instance, output_size
+from ..instdiff_modules.geometry.raster import check_memory, draw_instance, output_size
 from ..instdiff_modules.layout import fields
+from ..instdiff_modules.layout.document import visible_instances
 from ..instdiff_modules.layout.edit import as_frames, named_indices
-from ..instdiff_modules.layout.instance import Frames
+from ..instdiff_modules.layout.instance import Frames, Instance
 from ..instdiff_modules.sampling.owners import owner, with_owner
 from . import checks
 from .types import Instances
@@ -44,13 +45,19 @@ class InstDiffInstanceConditioning(io.ComfyNode):
         which = fields.text("" if which is None else which, WHERE, "which").strip()
         width, height = output_size(frames[0], 0, 0)
         chosen = [[layout.instances[i] for i in row] for layout, row in zip(frames, named_indices(frames, which, "condition"))]
-        everyone = {owner(instance): instance for row in chosen for instance in row}
+        everyone = list(dict.fromkeys(owner(instance) for row in chosen for instance in row))
+        check_memory(len(everyone) * len(frames), width, height, 1, "masks")
         added = []
-        for known, instance in everyone.items():
-            places = [next((i for i in row if owner(i) == known and i.visible), None) for row in chosen]
-            masks = [torch.zeros(height, width) if i is None else torch.from_numpy(draw_instance(i, height, width)).float() for i in places]
-            added += with_owner(conditioning, instance, torch.stack(masks), strength)
+        for one in everyone:
+            shown = [next((i for i in visible_instances(layout) if owner(i) == one), None) for layout in frames]
+            for instance in {(i.start, i.end): i for i in shown if i is not None}.values():  # its times may differ from frame to frame
+                masks = [_region(i, height, width) if i and (i.start, i.end) == (instance.start, instance.end) else torch.zeros(height, width) for i in shown]
+                added += with_owner(conditioning, instance, torch.stack(masks), strength)
         return io.NodeOutput([*positive, *added])
+
+
+def _region(instance: Instance, height: int, width: int) -> torch.Tensor:
+    return torch.from_numpy(draw_instance(instance, height, width)).float()
 
 
 NODES = [InstDiffInstanceConditioning]

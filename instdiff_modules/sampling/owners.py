@@ -31,10 +31,15 @@ def owner(instance: Instance) -> Owner:
 
 def with_owner(encoded: Conditioning, instance: Instance, masks: Tensor, strength: float) -> Conditioning:
     """An instance's own conditioning, to be added to the positive one. masks (F, H, W) in 0..1: its region in each frame."""
-    options: Entry = {"mask": masks, "mask_strength": strength, "set_area_to_bounds": False, OWNER: owner(instance)}
-    if (instance.start, instance.end) != (0.0, 1.0):
-        options |= {"start_percent": instance.start, "end_percent": instance.end}
-    return [[prompt, {**given, **options}] for prompt, given in encoded]
+    region: Entry = {"mask": masks, "mask_strength": strength, "set_area_to_bounds": False, OWNER: owner(instance)}
+    return [[prompt, {**given, **region, **_window(given, instance)}] for prompt, given in encoded]
+
+
+def _window(given: Entry, instance: Instance) -> Entry:
+    """When both the conditioning and the instance act."""
+    if (instance.start, instance.end) == (0.0, 1.0):
+        return {}
+    return {"start_percent": max(given.get("start_percent", 0.0), instance.start), "end_percent": min(given.get("end_percent", 1.0), instance.end)}
 
 
 def entries_for(entries: Sequence[Entry], instances: frozenset[Owner] | None, sigma: float) -> list[Entry]:

@@ -4,9 +4,11 @@ import hashlib
 import json
 from dataclasses import replace
 
+import comfy.model_patcher
 import numpy as np
 import pytest
 import torch
+from bench import instance_lora
 from bench.editing import repair
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes
@@ -23,6 +25,7 @@ from support.studio import Settings, Studio, only
 
 SETTINGS = Settings(steps=12, sampler="dpmpp_2m")
 SCENES = 10
+UNUSED = ("text_projection", "text_projection.weight", "logit_scale")  # parameters of CLIP's that nobody fills
 
 
 @pytest.fixture(scope="module")
@@ -63,6 +66,16 @@ def test_every_weight_arrives(studio: Studio) -> None:
                 torch.testing.assert_close(theirs[key].float(), value.float(), atol=2e-3, rtol=1e-2)
     rows = full_embedding(shipment.tensors["text"][EMBEDDING].float(), shipment.config["vocabulary"])
     assert (modules[2].state_dict()[EMBEDDING] == rows).all()
+
+
+def test_comfyui_can_make_a_second_copy_where_it_moves_weights_dynamically(studio: Studio) -> None:
+    """It asks for one when a LoRA belongs to one conditioning alone."""
+    for patcher in (studio.model, studio.clip.patcher):
+        make, arguments = patcher.cached_patcher_init
+        again = make(*arguments, disable_dynamic=True)
+        assert type(again) is comfy.model_patcher.ModelPatcher and again.model is not patcher.model
+        ours, theirs = again.model.state_dict(), patcher.model.state_dict()
+        assert set(ours) == set(theirs) and all(torch.equal(ours[key], theirs[key]) for key in ours if not key.endswith(UNUSED))
 
 
 def test_a_missing_file_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
@@ -110,3 +123,12 @@ def test_the_bench_says_which_file_it_measured() -> None:
     """A new file needs new numbers: the README would else show those of another model."""
     known = json.loads((ROOT / "tests" / "bench" / "shapeworld.json").read_text())
     assert known["model"]["sha256"] == hashlib.sha256(DEMO_FILE.read_bytes()).hexdigest()
+
+
+def test_a_lora_on_one_instance_paints_it_and_leaves_the_others() -> None:
+    painter, given = instance_lora.Painter(), instance_lora.scenes(4)
+    pictures = {case: [painter.draw(layout, chosen, n, case) for n, (layout, chosen) in enumerate(given)] for case in ("without", "strength 10")}
+    found = instance_lora.measure(pictures, given)
+    assert found["without"]["checkered chosen"] == 0 and found["strength 10"]["checkered chosen"] >= 0.5
+    assert found["strength 10"]["checkered others"] == 0
+    assert found["strength 10"]["change inside"] > 6 * found["strength 10"]["change outside"]

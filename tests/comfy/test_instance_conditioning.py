@@ -126,6 +126,27 @@ def test_two_instances_and_a_chain_of_nodes():
     torch.testing.assert_close(branches(one), branches(two), **CLOSE)
 
 
+def test_times_of_the_instance_and_of_the_conditioning_both_count():
+    windowed = frames(replace(FOX, start=0.2, end=0.8), OWL, width=192, height=128)
+    late = [[prompt, {"start_percent": 0.0, "end_percent": 0.4}] for prompt, _ in context("a dragon")]
+    assert [own(late, layouts=windowed)[1][1][key] for key in ("start_percent", "end_percent")] == [0.2, 0.4]
+    assert own(late)[1][1]["end_percent"] == 0.4 and "end_percent" not in own(context("a dragon"))[1][1]
+
+
+def test_frames_keep_their_own_times_and_an_instance_has_its_region_wherever_it_is():
+    """By its number the owl is chosen in the second frame only; it is the same instance in the first."""
+    layouts = frames(FOX, replace(OWL, end=0.5), width=192, height=128) + frames(OWL, width=192, height=128)
+    masks = {(entry["end_percent"] if "end_percent" in entry else 1.0): entry["mask"] for _, entry in own(context("x"), "b", layouts=layouts)[1:]}
+    assert masks[0.5][0].max() == 1 and masks[0.5][1].max() == 0 and masks[1.0][1].max() == 1 and masks[1.0][0].max() == 0
+    same = frames(FOX, OWL, width=192, height=128) + frames(OWL, width=192, height=128)
+    [fox, owl] = own(context("x"), "1", layouts=same)[1:]
+    assert fox[1]["mask"][1].max() == 0 and owl[1]["mask"][0].max() == owl[1]["mask"][1].max() == 1
+
+
+def test_a_hidden_instance_gets_no_conditioning():
+    assert len(own(context("x"), "1", layouts=frames(replace(FOX, visible=False), OWL))) == 1
+
+
 def test_an_instance_that_is_not_there_is_named():
     with pytest.raises(ValueError, match=r"There is no instance '?9'? to condition. The layout has 1 \(a\)"):
         own(context("a dragon"), "9")

@@ -3,6 +3,7 @@
 import copy
 from dataclasses import replace
 
+import comfy.samplers
 import pytest
 import torch
 from instdiff.instdiff_modules.geometry.masks import encode_mask
@@ -152,6 +153,21 @@ def test_half_precision_stays_near_full_precision():
         patches["middle_patch"][0].cleanup()
     full, half = results
     assert (half - full).norm() / full.norm() < 0.08
+
+
+@pytest.mark.parametrize("side", ["positive", "negative"])
+def test_a_prompt_for_an_area_is_guided_as_one_for_the_whole(side):
+    """ComfyUI gives the other side a copy of it under the same uuid, which must not make it guide the other way."""
+    model, start, prompts = apply(frames(FOX, OWL)), noise(), {"positive": context("a scene"), "negative": context("bad")}
+
+    def run():
+        ksampler = comfy.samplers.KSampler(model, 2, model.load_device, "euler", "normal", 1.0, model.model_options)
+        with torch.inference_mode():
+            return ksampler.sample(start, prompts["positive"], prompts["negative"], 5.0, torch.zeros_like(start), disable_pbar=True, seed=5)
+
+    whole = run()
+    prompts[side] = [[prompt, {"area": (16, 24, 0, 0), "strength": 1.0}] for prompt, _ in prompts[side]]
+    torch.testing.assert_close(run(), whole, atol=1e-2, rtol=1e-4)  # it is a sum of two halves now
 
 
 def test_a_layout_drawn_for_another_aspect_is_said_to_be_stretched(caplog):
