@@ -19,9 +19,9 @@ def alphas(device: torch.device) -> Tensor:
     return torch.cumprod(1 - betas, 0).float().to(device)
 
 
-def draw_times(count: int, device: torch.device, early: float = EARLY_SHARE) -> Tensor:
-    """Steps (count,): a share `early` of them where only prompt and layout can tell what the picture shows, the rest anywhere."""
-    low = torch.where(torch.rand(count, device=device) < early, EARLY, 0)
+def draw_times(count: int, device: torch.device) -> Tensor:
+    """Steps (count,): half of them anywhere, half where only prompt and layout can tell what the picture shows."""
+    low = torch.where(torch.rand(count, device=device) < EARLY_SHARE, EARLY, 0)
     return (low + torch.rand(count, device=device) * (STEPS - low)).long().clamp(max=STEPS - 1)
 
 

@@ -20,20 +20,17 @@ import train_vae
 from instdiff.instdiff_modules.grounding.inputs import GroundingInputs
 
 # What a person may give, and the formats that the pack makes of it (a mask brings its box, a box its centre).
-GIVEN = {"box": 0.15, "point": 0.5, "scribble": 0.3, "box scribble": 0.05}
+GIVEN = {"box": 0.2, "point": 0.4, "scribble": 0.3, "box scribble": 0.1}
 GIVEN_WITH_MASKS = {"mask": 0.7, "mask scribble": 0.15, "box": 0.05, "point": 0.05, "scribble": 0.05}
-WITH_MASKS = 0.125  # share of each batch: the backbone that reads masks costs as much as the UNet,
+WITH_MASKS = 0.25  # share of each batch: the backbone that reads masks costs as much as the UNet,
 MASKS_FROM = 1500  # so it waits until the fusers know what to do with a place
 # A fuser's way to the loss leads through all frozen layers behind it, and through their noise nothing is learned for hours. Two shorter ways
 # tell each fuser where to look and what to say: its attention shall go to the instance that is there, and the base's own heads shall
 # read the right latent behind it. Both fade out: the last word has the picture.
 ATTENTION_WEIGHT, CLEAN_WEIGHT, FADE_OUT = 0.05, 0.2, 0.3
 MIXED = 0.25  # of the pictures have instances with different formats
-ANY_PIXEL = 0.1  # of the points are any pixel of the object, the rest the one that a layout gives
+ANY_PIXEL = 0.25  # of the points are any pixel of the object, the rest the one that a layout gives
 NO_INSTANCE, NO_CAPTION, NOTHING = 0.1, 0.1, 0.1
-EARLY_SHARE = 0.7  # of the steps are those in which places are decided
-# Where a ring or moon is, a point on it says little: nine tenths of them are its upper inner rim, and the model draws it around the point.
-HOLLOW, HOLLOW_WEIGHT = ("ring", "moon"), 2.0
 
 
 FORMATS = ("box", "mask", "point", "scribble")
@@ -48,13 +45,6 @@ def draw_formats(shares: dict[str, float], size: int) -> dict[str, torch.Tensor]
     return {f: torch.tensor([f in given.split() for given in shares], **here)[kinds] for f in FORMATS}
 
 
-def inside(boxes: torch.Tensor, side: int = 32) -> torch.Tensor:
-    """Boxes (..., 4) as parts of the side -> (..., side, side) bool: pixels with their centre in the box."""
-    at = (torch.arange(side, device=boxes.device) + 0.5) / side
-    x0, y0, x1, y1 = boxes[..., None].unbind(-2)
-    return ((at >= y0) & (at <= y1))[..., :, None] & ((at >= x0) & (at <= x1))[..., None, :]
-
-
 class Pairs:
     """Latents, captions and grounding inputs of the shards that have both."""
 
@@ -62,11 +52,10 @@ class Pairs:
         names = sorted(path.name for path in (folder / "layouts").glob("*.pt"))
         parts = [{**torch.load(folder / "pool" / n, weights_only=True), **torch.load(folder / "layouts" / n, weights_only=True)} for n in names]
         self.data = {key: torch.cat([part[key] for part in parts]).to(lab.DEVICE) for key in parts[0]}
-        self.hollow = torch.tensor([any(shape in phrase for shape in HOLLOW) for phrase in make_layouts.PHRASES], device=lab.DEVICE)
         self.text, self.empty = text, tokens.encode([""])[0].long().to(lab.DEVICE)
 
-    def batch(self, size: int, with_masks: float) -> tuple[torch.Tensor, torch.Tensor, GroundingInputs, torch.Tensor, torch.Tensor]:
-        """-> latents, captions, grounding inputs; what each instance covers, (size, SLOTS, 32, 32); weights of pixels, (size, 32, 32)."""
+    def batch(self, size: int, with_masks: float) -> tuple[torch.Tensor, torch.Tensor, GroundingInputs, torch.Tensor]:
+        """-> latents, captions, grounding inputs; what each instance covers, (size, SLOTS, 32, 32)."""
         d, at, here = self.data, torch.randint(len(self.data["count"]), (size,)).to(lab.DEVICE), {"device": lab.DEVICE}
         bare = torch.rand(size, 1, **here) < train_base.NO_BACKGROUND  # as a multi-instance branch's prompt is
         ids = torch.where(bare, d["bare"][at], d["captions"][at]).long()
@@ -105,9 +94,7 @@ class Pairs:
             slots(self.text[d["phrase"][at].long()], present), flags(present), flags(box), flags(box | has["point"]),
             flags(has["scribble"]), flags(has["mask"]), seg.float(),
         )
-        hollow = present & self.hollow[d["phrase"][at].long()]
-        weights = 1 + HOLLOW_WEIGHT * (inside(d["boxes"][at]) & hollow[..., None, None]).any(1)
-        return d["latents"][at].float(), ids, inputs, cover, weights
+        return d["latents"][at].float(), ids, inputs, cover
 
 
 @torch.no_grad()
@@ -176,15 +163,15 @@ def main() -> None:
         return base.unet._forward(x, t, context=context, transformer_options={"patches": patches}), attended, clean
 
     def loss() -> torch.Tensor:
-        x, ids, inputs, cover, weights = pairs.batch(args.batch, WITH_MASKS if training.step >= MASKS_FROM else 0)
-        t = noise.draw_times(len(x), x.device, EARLY_SHARE)
+        x, ids, inputs, cover = pairs.batch(args.batch, WITH_MASKS if training.step >= MASKS_FROM else 0)
+        t = noise.draw_times(len(x), x.device)
         target = noise.draw_noise(x)
         with lab.autocast():
             with torch.no_grad():
                 context = base.text(ids)
             out, attended, clean = forward(noise.noised(x, target, t), t.float(), context, net.tokens(inputs))
         off, blurred = grounded.attention_error(attended, cover), heads.clean_error(clean, x)
-        error = (noise.loss_weights(t) * ((out.float() - noise.velocity(x, target, t)) ** 2 * (weights / weights.mean())[:, None]).mean((1, 2, 3))).mean()
+        error = (noise.loss_weights(t) * ((out.float() - noise.velocity(x, target, t)) ** 2).mean((1, 2, 3))).mean()
         for name, value in (("attention", off), ("clean", blurred), ("velocity", error)):
             seen[name] = 0.98 * seen.get(name, value.item()) + 0.02 * value.item()
         if training.step % 100 == 0 and not training.rank:
