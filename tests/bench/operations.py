@@ -30,7 +30,7 @@ from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
 from torch.utils.flop_counter import flop_registry  # noqa: E402
 
 HERE = Path(__file__).resolve().parent
-KINDS = {"convolution": "convolutions", "mm": "matrix products", "attention": "attention"}
+KINDS = {"attention": "attention", "convolution": "convolutions", "mm": "matrix products"}
 REST = "all else"
 PLACES = ("UNet", "fusers", "ScaleU")
 
@@ -44,18 +44,18 @@ class Ledger(TorchDispatchMode):
         self.seconds, self.work = defaultdict(float), defaultdict(float)
 
     def __torch_dispatch__(self, func: Any, types: Any, args: tuple = (), kwargs: dict | None = None) -> Any:
-        if func._overloadpacket not in flop_registry:
+        name = func._overloadpacket.__name__
+        if func._overloadpacket not in flop_registry and "attention" not in name:
             with self:  # what is made of other operations is counted as those
                 out = func.decompose(*args, **(kwargs or {}))
             if out is not NotImplemented:
                 return out
         before = time.process_time()
         out = func(*args, **(kwargs or {}))
-        spent, count = time.process_time() - before, flop_registry.get(func._overloadpacket)
-        kind = next((words for part, words in KINDS.items() if part in func._overloadpacket.__name__), REST) if count else REST
-        self.seconds[self.place, kind] += spent
-        if count:
-            self.work[self.place, kind] += count(*args, **(kwargs or {}), out_val=out) / 2
+        spent = time.process_time() - before
+        key = self.place, next((words for part, words in KINDS.items() if part in name), REST)
+        self.seconds[key] += spent
+        self.work[key] += multiply_adds(func._overloadpacket, args, kwargs or {}, out)
         return out
 
     def inside(self, place: str, call: Any) -> Any:
@@ -69,6 +69,14 @@ class Ledger(TorchDispatchMode):
                 self.place = before
 
         return run
+
+
+def multiply_adds(operation: Any, args: tuple, kwargs: dict, out: Any) -> float:
+    """Of one operation; 0 for what only moves or adds."""
+    if "attention" in operation.__name__:  # q (B, heads, n, d), k (B, heads, m, d), v (B, heads, m, e)
+        q, k, v = args[:3]
+        return q[..., 0].numel() * k.shape[-2] * (k.shape[-1] + v.shape[-1])
+    return flop_registry[operation](*args, **kwargs, out_val=out) / 2 if operation in flop_registry else 0
 
 
 def measure(models: Models, case: str, size: int) -> Ledger:
