@@ -111,13 +111,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--weights", type=Path, help="folder of the random weights (default: beside quickstart's ComfyUI)")
     parser.add_argument("--tiny", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
     comfy.utils.PROGRESS_BAR_ENABLED = False
     rounds = []
     with torch.inference_mode():
-        models = Models(home() / "bench" / ("tiny" if args.tiny else "full"), args.tiny)
+        models = Models(args.weights or home() / "bench" / ("tiny" if args.tiny else "full"), args.tiny)
         for _ in range(args.rounds):
             rounds.append({case: measure(models, case, args.size) for case in ("plain", "full")})
     keys = sorted({key for one in rounds for ledger in one.values() for key in ledger.seconds}, key=lambda key: (PLACES.index(key[0]), key[1]))

@@ -43,6 +43,13 @@ def test_the_networks_run_as_often_as_they_must(figures):
     assert full["fusers"] % 3 == 0 and full["fusers"] > 0
 
 
+def test_every_operation_is_booked_where_it_happens(figures):
+    printed = run(COST.with_name("operations.py"), "--tiny", "--weights", figures[0].parent / "weights", "--size", 64, "--rounds", 1)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines() if line.startswith(("| UNet", "| fusers", "| ScaleU"))]
+    assert {(row[0], row[1]) for row in rows} >= {(place, kind) for place in ("UNet", "fusers") for kind in ("matrix products", "attention", "all else")}
+    assert all(float(row[2]) == 0 for row in rows if row[0] != "UNet")
+
+
 def test_a_second_run_measures_only_what_is_missing(figures):
     path, options, _ = figures
     before = json.loads(path.read_text())
