@@ -11,6 +11,7 @@ import comfy.model_management
 import torch
 from torch import Tensor
 
+from ..instdiff_modules.sampling.context_window import context_window
 from ..instdiff_modules.sampling.owners import OWNER, questions
 from ..instdiff_modules.sampling.patches import BRANCHES, UNCOND, Branches
 
@@ -28,16 +29,18 @@ def evaluate_branches(executor: Any, model: Any, conds: list, x: Tensor, timeste
     branches = model_options.get("transformer_options", {}).get(BRANCHES)
     if branches is None:
         return executor(model, conds, x, timestep, model_options)
-    if x.shape[0] != len(branches.items):  # a context window of them, in which nobody says whose conditioning is meant for whom
+    options = model_options["transformer_options"]
+    if x.shape[0] != len(branches.items) or context_window(options, x.shape[0]) is not None:
+        # Some of them, or all in an order of its own: asked as they come, without conditionings of which nobody says whose branch they are for.
         common = [entries and [entry for entry in entries if OWNER not in entry] for entries in conds]
         return executor(model, common, x, timestep, model_options)
-    common = _common_lists(conds, x, branches, model_options["transformer_options"].get(UNCOND))
+    common = _common_lists(conds, x, branches, options.get(UNCOND))
     apart = [None if i in common else entries for i, entries in enumerate(conds)]
     out = _by_owner(executor, model, apart, x, timestep, model_options, branches)
     if common:
         images = slice(branches.images)
-        options = _with_items(model_options, branches._replace(items=branches.items[images]))
-        once = executor(model, [c if i in common else None for i, c in enumerate(conds)], x[images], timestep[images], options)
+        first = _with_items(model_options, branches._replace(items=branches.items[images]))
+        once = executor(model, [c if i in common else None for i, c in enumerate(conds)], x[images], timestep[images], first)
         samples = [item.sample for item in branches.items]
         out = [once[i][samples] if i in common else out[i] for i in range(len(conds))]
     return out

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import comfy.context_windows
 import comfy.hooks
 import comfy.model_management
 import comfy.samplers
@@ -152,3 +153,28 @@ def test_an_instance_that_is_not_there_is_named():
         own(context("a dragon"), "9")
     with pytest.raises(ValueError, match="Nothing is named"):
         own(context("a dragon"), " ")
+
+
+def test_a_batch_of_four_in_branches_is_four_singles_and_a_second_run_the_first():
+    positive, start = own(hooked(context("a red fox"))), noise(4)
+    model = with_multi_instance(apply(LAYOUT), 0.7, "average", 0)
+    together = run(model, positive, start, cfg=5.0)
+    assert torch.equal(run(model, positive, start, cfg=5.0), together)
+    for image in (0, 3):
+        torch.testing.assert_close(run(model, positive, start[image:image + 1], cfg=5.0)[0], together[image], **CLOSE)
+
+
+def test_in_context_windows_of_branches_it_waits_for_the_merge():
+    """A window holds some of the branches, and nobody says whose conditioning is meant for whom."""
+    windows, fuses = comfy.context_windows.ContextSchedules, comfy.context_windows.ContextFuseMethods
+    handler = comfy.context_windows.IndexListContextHandler(
+        comfy.context_windows.get_matching_context_schedule(windows.STATIC_STANDARD), comfy.context_windows.get_matching_fuse_method(fuses.FLAT), 2, 1, 1, False, 0)
+
+    def drawn(positive, share):
+        model = with_multi_instance(apply(LAYOUT), share, "average", 0)
+        model.model_options["context_handler"] = handler
+        return run(model, positive)
+
+    plain, with_it = context("a scene"), own(context("a dragon"))
+    torch.testing.assert_close(drawn(with_it, 1.0), drawn(plain, 1.0), **CLOSE)
+    assert not torch.allclose(drawn(with_it, 0.4), drawn(plain, 0.4), **CLOSE)
