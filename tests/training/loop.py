@@ -33,7 +33,8 @@ class Training:
         if self.team > 1:
             dist.init_process_group("gloo")
         self.module, self.path, self.args, self.step, self.rate = module, path, args, 0, args.lr
-        self.until = time.mktime(time.strptime(time.strftime("%Y-%m-%d ") + args.until, "%Y-%m-%d %H:%M"))
+        until = time.mktime(time.strptime(time.strftime("%Y-%m-%d ") + args.until, "%Y-%m-%d %H:%M"))
+        self.until = until if until > time.time() else until + 86400  # tomorrow
         self.optimizer, self.ema = muon.Pair(module, args.lr), lab.Ema(module)
         if (state := lab.load_state(path)) is not None:
             module.load_state_dict({k: v.float() for k, v in state["model"].items()})

@@ -29,7 +29,7 @@ MASKS_FROM = 1500  # so it waits until the fusers know what to do with a place
 # read the right latent behind it. Both fade out: the last word has the picture.
 ATTENTION_WEIGHT, CLEAN_WEIGHT, FADE_OUT = 0.05, 0.2, 0.3
 MIXED = 0.25  # of the pictures have instances with different formats
-ANY_PIXEL = 0.25  # of the points are any pixel of the object, the rest the one that a layout gives
+ANY_PIXEL = 0.15  # of the points are any pixel well inside the object, the rest its middle
 NO_INSTANCE, NO_CAPTION, NOTHING = 0.1, 0.1, 0.1
 
 
