@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import os
+import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -55,11 +56,6 @@ class ComfyServer(Server):
         """Every node the server knows."""
         return set(self.client.get("/object_info"))
 
-    def resident_bytes(self) -> int:
-        """Memory that the server's process has in RAM now (Linux)."""
-        status = Path(f"/proc/{self.process.pid}/status").read_text()
-        return int(status.split("VmRSS:")[1].split()[0]) * 1024
-
 
 def start_server(folder: Path, version: str = install.NEWEST, extra: Iterable[str] = ()) -> ComfyServer:
     """A server to use in a `with`, on empty folders under `folder` and on the CPU."""
@@ -67,6 +63,7 @@ def start_server(folder: Path, version: str = install.NEWEST, extra: Iterable[st
     for name in ("custom_nodes", "input", "output", "temp", "user"):
         (base / name).mkdir(parents=True)
     install.link_folder(ROOT, base / "custom_nodes" / install.PACK_FOLDER)
+    shutil.copy(Path(__file__).with_name("tensor_bytes.py"), base / "custom_nodes")
     link_models(base / "models")
     python = Path(os.environ.get("INSTDIFF_COMFYUI_PYTHON") or sys.executable)
     runtime = install.Runtime(python, comfyui_folder(version), gpu=False)
