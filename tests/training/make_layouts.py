@@ -22,7 +22,7 @@ from scipy.ndimage import distance_transform_edt
 
 MOST = 6
 POINT_DEPTH = 0.65  # of an object's greatest depth
-STROKE_DEPTH, STROKE_MARGIN = 0.5, 5  # of the greatest depth, but no more than so many pixels
+STROKE_DEPTH, STROKE_MARGIN = 0.7, 10  # of the greatest depth, but no more than so many pixels
 PHRASES = [words.phrase(s, c, t) for s in words.SHAPES for c in words.COLORS for t in words.TEXTURES]
 
 

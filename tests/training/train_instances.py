@@ -20,7 +20,7 @@ import train_vae
 from instdiff.instdiff_modules.grounding.inputs import GroundingInputs
 
 # What a person may give, and the formats that the pack makes of it (a mask brings its box, a box its centre).
-GIVEN = {"box": 0.2, "point": 0.4, "scribble": 0.3, "box scribble": 0.1}
+GIVEN = {"box": 0.2, "point": 0.35, "scribble": 0.4, "box scribble": 0.05}
 GIVEN_WITH_MASKS = {"mask": 0.7, "mask scribble": 0.15, "box": 0.05, "point": 0.05, "scribble": 0.05}
 WITH_MASKS = 0.25  # share of each batch: the backbone that reads masks costs as much as the UNet,
 MASKS_FROM = 1500  # so it waits until the fusers know what to do with a place
@@ -30,6 +30,7 @@ MASKS_FROM = 1500  # so it waits until the fusers know what to do with a place
 ATTENTION_WEIGHT, CLEAN_WEIGHT, FADE_OUT = 0.05, 0.2, 0.3
 MIXED = 0.25  # of the pictures have instances with different formats
 ANY_PIXEL = 0.15  # of the points are any pixel well inside the object, the rest its middle
+RINGS = 2  # times as often as others pictures with a ring are drawn: where one is meant by a point on its band is the hardest to tell
 NO_INSTANCE, NO_CAPTION, NOTHING = 0.1, 0.1, 0.1
 
 
@@ -52,11 +53,14 @@ class Pairs:
         names = sorted(path.name for path in (folder / "layouts").glob("*.pt"))
         parts = [{**torch.load(folder / "pool" / n, weights_only=True), **torch.load(folder / "layouts" / n, weights_only=True)} for n in names]
         self.data = {key: torch.cat([part[key] for part in parts]).to(lab.DEVICE) for key in parts[0]}
+        ring = torch.tensor([phrase.split()[-1] == "ring" for phrase in make_layouts.PHRASES]).to(lab.DEVICE)
+        real = torch.arange(make_layouts.MOST, device=lab.DEVICE) < self.data["count"][:, None]
+        self.often = 1 + (RINGS - 1) * (ring[self.data["phrase"].long()] & real).any(1).float()
         self.text, self.empty = text, tokens.encode([""])[0].long().to(lab.DEVICE)
 
     def batch(self, size: int, with_masks: float) -> tuple[torch.Tensor, torch.Tensor, GroundingInputs, torch.Tensor]:
         """-> latents, captions, grounding inputs; what each instance covers, (size, SLOTS, 32, 32)."""
-        d, at, here = self.data, torch.randint(len(self.data["count"]), (size,)).to(lab.DEVICE), {"device": lab.DEVICE}
+        d, at, here = self.data, torch.multinomial(self.often, size, replacement=True), {"device": lab.DEVICE}
         bare = torch.rand(size, 1, **here) < train_base.NO_BACKGROUND  # as a multi-instance branch's prompt is
         ids = torch.where(bare, d["bare"][at], d["captions"][at]).long()
         quiet = torch.rand(size, **here) < NO_CAPTION
