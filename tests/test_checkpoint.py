@@ -10,6 +10,7 @@ import torch
 from instdiff.instdiff_modules.checkpoint import reading as module
 from instdiff.instdiff_modules.checkpoint.reading import assemble, read_checkpoint, write_checkpoint
 from instdiff.instdiff_modules.checkpoint.shapes import read_config
+from instdiff.instdiff_modules.shapeworld.shipment import read_shipment
 from safetensors import safe_open
 from support.checkpoint_keys import CASE5, CHECKSUM, FULL, Sizes, checksum, instdiff_shapes, official_shapes, unet_shapes
 from support.checkpoints import (
@@ -27,6 +28,7 @@ from support.checkpoints import (
 )
 
 SMALL = instdiff_shapes()
+DEMO = Path(__file__).resolve().parent.parent / "instdiff_modules" / "shapeworld" / "demo_model.safetensors"
 
 
 @pytest.fixture(scope="module")
@@ -174,9 +176,24 @@ def test_our_own_file_comes_back_bit_for_bit(tmp_path, ours):
     write_checkpoint(path, ours, {"source": "weights.pth"})
     assert_same(read_checkpoint([path]).tensors, ours)
     with safe_open(path, "pt") as file:
-        assert file.metadata() == {"format": "instdiff", "version": "1", "source": "weights.pth", "dtype": "float32"}
+        metadata = file.metadata()
+        assert metadata.pop("fusers").split()[:3] == ["input_blocks.1.1", "input_blocks.2.1", "input_blocks.4.1"]
+        assert metadata == {"format": "instdiff", "version": "1", "source": "weights.pth", "dtype": "float32"}
         assert set(file.keys()) == set(SMALL)
     assert os.listdir(path.parent) == ["a.safetensors"]
+
+
+def test_a_saved_file_knows_its_fusers_though_the_unet_is_of_another_kind(tmp_path):
+    """The demo model's UNet has levels of uneven depth, which no rule about SD1.5 foresees."""
+    ours = read_shipment(DEMO).tensors["instdiff"]
+    path = tmp_path / "demo.safetensors"
+    write_checkpoint(path, ours, {})
+    assert_same(read_checkpoint([path]).tensors, ours)
+    with safe_open(path, "pt") as file:
+        metadata = file.metadata()
+    for place in ("input_blocks.4.1", "middle_block.1", "output_blocks.4.1"):
+        kept = {key: value for key, value in ours.items() if not key.startswith(f"{place}.")}
+        refused(save_tensors(path, kept, **metadata), "demo.safetensors", f"none at {place}")
 
 
 def test_a_failed_write_leaves_nothing_and_the_old_file_stays(tmp_path, ours, monkeypatch):

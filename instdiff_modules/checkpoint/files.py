@@ -14,9 +14,11 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from .pickles import load_pickle
+from .shapes import fuser_places
 
 FORMAT = "instdiff"
 VERSION = "1"
+PLACES = "fusers"  # metadata: where the model has fusers, by spaces
 _HEADER = 8  # bytes of a safetensors file before its JSON
 _SHARD = re.compile(r"(.*-)(\d{5})(-of-)(\d{5})(\.\w+)")
 
@@ -62,10 +64,21 @@ def with_shards(paths: list[Path]) -> list[Path]:
     return list(found)
 
 
+def saved_places(path: Path) -> list[str] | None:
+    """Official places of the fusers of a file of `write_checkpoint`, which `open_weights` could read; None of any other."""
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+    except SafetensorError:  # a torch file
+        return None
+    return metadata[PLACES].split() if metadata.get("format") == FORMAT and PLACES in metadata else None
+
+
 def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
     """Write tensors under their official names as one safetensors file, whole or not at all.
 
-    `metadata` (text to text, for instance `source`) is stored with the format's name, its version and the dtype.
+    `metadata` (text to text, for instance `source`) is stored with the format's name, its version, the dtype and the
+    places of the fusers: of a file of ours, what is missing is known, whatever UNet it is for.
     Folders are made as needed; an existing file is replaced. Raises OSError as writing files does.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -74,7 +87,8 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], metadata: Mappin
     dtype = next(iter(dtypes)) if len(dtypes) == 1 else "mixed"
     unfinished = path.with_name(f".{path.name}.{uuid.uuid4().hex}.part")
     try:
-        save_file(kept, unfinished, metadata={**metadata, "format": FORMAT, "version": VERSION, "dtype": dtype})
+        own = {"format": FORMAT, "version": VERSION, "dtype": dtype, PLACES: " ".join(fuser_places(kept))}
+        save_file(kept, unfinished, metadata={**metadata, **own})
         os.replace(unfinished, path)
     finally:
         unfinished.unlink(missing_ok=True)

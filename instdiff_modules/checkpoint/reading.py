@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .files import open_weights, with_shards, write_checkpoint
+from .files import open_weights, saved_places, with_shards, write_checkpoint
 from .formats import EXPECTED, PARTS, collect, describe, official_names, part_of, unfused_places
 from .shapes import InstDiffConfig, expected_shapes, fuser_places, read_config
 
@@ -46,7 +46,8 @@ def read_checkpoint(paths: Sequence[Path]) -> Checkpoint:
     contents = {path: open_weights(path) for path in files}
     source = " + ".join(path.name for path in files)
     tensors = assemble(contents)
-    config = read_config({key: tuple(tensor.shape) for key, tensor in tensors.items()}, source)
+    places = saved_places(files[0]) if len(files) == 1 else None
+    config = read_config({key: tuple(tensor.shape) for key, tensor in tensors.items()}, source, places)
     wanted = expected_shapes(config)
     extra = [key for key in tensors if key not in wanted]
     if extra:

@@ -4,7 +4,7 @@ Everything here works on names and shapes only, so a 5 GB file is judged before 
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -40,9 +40,10 @@ class InstDiffConfig:
     dims: tuple[int, ...] = (96, 192, 384, 768)
 
 
-def read_config(shapes: Shapes, file: str) -> InstDiffConfig:
+def read_config(shapes: Shapes, file: str, places: Sequence[str] | None = None) -> InstDiffConfig:
     """Sizes from the shapes of all InstDiff tensors under their official names; `file` is named in errors.
 
+    places: official places of all fusers, if known; else those of a UNet of SD1.5's kind are expected.
     Raises ValueError if a key is missing, a shape disagrees with the others, or a fuser or ScaleU layer is left out.
     """
     net = "position_net"
@@ -63,7 +64,7 @@ def read_config(shapes: Shapes, file: str) -> InstDiffConfig:
         ),
     )
     _check_shapes(shapes, expected_shapes(config), file)
-    _check_structure(config, file)
+    _check_structure(config, file, places)
     return config
 
 
@@ -120,17 +121,13 @@ def _check_shapes(shapes: Shapes, expected: Shapes, file: str) -> None:
         )
 
 
-def _check_structure(config: InstDiffConfig, file: str) -> None:
-    """Fusers must sit at every transformer of a UNet of SD1.5's kind, with the widths that ScaleU's gains have."""
+def _check_structure(config: InstDiffConfig, file: str, places: Sequence[str] | None) -> None:
+    """Fusers must sit at every place, or at every transformer of a UNet of SD1.5's kind, with the widths that ScaleU's gains have."""
     blocks = {part: [int(p.split(".")[1]) for p in config.fuser_dims if p.startswith(part)] for part in PART_ORDER}
-    lacking = missing_places(blocks["input_blocks"], blocks["output_blocks"], len(config.decoder_channels))
-    if lacking is None:
-        raise ValueError(
-            f"{file} has fusers at input blocks {blocks['input_blocks']} and output blocks {blocks['output_blocks']} of "
-            f"{len(config.decoder_channels)}: expected the transformers of an SD1.5 UNet (1, 2, 4, 5, 7, 8 and 3 to 11 of 12)."
-        )
-    if not blocks["middle_block"]:
-        lacking.append("middle_block.1")
+    if places is None:
+        lacking = _lacking(config, blocks, file)
+    else:
+        lacking = [place for place in dict.fromkeys(("middle_block.1", *places)) if place not in config.fuser_dims]
     if lacking:
         raise ValueError(
             f"{file} has {len(config.fuser_dims)} fusers but none at {', '.join(lacking)}: expected one at every "
@@ -144,11 +141,22 @@ def _check_structure(config: InstDiffConfig, file: str) -> None:
             )
 
 
+def _lacking(config: InstDiffConfig, blocks: Mapping[str, list[int]], file: str) -> list[str]:
+    """Transformers of a UNet of SD1.5's kind without a fuser."""
+    lacking = missing_places(blocks["input_blocks"], blocks["output_blocks"], len(config.decoder_channels))
+    if lacking is None:
+        raise ValueError(
+            f"{file} has fusers at input blocks {blocks['input_blocks']} and output blocks {blocks['output_blocks']} of "
+            f"{len(config.decoder_channels)}: expected the transformers of an SD1.5 UNet (1, 2, 4, 5, 7, 8 and 3 to 11 of 12)."
+        )
+    return lacking if blocks["middle_block"] else [*lacking, "middle_block.1"]
+
+
 def _trunk_widths(config: InstDiffConfig, blocks: Mapping[str, list[int]]) -> dict[int, int]:
     """Decoder block -> channels that enter it, as far as the fusers tell: from the middle, then from the block before."""
     middle = config.fuser_dims["middle_block.1"]
     step = next(block for block in range(2, len(config.decoder_channels) + 2) if block not in blocks["input_blocks"])
-    coarsest = min(min(blocks["output_blocks"]), step)  # the first level going up is as wide as the middle
+    coarsest = min([step, *blocks["output_blocks"]])  # the first level going up is as wide as the middle
     widths = dict.fromkeys(range(coarsest + 1), middle)
     widths |= {block + 1: config.fuser_dims[f"output_blocks.{block}.1"] for block in blocks["output_blocks"]}
     return {block: width for block, width in widths.items() if block < len(config.decoder_channels)}

@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 
 import comfy.model_patcher
+import folder_paths
 import numpy as np
 import pytest
 import torch
@@ -20,6 +21,7 @@ from instdiff.instdiff_modules.shapeworld.layouts import scene_layout
 from instdiff.instdiff_modules.shapeworld.scene import random_scene
 from instdiff.instdiff_modules.shapeworld.shipment import EMBEDDING, full_embedding, read_shipment
 from instdiff.nodes.demo_model import DEMO_FILE, InstDiffLoadDemoModel
+from instdiff.nodes.load import FOLDER, InstDiffLoadModel, InstDiffSaveModel
 from support.pack import ROOT
 from support.studio import Settings, Studio, only
 
@@ -82,6 +84,16 @@ def test_a_missing_file_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, t
     monkeypatch.setattr("instdiff.nodes.demo_model.DEMO_FILE", tmp_path / "gone.safetensors")
     with pytest.raises(ValueError, match="The demo model gone.safetensors cannot be read.*install the pack again"):
         InstDiffLoadDemoModel.execute()
+
+
+def test_its_weights_saved_are_loaded_again(studio: Studio, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, FOLDER, ([str(tmp_path)], folder_paths.supported_pt_extensions))
+    InstDiffSaveModel.execute(studio.networks, "demo", "as loaded")
+    again = InstDiffLoadModel.execute("demo_00001_.safetensors", "auto")[0]
+    ours, theirs = studio.networks.state_dict(), again.state_dict()
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert again.config == studio.networks.config
 
 
 def test_the_base_draws_the_background_it_is_told(studio: Studio) -> None:
