@@ -109,6 +109,10 @@ def test_boxes_put_things_where_captions_alone_do_not(studio: Studio, layouts: l
     assert placed.color_acc > 0.8
 
 
+def test_scribbles_put_things_where_they_are_drawn(studio: Studio, layouts: list[Layout]) -> None:
+    assert measured(layouts, studio.draw([only(layout, "scribble") for layout in layouts], range(SCENES), SETTINGS)).pim_scribble > 0.75
+
+
 def test_colours_leak_no_more_with_multi_instance_sampling(studio: Studio, layouts: list[Layout], placed: Totals) -> None:
     given = [only(layout, "box") for layout in layouts]
     apart = measured(layouts, studio.draw(given, range(SCENES), replace(SETTINGS, share=0.2)))

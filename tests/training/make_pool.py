@@ -1,10 +1,11 @@
 """Scenes as latents, in shards that the training reads as they appear: python make_pool.py STATE_DIR SHARDS [FIRST]
 
-Shard k holds the scenes of seeds k * 1024 ... of stream 7: latents (n, 4, 32, 32) half, row numbers of the global
+Shard k holds the scenes of seeds k * 1024 ... of stream 7, from shard 20 on with few colours: latents (n, 4, 32, 32) half, row numbers of the global
 caption with and without the background and with places in words, (n, 77) each.
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import lab
@@ -14,13 +15,20 @@ import torch
 import train_vae
 from instdiff.instdiff_modules.shapeworld.render import render
 from instdiff.instdiff_modules.shapeworld.scene import Scene, random_scene
-from instdiff.instdiff_modules.shapeworld.vocabulary import sentence
+from instdiff.instdiff_modules.shapeworld.vocabulary import COLOR_NAMES, sentence
 
 SHARD, STREAM = 1024, 7
+FEW_COLORS_FROM = 20 * SHARD  # else a colour nearly always tells which thing is meant, and by a scribble the shape is not learned
 
 
 def pool_scene(number: int) -> Scene:
-    return random_scene((STREAM, number))
+    """The scene of a number; from FEW_COLORS_FROM on its things stand apart and share one colour, or two."""
+    if number < FEW_COLORS_FROM:
+        return random_scene((STREAM, number))
+    scene = random_scene((STREAM, number), counts=(2, 6), overlaps=False)
+    rng = np.random.default_rng((STREAM, number, 1))
+    few = rng.choice([name for name in COLOR_NAMES if name != scene.background], rng.integers(1, 3), replace=False)
+    return replace(scene, things=tuple(replace(thing, color=str(rng.choice(few))) for thing in scene.things))
 
 
 @torch.no_grad()
