@@ -13,6 +13,7 @@ With --comfyui PATH an installation that is already there is used instead.
 from __future__ import annotations
 
 import argparse
+import os
 import signal
 import subprocess
 import sys
@@ -163,8 +164,12 @@ def test(options: argparse.Namespace, home: Path, steps: Steps) -> int:
     if options.comfyui is not None:
         runtime, _ = existing.use(options.comfyui, options.python, home, steps)
         environment |= {"INSTDIFF_COMFYUI": str(runtime.comfyui), "INSTDIFF_COMFYUI_PYTHON": str(runtime.python)}
+    args = options.pytest
+    if not args:
+        args, threads = testing.workers(os.cpu_count() or 1)
+        environment |= threads
     # -I: the current folder must not be on sys.path, or our `nodes` would hide ComfyUI's
-    command = [own.python, "-I", "-m", "pytest", *options.pytest]
+    command = [own.python, "-I", "-m", "pytest", *args]
     code = subprocess.run([str(part) for part in command], cwd=PACK, env=environment, check=False).returncode
     if left_out:
         say(testing.last_line(left_out))

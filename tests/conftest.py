@@ -1,10 +1,35 @@
-"""Puts tests/ (not the repository, whose `nodes` would hide ComfyUI's) on sys.path and loads the pack as `instdiff`."""
+"""Puts tests/ (not the repository, whose `nodes` would hide ComfyUI's) on sys.path, loads the pack as `instdiff`, and says which
+tests stay together when several workers share them."""
 
+import re
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
 from support.pack import load_pack  # noqa: E402  (needs the path above)
 
 load_pack()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """A worker gets whole files, and of the browser's tests all with one frontend: what they share is started once."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByWhatIsShared(LoadScopeScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            frontend = re.search(r"^tests/browser/.*\b(pinned|newest)\b", nodeid)
+            return frontend[1] if frontend else nodeid.partition("::")[0]
+
+    return ByWhatIsShared(config, log)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Figures that tests recorded, below the results. They depend on the machine, so nothing is asserted of them."""
+    for report in terminalreporter.getreports("passed"):
+        for name, value in report.user_properties:
+            terminalreporter.write_line(f"{name}: {value}")

@@ -122,7 +122,7 @@ def changed(**fields: object):
     (lambda d: d["images"].append({**d["images"][0], "id": 1}), "two images|2 images of the file name '000000000785'"),
     (lambda d: d["annotations"][0].update(category_id=7), "category 7 is not among"), (lambda d: d["annotations"][0].update(image_id="x"), "image_id must be a whole number"),
     (lambda d: d["annotations"][0].update(bbox=[1, 2, 3]), "bbox must be"), (lambda d: d["images"][1].update(width=0), "width must be a whole number"),
-], ids=str)  # fmt: skip
+], ids=["empty", "no list", "twice", "category", "image", "bbox", "width"])  # fmt: skip
 def test_files_that_are_no_coco_are_named(given, change, words: str):
     document = synthetic_coco.document()
     change(document)

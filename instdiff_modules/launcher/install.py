@@ -35,6 +35,7 @@ HEAVY = re.compile(r"comfyui-workflow-templates|comfyui-embedded-docs|comfy-angl
 # Would move torch if they were resolved freely; installed apart.
 TORCH_FAMILY = {"torch", "torchvision", "torchaudio", "spandrel"}
 SPANDREL = "spandrel==0.4.2"
+PYTEST = ["pytest>=8", "pytest-xdist>=3.8"]
 
 NETWORK = "check the network (PyPI must be reachable) and the free disk space, then start again; what is done is kept."
 
@@ -86,9 +87,9 @@ def _make_runtime(home: Path, steps: Steps, for_tests: bool) -> Runtime:
         gpu = torch_sees_gpu(venv_python(venv), steps)
         ready = {"key": key, "gpu": gpu}
         stamp.write_text(json.dumps(ready))
-    if for_tests and not ready.get("tests"):
-        _pip(venv, steps, "pytest, to run the tests", "pytest>=8")
-        stamp.write_text(json.dumps({**ready, "tests": True}))
+    if for_tests and ready.get("tests") != PYTEST:
+        _pip(venv, steps, "pytest, to run the tests", *PYTEST)
+        stamp.write_text(json.dumps({**ready, "tests": PYTEST}))
     return Runtime(venv_python(venv), source, ready["gpu"])
 
 

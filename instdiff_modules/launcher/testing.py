@@ -27,6 +27,15 @@ def prepare_tools(home: Path, python: Path, steps: Steps) -> tuple[dict[str, str
     return changes, left_out
 
 
+def workers(cores: int) -> tuple[list[str], dict[str, str]]:
+    """Two processes share the tests where there are two cores, each on one of them: (pytest's arguments, environment)."""
+    if cores < 2:
+        return [], {}
+    # tests/conftest.py says which stay together; in the order of collection, because the browser's have to come last
+    arguments = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
+    return arguments, {"OMP_NUM_THREADS": "1"}  # for the servers, too: threads that wait for a core would only slow each other down
+
+
 def playwright_driver(python: Path, steps: Steps) -> Path | None:
     """The folder of Playwright's driver, with its node; Playwright is installed if it is not there. None: it cannot be."""
     code = "import importlib.util as u; s = u.find_spec('playwright'); print(s.submodule_search_locations[0] if s else '')"

@@ -11,7 +11,6 @@ from instdiff.instdiff_modules.launcher.frontend import newest_frontend
 from support.browser import ComfyPage
 from support.editor import Editor, add_editor
 from support.environment import home
-from support.figures import FIGURES
 from support.server import ComfyServer, start_server
 
 if TYPE_CHECKING:  # without Playwright the tests are skipped
@@ -19,16 +18,6 @@ if TYPE_CHECKING:  # without Playwright the tests are skipped
 
 HERE = Path(__file__).parent
 FAILED = pytest.StashKey[bool]()
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    config.stash[FIGURES] = []
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """The editor's speed, below the results."""
-    for line in config.stash.get(FIGURES, []):
-        terminalreporter.write_line(f"Dragging one of 100 instances, {line}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

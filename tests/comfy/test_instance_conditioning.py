@@ -34,11 +34,11 @@ def own(conditioning, which="1", strength=2.0, layouts=LAYOUT, positive=None):
     return InstDiffInstanceConditioning.execute(positive or context("a scene"), layouts, conditioning, which, strength).args[0]
 
 
-def run(model, positive, start=None, cfg=1.0, steps=3, negative=None):
+def run(model, positive, start=None, cfg=1.0, steps=3, negative=None, callback=None):
     start = noise() if start is None else start
     with torch.inference_mode():
         ksampler = comfy.samplers.KSampler(model, steps, model.load_device, "euler", "normal", 1.0, model.model_options)
-        return ksampler.sample(start, positive, negative or context("bad"), cfg, torch.zeros_like(start), disable_pbar=True, seed=5)
+        return ksampler.sample(start, positive, negative or context("bad"), cfg, torch.zeros_like(start), callback=callback, disable_pbar=True, seed=5)
 
 
 def branches(positive, model=None, start=None, cfg=1.0, share=1.0, layouts=LAYOUT, images=1):
@@ -77,6 +77,25 @@ def test_a_lora_acts_in_its_branch_and_in_its_region_of_the_whole_and_nowhere_el
     assert (with_it[1] - plain[1]).abs().max() > 0.1, "the LoRA does nothing"
     changed = (with_it[0] - plain[0]).abs().mean(0)
     assert changed[4:14, 3:9].mean() > 2 * changed[:, 14:].mean()
+
+
+@pytest.mark.parametrize("step", [0, 3], ids=["in a branch", "after the merge"])
+def test_after_a_cancel_the_next_run_is_as_if_nothing_had_happened(step):
+    def cancel(number, *_):
+        reached.append(number)
+        if number == step:
+            raise comfy.model_management.InterruptProcessingException
+
+    def weight():
+        return base()[0].model.diffusion_model.middle_block[1].transformer_blocks[0].attn2.to_k.weight.clone()
+
+    positive, reached = own(hooked(context("a red fox"))), []
+    model = with_multi_instance(apply(LAYOUT), 0.5, "average", 0)
+    before, untouched = run(model, positive, cfg=5.0, steps=4), weight()
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        run(model, positive, cfg=5.0, steps=4, callback=cancel)
+    assert reached[-1] == step and torch.equal(weight(), untouched)
+    assert torch.equal(run(model, positive, cfg=5.0, steps=4), before)
 
 
 def test_with_little_memory_the_same_comes_out(monkeypatch):
