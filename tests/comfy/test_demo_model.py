@@ -9,7 +9,7 @@ import folder_paths
 import numpy as np
 import pytest
 import torch
-from bench import instance_lora
+from bench import instance_lora, shapeworld
 from bench.editing import repair
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes
@@ -133,6 +133,16 @@ def test_moving_a_box_moves_its_object_and_leaves_the_other(studio: Studio) -> N
         seen = {d.label: d.box for d in detect_shapes(picture)}
         assert np.abs(np.subtract(seen["a red star"], box)).max() < 0.08
         assert np.abs(np.subtract(seen["a blue circle"], other.box)).max() < 0.08
+
+
+def test_sampling_apart_lowers_leaking_where_instances_steer_weakly(studio: Studio) -> None:
+    """Three scenes in which much leaks at half strength, out of the bench's 200 (tests/bench/shapeworld.json has them all)."""
+    numbers = (28, 97, 161)
+    scenes = [scene_layout(random_scene((shapeworld.STREAM, n)), n) for n in numbers]
+    given = [only(scene, "box") for scene in scenes]
+    without, crop, masked = (measured(scenes, studio.draw(given, numbers, shapeworld.CASES[case][1])).leakage
+                             for case in ("weak", "weak_mis_crop", "weak_mis_masked"))
+    assert crop < 0.5 * without and masked < 0.8 * without
 
 
 def test_the_bench_says_which_file_it_measured() -> None:
