@@ -70,7 +70,7 @@ def load_unet(shipment: Shipment, disable_dynamic: bool = False) -> Any:
     offload = comfy.model_management.unet_offload_device()
     weights = shipment.tensors["unet"]
     dtype = comfy.model_management.unet_dtype(device=load, model_params=sum(w.numel() for w in weights.values()),
-                                              supported_dtypes=settings.supported_inference_dtypes, weight_dtype=torch.float16)
+                                              supported_dtypes=settings.supported_inference_dtypes, weight_dtype=next(iter(weights.values())).dtype)
     settings.set_inference_dtype(dtype, comfy.model_management.unet_manual_cast(dtype, load, settings.supported_inference_dtypes))
     model = settings.get_model({}, "", device=offload)
     patcher = _patcher(model, load, offload, disable_dynamic)

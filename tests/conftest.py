@@ -25,6 +25,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
             frontend = re.search(r"^tests/browser/.*\b(pinned|newest)\b", nodeid)
             return frontend[1] if frontend else nodeid.partition("::")[0]
 
+    config.option.loadscopereorder = False  # as collected, not the largest first: the browser's have to come last
     return ByWhatIsShared(config, log)
 
 

@@ -31,9 +31,8 @@ def workers(cores: int) -> tuple[list[str], dict[str, str]]:
     """Two processes share the tests where there are two cores, each on one of them: (pytest's arguments, environment)."""
     if cores < 2:
         return [], {}
-    # tests/conftest.py says which stay together; in the order of collection, because the browser's have to come last
-    arguments = ["-n", "2", "--dist", "loadscope", "--no-loadscope-reorder"]
-    return arguments, {"OMP_NUM_THREADS": "1"}  # for the servers, too: threads that wait for a core would only slow each other down
+    # one thread each, the servers too: threads that wait for a core would only slow each other down
+    return ["-n", "2"], {"OMP_NUM_THREADS": "1"}  # tests/conftest.py says which tests stay together
 
 
 def playwright_driver(python: Path, steps: Steps) -> Path | None:
