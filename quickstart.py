@@ -49,15 +49,22 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     """Parse the command line; no command means the demo."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--home", type=Path, default=None, metavar="DIR", help="where everything is kept")
-    common.add_argument("--comfyui", type=Path, default=None, metavar="PATH", help="use this ComfyUI; it is not changed")
-    common.add_argument("--python", type=Path, default=None, metavar="EXE", help="the Python of --comfyui, if not found")
+    common.add_argument(
+        "--comfyui", type=Path, default=None, metavar="PATH", help="use this ComfyUI; it is not changed"
+    )
+    common.add_argument(
+        "--python", type=Path, default=None, metavar="EXE", help="the Python of --comfyui, if not found"
+    )
     common.add_argument("--cpu", action="store_true", help="do not use the GPU")
     common.add_argument("--port", type=int, default=0, help="the server's port (default: any free one)")
     picture = argparse.ArgumentParser(add_help=False)
     picture.add_argument("--seed", type=int, default=None, help="0 or more; the workflow's own if not given")
     picture.add_argument("--out", type=Path, default=None, metavar="DIR", help="where pictures go")
     parser = argparse.ArgumentParser(
-        prog="quickstart.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter, allow_abbrev=False
+        prog="quickstart.py",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("demo", parents=[common, picture], help="make the demo picture (the default)")
@@ -181,7 +188,9 @@ def read(path: Path) -> str:
     try:
         return path.expanduser().read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as problem:
-        raise Stopped(f"{path} cannot be read: {problem}. What to do: check the path; it must be a text file.") from problem
+        raise Stopped(
+            f"{path} cannot be read: {problem}. What to do: check the path; it must be a text file."
+        ) from problem
 
 
 def write_picture(data: bytes, folder: Path, name: Path) -> Path:

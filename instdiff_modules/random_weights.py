@@ -81,7 +81,9 @@ def _let_noise_through(tensors: dict[str, torch.Tensor]) -> None:
         unet[f"{name}.bias"][:10] = 0
     channels = unet["out.0.weight"].shape[0]
     unet["input_blocks.0.0.weight"][:10, :, 1, 1] = signs.to(unet["out.2.weight"])
-    unet[f"{block}.skip_connection.weight"][:10, -channels : 10 - channels, 0, 0] = torch.eye(10).to(unet["out.2.weight"])
+    unet[f"{block}.skip_connection.weight"][:10, -channels : 10 - channels, 0, 0] = torch.eye(10).to(
+        unet["out.2.weight"]
+    )
     unet["out.0.weight"][:10] = math.sqrt(0.8)  # of ten channels eight carry z
     unet["out.0.bias"][:10] = 8
     unet["out.2.weight"] *= 0.3

@@ -3,13 +3,45 @@
 from comfy_api.latest import ComfyExtension, io
 
 from . import (
-    apply, conditioning, demo_model, edit, editor, instance_conditioning, instances, keyframes, language, layout_io, load, neighbours, plausibility,
-    preview, sampler, score, timing,
+    apply,
+    arrange,
+    conditioning,
+    demo_model,
+    edit,
+    editor,
+    instance_conditioning,
+    instances,
+    keyframes,
+    language,
+    layout_io,
+    load,
+    neighbours,
+    plausibility,
+    preview,
+    sampler,
+    score,
+    timing,
 )
 
 MODULES = (
-    load, demo_model, editor, instances, layout_io, neighbours, keyframes, edit, language, plausibility, preview, apply, conditioning,
-    instance_conditioning, sampler, timing, score,
+    load,
+    demo_model,
+    editor,
+    instances,
+    layout_io,
+    arrange,
+    neighbours,
+    keyframes,
+    edit,
+    language,
+    plausibility,
+    preview,
+    apply,
+    conditioning,
+    instance_conditioning,
+    sampler,
+    timing,
+    score,
 )
 
 

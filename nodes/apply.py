@@ -49,26 +49,99 @@ class ApplyInstDiff(io.ComfyNode):
             category="InstDiff",
             description="Puts the instances into a Stable Diffusion 1.5 model: connect the MODEL to any sampler node.",
             inputs=[
-                io.Model.Input("model", tooltip="A Stable Diffusion 1.5 model (SDXL or Flux don't fit), with or without LoRA. It is not changed: a patched copy goes out."),
-                io.Clip.Input("clip", tooltip="The CLIP of the same checkpoint: it encodes the prompt of each instance. With a LoRA, the CLIP after the LoRA."),
-                InstDiffModelSocket.Input("instdiff_model", tooltip="InstanceDiffusion's weights, from Load InstDiff Model."),
-                Instances.Input("instances", tooltip="The layout: which object goes where. Several frames: one layout per image of the batch. Without instances the model stays as it is."),
-                io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, tooltip="How strongly the instances steer, 0..2. 0: the model stays as it is. 1: as trained."),
-                io.Float.Input("start", default=0.0, **share, tooltip="When the instances begin to act, as a share of the denoising: 0 (first step) .. 1 (last step)."),
-                io.Float.Input("end", default=0.8, **share, tooltip="When the instances stop acting, as a share of the denoising: 0 (first step) .. 1 (last step); above start. Lower it if objects look pasted on. InstanceDiffusion's authors use 0.75 to 1."),
-                io.Float.Input("fade", default=0.0, **share, optional=True, tooltip="Length of the stretch before end in which the strength falls to 0, as a share of the denoising (0..1). 0: a sharp end."),
-                io.Combo.Input("scaleu", options=list(SCALEU), default="on", optional=True, tooltip="ScaleU, a part of the weights, rescales the UNet's decoder in all steps. on: as trained. on (SE variant): as logtd/ComfyUI-InstanceDiffusion does."),
-                io.Combo.Input("masked_attention", options=list(MASKED), default="off", optional=True, tooltip="Each region of the picture sees only the instances whose box holds it: less leaking of colours, slower. finest level: at the highest resolution inside the model; all levels: everywhere. The authors train with it and generate without."),
-                io.Combo.Input("location_formats", options=list(FORMATS), default="as given", optional=True, advanced=True, tooltip="Which boxes, points, scribbles and masks count. as given: all that you gave. The others: what one of the authors' test configurations keeps, to compare with their results."),
-                io.Int.Input("point_seed", default=0, min=0, max=0xFFFFFFFF, optional=True, advanced=True, tooltip="Seed (0..4294967295) of the points that are drawn at random inside masks of fewer than 128 pixels."),
+                io.Model.Input(
+                    "model",
+                    tooltip="A Stable Diffusion 1.5 model (SDXL or Flux don't fit), with or without LoRA. It is not changed: a patched copy goes out.",
+                ),
+                io.Clip.Input(
+                    "clip",
+                    tooltip="The CLIP of the same checkpoint: it encodes the prompt of each instance. With a LoRA, the CLIP after the LoRA.",
+                ),
+                InstDiffModelSocket.Input(
+                    "instdiff_model", tooltip="InstanceDiffusion's weights, from Load InstDiff Model."
+                ),
+                Instances.Input(
+                    "instances",
+                    tooltip="The layout: which object goes where. Several frames: one layout per image of the batch. Without instances the model stays as it is.",
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=0.0,
+                    max=2.0,
+                    step=0.05,
+                    tooltip="How strongly the instances steer, 0..2. 0: the model stays as it is. 1: as trained.",
+                ),
+                io.Float.Input(
+                    "start",
+                    default=0.0,
+                    **share,
+                    tooltip="When the instances begin to act, as a share of the denoising: 0 (first step) .. 1 (last step).",
+                ),
+                io.Float.Input(
+                    "end",
+                    default=0.8,
+                    **share,
+                    tooltip="When the instances stop acting, as a share of the denoising: 0 (first step) .. 1 (last step); above start. Lower it if objects look pasted on. InstanceDiffusion's authors use 0.75 to 1.",
+                ),
+                io.Float.Input(
+                    "fade",
+                    default=0.0,
+                    **share,
+                    optional=True,
+                    tooltip="Length of the stretch before end in which the strength falls to 0, as a share of the denoising (0..1). 0: a sharp end.",
+                ),
+                io.Combo.Input(
+                    "scaleu",
+                    options=list(SCALEU),
+                    default="on",
+                    optional=True,
+                    tooltip="ScaleU, a part of the weights, rescales the UNet's decoder in all steps. on: as trained. on (SE variant): as logtd/ComfyUI-InstanceDiffusion does.",
+                ),
+                io.Combo.Input(
+                    "masked_attention",
+                    options=list(MASKED),
+                    default="off",
+                    optional=True,
+                    tooltip="Each region of the picture sees only the instances whose box holds it: less leaking of colours, slower. finest level: at the highest resolution inside the model; all levels: everywhere. The authors train with it and generate without.",
+                ),
+                io.Combo.Input(
+                    "location_formats",
+                    options=list(FORMATS),
+                    default="as given",
+                    optional=True,
+                    advanced=True,
+                    tooltip="Which boxes, points, scribbles and masks count. as given: all that you gave. The others: what one of the authors' test configurations keeps, to compare with their results.",
+                ),
+                io.Int.Input(
+                    "point_seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFF,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Seed (0..4294967295) of the points that are drawn at random inside masks of fewer than 128 pixels.",
+                ),
             ],
             outputs=[io.Model.Output(tooltip="The model with its instances, for any sampler node.")],
         )
 
     @classmethod
-    def execute(cls, model: Any, clip: Any, instdiff_model: InstDiffModel, instances: Frames, strength: float, start: float, end: float,
-                fade: float = 0.0, scaleu: str = "on", masked_attention: str = "off", location_formats: str = "as given",
-                point_seed: int = 0) -> io.NodeOutput:
+    def execute(
+        cls,
+        model: Any,
+        clip: Any,
+        instdiff_model: InstDiffModel,
+        instances: Frames,
+        strength: float,
+        start: float,
+        end: float,
+        fade: float = 0.0,
+        scaleu: str = "on",
+        masked_attention: str = "off",
+        location_formats: str = "as given",
+        point_seed: int = 0,
+    ) -> io.NodeOutput:
         check_settings(strength, start, end, fade, scaleu, masked_attention, location_formats, point_seed)
         checks.check_model(model)
         checks.check_weights(instdiff_model)
@@ -80,28 +153,47 @@ class ApplyInstDiff(io.ComfyNode):
         if strength == 0 or not any(i.strength for frame in frames for i in frame):
             return io.NodeOutput(model.clone())
         if start >= end:
-            raise ValueError(f"Expected start below end, got start {start} and end {end}: the instances would never act. Raise end or lower start.")
+            raise ValueError(
+                f"Expected start below end, got start {start} and end {end}: the instances would never act. Raise end or lower start."
+            )
         checks.check_clip(clip)
         widths = (instdiff_model.adapter.model.token_dim, instdiff_model.config.text_dim)
-        encoded = [[instdiff_model.known_prompts.encode(clip, instance.prompt, widths) for instance in frame] for frame in frames]
+        encoded = [
+            [instdiff_model.known_prompts.encode(clip, instance.prompt, widths) for instance in frame]
+            for frame in frames
+        ]
         bank = build_bank(
-            frames, [[text for _, text in frame] for frame in encoded], instdiff_model.tokenize, instdiff_model.config.slots,
-            seed=point_seed, presence=authors_presence(FORMATS[location_formats]),
+            frames,
+            [[text for _, text in frame] for frame in encoded],
+            instdiff_model.tokenize,
+            instdiff_model.config.slots,
+            seed=point_seed,
+            presence=authors_presence(FORMATS[location_formats]),
         )
         window = Window(start, end, fade, functools.cache(model.get_model_object("model_sampling").percent_to_sigma))
         fusers = FuserPatch(instdiff_model.adapter, bank, window, block_attention, strength, MASKED[masked_attention])
 
         @functools.cache
         def prompt(frame: int, members: tuple[int, ...]) -> Tensor:
-            return instdiff_model.known_prompts.encode(clip, ", ".join(frames[frame][i].prompt for i in members), widths)[0]
+            return instdiff_model.known_prompts.encode(
+                clip, ", ".join(frames[frame][i].prompt for i in members), widths
+            )[0]
 
         canvases = tuple((layout.width, layout.height) for layout in layouts)
         scale = None if scaleu == "off" else ScaleUPatch(instdiff_model.adapter, se=scaleu == "on (SE variant)")
         return io.NodeOutput(attach(model, fusers, scale, Applied(bank, frames, prompt, canvases)))
 
 
-def check_settings(strength: float, start: float, end: float, fade: float, scaleu: str, masked_attention: str, location_formats: str,
-                   point_seed: int) -> None:
+def check_settings(
+    strength: float,
+    start: float,
+    end: float,
+    fade: float,
+    scaleu: str,
+    masked_attention: str,
+    location_formats: str,
+    point_seed: int,
+) -> None:
     """Raise ValueError for a value that the node's own widgets would not let through."""
     where = "Apply InstDiff"
     checks.number_in(strength, 0, 2, where, "strength")
@@ -125,15 +217,30 @@ def attach(model: Any, fusers: FuserPatch, scale: ScaleUPatch | None, applied: A
     patched.set_attachments(ATTACHMENT, (*earlier, applied))
     if not earlier:
         patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, ATTACHMENT, begin_sampling)
-    patched.add_callback_with_key(comfy.patcher_extension.CallbacksMP.ON_CLEANUP, ATTACHMENT, lambda patcher: fusers.cleanup())
+    patched.add_callback_with_key(
+        comfy.patcher_extension.CallbacksMP.ON_CLEANUP, ATTACHMENT, lambda patcher: fusers.cleanup()
+    )
     return patched
 
 
-def begin_sampling(executor: Any, guider: Any, sigmas: Tensor, extra_args: dict, callback: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+def begin_sampling(
+    executor: Any,
+    guider: Any,
+    sigmas: Tensor,
+    extra_args: dict,
+    callback: Any,
+    noise: Tensor,
+    *args: Any,
+    **kwargs: Any,
+) -> Tensor:
     """SAMPLER_SAMPLE wrapper: tell the patches which conditionings guide away, whatever order the guider gives them."""
     warn_if_stretched(guider.model_patcher.get_attachment(ATTACHMENT), *noise.shape[-2:])
     # ComfyUI gives each area a copy on the other side, under the same uuid: without new ones the positive areas would count as negative.
-    away = {name: [{**cond, "uuid": uuid.uuid4()} for cond in conds or ()] for name, conds in guider.conds.items() if "negative" in name}
+    away = {
+        name: [{**cond, "uuid": uuid.uuid4()} for cond in conds or ()]
+        for name, conds in guider.conds.items()
+        if "negative" in name
+    }
     guider.conds = {**guider.conds, **away}
     negatives = {cond["uuid"] for conds in away.values() for cond in conds}
     options = comfy.model_patcher.create_model_options_clone(extra_args["model_options"])
@@ -143,10 +250,17 @@ def begin_sampling(executor: Any, guider: Any, sigmas: Tensor, extra_args: dict,
 
 def warn_if_stretched(applied: Sequence[Applied], height: int, width: int) -> None:
     """Log once where a layout was drawn for another aspect than that of the latent: its boxes are stretched to fit."""
-    for canvas_width, canvas_height in sorted({canvas for one in applied for canvas in one.canvases if None not in canvas}):
+    for canvas_width, canvas_height in sorted(
+        {canvas for one in applied for canvas in one.canvases if None not in canvas}
+    ):
         if abs(canvas_width * height / (canvas_height * width) - 1) > ASPECT_TOLERANCE:
-            _log.warning("The layout was drawn on %dx%d, the latent is %dx%d pixels: places are stretched to fit. Give both the same aspect.",
-                         canvas_width, canvas_height, width * 8, height * 8)
+            _log.warning(
+                "The layout was drawn on %dx%d, the latent is %dx%d pixels: places are stretched to fit. Give both the same aspect.",
+                canvas_width,
+                canvas_height,
+                width * 8,
+                height * 8,
+            )
 
 
 def block_attention(extra_options: Mapping[str, Any]) -> Callable[..., Tensor]:

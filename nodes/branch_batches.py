@@ -21,7 +21,9 @@ REPEATED = (comfy.conds.CONDRegular, comfy.conds.CONDNoiseShape, comfy.conds.CON
 CONTROLS = (comfy.controlnet.ControlNet, comfy.controlnet.ControlLora)
 
 
-def evaluate_branches(executor: Any, model: Any, conds: list, x: Tensor, timestep: Tensor, model_options: dict) -> list[Tensor]:
+def evaluate_branches(
+    executor: Any, model: Any, conds: list, x: Tensor, timestep: Tensor, model_options: dict
+) -> list[Tensor]:
     """CALC_COND_BATCH wrapper: the predictions of every list of conditionings for x (items, C, H, W).
 
     In the first step all branches of an image hold the same latent. What guides away is then asked once for each image.
@@ -40,7 +42,9 @@ def evaluate_branches(executor: Any, model: Any, conds: list, x: Tensor, timeste
     if common:
         images = slice(branches.images)
         first = _with_items(model_options, branches._replace(items=branches.items[images]))
-        once = executor(model, [c if i in common else None for i, c in enumerate(conds)], x[images], timestep[images], first)
+        once = executor(
+            model, [c if i in common else None for i, c in enumerate(conds)], x[images], timestep[images], first
+        )
         samples = [item.sample for item in branches.items]
         out = [once[i][samples] if i in common else out[i] for i in range(len(conds))]
     return out
@@ -50,14 +54,20 @@ def _common_lists(conds: list, x: Tensor, branches: Branches, negatives: frozens
     """Which lists of conditionings give the same for all branches of an image: they guide away, from one latent."""
     if not negatives or len(branches.items) == branches.images:
         return set()
-    common = {i for i, entries in enumerate(conds) if entries and all(_same_for_all(e, branches.images, negatives) for e in entries)}
+    common = {
+        i
+        for i, entries in enumerate(conds)
+        if entries and all(_same_for_all(e, branches.images, negatives) for e in entries)
+    }
     return common if common and torch.equal(x, x[[item.sample for item in branches.items]]) else set()
 
 
 def _same_for_all(cond: dict, images: int, negatives: frozenset) -> bool:
     """Whether an entry guides away, and has nothing in it that ComfyUI would give to some branches only."""
     batches = [value.cond.shape[0] for value in cond["model_conds"].values() if type(value) in REPEATED]
-    if cond["uuid"] not in negatives or not all(type(v) in (*REPEATED, comfy.conds.CONDConstant) for v in cond["model_conds"].values()):
+    if cond["uuid"] not in negatives or not all(
+        type(v) in (*REPEATED, comfy.conds.CONDConstant) for v in cond["model_conds"].values()
+    ):
         return False
     if "mask" in cond:
         batches.append(cond["mask"].shape[0])
@@ -70,7 +80,9 @@ def _same_for_all(cond: dict, images: int, negatives: frozenset) -> bool:
     return all(images % batch == 0 for batch in batches)
 
 
-def _by_owner(executor: Any, model: Any, conds: list, x: Tensor, timestep: Tensor, model_options: dict, branches: Branches) -> list[Tensor]:
+def _by_owner(
+    executor: Any, model: Any, conds: list, x: Tensor, timestep: Tensor, model_options: dict, branches: Branches
+) -> list[Tensor]:
     """All items, each asked with the conditionings of its branch."""
     asked = list(questions(conds, branches, float(timestep.max())))
     if len(asked) == 1:
@@ -86,7 +98,9 @@ def _by_owner(executor: Any, model: Any, conds: list, x: Tensor, timestep: Tenso
     return out
 
 
-def _in_parts(executor: Any, model: Any, conds: list, x: Tensor, timestep: Tensor, model_options: dict, branches: Branches) -> list[Tensor]:
+def _in_parts(
+    executor: Any, model: Any, conds: list, x: Tensor, timestep: Tensor, model_options: dict, branches: Branches
+) -> list[Tensor]:
     """All items, in as few calls as the free memory allows."""
     size = _fitting_items(model, x, branches.images)
     if size >= x.shape[0]:
@@ -118,4 +132,7 @@ def _slice_prompts(cond: dict, part: slice | list[int], items: int) -> dict:
     prompts = cond["model_conds"].get("c_crossattn")
     if prompts is None or prompts.cond.shape[0] != items:
         return cond
-    return {**cond, "model_conds": {**cond["model_conds"], "c_crossattn": comfy.conds.CONDCrossAttn(prompts.cond[part])}}
+    return {
+        **cond,
+        "model_conds": {**cond["model_conds"], "c_crossattn": comfy.conds.CONDCrossAttn(prompts.cond[part])},
+    }

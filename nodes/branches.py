@@ -97,14 +97,26 @@ class MultiInstanceSampling:
                     item.bank.tokens(rows_of([item.bank.apart[item.sample % item.bank.frames][item.members]]) or [0])
         return executor(noise, *args, **kwargs)
 
-    def __call__(self, executor: Any, guider: Any, sigmas: Tensor, extra_args: dict, callback: Any, noise: Tensor,
-                 latent_image: Any = None, denoise_mask: Any = None, disable_pbar: bool = False) -> Tensor:
+    def __call__(
+        self,
+        executor: Any,
+        guider: Any,
+        sigmas: Tensor,
+        extra_args: dict,
+        callback: Any,
+        noise: Tensor,
+        latent_image: Any = None,
+        denoise_mask: Any = None,
+        disable_pbar: bool = False,
+    ) -> Tensor:
         steps = len(sigmas) - 1
         apart = branch_steps(steps, self.share)
         plan = plan_branches(guider.model_patcher.get_attachment(ATTACHMENT) or (), noise.shape[0], self.speed)
         alone = len(plan.items) == noise.shape[0]
         if alone:
-            _log.warning("Multi-instance sampling found no instances on the model: it samples as usual. Put Apply InstDiff on the MODEL.")
+            _log.warning(
+                "Multi-instance sampling found no instances on the model: it samples as usual. Put Apply InstDiff on the MODEL."
+            )
         if apart == 0 or alone:
             return executor(guider, sigmas, extra_args, callback, noise, latent_image, denoise_mask, disable_pbar)
 
@@ -113,22 +125,52 @@ class MultiInstanceSampling:
         if carries_history:
             sampler.last_part = False
         try:
-            branches = self._run_branches(executor, guider, sigmas[:apart + 1], extra_args, _shifted(callback, 0, steps, noise.shape[0]),
-                                          noise, latent_image, denoise_mask, disable_pbar, plan)
+            branches = self._run_branches(
+                executor,
+                guider,
+                sigmas[: apart + 1],
+                extra_args,
+                _shifted(callback, 0, steps, noise.shape[0]),
+                noise,
+                latent_image,
+                denoise_mask,
+                disable_pbar,
+                plan,
+            )
         finally:
             if carries_history:
                 sampler.last_part = True
         merged = self._merge(branches, plan, noise.shape[0])
         if carries_history:
-            sampler.history = [h[:noise.shape[0]] for h in sampler.history]
+            sampler.history = [h[: noise.shape[0]] for h in sampler.history]
             sampler.first_step = apart
         if apart == steps and not carries_history:
             return merged
-        return self._run_rest(executor, guider, sigmas[apart:], extra_args, _shifted(callback, apart, steps), merged, latent_image,
-                              denoise_mask, disable_pbar)
+        return self._run_rest(
+            executor,
+            guider,
+            sigmas[apart:],
+            extra_args,
+            _shifted(callback, apart, steps),
+            merged,
+            latent_image,
+            denoise_mask,
+            disable_pbar,
+        )
 
-    def _run_branches(self, executor: Any, guider: Any, sigmas: Tensor, extra_args: dict, callback: Any, noise: Tensor,
-                      latent_image: Any, denoise_mask: Any, disable_pbar: bool, plan: Plan) -> Tensor:
+    def _run_branches(
+        self,
+        executor: Any,
+        guider: Any,
+        sigmas: Tensor,
+        extra_args: dict,
+        callback: Any,
+        noise: Tensor,
+        latent_image: Any,
+        denoise_mask: Any,
+        disable_pbar: bool,
+        plan: Plan,
+    ) -> Tensor:
         samples = [item.sample for item in plan.items]
 
         def spread(tensor: Any) -> Any:
@@ -138,22 +180,47 @@ class MultiInstanceSampling:
         branch_guider.conds = {**guider.conds, "positive": [_with_prompts(c, plan) for c in guider.conds["positive"]]}
         options = comfy.model_patcher.create_model_options_clone(extra_args["model_options"])
         options["transformer_options"][BRANCHES] = Branches(noise.shape[0], plan.items)
-        return executor(branch_guider, sigmas, {**extra_args, "model_options": options}, callback, spread(noise),
-                        spread(latent_image), spread(denoise_mask), disable_pbar)
+        return executor(
+            branch_guider,
+            sigmas,
+            {**extra_args, "model_options": options},
+            callback,
+            spread(noise),
+            spread(latent_image),
+            spread(denoise_mask),
+            disable_pbar,
+        )
 
     def _merge(self, branches: Tensor, plan: Plan, images: int) -> Tensor:
         height, width = branches.shape[-2:]
         out = []
         for sample in range(images):
             # A branch of several instances counts once for each of them, in their order of depth.
-            own = sorted(((depth, k, i) for k, item in enumerate(plan.items) if item.sample == sample for depth, i in plan.instances[k]), key=lambda one: one[0])
+            own = sorted(
+                (
+                    (depth, k, i)
+                    for k, item in enumerate(plan.items)
+                    if item.sample == sample
+                    for depth, i in plan.instances[k]
+                ),
+                key=lambda one: one[0],
+            )
             regions = [region(instance, height, width) for _, _, instance in own]
             out.append(self.merge(branches[[sample, *(k for _, k, _ in own)]], regions, self.merge_mode, self.feather))
         return torch.stack(out)
 
     @staticmethod
-    def _run_rest(executor: Any, guider: Any, sigmas: Tensor, extra_args: dict, callback: Any, merged: Tensor, latent_image: Any,
-                  denoise_mask: Any, disable_pbar: bool) -> Tensor:
+    def _run_rest(
+        executor: Any,
+        guider: Any,
+        sigmas: Tensor,
+        extra_args: dict,
+        callback: Any,
+        merged: Tensor,
+        latent_image: Any,
+        denoise_mask: Any,
+        disable_pbar: bool,
+    ) -> Tensor:
         if denoise_mask is None:  # no noise on top of the merged latent: the sampler starts exactly there
             latent, noise = merged, torch.zeros_like(merged)
         else:  # the kept part must still be noised and restored from the original latent

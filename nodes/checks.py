@@ -12,8 +12,19 @@ from torch import Tensor
 
 from ..instdiff_modules.layout.fields import number_in, shorten
 
-__all__ = ["check_choice", "check_clip", "check_conditioning", "check_encoding", "check_latent", "check_model", "check_prompt_width",
-           "check_weights", "check_whole", "number_in", "prompt_width"]
+__all__ = [
+    "check_choice",
+    "check_clip",
+    "check_conditioning",
+    "check_encoding",
+    "check_latent",
+    "check_model",
+    "check_prompt_width",
+    "check_weights",
+    "check_whole",
+    "number_in",
+    "prompt_width",
+]
 
 
 MAX_SHOWN = 8  # words of a menu in a sentence
@@ -33,7 +44,9 @@ def check_choice(value: Any, options: Iterable[str], where: str, field: str) -> 
     """One of the words of a menu."""
     options = list(options)
     if not isinstance(value, str) or value not in options:
-        shown = ", ".join(map(repr, options[:MAX_SHOWN])) + (f" or another of {len(options)}" if len(options) > MAX_SHOWN else "")
+        shown = ", ".join(map(repr, options[:MAX_SHOWN])) + (
+            f" or another of {len(options)}" if len(options) > MAX_SHOWN else ""
+        )
         raise ValueError(f"{where}: {field} must be one of {shown}, got {shorten(value)}. Choose one from its menu.")
 
 
@@ -63,7 +76,9 @@ def prompt_width(unet: Any) -> int | None:
     """Width of the prompts that a UNet's cross-attention takes; None for models of another build, which may convert them first."""
     if not hasattr(unet, "input_blocks"):
         return None
-    widths = (getattr(module.to_k, "in_features", None) for name, module in unet.named_modules() if name.endswith("attn2"))
+    widths = (
+        getattr(module.to_k, "in_features", None) for name, module in unet.named_modules() if name.endswith("attn2")
+    )
     return next(widths, None)
 
 
@@ -108,8 +123,13 @@ def check_latent(value: Any, latent_format: Any) -> None:
     samples = value.get("samples") if isinstance(value, Mapping) else None
     if getattr(samples, "is_nested", False) or latent_format.latent_dimensions != 2:
         return  # not a model of pictures: there we do what the plain KSampler does
-    channels, advice = latent_format.latent_channels, "Connect Empty Latent Image, or VAE Encode with the VAE of the checkpoint."
+    channels, advice = (
+        latent_format.latent_channels,
+        "Connect Empty Latent Image, or VAE Encode with the VAE of the checkpoint.",
+    )
     if not isinstance(samples, Tensor):
         raise ValueError(f"Expected a LATENT, got {_kind(value)}. {advice}")
     if samples.ndim != 4 or samples.numel() == 0 or samples.shape[1] != channels and samples.any():
-        raise ValueError(f"Expected a latent of shape (batch, {channels}, height, width), got {tuple(samples.shape)}. {advice}")
+        raise ValueError(
+            f"Expected a latent of shape (batch, {channels}, height, width), got {tuple(samples.shape)}. {advice}"
+        )

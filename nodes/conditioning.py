@@ -26,35 +26,77 @@ class InstDiffToConditioning(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         side = {"default": 0, "min": 0, "max": fields.MAX_SIDE, "optional": True}
         return io.Schema(
-            node_id="InstDiffToConditioning", display_name="Instances to Conditioning", category="InstDiff",
+            node_id="InstDiffToConditioning",
+            display_name="Instances to Conditioning",
+            category="InstDiff",
             description="Encodes each instance's prompt for its place: for masked or area conditioning, GLIGEN, and attention couple. With it one layout compares the methods, also with SDXL and other models.",
             inputs=[
                 io.Conditioning.Input("positive", tooltip="The prompt of the whole picture; it acts everywhere."),
                 io.Clip.Input("clip", tooltip="The CLIP of the same model: it encodes the prompt of each instance."),
                 Instances.Input("instances", tooltip="The layout; a single frame. Hidden instances do not count."),
-                io.Combo.Input("method", options=list(METHODS), default=METHODS[0], tooltip='"masks": each prompt counts inside its mask. "mask bounds": the same, computed on the mask\'s rectangle alone. "areas": the box is drawn apart, as Conditioning (Set Area). "GLIGEN": boxes for a GLIGEN model. "prompts alone": the encoded prompts without regions, for nodes with mask sockets of their own.'),
-                io.Float.Input("strength", default=1.0, min=0.0, max=float(MAX_STRENGTH), step=0.05, tooltip="Weight of the regions against the whole, 0..10; times the strength of each instance. Not for GLIGEN, which has none."),
+                io.Combo.Input(
+                    "method",
+                    options=list(METHODS),
+                    default=METHODS[0],
+                    tooltip='"masks": each prompt counts inside its mask. "mask bounds": the same, computed on the mask\'s rectangle alone. "areas": the box is drawn apart, as Conditioning (Set Area). "GLIGEN": boxes for a GLIGEN model. "prompts alone": the encoded prompts without regions, for nodes with mask sockets of their own.',
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=1.0,
+                    min=0.0,
+                    max=float(MAX_STRENGTH),
+                    step=0.05,
+                    tooltip="Weight of the regions against the whole, 0..10; times the strength of each instance. Not for GLIGEN, which has none.",
+                ),
                 io.Gligen.Input("gligen", optional=True, tooltip="Only for GLIGEN: its model, from GLIGENLoader."),
-                io.Int.Input("width", **side, tooltip="Width of the picture in pixels, 0..16384: that of the latent. 0: the canvas's own (512 if unknown)."),
-                io.Int.Input("height", **side, tooltip="Height of the picture in pixels, 0..16384: that of the latent. 0: the canvas's own (512 if unknown)."),
+                io.Int.Input(
+                    "width",
+                    **side,
+                    tooltip="Width of the picture in pixels, 0..16384: that of the latent. 0: the canvas's own (512 if unknown).",
+                ),
+                io.Int.Input(
+                    "height",
+                    **side,
+                    tooltip="Height of the picture in pixels, 0..16384: that of the latent. 0: the canvas's own (512 if unknown).",
+                ),
             ],
             outputs=[
-                io.Conditioning.Output(display_name="conditioning", tooltip="For the sampler's positive: the whole picture's prompt and the instances'."),
-                Regions.Output(display_name="regions", tooltip="The same for Regions Attention Mask of Tooling Nodes (attention couple): background and a region for each instance."),
-                io.Mask.Output(display_name="masks", tooltip="The mask of each instance, back to front. A single black mask if there are none."),
+                io.Conditioning.Output(
+                    display_name="conditioning",
+                    tooltip="For the sampler's positive: the whole picture's prompt and the instances'.",
+                ),
+                Regions.Output(
+                    display_name="regions",
+                    tooltip="The same for Regions Attention Mask of Tooling Nodes (attention couple): background and a region for each instance.",
+                ),
+                io.Mask.Output(
+                    display_name="masks",
+                    tooltip="The mask of each instance, back to front. A single black mask if there are none.",
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, positive: Any, clip: Any, instances: Frames, method: str, strength: float, gligen: Any = None, width: int = 0,
-                height: int = 0) -> io.NodeOutput:
+    def execute(
+        cls,
+        positive: Any,
+        clip: Any,
+        instances: Frames,
+        method: str,
+        strength: float,
+        gligen: Any = None,
+        width: int = 0,
+        height: int = 0,
+    ) -> io.NodeOutput:
         checks.check_choice(method, METHODS, WHERE, "method")
         strength = checks.number_in(strength, 0, MAX_STRENGTH, WHERE, "strength")
         checks.check_conditioning(positive, "positive", None)
         checks.check_clip(clip)
         frames = as_frames(instances)
         if len(frames) > 1:
-            raise ValueError(f"{WHERE}: expected a single layout, got {len(frames)} frames. Connect them before Frames of Instances, one node each.")
+            raise ValueError(
+                f"{WHERE}: expected a single layout, got {len(frames)} frames. Connect them before Frames of Instances, one node each."
+            )
         if (method == GLIGEN or gligen is not None) and not hasattr(gligen, "model"):
             raise ValueError(f"{WHERE}: the method GLIGEN needs its model. Connect GLIGENLoader.")
         check_prompts(frames[0])
@@ -67,7 +109,10 @@ class InstDiffToConditioning(io.ComfyNode):
             conditioning = with_gligen(positive, gligen, features, boxes, width, height)
         else:
             regional = [in_region(*one, method, strength) for one in zip(encoded, shown, masks, boxes)]
-            conditioning = [*([] if method == ALONE and shown else positive), *(pair for region in regional for pair in region)]
+            conditioning = [
+                *([] if method == ALONE and shown else positive),
+                *(pair for region in regional for pair in region),
+            ]
         return io.NodeOutput(conditioning, to_regions(positive, masks[: len(shown)], encoded), masks)
 
 

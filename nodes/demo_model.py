@@ -37,9 +37,13 @@ class InstDiffLoadDemoModel(io.ComfyNode):
             inputs=[],
             outputs=[
                 io.Model.Output(tooltip="The tiny base model, for Apply InstDiff or any sampler."),
-                io.Clip.Output(tooltip="Its text encoder, for CLIP Text Encode and Apply InstDiff. It knows the words of its world only."),
+                io.Clip.Output(
+                    tooltip="Its text encoder, for CLIP Text Encode and Apply InstDiff. It knows the words of its world only."
+                ),
                 io.Vae.Output(tooltip="Its VAE."),
-                InstDiffModelSocket.Output(display_name="instdiff_model", tooltip="Its InstDiff weights, for Apply InstDiff."),
+                InstDiffModelSocket.Output(
+                    display_name="instdiff_model", tooltip="Its InstDiff weights, for Apply InstDiff."
+                ),
             ],
         )
 
@@ -51,7 +55,9 @@ class InstDiffLoadDemoModel(io.ComfyNode):
     @classmethod
     def execute(cls) -> io.NodeOutput:
         shipment = read_shipment(DEMO_FILE)
-        return io.NodeOutput(load_unet(shipment), load_clip(shipment), load_vae(shipment), load_instdiff(shipment, DEMO_FILE.name))
+        return io.NodeOutput(
+            load_unet(shipment), load_clip(shipment), load_vae(shipment), load_instdiff(shipment, DEMO_FILE.name)
+        )
 
 
 def load_unet(shipment: Shipment, disable_dynamic: bool = False) -> Any:
@@ -69,9 +75,15 @@ def load_unet(shipment: Shipment, disable_dynamic: bool = False) -> Any:
     load = comfy.model_management.get_torch_device()
     offload = comfy.model_management.unet_offload_device()
     weights = shipment.tensors["unet"]
-    dtype = comfy.model_management.unet_dtype(device=load, model_params=sum(w.numel() for w in weights.values()),
-                                              supported_dtypes=settings.supported_inference_dtypes, weight_dtype=next(iter(weights.values())).dtype)
-    settings.set_inference_dtype(dtype, comfy.model_management.unet_manual_cast(dtype, load, settings.supported_inference_dtypes))
+    dtype = comfy.model_management.unet_dtype(
+        device=load,
+        model_params=sum(w.numel() for w in weights.values()),
+        supported_dtypes=settings.supported_inference_dtypes,
+        weight_dtype=next(iter(weights.values())).dtype,
+    )
+    settings.set_inference_dtype(
+        dtype, comfy.model_management.unet_manual_cast(dtype, load, settings.supported_inference_dtypes)
+    )
     model = settings.get_model({}, "", device=offload)
     patcher = _patcher(model, load, offload, disable_dynamic)
     model.load_model_weights({f"model.{key}": value for key, value in weights.items()}, "model.", assign=False)
@@ -86,7 +98,12 @@ def load_clip(shipment: Shipment, disable_dynamic: bool = False) -> Any:
     target = comfy.supported_models_base.ClipTarget(comfy.sd1_clip.SD1Tokenizer, comfy.sd1_clip.SD1ClipModel)
     options = {"clip_l_model_config": dict(shipment.config["text"]), "dtype": torch.float32}
     state = {f"clip_l.transformer.{key}": value for key, value in weights.items()}
-    clip = comfy.sd.CLIP(target, model_options=options, parameters=sum(w.numel() for w in weights.values()), disable_dynamic=disable_dynamic)
+    clip = comfy.sd.CLIP(
+        target,
+        model_options=options,
+        parameters=sum(w.numel() for w in weights.values()),
+        disable_dynamic=disable_dynamic,
+    )
     clip.load_sd(state, full_model=True)
     clip.patcher.cached_patcher_init = (_clip_again, ())
     return clip
@@ -110,7 +127,9 @@ def load_instdiff(shipment: Shipment, source: str) -> InstDiffModel:
 
 def _patcher(module: torch.nn.Module, load: Any, offload: Any, disable_dynamic: bool) -> Any:
     core = comfy.model_patcher.ModelPatcher
-    return (core if disable_dynamic else getattr(comfy.model_patcher, "CoreModelPatcher", core))(module, load_device=load, offload_device=offload)
+    return (core if disable_dynamic else getattr(comfy.model_patcher, "CoreModelPatcher", core))(
+        module, load_device=load, offload_device=offload
+    )
 
 
 # What ComfyUI calls for a second copy: for a LoRA on one conditioning alone where it moves weights dynamically, and for a second GPU.

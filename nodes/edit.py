@@ -2,7 +2,15 @@
 
 from comfy_api.latest import io
 
-from ..instdiff_modules.geometry.edit_instances import ANCHORS, AT_BORDER, MAX_VALUE, OPERATIONS, UNITS, Edit, edit_instances
+from ..instdiff_modules.geometry.edit_instances import (
+    ANCHORS,
+    AT_BORDER,
+    MAX_VALUE,
+    OPERATIONS,
+    UNITS,
+    Edit,
+    edit_instances,
+)
 from ..instdiff_modules.layout.edit import as_frames
 from ..instdiff_modules.layout.instance import Frames
 from .checks import check_choice
@@ -10,7 +18,9 @@ from .types import Instances
 
 
 def _number(name: str, low: float, tooltip: str) -> io.Input:
-    return io.Float.Input(name, default=0.0, min=low, max=float(MAX_VALUE), step=0.01, round=False, optional=True, tooltip=tooltip)
+    return io.Float.Input(
+        name, default=0.0, min=low, max=float(MAX_VALUE), step=0.01, round=False, optional=True, tooltip=tooltip
+    )
 
 
 class InstDiffEditInstances(io.ComfyNode):
@@ -19,29 +29,106 @@ class InstDiffEditInstances(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffEditInstances", display_name="Edit Instances", category="InstDiff",
+            node_id="InstDiffEditInstances",
+            display_name="Edit Instances",
+            category="InstDiff",
             description="Adds, replaces, moves, resizes or removes an instance, or makes it a part of another: one operation, in every frame. Chain them for rounds of changes.",
             inputs=[
-                Instances.Input("instances", tooltip="The layout to change. To add to nothing, leave it to Instance Box."),
-                io.Combo.Input("operation", options=list(OPERATIONS), default=OPERATIONS[0], tooltip='"add" a box, "replace" the prompt, "move by" a shift, "move to" a place, "resize by" a factor, "resize to" a size, "remove", or "make part" of another. Parts go with their instance.'),
-                io.String.Input("which", default="", tooltip="The instance: its id, or its number from 1, back to front. Several separated by commas. For add: the id of the new instance, or empty."),
-                io.String.Input("prompt", default="", optional=True, tooltip="What shall be there: for add and replace."),
-                _number("x", -float(MAX_VALUE), "In the units below. add, move to: left edge. move by: shift to the right. replace: left edge, if width and height are given."),
-                _number("y", -float(MAX_VALUE), "In the units below. add, move to: top edge. move by: shift downwards. replace: top edge, if width and height are given."),
-                _number("width", 0.0, "add, resize to: width in the units below. resize by: factor, 0..100. replace: 0 keeps the place. 0 with a height, in resize: keep the proportions."),
-                _number("height", 0.0, "add, resize to: height in the units below. resize by: factor, 0..100. replace: 0 keeps the place. 0 with a width, in resize: keep the proportions."),
-                io.Combo.Input("units", options=list(UNITS), default=UNITS[0], optional=True, tooltip="Units of x, y, width and height: fractions of the canvas, or its pixels. Factors have none."),
-                io.Combo.Input("anchor", options=list(ANCHORS), default=next(iter(ANCHORS)), optional=True, tooltip="What stays where it is when an instance is resized. bottom keeps it on the ground."),
-                io.Combo.Input("at_border", options=list(AT_BORDER), default=AT_BORDER[0], optional=True, tooltip='"stop": an instance moves and grows as far as the border of the canvas. "cut": what leaves the canvas is cut off.'),
-                io.String.Input("part_of", default="", optional=True, tooltip="For add and make part: id or number of the instance that it becomes a part of. Empty: of none. Parts move, grow and go with their instance."),
+                Instances.Input(
+                    "instances", tooltip="The layout to change. To add to nothing, leave it to Instance Box."
+                ),
+                io.Combo.Input(
+                    "operation",
+                    options=list(OPERATIONS),
+                    default=OPERATIONS[0],
+                    tooltip='"add" a box, "replace" the prompt, "move by" a shift, "move to" a place, "resize by" a factor, "resize to" a size, "remove", or "make part" of another. Parts go with their instance.',
+                ),
+                io.String.Input(
+                    "which",
+                    default="",
+                    tooltip="The instance: its id, or its number from 1, back to front. Several separated by commas. For add: the id of the new instance, or empty.",
+                ),
+                io.String.Input(
+                    "prompt", default="", optional=True, tooltip="What shall be there: for add and replace."
+                ),
+                _number(
+                    "x",
+                    -float(MAX_VALUE),
+                    "In the units below. add, move to: left edge. move by: shift to the right. replace: left edge, if width and height are given.",
+                ),
+                _number(
+                    "y",
+                    -float(MAX_VALUE),
+                    "In the units below. add, move to: top edge. move by: shift downwards. replace: top edge, if width and height are given.",
+                ),
+                _number(
+                    "width",
+                    0.0,
+                    "add, resize to: width in the units below. resize by: factor, 0..100. replace: 0 keeps the place. 0 with a height, in resize: keep the proportions.",
+                ),
+                _number(
+                    "height",
+                    0.0,
+                    "add, resize to: height in the units below. resize by: factor, 0..100. replace: 0 keeps the place. 0 with a width, in resize: keep the proportions.",
+                ),
+                io.Combo.Input(
+                    "units",
+                    options=list(UNITS),
+                    default=UNITS[0],
+                    optional=True,
+                    tooltip="Units of x, y, width and height: fractions of the canvas, or its pixels. Factors have none.",
+                ),
+                io.Combo.Input(
+                    "anchor",
+                    options=list(ANCHORS),
+                    default=next(iter(ANCHORS)),
+                    optional=True,
+                    tooltip="What stays where it is when an instance is resized. bottom keeps it on the ground.",
+                ),
+                io.Combo.Input(
+                    "at_border",
+                    options=list(AT_BORDER),
+                    default=AT_BORDER[0],
+                    optional=True,
+                    tooltip='"stop": an instance moves and grows as far as the border of the canvas. "cut": what leaves the canvas is cut off.',
+                ),
+                io.String.Input(
+                    "part_of",
+                    default="",
+                    optional=True,
+                    tooltip="For add and make part: id or number of the instance that it becomes a part of. Empty: of none. Parts move, grow and go with their instance.",
+                ),
             ],
-            outputs=[Instances.Output(display_name="instances", tooltip="The changed layout. Ids and numbers of the others stay; after remove the numbers move up.")],
+            outputs=[
+                Instances.Output(
+                    display_name="instances",
+                    tooltip="The changed layout. Ids and numbers of the others stay; after remove the numbers move up.",
+                )
+            ],
         )
 
     @classmethod
-    def execute(cls, instances: Frames, operation: str, which: str, prompt: str = "", x: float = 0.0, y: float = 0.0, width: float = 0.0,
-                height: float = 0.0, units: str = UNITS[0], anchor: str = "center", at_border: str = AT_BORDER[0], part_of: str = "") -> io.NodeOutput:
-        choices = {"operation": (operation, OPERATIONS), "units": (units, UNITS), "anchor": (anchor, ANCHORS), "at_border": (at_border, AT_BORDER)}
+    def execute(
+        cls,
+        instances: Frames,
+        operation: str,
+        which: str,
+        prompt: str = "",
+        x: float = 0.0,
+        y: float = 0.0,
+        width: float = 0.0,
+        height: float = 0.0,
+        units: str = UNITS[0],
+        anchor: str = "center",
+        at_border: str = AT_BORDER[0],
+        part_of: str = "",
+    ) -> io.NodeOutput:
+        choices = {
+            "operation": (operation, OPERATIONS),
+            "units": (units, UNITS),
+            "anchor": (anchor, ANCHORS),
+            "at_border": (at_border, AT_BORDER),
+        }
         for field, (value, options) in choices.items():
             check_choice(value, options, "Edit Instances", field)
         edit = Edit(operation, which, prompt, x, y, width, height, units, anchor, at_border, part_of)

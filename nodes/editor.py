@@ -23,21 +23,48 @@ class InstDiffLayoutEditor(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffLayoutEditor", display_name="Layout Editor", category="InstDiff", is_output_node=True,
+            node_id="InstDiffLayoutEditor",
+            display_name="Layout Editor",
+            category="InstDiff",
+            is_output_node=True,
             description="Draw boxes, masks, points and scribbles right here, with a prompt for each.",
             inputs=[
-                io.String.Input("layout", default=EMPTY, socketless=True, extra_dict={"widgetType": WIDGET}, tooltip="The layout that is drawn here, as a JSON document. Press ? in the editor for its keys."),
-                io.Image.Input("background", optional=True, tooltip="Picture to draw on, behind the instances. It does not change the layout; of a batch the first one is shown."),
-                Instances.Input("instances", optional=True, tooltip="A layout to start from: it fills the editor when the graph runs. What you change afterwards stays, until another layout comes in."),
+                io.String.Input(
+                    "layout",
+                    default=EMPTY,
+                    socketless=True,
+                    extra_dict={"widgetType": WIDGET},
+                    tooltip="The layout that is drawn here, as a JSON document. Press ? in the editor for its keys.",
+                ),
+                io.Image.Input(
+                    "background",
+                    optional=True,
+                    tooltip="Picture to draw on, behind the instances. It does not change the layout; of a batch the first one is shown.",
+                ),
+                Instances.Input(
+                    "instances",
+                    optional=True,
+                    tooltip="A layout to start from: it fills the editor when the graph runs. What you change afterwards stays, until another layout comes in.",
+                ),
             ],
             outputs=[
                 Instances.Output(display_name="instances", tooltip="The layout as it is drawn."),
                 io.Int.Output(display_name="width", tooltip="Width of the canvas in pixels."),
                 io.Int.Output(display_name="height", tooltip="Height of the canvas in pixels."),
-                io.String.Output(display_name="prompt", tooltip="Caption of the whole picture, for the text encoder; may be empty."),
-                io.BoundingBox.Output(display_name="boxes", tooltip="A list of boxes {x, y, width, height, label} in pixels, one per visible instance, back to front."),
-                io.Mask.Output(display_name="masks", tooltip="A batch with one mask per visible instance, back to front. A single black mask if there are none."),
-                io.Image.Output(display_name="preview", tooltip="The layout as a picture, over the background if one is connected."),
+                io.String.Output(
+                    display_name="prompt", tooltip="Caption of the whole picture, for the text encoder; may be empty."
+                ),
+                io.BoundingBox.Output(
+                    display_name="boxes",
+                    tooltip="A list of boxes {x, y, width, height, label} in pixels, one per visible instance, back to front.",
+                ),
+                io.Mask.Output(
+                    display_name="masks",
+                    tooltip="A batch with one mask per visible instance, back to front. A single black mask if there are none.",
+                ),
+                io.Image.Output(
+                    display_name="preview", tooltip="The layout as a picture, over the background if one is connected."
+                ),
             ],
         )
 
@@ -63,7 +90,9 @@ def for_the_page(incoming: Layout | None, background: Tensor | None) -> dict[str
         # A name of its own: browsers keep what they once loaded, and the counter starts anew with each server.
         prefix = f"instdiff_background_{uuid4().hex[:8]}"
         image = first_picture(background)
-        shown["instdiff_background"] = ui.ImageSaveHelper.save_images(image, prefix, io.FolderType.temp, None, compress_level=1)
+        shown["instdiff_background"] = ui.ImageSaveHelper.save_images(
+            image, prefix, io.FolderType.temp, None, compress_level=1
+        )
     return shown
 
 

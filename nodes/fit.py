@@ -12,8 +12,10 @@ def check_fits(model: Any, adapter: UNetAdapter, source: str) -> None:
     problem = _misfit(unet, adapter)
     if problem:
         kind = type(getattr(model.model, "model_config", model.model)).__name__  # SDXL, Flux, ...
-        raise ValueError(f"Expected the MODEL of a Stable Diffusion 1.5 checkpoint, for which {source} was made, got one of kind {kind} ({problem}). "
-                         "Connect Load Checkpoint with an SD1.5 model.")
+        raise ValueError(
+            f"Expected the MODEL of a Stable Diffusion 1.5 checkpoint, for which {source} was made, got one of kind {kind} ({problem}). "
+            "Connect Load Checkpoint with an SD1.5 model."
+        )
 
 
 def _misfit(unet: Any, adapter: UNetAdapter) -> str:

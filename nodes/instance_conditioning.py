@@ -24,16 +24,39 @@ class InstDiffInstanceConditioning(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffInstanceConditioning", display_name="Instance Conditioning", category="InstDiff",
+            node_id="InstDiffInstanceConditioning",
+            display_name="Instance Conditioning",
+            category="InstDiff",
             description="Gives chosen instances a conditioning of their own, with a LoRA, an image reference or other words in it: it acts in their regions, and alone in their branches of multi-instance sampling.",
             inputs=[
-                io.Conditioning.Input("positive", tooltip="The prompt of the whole picture, or what another Instance Conditioning gives."),
+                io.Conditioning.Input(
+                    "positive", tooltip="The prompt of the whole picture, or what another Instance Conditioning gives."
+                ),
                 Instances.Input("instances", tooltip="The layout that Apply InstDiff has, too."),
-                io.Conditioning.Input("conditioning", tooltip="For the chosen instances alone. With a LoRA: Create Hook LoRA, Set CLIP Hooks, CLIP Text Encode. With a picture: Apply Style Model. Write the instance's prompt in it."),
-                io.String.Input("which", default="1", tooltip="The instances: ids, or numbers from 1, back to front; several separated by commas."),
-                io.Float.Input("strength", default=4.0, min=0.0, max=float(MAX_STRENGTH), step=0.05, tooltip="Weight in the instance's region against the prompt of the whole picture, 0..10: at 4 four fifths are the instance's, at 10 nearly all. Its own branch has nothing else, whatever the strength."),
+                io.Conditioning.Input(
+                    "conditioning",
+                    tooltip="For the chosen instances alone. With a LoRA: Create Hook LoRA, Set CLIP Hooks, CLIP Text Encode. With a picture: Apply Style Model. Write the instance's prompt in it.",
+                ),
+                io.String.Input(
+                    "which",
+                    default="1",
+                    tooltip="The instances: ids, or numbers from 1, back to front; several separated by commas.",
+                ),
+                io.Float.Input(
+                    "strength",
+                    default=4.0,
+                    min=0.0,
+                    max=float(MAX_STRENGTH),
+                    step=0.05,
+                    tooltip="Weight in the instance's region against the prompt of the whole picture, 0..10: at 4 four fifths are the instance's, at 10 nearly all. Its own branch has nothing else, whatever the strength.",
+                ),
             ],
-            outputs=[io.Conditioning.Output(display_name="conditioning", tooltip="For the sampler's positive. The MODEL comes from Apply InstDiff or Multi-Instance Sampling.")],
+            outputs=[
+                io.Conditioning.Output(
+                    display_name="conditioning",
+                    tooltip="For the sampler's positive. The MODEL comes from Apply InstDiff or Multi-Instance Sampling.",
+                )
+            ],
         )
 
     @classmethod
@@ -44,14 +67,23 @@ class InstDiffInstanceConditioning(io.ComfyNode):
         frames = as_frames(instances)
         which = fields.text("" if which is None else which, WHERE, "which").strip()
         width, height = output_size(frames[0], 0, 0)
-        chosen = [[layout.instances[i] for i in row] for layout, row in zip(frames, named_indices(frames, which, "condition"))]
+        chosen = [
+            [layout.instances[i] for i in row] for layout, row in zip(frames, named_indices(frames, which, "condition"))
+        ]
         everyone = list(dict.fromkeys(owner(instance) for row in chosen for instance in row))
         check_memory(len(everyone) * len(frames), width, height, 1, "masks")
         added = []
         for one in everyone:
             shown = [next((i for i in visible_instances(layout) if owner(i) == one), None) for layout in frames]
-            for instance in {(i.start, i.end): i for i in shown if i is not None}.values():  # its times may differ from frame to frame
-                masks = [_region(i, height, width) if i and (i.start, i.end) == (instance.start, instance.end) else torch.zeros(height, width) for i in shown]
+            for instance in {
+                (i.start, i.end): i for i in shown if i is not None
+            }.values():  # its times may differ from frame to frame
+                masks = [
+                    _region(i, height, width)
+                    if i and (i.start, i.end) == (instance.start, instance.end)
+                    else torch.zeros(height, width)
+                    for i in shown
+                ]
                 added += with_owner(conditioning, instance, torch.stack(masks), strength)
         return io.NodeOutput([*positive, *added])
 

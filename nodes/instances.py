@@ -10,7 +10,7 @@ from ..instdiff_modules.geometry.raster import masks_per_frame
 from ..instdiff_modules.layout import fields as layout_fields
 from ..instdiff_modules.layout.edit import as_frames, canvas_of, place
 from ..instdiff_modules.layout.instance import Frames, Point
-from ..instdiff_modules.layout.point_text import parse_points, split_lists
+from ..instdiff_modules.layout.point_text import parse_points, prompts_of, split_lists
 from .checks import check_choice
 from .types import Instances
 
@@ -19,17 +19,52 @@ NEW = "The new instance"
 
 
 def _prompt_input() -> io.Input:
-    return io.String.Input("prompt", multiline=True, default="", dynamic_prompts=True, tooltip="What shall be drawn there, in words. Must not be empty, unless target names an instance that has a prompt already.")
+    return io.String.Input(
+        "prompt",
+        multiline=True,
+        default="",
+        dynamic_prompts=True,
+        tooltip="What shall be drawn there, in words. Must not be empty, unless target names an instance that has a prompt already.",
+    )
 
 
 def _common_inputs() -> list[io.Input]:
     share = {"min": 0.0, "max": 1.0, "step": 0.01, "optional": True, "advanced": True}
     return [
-        Instances.Input("instances", optional=True, tooltip="Layout to add to; the new instance lies in front of all others. Not connected: a new layout."),
-        io.String.Input("target", default="", optional=True, advanced=True, tooltip="Id or number (from 1) of an instance of the incoming layout: adds this location to it instead of making a new instance. It keeps its strength, start and end, and its prompt if the prompt here is empty."),
-        io.Float.Input("strength", default=1.0, min=0.0, max=2.0, step=0.05, optional=True, advanced=True, tooltip="How strongly this instance steers, 0..2. 0: as if it were not there. 1: as trained. Apply InstDiff has a strength for all."),
-        io.Float.Input("start", default=0.0, **share, tooltip="When this instance begins to act, as a share of the denoising: 0 (first step) .. 1 (last step)."),
-        io.Float.Input("end", default=1.0, **share, tooltip="When this instance stops acting, as a share of the denoising: 0 (first step) .. 1 (last step). Apply InstDiff's own end may come earlier."),
+        Instances.Input(
+            "instances",
+            optional=True,
+            tooltip="Layout to add to; the new instance lies in front of all others. Not connected: a new layout.",
+        ),
+        io.String.Input(
+            "target",
+            default="",
+            optional=True,
+            advanced=True,
+            tooltip="Id or number (from 1) of an instance of the incoming layout: adds this location to it instead of making a new instance. It keeps its strength, start and end, and its prompt if the prompt here is empty.",
+        ),
+        io.Float.Input(
+            "strength",
+            default=1.0,
+            min=0.0,
+            max=2.0,
+            step=0.05,
+            optional=True,
+            advanced=True,
+            tooltip="How strongly this instance steers, 0..2. 0: as if it were not there. 1: as trained. Apply InstDiff has a strength for all.",
+        ),
+        io.Float.Input(
+            "start",
+            default=0.0,
+            **share,
+            tooltip="When this instance begins to act, as a share of the denoising: 0 (first step) .. 1 (last step).",
+        ),
+        io.Float.Input(
+            "end",
+            default=1.0,
+            **share,
+            tooltip="When this instance stops acting, as a share of the denoising: 0 (first step) .. 1 (last step). Apply InstDiff's own end may come earlier.",
+        ),
     ]
 
 
@@ -38,9 +73,22 @@ def _point_inputs(text: str, tooltip: str) -> list[io.Input]:
     return [
         _prompt_input(),
         io.String.Input("points", multiline=True, default=text, tooltip=tooltip),
-        io.Combo.Input("units", options=list(UNITS), default=UNITS[0], tooltip="What the numbers are: fractions of the canvas (0..1), or pixels (as point editors give them)."),
-        io.Int.Input("width", **side, tooltip="Only for pixels: width of the canvas they were measured on, 0..16384 pixels. 0: that of the incoming layout."),
-        io.Int.Input("height", **side, tooltip="Only for pixels: height of the canvas they were measured on, 0..16384 pixels. 0: that of the incoming layout."),
+        io.Combo.Input(
+            "units",
+            options=list(UNITS),
+            default=UNITS[0],
+            tooltip="What the numbers are: fractions of the canvas (0..1), or pixels (as point editors give them).",
+        ),
+        io.Int.Input(
+            "width",
+            **side,
+            tooltip="Only for pixels: width of the canvas they were measured on, 0..16384 pixels. 0: that of the incoming layout.",
+        ),
+        io.Int.Input(
+            "height",
+            **side,
+            tooltip="Only for pixels: height of the canvas they were measured on, 0..16384 pixels. 0: that of the incoming layout.",
+        ),
         *_common_inputs(),
     ]
 
@@ -56,22 +104,49 @@ class InstDiffBox(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         share = {"min": 0.0, "max": 1.0, "step": 0.01}
         return io.Schema(
-            node_id="InstDiffBox", display_name="Instance Box", category="InstDiff",
+            node_id="InstDiffBox",
+            display_name="Instance Box",
+            category="InstDiff",
             description="An object and the box it shall fill. Chain these nodes, or any of their kind, to build a layout.",
             inputs=[
                 _prompt_input(),
-                io.Float.Input("left", default=0.25, **share, tooltip="Left edge as a fraction of the canvas width, 0..1."),
-                io.Float.Input("top", default=0.25, **share, tooltip="Top edge as a fraction of the canvas height, 0..1."),
-                io.Float.Input("right", default=0.75, **share, tooltip="Right edge as a fraction of the canvas width, 0..1; more than left."),
-                io.Float.Input("bottom", default=0.75, **share, tooltip="Bottom edge as a fraction of the canvas height, 0..1; more than top."),
+                io.Float.Input(
+                    "left", default=0.25, **share, tooltip="Left edge as a fraction of the canvas width, 0..1."
+                ),
+                io.Float.Input(
+                    "top", default=0.25, **share, tooltip="Top edge as a fraction of the canvas height, 0..1."
+                ),
+                io.Float.Input(
+                    "right",
+                    default=0.75,
+                    **share,
+                    tooltip="Right edge as a fraction of the canvas width, 0..1; more than left.",
+                ),
+                io.Float.Input(
+                    "bottom",
+                    default=0.75,
+                    **share,
+                    tooltip="Bottom edge as a fraction of the canvas height, 0..1; more than top.",
+                ),
                 *_common_inputs(),
             ],
             outputs=_output(),
         )
 
     @classmethod
-    def execute(cls, prompt: str, left: float, top: float, right: float, bottom: float, instances: Frames | None = None, target: str = "",
-                strength: float = 1.0, start: float = 0.0, end: float = 1.0) -> io.NodeOutput:
+    def execute(
+        cls,
+        prompt: str,
+        left: float,
+        top: float,
+        right: float,
+        bottom: float,
+        instances: Frames | None = None,
+        target: str = "",
+        strength: float = 1.0,
+        start: float = 0.0,
+        end: float = 1.0,
+    ) -> io.NodeOutput:
         box = layout_fields.box((left, top, right, bottom), NEW)
         return io.NodeOutput(place(as_frames(instances), {"box": box}, prompt, target, strength, start, end))
 
@@ -82,23 +157,48 @@ class InstDiffMask(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffMask", display_name="Instance Mask", category="InstDiff",
+            node_id="InstDiffMask",
+            display_name="Instance Mask",
+            category="InstDiff",
             description="An object and the mask of its shape over the whole canvas, at any resolution.",
             inputs=[
                 _prompt_input(),
-                io.Mask.Input("mask", tooltip="White where the object shall be. It covers the whole canvas and has its shape (width to height), at any size in pixels. A batch of masks is joined into one; if the incoming layout has as many frames, each frame gets its own mask, and no instance where that is black."),
-                io.Float.Input("threshold", default=0.5, min=0.0, max=1.0, step=0.01, optional=True, advanced=True, tooltip="Brightness (0..1) above which a pixel of the mask is inside."),
+                io.Mask.Input(
+                    "mask",
+                    tooltip="White where the object shall be. It covers the whole canvas and has its shape (width to height), at any size in pixels. A batch of masks is joined into one; if the incoming layout has as many frames, each frame gets its own mask, and no instance where that is black.",
+                ),
+                io.Float.Input(
+                    "threshold",
+                    default=0.5,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Brightness (0..1) above which a pixel of the mask is inside.",
+                ),
                 *_common_inputs(),
             ],
             outputs=_output(),
         )
 
     @classmethod
-    def execute(cls, prompt: str, mask: Tensor, threshold: float = 0.5, instances: Frames | None = None, target: str = "",
-                strength: float = 1.0, start: float = 0.0, end: float = 1.0) -> io.NodeOutput:
+    def execute(
+        cls,
+        prompt: str,
+        mask: Tensor,
+        threshold: float = 0.5,
+        instances: Frames | None = None,
+        target: str = "",
+        strength: float = 1.0,
+        start: float = 0.0,
+        end: float = 1.0,
+    ) -> io.NodeOutput:
         frames = as_frames(instances)
         threshold = layout_fields.number_in(threshold, 0, 1, NEW, "threshold")
-        return io.NodeOutput(place(frames, masks_per_frame(mask, threshold, frames), prompt, target, strength, start, end))
+        return io.NodeOutput(
+            place(frames, masks_per_frame(mask, threshold, frames), prompt, target, strength, start, end)
+        )
 
 
 class InstDiffPoints(io.ComfyNode):
@@ -107,15 +207,31 @@ class InstDiffPoints(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffPoints", display_name="Instance Points", category="InstDiff",
+            node_id="InstDiffPoints",
+            display_name="Instance Points",
+            category="InstDiff",
             description="An object and one or more points that lie on it. The size is left to the model.",
-            inputs=_point_inputs("0.5, 0.5", 'Points on the object: "x, y; x, y", or JSON: [[x, y], ...] or [{"x": .., "y": ..}, ...]. The first is the main point; with several, all of them also count as its scribble.'),
+            inputs=_point_inputs(
+                "0.5, 0.5",
+                'Points on the object: "x, y; x, y", or JSON: [[x, y], ...] or [{"x": .., "y": ..}, ...]. The first is the main point; with several, all of them also count as its scribble.',
+            ),
             outputs=_output(),
         )
 
     @classmethod
-    def execute(cls, prompt: str, points: str, units: str, width: int = 0, height: int = 0, instances: Frames | None = None,
-                target: str = "", strength: float = 1.0, start: float = 0.0, end: float = 1.0) -> io.NodeOutput:
+    def execute(
+        cls,
+        prompt: str,
+        points: str,
+        units: str,
+        width: int = 0,
+        height: int = 0,
+        instances: Frames | None = None,
+        target: str = "",
+        strength: float = 1.0,
+        start: float = 0.0,
+        end: float = 1.0,
+    ) -> io.NodeOutput:
         frames = as_frames(instances)
         xy = read_points(points, units, width, height, frames)
         location: dict[str, Any] = {"point": xy[0]}
@@ -130,29 +246,37 @@ class InstDiffScribble(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffScribble", display_name="Instance Scribble", category="InstDiff",
+            node_id="InstDiffScribble",
+            display_name="Instance Scribble",
+            category="InstDiff",
             description="An object and a stroke through it: 20 points along the stroke steer the model.",
-            inputs=_point_inputs("[[0.3, 0.7], [0.5, 0.5], [0.7, 0.7]]", 'Points along the stroke, in their order: [[x, y], ...], [{"x": .., "y": ..}, ...] or "x, y; x, y". Several splines of a spline editor, a list of such lists, are an instance each, with a line of the prompt each.'),
+            inputs=_point_inputs(
+                "[[0.3, 0.7], [0.5, 0.5], [0.7, 0.7]]",
+                'Points along the stroke, in their order: [[x, y], ...], [{"x": .., "y": ..}, ...] or "x, y; x, y". Several splines of a spline editor, a list of such lists, are an instance each, with a line of the prompt each.',
+            ),
             outputs=_output(),
         )
 
     @classmethod
-    def execute(cls, prompt: str, points: str, units: str, width: int = 0, height: int = 0, instances: Frames | None = None,
-                target: str = "", strength: float = 1.0, start: float = 0.0, end: float = 1.0) -> io.NodeOutput:
+    def execute(
+        cls,
+        prompt: str,
+        points: str,
+        units: str,
+        width: int = 0,
+        height: int = 0,
+        instances: Frames | None = None,
+        target: str = "",
+        strength: float = 1.0,
+        start: float = 0.0,
+        end: float = 1.0,
+    ) -> io.NodeOutput:
         frames = as_frames(instances)
         strokes = split_lists(points)
         for one, words in zip(strokes, prompts_of(prompt, len(strokes))):
             stroke = read_points(one, units, width, height, frames)
             frames = place(frames, {"scribble": stroke}, words, target, strength, start, end)
         return io.NodeOutput(frames)
-
-
-def prompts_of(prompt: str, count: int) -> list[str]:
-    """The prompt of each of several strokes: a line each, or one line for all."""
-    lines = prompt.strip().splitlines() if isinstance(prompt, str) and count > 1 else [prompt]
-    if len(lines) not in (1, count):
-        raise ValueError(f"There are {count} strokes and {len(lines)} lines of prompts. Give one line for each stroke, or a single one for all.")
-    return lines if len(lines) == count else lines * count
 
 
 def read_points(text: str, units: str, width: int, height: int, frames: Frames) -> tuple[Point, ...]:

@@ -17,14 +17,42 @@ class InstDiffKeyframes(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffKeyframes", display_name="Keyframes of Instances", category="InstDiff",
+            node_id="InstDiffKeyframes",
+            display_name="Keyframes of Instances",
+            category="InstDiff",
             description="Layouts at a few frames of a batch; between them boxes, points and scribbles move. Image k of the batch gets layout k.",
             inputs=[
-                Instances.Input("instances", tooltip="The layouts at the keyframes, in their order: from Frames of Instances, or a list in Instances from JSON. What has the same id is the same thing."),
-                io.Int.Input("count", default=16, min=1, max=MAX_FRAMES, tooltip="How many frames to make, 1..4096: the batch size."),
-                io.String.Input("at", default="", optional=True, tooltip='The frame of each layout, from 0: "0, 8, 15". Empty: as the field "frame" of the layouts says, else spread evenly.'),
-                io.Combo.Input("motion", options=list(MOTIONS), default=MOTIONS[0], optional=True, tooltip="linear: at a steady pace. smooth: slow at the keyframes. hold: each keyframe until the next. Masks are always held, from the nearest keyframe."),
-                io.Combo.Input("gaps", options=list(GAPS), default=GAPS[0], optional=True, tooltip="An instance that a keyframe lacks: leave out, or bridge it from the keyframe before to the one behind, as for an object that a detector missed."),
+                Instances.Input(
+                    "instances",
+                    tooltip="The layouts at the keyframes, in their order: from Frames of Instances, or a list in Instances from JSON. What has the same id is the same thing.",
+                ),
+                io.Int.Input(
+                    "count",
+                    default=16,
+                    min=1,
+                    max=MAX_FRAMES,
+                    tooltip="How many frames to make, 1..4096: the batch size.",
+                ),
+                io.String.Input(
+                    "at",
+                    default="",
+                    optional=True,
+                    tooltip='The frame of each layout, from 0: "0, 8, 15". Empty: as the field "frame" of the layouts says, else spread evenly.',
+                ),
+                io.Combo.Input(
+                    "motion",
+                    options=list(MOTIONS),
+                    default=MOTIONS[0],
+                    optional=True,
+                    tooltip="linear: at a steady pace. smooth: slow at the keyframes. hold: each keyframe until the next. Masks are always held, from the nearest keyframe.",
+                ),
+                io.Combo.Input(
+                    "gaps",
+                    options=list(GAPS),
+                    default=GAPS[0],
+                    optional=True,
+                    tooltip="An instance that a keyframe lacks: leave out, or bridge it from the keyframe before to the one behind, as for an object that a detector missed.",
+                ),
             ],
             outputs=[
                 Instances.Output(display_name="instances", tooltip="One layout for each frame, for Apply InstDiff."),
@@ -33,7 +61,9 @@ class InstDiffKeyframes(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, instances: Frames, count: int, at: str = "", motion: str = MOTIONS[0], gaps: str = GAPS[0]) -> io.NodeOutput:
+    def execute(
+        cls, instances: Frames, count: int, at: str = "", motion: str = MOTIONS[0], gaps: str = GAPS[0]
+    ) -> io.NodeOutput:
         check_whole(count, 1, MAX_FRAMES, WHERE, "count")
         check_choice(motion, MOTIONS, WHERE, "motion")
         check_choice(gaps, GAPS, WHERE, "gaps")

@@ -20,21 +20,67 @@ class InstDiffLayoutRequest(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffLayoutRequest", display_name="Layout Request", category=CATEGORY,
+            node_id="InstDiffLayoutRequest",
+            display_name="Layout Request",
+            category=CATEGORY,
             description="Writes the instruction with which a text generation node of your choice plans a layout. Layout from Text reads the answer.",
             inputs=[
-                io.String.Input("wish", multiline=True, default="two cats and a dog on a sofa", tooltip="What shall be in the picture, in your own words and language. Up to 20000 characters together with the style."),
-                io.Int.Input("width", default=512, min=1, max=fields.MAX_SIDE, tooltip="Width of the canvas in pixels, 1..16384."),
-                io.Int.Input("height", default=512, min=1, max=fields.MAX_SIDE, tooltip="Height of the canvas in pixels, 1..16384."),
-                io.Int.Input("count", default=0, min=0, max=MAX_COUNT, tooltip="Number of instances that the model shall give, 1..30. 0: it decides itself."),
-                io.String.Input("style", default="", optional=True, tooltip="Style of the picture, for its caption: for example watercolour. May be empty."),
-                io.Combo.Input("units", options=list(REQUEST_UNITS), default=REQUEST_UNITS[0], optional=True, tooltip="Coordinates that the model shall write: fractions, thousandths, or pixels of the canvas. Models that were trained to find objects like 0..1000 best."),
-                io.Int.Input("examples", default=1, min=0, max=MAX_EXAMPLES, optional=True, tooltip="Examples of a wish with its answer, 0..2. Small models need them; they lengthen the text."),
-                Instances.Input("instances", optional=True, tooltip="A layout that the model shall change as the wish says, instead of making a new one. Its boxes are put into words; of several frames those of the first."),
+                io.String.Input(
+                    "wish",
+                    multiline=True,
+                    default="two cats and a dog on a sofa",
+                    tooltip="What shall be in the picture, in your own words and language. Up to 20000 characters together with the style.",
+                ),
+                io.Int.Input(
+                    "width", default=512, min=1, max=fields.MAX_SIDE, tooltip="Width of the canvas in pixels, 1..16384."
+                ),
+                io.Int.Input(
+                    "height",
+                    default=512,
+                    min=1,
+                    max=fields.MAX_SIDE,
+                    tooltip="Height of the canvas in pixels, 1..16384.",
+                ),
+                io.Int.Input(
+                    "count",
+                    default=0,
+                    min=0,
+                    max=MAX_COUNT,
+                    tooltip="Number of instances that the model shall give, 1..30. 0: it decides itself.",
+                ),
+                io.String.Input(
+                    "style",
+                    default="",
+                    optional=True,
+                    tooltip="Style of the picture, for its caption: for example watercolour. May be empty.",
+                ),
+                io.Combo.Input(
+                    "units",
+                    options=list(REQUEST_UNITS),
+                    default=REQUEST_UNITS[0],
+                    optional=True,
+                    tooltip="Coordinates that the model shall write: fractions, thousandths, or pixels of the canvas. Models that were trained to find objects like 0..1000 best.",
+                ),
+                io.Int.Input(
+                    "examples",
+                    default=1,
+                    min=0,
+                    max=MAX_EXAMPLES,
+                    optional=True,
+                    tooltip="Examples of a wish with its answer, 0..2. Small models need them; they lengthen the text.",
+                ),
+                Instances.Input(
+                    "instances",
+                    optional=True,
+                    tooltip="A layout that the model shall change as the wish says, instead of making a new one. Its boxes are put into words; of several frames those of the first.",
+                ),
             ],
             outputs=[
                 io.String.Output(display_name="text", tooltip="The instruction: the prompt of a text generation node."),
-                io.String.Output(display_name="schema", tooltip="JSON schema of the answer, for nodes and services that take one (structured output)."),
+                io.String.Output(
+                    display_name="schema",
+                    tooltip="JSON schema of the answer, for nodes and services that take one (structured output).",
+                ),
                 io.Int.Output(display_name="width", tooltip="The width, for Layout from Text and the latent."),
                 io.Int.Output(display_name="height", tooltip="The height, for Layout from Text and the latent."),
                 io.Int.Output(display_name="count", tooltip="The count, for Check Layout."),
@@ -42,8 +88,17 @@ class InstDiffLayoutRequest(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, wish: str, width: int, height: int, count: int, style: str = "", units: str = REQUEST_UNITS[0], examples: int = 1,
-                instances: Frames | None = None) -> io.NodeOutput:
+    def execute(
+        cls,
+        wish: str,
+        width: int,
+        height: int,
+        count: int,
+        style: str = "",
+        units: str = REQUEST_UNITS[0],
+        examples: int = 1,
+        instances: Frames | None = None,
+    ) -> io.NodeOutput:
         check_whole(count, 0, MAX_COUNT, "Layout Request", "count")
         check_whole(examples, 0, MAX_EXAMPLES, "Layout Request", "examples")
         check_choice(units, REQUEST_UNITS, "Layout Request", "units")
@@ -57,21 +112,60 @@ class InstDiffLayoutFromText(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffLayoutFromText", display_name="Layout from Text", category=CATEGORY,
+            node_id="InstDiffLayoutFromText",
+            display_name="Layout from Text",
+            category=CATEGORY,
             description="Reads the layout in a language model's answer, past chatter and small mistakes, and tells what it changed. Nothing in the answer is run.",
             inputs=[
-                io.String.Input("text", multiline=True, default="", tooltip="The answer of the model, up to 262144 characters: JSON in almost any form, with whatever stands around it, or lines such as a red fox: [0.1, 0.2, 0.5, 0.9]."),
-                io.Combo.Input("units", options=[DECLARED, *UNITS], default=DECLARED, tooltip='Units of the coordinates. "as declared": as the answer says; if it does not say, the node asks. Any other choice counts more than the answer.'),
-                io.Combo.Input("order", options=[DECLARED, *ORDERS], default=DECLARED, tooltip='What the four numbers of a box are. "as declared": as the answer says; if it does not say, the node asks.'),
-                io.Int.Input("width", default=0, min=0, max=fields.MAX_SIDE, optional=True, tooltip="Width of the canvas in pixels, 0..16384. 0: as the answer says."),
-                io.Int.Input("height", default=0, min=0, max=fields.MAX_SIDE, optional=True, tooltip="Height of the canvas in pixels, 0..16384. 0: as the answer says."),
+                io.String.Input(
+                    "text",
+                    multiline=True,
+                    default="",
+                    tooltip="The answer of the model, up to 262144 characters: JSON in almost any form, with whatever stands around it, or lines such as a red fox: [0.1, 0.2, 0.5, 0.9].",
+                ),
+                io.Combo.Input(
+                    "units",
+                    options=[DECLARED, *UNITS],
+                    default=DECLARED,
+                    tooltip='Units of the coordinates. "as declared": as the answer says; if it does not say, the node asks. Any other choice counts more than the answer.',
+                ),
+                io.Combo.Input(
+                    "order",
+                    options=[DECLARED, *ORDERS],
+                    default=DECLARED,
+                    tooltip='What the four numbers of a box are. "as declared": as the answer says; if it does not say, the node asks.',
+                ),
+                io.Int.Input(
+                    "width",
+                    default=0,
+                    min=0,
+                    max=fields.MAX_SIDE,
+                    optional=True,
+                    tooltip="Width of the canvas in pixels, 0..16384. 0: as the answer says.",
+                ),
+                io.Int.Input(
+                    "height",
+                    default=0,
+                    min=0,
+                    max=fields.MAX_SIDE,
+                    optional=True,
+                    tooltip="Height of the canvas in pixels, 0..16384. 0: as the answer says.",
+                ),
             ],
             outputs=[
-                Instances.Output(display_name="instances", tooltip="The layout. Boxes that stuck out of the canvas were cut, and Check Layout can move them in."),
-                io.String.Output(display_name="prompt", tooltip="Caption of the whole picture, for the text encoder; may be empty."),
+                Instances.Output(
+                    display_name="instances",
+                    tooltip="The layout. Boxes that stuck out of the canvas were cut, and Check Layout can move them in.",
+                ),
+                io.String.Output(
+                    display_name="prompt", tooltip="Caption of the whole picture, for the text encoder; may be empty."
+                ),
                 io.Int.Output(display_name="width", tooltip="Width of the canvas in pixels; 512 if nobody says."),
                 io.Int.Output(display_name="height", tooltip="Height of the canvas in pixels; 512 if nobody says."),
-                io.String.Output(display_name="report", tooltip="What was read, and a line for everything that was repaired or left out."),
+                io.String.Output(
+                    display_name="report",
+                    tooltip="What was read, and a line for everything that was repaired or left out.",
+                ),
             ],
         )
 

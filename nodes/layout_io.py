@@ -1,4 +1,4 @@
-"""Nodes that read, join, choose and write layouts."""
+"""Nodes that read and write layouts."""
 
 from comfy_api.latest import io
 
@@ -6,15 +6,14 @@ from ..instdiff_modules.exporters.boxes import ORDERS, other_boxes
 from ..instdiff_modules.exporters.segs import layout_segs
 from ..instdiff_modules.exporters.text import FORMATS, frames_to_text
 from ..instdiff_modules.geometry.raster import layout_boxes, layout_masks, output_size
-from ..instdiff_modules.importers.frames import MAX_FRAMES, read_frames
+from ..instdiff_modules.importers.frames import read_frames
 from ..instdiff_modules.layout import fields
-from ..instdiff_modules.layout.edit import SELECT_BY, as_frames, combine, select
+from ..instdiff_modules.layout.edit import as_frames
 from ..instdiff_modules.layout.instance import Frames
-from .checks import check_choice, check_whole
+from .checks import check_choice
 from .types import Bbox, Elements, Instances, Segs, Tracking
 
 CATEGORY = "InstDiff"
-MAX_REPEAT = 1024
 EXAMPLE = '{"version": 1, "width": 512, "height": 512, "prompt": "two animals in a meadow", "instances": [\n  {"id": "cat", "prompt": "a ginger cat", "box": [0.05, 0.3, 0.45, 0.9]},\n  {"id": "dog", "prompt": "a white dog", "box": [0.55, 0.3, 0.95, 0.9]}\n]}'
 
 
@@ -25,8 +24,16 @@ def _instances(name: str, tooltip: str, optional: bool = False) -> io.Input:
 def _size_inputs() -> list[io.Input]:
     side = {"default": 0, "min": 0, "max": fields.MAX_SIDE, "optional": True}
     return [
-        io.Int.Input("width", **side, tooltip="Width in pixels, 0..16384. 0: from the height and the shape of the canvas, or the canvas's own width (512 if unknown)."),
-        io.Int.Input("height", **side, tooltip="Height in pixels, 0..16384. 0: from the width and the shape of the canvas, or the canvas's own height (512 if unknown)."),
+        io.Int.Input(
+            "width",
+            **side,
+            tooltip="Width in pixels, 0..16384. 0: from the height and the shape of the canvas, or the canvas's own width (512 if unknown).",
+        ),
+        io.Int.Input(
+            "height",
+            **side,
+            tooltip="Height in pixels, 0..16384. 0: from the width and the shape of the canvas, or the canvas's own height (512 if unknown).",
+        ),
     ]
 
 
@@ -36,17 +43,35 @@ class InstDiffFromJSON(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffFromJSON", display_name="Instances from JSON", category=CATEGORY,
+            node_id="InstDiffFromJSON",
+            display_name="Instances from JSON",
+            category=CATEGORY,
             description="Reads a layout: our document, a demo file of InstanceDiffusion's authors, COCO annotations, an Omost canvas, elements of a box editor, or regions in prompt-control's syntax. A list of layouts gives one per frame.",
             inputs=[
-                io.String.Input("text", multiline=True, default=EXAMPLE, tooltip='The JSON text, up to 32 MB. In our own format boxes are [left, top, right, bottom], and all coordinates fractions of the canvas, 0..1.'),
-                io.String.Input("image", default="", optional=True, tooltip="Only for COCO files with several images: id or file name of the one to read."),
+                io.String.Input(
+                    "text",
+                    multiline=True,
+                    default=EXAMPLE,
+                    tooltip="The JSON text, up to 32 MB. In our own format boxes are [left, top, right, bottom], and all coordinates fractions of the canvas, 0..1.",
+                ),
+                io.String.Input(
+                    "image",
+                    default="",
+                    optional=True,
+                    tooltip="Only for COCO files with several images: id or file name of the one to read.",
+                ),
             ],
             outputs=[
                 Instances.Output(display_name="instances", tooltip="The layout, one per frame."),
-                io.String.Output(display_name="prompt", tooltip="Caption of the whole picture, for the text encoder; may be empty."),
-                io.Int.Output(display_name="width", tooltip="Width of the canvas in pixels; 512 if the text does not say."),
-                io.Int.Output(display_name="height", tooltip="Height of the canvas in pixels; 512 if the text does not say."),
+                io.String.Output(
+                    display_name="prompt", tooltip="Caption of the whole picture, for the text encoder; may be empty."
+                ),
+                io.Int.Output(
+                    display_name="width", tooltip="Width of the canvas in pixels; 512 if the text does not say."
+                ),
+                io.Int.Output(
+                    display_name="height", tooltip="Height of the canvas in pixels; 512 if the text does not say."
+                ),
             ],
         )
 
@@ -62,13 +87,26 @@ class InstDiffToJSON(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffToJSON", display_name="Instances to JSON", category=CATEGORY,
+            node_id="InstDiffToJSON",
+            display_name="Instances to JSON",
+            category=CATEGORY,
             description="Writes the layout as our JSON document, several frames as a list of documents; or as the text that another pack takes.",
             inputs=[
                 _instances("instances", "The layout to write."),
-                io.Combo.Input("format", options=list(FORMATS), default=next(iter(FORMATS)), optional=True, tooltip='What to write. "InstDiff": our document, the only one that holds everything. "Omost canvas": for Omost Load Canvas Conditioning. "prompt-control": regions as COUPLE or AND, for its text nodes. "elements": of box editors. "points": for point and spline editors, in pixels.'),
+                io.Combo.Input(
+                    "format",
+                    options=list(FORMATS),
+                    default=next(iter(FORMATS)),
+                    optional=True,
+                    tooltip='What to write. "InstDiff": our document, the only one that holds everything. "Omost canvas": for Omost Load Canvas Conditioning. "prompt-control": regions as COUPLE or AND, for its text nodes. "elements": of box editors. "points": for point and spline editors, in pixels.',
+                ),
             ],
-            outputs=[io.String.Output(display_name="text", tooltip="The text. Instances from JSON reads all but the points back; only our own format is without loss.")],
+            outputs=[
+                io.String.Output(
+                    display_name="text",
+                    tooltip="The text. Instances from JSON reads all but the points back; only our own format is without loss.",
+                )
+            ],
         )
 
     @classmethod
@@ -83,12 +121,24 @@ class InstDiffToMasks(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffToMasks", display_name="Instances to Masks", category=CATEGORY,
+            node_id="InstDiffToMasks",
+            display_name="Instances to Masks",
+            category=CATEGORY,
             description="One mask per visible instance: its mask, else its box, else a stroke along its scribble or a disc at its point.",
-            inputs=[_instances("instances", "The layout; the masks of several frames follow each other."), *_size_inputs()],
+            inputs=[
+                _instances("instances", "The layout; the masks of several frames follow each other."),
+                *_size_inputs(),
+            ],
             outputs=[
-                io.Mask.Output(display_name="masks", tooltip="A batch with one mask per visible instance, back to front. A single black mask if there are none."),
-                Segs.Output(display_name="segs", is_output_list=True, tooltip="The same as SEGS for the Impact Pack's detailers, the prompts as labels. A list with the SEGS of each frame."),
+                io.Mask.Output(
+                    display_name="masks",
+                    tooltip="A batch with one mask per visible instance, back to front. A single black mask if there are none.",
+                ),
+                Segs.Output(
+                    display_name="segs",
+                    is_output_list=True,
+                    tooltip="The same as SEGS for the Impact Pack's detailers, the prompts as labels. A list with the SEGS of each frame.",
+                ),
             ],
         )
 
@@ -96,7 +146,9 @@ class InstDiffToMasks(io.ComfyNode):
     def execute(cls, instances: Frames, width: int = 0, height: int = 0) -> io.NodeOutput:
         frames = as_frames(instances)
         width, height = output_size(frames[0], width, height)
-        return io.NodeOutput(layout_masks(frames, height, width), [layout_segs(layout, height, width) for layout in frames])
+        return io.NodeOutput(
+            layout_masks(frames, height, width), [layout_segs(layout, height, width) for layout in frames]
+        )
 
 
 class InstDiffToBoxes(io.ComfyNode):
@@ -105,20 +157,42 @@ class InstDiffToBoxes(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffToBoxes", display_name="Instances to Boxes", category=CATEGORY,
+            node_id="InstDiffToBoxes",
+            display_name="Instances to Boxes",
+            category=CATEGORY,
             description="One box in pixels per visible instance, in the kinds that other nodes take: BOUNDING_BOX, elements, BBOX, TRACKING.",
             inputs=[
                 _instances("instances", "The layout. Several frames give a list of boxes per frame."),
                 *_size_inputs(),
-                io.Combo.Input("order", options=list(ORDERS), default=ORDERS[0], optional=True, tooltip="Order of the four numbers of the output bbox: as the node behind it expects them."),
+                io.Combo.Input(
+                    "order",
+                    options=list(ORDERS),
+                    default=ORDERS[0],
+                    optional=True,
+                    tooltip="Order of the four numbers of the output bbox: as the node behind it expects them.",
+                ),
             ],
             outputs=[
-                io.BoundingBox.Output(display_name="boxes", tooltip="A list of boxes {x, y, width, height, label} in pixels, back to front."),
+                io.BoundingBox.Output(
+                    display_name="boxes",
+                    tooltip="A list of boxes {x, y, width, height, label} in pixels, back to front.",
+                ),
                 io.String.Output(display_name="labels", tooltip="The prompts of the boxes, one a line."),
-                Elements.Output(display_name="elements", tooltip="Elements of box editors with their descriptions, bbox [ymin, xmin, ymax, xmax] in 0..1000; of the first frame."),
-                Bbox.Output(display_name="bbox", tooltip="BBOX as KJNodes and others take it: four numbers each, in pixels; a list per frame if there are several."),
-                Tracking.Output(display_name="tracking", tooltip="TRACKING of the older InstanceDiffusion pack and of KJNodes; instances of one id are one object over the frames."),
-                io.String.Output(display_name="tracking_prompts", tooltip="The prompts of the TRACKING, in its own form."),
+                Elements.Output(
+                    display_name="elements",
+                    tooltip="Elements of box editors with their descriptions, bbox [ymin, xmin, ymax, xmax] in 0..1000; of the first frame.",
+                ),
+                Bbox.Output(
+                    display_name="bbox",
+                    tooltip="BBOX as KJNodes and others take it: four numbers each, in pixels; a list per frame if there are several.",
+                ),
+                Tracking.Output(
+                    display_name="tracking",
+                    tooltip="TRACKING of the older InstanceDiffusion pack and of KJNodes; instances of one id are one object over the frames.",
+                ),
+                io.String.Output(
+                    display_name="tracking_prompts", tooltip="The prompts of the TRACKING, in its own form."
+                ),
             ],
         )
 
@@ -129,82 +203,9 @@ class InstDiffToBoxes(io.ComfyNode):
         width, height = output_size(frames[0], width, height)
         boxes = [layout_boxes(layout, height, width) for layout in frames]
         labels = "\n".join(" ".join(box["label"].split()) for frame in boxes for box in frame)
-        return io.NodeOutput(boxes[0] if len(boxes) == 1 else boxes, labels, *other_boxes(frames, boxes, width, height, order))
-
-
-class InstDiffCombine(io.ComfyNode):
-    """Several INSTANCES -> one layout."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="InstDiffCombine", display_name="Combine Instances", category=CATEGORY,
-            description="Joins layouts into one picture, later inputs in front. To line them up one after the other use Frames of Instances.",
-            inputs=[_instances("instances_1", "The layout at the back.")]
-            + [_instances(f"instances_{i}", "Lies in front of the inputs above. As many frames as they have, or a single one for all.", optional=True) for i in (2, 3, 4)],
-            outputs=[Instances.Output(display_name="instances", tooltip="All instances, in one layout per frame. Canvas and caption are those of the first input that has them.")],
+        return io.NodeOutput(
+            boxes[0] if len(boxes) == 1 else boxes, labels, *other_boxes(frames, boxes, width, height, order)
         )
 
-    @classmethod
-    def execute(cls, instances_1: Frames, instances_2: Frames | None = None, instances_3: Frames | None = None,
-                instances_4: Frames | None = None) -> io.NodeOutput:
-        parts = [as_frames(part) for part in (instances_1, instances_2, instances_3, instances_4) if part is not None]
-        return io.NodeOutput(combine(parts))
 
-
-class InstDiffFrames(io.ComfyNode):
-    """Several INSTANCES -> frames."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="InstDiffFrames", display_name="Frames of Instances", category=CATEGORY,
-            description="Lines layouts up, one per image of a batch: the first layout for the first image, and so on. Chain for more.",
-            inputs=[_instances("instances_1", "Layout of the first frame (image of the batch), or several frames.")]
-            + [_instances(f"instances_{i}", "The frames that follow.", optional=True) for i in (2, 3, 4)]
-            + [io.Int.Input("repeat", default=1, min=1, max=MAX_REPEAT, optional=True, tooltip="How many times each layout is repeated, 1..1024: for batches with several images of each layout.")],
-            outputs=[
-                Instances.Output(display_name="instances", tooltip="The frames in their order."),
-                io.Int.Output(display_name="count", tooltip="Number of frames: the batch size that fits."),
-            ],
-        )
-
-    @classmethod
-    def execute(cls, instances_1: Frames, instances_2: Frames | None = None, instances_3: Frames | None = None,
-                instances_4: Frames | None = None, repeat: int = 1) -> io.NodeOutput:
-        parts = [as_frames(part) for part in (instances_1, instances_2, instances_3, instances_4) if part is not None]
-        if not parts:
-            raise ValueError("Nothing is connected. Connect the layout of the first frame.")
-        check_whole(repeat, 1, MAX_REPEAT, "Frames of Instances", "repeat")
-        count = repeat * sum(map(len, parts))
-        if count > MAX_FRAMES:
-            raise ValueError(f"This would make {count} frames, at most {MAX_FRAMES} are possible. Lower repeat or connect fewer.")
-        frames = tuple(layout for part in parts for layout in part for _ in range(repeat))
-        return io.NodeOutput(frames, len(frames))
-
-
-class InstDiffSelect(io.ComfyNode):
-    """INSTANCES -> some of them."""
-
-    @classmethod
-    def define_schema(cls) -> io.Schema:
-        return io.Schema(
-            node_id="InstDiffSelect", display_name="Select Instances", category=CATEGORY,
-            description="Keeps the instances that are named, in every frame.",
-            inputs=[
-                _instances("instances", "The layout to choose from."),
-                io.String.Input("which", default="1", tooltip='By number: "1,3-5" (from 1, back to front). By id: ids separated by commas. By text: words to look for in the prompts, separated by commas.'),
-                io.Combo.Input("by", options=list(SELECT_BY), default=SELECT_BY[0], tooltip="What `which` holds: numbers, ids, or words of the prompts."),
-                io.Boolean.Input("invert", default=False, optional=True, tooltip="Keep the instances that are not named instead."),
-            ],
-            outputs=[Instances.Output(display_name="instances", tooltip="The instances that are kept, in their order.")],
-        )
-
-    @classmethod
-    def execute(cls, instances: Frames, which: str, by: str, invert: bool = False) -> io.NodeOutput:
-        return io.NodeOutput(select(as_frames(instances), which, by, invert))
-
-
-NODES = [
-    InstDiffFromJSON, InstDiffToJSON, InstDiffToMasks, InstDiffToBoxes, InstDiffCombine, InstDiffFrames, InstDiffSelect,
-]
+NODES = [InstDiffFromJSON, InstDiffToJSON, InstDiffToMasks, InstDiffToBoxes]

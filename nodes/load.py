@@ -51,7 +51,11 @@ def weight_files(folder: str) -> list[str]:
     suffixes = tuple(folder_paths.supported_pt_extensions)
     names = folder_paths.get_filename_list(folder)
     # Downloaders leave bookkeeping in hidden folders such as .cache.
-    return [name for name in names if name.lower().endswith(suffixes) and not any(p.startswith(".") for p in Path(name).parts)]
+    return [
+        name
+        for name in names
+        if name.lower().endswith(suffixes) and not any(p.startswith(".") for p in Path(name).parts)
+    ]
 
 
 def model_choices() -> list[str]:
@@ -82,23 +86,34 @@ class InstDiffLoadModel(io.ComfyNode):
             description="Loads InstanceDiffusion's weights (fusers, tokenizer, ScaleU). The Stable Diffusion 1.5 model itself is loaded by Load Checkpoint.",
             inputs=[
                 io.Combo.Input(
-                    "model", options=model_choices(),
+                    "model",
+                    options=model_choices(),
                     tooltip="A file in models/instdiff: the .pth of InstanceDiffusion's authors, the UNet of the diffusers port, or a .safetensors made by Save InstDiff Model. "
                     "Or the three files of logtd/ComfyUI-InstanceDiffusion in models/instance_models. Recognised by content, not by name.",
                 ),
                 io.Combo.Input(
-                    "dtype", options=list(DTYPES), default="auto",
+                    "dtype",
+                    options=list(DTYPES),
+                    default="auto",
                     tooltip="Number format of the weights in memory: auto (what ComfyUI would choose for this machine), fp32, fp16 or bf16.",
                 ),
                 *(
                     io.Combo.Input(
-                        part, options=[AUTOMATIC, *weight_files(folder)], default=AUTOMATIC, optional=True,
+                        part,
+                        options=[AUTOMATIC, *weight_files(folder)],
+                        default=AUTOMATIC,
+                        optional=True,
                         tooltip=f"Only for the three files: which file of models/instance_models/{folder}. automatic: the only one there.",
                     )
                     for part, folder in PARTS.items()
                 ),
             ],
-            outputs=[InstDiffModelSocket.Output(display_name="instdiff_model", tooltip="InstanceDiffusion's weights, for Apply InstDiff or Save InstDiff Model.")],
+            outputs=[
+                InstDiffModelSocket.Output(
+                    display_name="instdiff_model",
+                    tooltip="InstanceDiffusion's weights, for Apply InstDiff or Save InstDiff Model.",
+                )
+            ],
         )
 
     @classmethod
@@ -139,13 +154,18 @@ class InstDiffSaveModel(io.ComfyNode):
             category="InstDiff",
             description="Saves InstanceDiffusion's weights as one .safetensors file in ComfyUI's output folder; move it to models/instdiff to load it.",
             inputs=[
-                InstDiffModelSocket.Input("instdiff_model", tooltip="InstanceDiffusion's weights, from Load InstDiff Model."),
+                InstDiffModelSocket.Input(
+                    "instdiff_model", tooltip="InstanceDiffusion's weights, from Load InstDiff Model."
+                ),
                 io.String.Input(
-                    "filename_prefix", default="instdiff/InstDiff",
+                    "filename_prefix",
+                    default="instdiff/InstDiff",
                     tooltip="Start of the file name within the output folder, folders allowed; a number that is not taken yet is appended.",
                 ),
                 io.Combo.Input(
-                    "dtype", options=list(SAVE_DTYPES), default="as loaded",
+                    "dtype",
+                    options=list(SAVE_DTYPES),
+                    default="as loaded",
                     tooltip="Number format in the file: as loaded (what the model has in memory), fp32, fp16 (half the size) or bf16.",
                 ),
             ],
@@ -167,7 +187,9 @@ class InstDiffSaveModel(io.ComfyNode):
             write_checkpoint(path, tensors, {"source": instdiff_model.source})
         except (OSError, SafetensorError) as error:
             reason = getattr(error, "strerror", None) or error
-            raise ValueError(f"The file {shorten(filename_prefix)} cannot be written: {reason}. Choose another name, or make room on the disk.") from error
+            raise ValueError(
+                f"The file {shorten(filename_prefix)} cannot be written: {reason}. Choose another name, or make room on the disk."
+            ) from error
         _log.info("Saved the InstDiff model to %s", path)
         return io.NodeOutput(ui={"text": (f"Saved {path}",)})
 
@@ -179,7 +201,12 @@ def next_path(filename_prefix: str) -> Path:
     """
     output = folder_paths.get_output_directory()
     inside = Path(os.path.abspath(os.path.join(output, filename_prefix))).is_relative_to(os.path.abspath(output))
-    if not inside or not filename_prefix.isprintable() or not Path(filename_prefix).name or filename_prefix.endswith(("/", "\\")):
+    if (
+        not inside
+        or not filename_prefix.isprintable()
+        or not Path(filename_prefix).name
+        or filename_prefix.endswith(("/", "\\"))
+    ):
         raise ValueError(
             f"The filename_prefix {shorten(filename_prefix)} is no name inside ComfyUI's output folder: write one such as instdiff/InstDiff."
         )
@@ -193,7 +220,9 @@ def _path(folder: str, name: str) -> Path:
     found = folder_paths.get_full_path(folder, name) if isinstance(name, str) else None
     if found is None:
         place = FOLDER if folder == FOLDER else f"instance_models/{folder}"
-        raise ValueError(f"{shorten(name)} is not in models/{place}: choose a file that is there, or put it back and press R.")
+        raise ValueError(
+            f"{shorten(name)} is not in models/{place}: choose a file that is there, or put it back and press R."
+        )
     return Path(found)
 
 
@@ -203,7 +232,11 @@ def _part_path(part: str, folder: str, name: str) -> Path:
     names = weight_files(folder)
     if len(names) != 1:
         found = "no file" if not names else f"{len(names)} files ({', '.join(names)})"
-        remedy = f"choose one in the input {part}" if names else f"put {part}.ckpt there (logtd/instance_diffusion on Hugging Face)"
+        remedy = (
+            f"choose one in the input {part}"
+            if names
+            else f"put {part}.ckpt there (logtd/instance_diffusion on Hugging Face)"
+        )
         raise ValueError(f"models/instance_models/{folder} has {found}, expected one: {remedy}.")
     return _path(folder, names[0])
 

@@ -58,21 +58,29 @@ def build_instdiff_model(checkpoint: Checkpoint, dtype: torch.dtype | None = Non
     offload_device = comfy.model_management.unet_offload_device()
     if dtype is None:
         dtype = comfy.model_management.unet_dtype(
-            device=load_device, model_params=sum(t.numel() for t in tensors.values()),
-            supported_dtypes=SUPPORTED_DTYPES, weight_dtype=comfy.utils.weight_dtype(tensors),
+            device=load_device,
+            model_params=sum(t.numel() for t in tensors.values()),
+            supported_dtypes=SUPPORTED_DTYPES,
+            weight_dtype=comfy.utils.weight_dtype(tensors),
         )
     kw = {"operations": comfy.ops.manual_cast, "device": offload_device, "dtype": dtype}
-    tokenizer = UniFusion(config.slots, config.text_dim, config.mid_dim, config.out_dim, depths=config.depths, dims=config.dims, **kw)
+    tokenizer = UniFusion(
+        config.slots, config.text_dim, config.mid_dim, config.out_dim, depths=config.depths, dims=config.dims, **kw
+    )
     adapter = UNetAdapter(config.fuser_dims, config.decoder_channels, config.out_dim, **kw)
     ours = {k.removeprefix(TOKENIZER_PREFIX): v for k, v in tensors.items() if k.startswith(TOKENIZER_PREFIX)}
     theirs = {k: v for k, v in tensors.items() if not k.startswith(TOKENIZER_PREFIX)}
     return InstDiffModel(
         _patcher(tokenizer, ours, dtype, load_device, offload_device),
-        _patcher(adapter, theirs, dtype, load_device, offload_device), config, checkpoint.source,
+        _patcher(adapter, theirs, dtype, load_device, offload_device),
+        config,
+        checkpoint.source,
     )
 
 
-def _patcher(module: torch.nn.Module, weights: dict[str, torch.Tensor], dtype: torch.dtype, load: Any, offload: Any) -> Any:
+def _patcher(
+    module: torch.nn.Module, weights: dict[str, torch.Tensor], dtype: torch.dtype, load: Any, offload: Any
+) -> Any:
     patcher_class = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
     patcher = patcher_class(module.eval(), load_device=load, offload_device=offload)
     module.load_state_dict({k: v.to(dtype) for k, v in weights.items()}, assign=True)

@@ -19,12 +19,21 @@ MASK_KINDS = [io.Mask, Segs, Regions]
 
 
 def _prompts_input(more: str) -> io.Input:
-    return io.String.Input("prompts", multiline=True, default="", optional=True, tooltip=f"Prompts, one a line, in the order of the instances; an empty line keeps the words that came along, a single line is for all. {more}")
+    return io.String.Input(
+        "prompts",
+        multiline=True,
+        default="",
+        optional=True,
+        tooltip=f"Prompts, one a line, in the order of the instances; an empty line keeps the words that came along, a single line is for all. {more}",
+    )
 
 
 def _outputs() -> list[io.Output]:
     return [
-        Instances.Output(display_name="instances", tooltip="The layout, or one for each frame. Nothing found: a layout without instances."),
+        Instances.Output(
+            display_name="instances",
+            tooltip="The layout, or one for each frame. Nothing found: a layout without instances.",
+        ),
         io.Int.Output(display_name="count", tooltip="Number of instances, over all frames."),
     ]
 
@@ -36,24 +45,68 @@ class InstDiffFromBoxes(io.ComfyNode):
     def define_schema(cls) -> io.Schema:
         side = {"default": 0, "min": 0, "max": fields.MAX_SIDE, "optional": True}
         return io.Schema(
-            node_id="InstDiffFromBoxes", display_name="Instances from Boxes", category=CATEGORY,
+            node_id="InstDiffFromBoxes",
+            display_name="Instances from Boxes",
+            category=CATEGORY,
             description="Turns boxes of other nodes into instances: detectors, box editors, KJNodes, Omost, GLIGEN, and the TRACKING of the older InstanceDiffusion pack.",
             inputs=[
-                io.MultiType.Input("boxes", BOX_KINDS, optional=True, tooltip="BOUNDING_BOX, BBOX, elements, an Ideogram prompt, an Omost canvas, TRACKING, CONDITIONING with GLIGEN boxes, or any of them as JSON text. An empty list is a result: no instances."),
-                Elements.Input("elements", optional=True, tooltip="Elements of the same box editor: its boxes come without words, and take them from here. May be connected alone."),
-                _prompts_input('For TRACKING lines such as "0.person": "a tall man" (id -1: all of the class), as in the older pack.'),
-                io.Image.Input("image", optional=True, tooltip="The picture that the boxes were found in: its size is the canvas."),
-                io.Int.Input("width", **side, tooltip="Width of the canvas in pixels, 0..16384, if no image is connected. 0: not known. Boxes in pixels need it."),
-                io.Int.Input("height", **side, tooltip="Height of the canvas in pixels, 0..16384, if no image is connected. 0: not known. Boxes in pixels need it."),
-                io.Combo.Input("order", options=list(ORDERS), default=ORDERS[0], optional=True, tooltip="Only for BBOX, which does not say it: order of its four numbers. Nothing is guessed."),
-                io.Combo.Input("units", options=list(UNITS), default=UNITS[0], optional=True, tooltip="Only for BBOX: what its numbers are."),
+                io.MultiType.Input(
+                    "boxes",
+                    BOX_KINDS,
+                    optional=True,
+                    tooltip="BOUNDING_BOX, BBOX, elements, an Ideogram prompt, an Omost canvas, TRACKING, CONDITIONING with GLIGEN boxes, or any of them as JSON text. An empty list is a result: no instances.",
+                ),
+                Elements.Input(
+                    "elements",
+                    optional=True,
+                    tooltip="Elements of the same box editor: its boxes come without words, and take them from here. May be connected alone.",
+                ),
+                _prompts_input(
+                    'For TRACKING lines such as "0.person": "a tall man" (id -1: all of the class), as in the older pack.'
+                ),
+                io.Image.Input(
+                    "image", optional=True, tooltip="The picture that the boxes were found in: its size is the canvas."
+                ),
+                io.Int.Input(
+                    "width",
+                    **side,
+                    tooltip="Width of the canvas in pixels, 0..16384, if no image is connected. 0: not known. Boxes in pixels need it.",
+                ),
+                io.Int.Input(
+                    "height",
+                    **side,
+                    tooltip="Height of the canvas in pixels, 0..16384, if no image is connected. 0: not known. Boxes in pixels need it.",
+                ),
+                io.Combo.Input(
+                    "order",
+                    options=list(ORDERS),
+                    default=ORDERS[0],
+                    optional=True,
+                    tooltip="Only for BBOX, which does not say it: order of its four numbers. Nothing is guessed.",
+                ),
+                io.Combo.Input(
+                    "units",
+                    options=list(UNITS),
+                    default=UNITS[0],
+                    optional=True,
+                    tooltip="Only for BBOX: what its numbers are.",
+                ),
             ],
             outputs=_outputs(),
         )
 
     @classmethod
-    def execute(cls, boxes: Any = None, elements: Any = None, prompts: str = "", image: Tensor | None = None, width: int = 0, height: int = 0,
-                order: str = ORDERS[0], units: str = UNITS[0]) -> io.NodeOutput:
+    def execute(
+        cls,
+        boxes: Any = None,
+        elements: Any = None,
+        prompts: str = "",
+        image: Tensor | None = None,
+        width: int = 0,
+        height: int = 0,
+        order: str = ORDERS[0],
+        units: str = UNITS[0],
+    ) -> io.NodeOutput:
         check_choice(order, ORDERS, WHERE, "order")
         check_choice(units, UNITS, WHERE, "units")
         if boxes is None and elements is None:
@@ -68,12 +121,27 @@ class InstDiffFromMasks(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffFromMasks", display_name="Instances from Masks", category=CATEGORY,
+            node_id="InstDiffFromMasks",
+            display_name="Instances from Masks",
+            category=CATEGORY,
             description="Turns masks of other nodes into instances, one each: a MASK batch (SAM3), SEGS (Impact Pack), Regions (Tooling Nodes).",
             inputs=[
-                io.MultiType.Input("masks", MASK_KINDS, tooltip="Each mask of the batch, or each region, becomes an instance; the canvas has their size. Black masks are left out."),
+                io.MultiType.Input(
+                    "masks",
+                    MASK_KINDS,
+                    tooltip="Each mask of the batch, or each region, becomes an instance; the canvas has their size. Black masks are left out.",
+                ),
                 _prompts_input("SEGS bring labels; a MASK has no words."),
-                io.Float.Input("threshold", default=0.5, min=0.0, max=1.0, step=0.01, optional=True, advanced=True, tooltip="Brightness (0..1) above which a pixel of a mask is inside."),
+                io.Float.Input(
+                    "threshold",
+                    default=0.5,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Brightness (0..1) above which a pixel of a mask is inside.",
+                ),
             ],
             outputs=_outputs(),
         )

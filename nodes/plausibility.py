@@ -25,36 +25,99 @@ class InstDiffCheckLayout(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffCheckLayout", display_name="Check Layout", category="InstDiff",
+            node_id="InstDiffCheckLayout",
+            display_name="Check Layout",
+            category="InstDiff",
             description="Tells what is implausible in a layout: boxes too small for their object, broken perspective, objects cut off, doubles, a wrong number. On request it corrects.",
             inputs=[
-                Instances.Input("instances", tooltip="The layout to check; every frame is checked for itself. Hidden instances do not count."),
-                io.Boolean.Input("correct", default=False, tooltip="On: what can be corrected is. Off: the layout passes as it is. Locked instances stay as they are."),
-                io.Int.Input("count", default=0, min=0, max=MAX_COUNT, tooltip="Number of instances that were asked for, 1..30. 0: any number is right. Missing ones are only told."),
+                Instances.Input(
+                    "instances",
+                    tooltip="The layout to check; every frame is checked for itself. Hidden instances do not count.",
+                ),
+                io.Boolean.Input(
+                    "correct",
+                    default=False,
+                    tooltip="On: what can be corrected is. Off: the layout passes as it is. Locked instances stay as they are.",
+                ),
+                io.Int.Input(
+                    "count",
+                    default=0,
+                    min=0,
+                    max=MAX_COUNT,
+                    tooltip="Number of instances that were asked for, 1..30. 0: any number is right. Missing ones are only told.",
+                ),
                 _rule("edges", "Objects that stick out of the canvas. Corrected by moving them in."),
-                _rule("duplicates", "Two instances in one place. Corrected, if their prompts are the same, by removing the second."),
-                _rule("sizes", "Objects too small or too large beside another at the same distance, by the real sizes of about 160 common things. Corrected to the nearest size that fits."),
-                _rule("perspective", "Objects farther away that are drawn larger for their real size than nearer ones. Corrected as sizes are."),
-                io.Int.Input("smallest", default=32, min=0, max=MAX_SMALLEST, optional=True, tooltip="Shortest side that a box may have, in pixels of the canvas, 0..4096. 0: any. Below 32 an SD1.5 model cannot draw much. Corrected by growing."),
-                io.Float.Input("horizon", default=0.35, min=-1.0, max=0.95, step=0.01, optional=True, tooltip="Height of the horizon in the picture, -1..0.95: 0 is the top, 1 the bottom. Below 0 the camera looks down and sees ground alone."),
+                _rule(
+                    "duplicates",
+                    "Two instances in one place. Corrected, if their prompts are the same, by removing the second.",
+                ),
+                _rule(
+                    "sizes",
+                    "Objects too small or too large beside another at the same distance, by the real sizes of about 160 common things. Corrected to the nearest size that fits.",
+                ),
+                _rule(
+                    "perspective",
+                    "Objects farther away that are drawn larger for their real size than nearer ones. Corrected as sizes are.",
+                ),
+                io.Int.Input(
+                    "smallest",
+                    default=32,
+                    min=0,
+                    max=MAX_SMALLEST,
+                    optional=True,
+                    tooltip="Shortest side that a box may have, in pixels of the canvas, 0..4096. 0: any. Below 32 an SD1.5 model cannot draw much. Corrected by growing.",
+                ),
+                io.Float.Input(
+                    "horizon",
+                    default=0.35,
+                    min=-1.0,
+                    max=0.95,
+                    step=0.01,
+                    optional=True,
+                    tooltip="Height of the horizon in the picture, -1..0.95: 0 is the top, 1 the bottom. Below 0 the camera looks down and sees ground alone.",
+                ),
             ],
             outputs=[
                 Instances.Output(display_name="instances", tooltip="The layout, corrected if that was wanted."),
-                io.Float.Output(display_name="score", tooltip="Share of the instances, or of those asked for, with which nothing is wrong, 0..1, before corrections; the mean of several frames."),
-                io.String.Output(display_name="report", tooltip="What was found and what was corrected, in Markdown. It can go back to the language model as well."),
+                io.Float.Output(
+                    display_name="score",
+                    tooltip="Share of the instances, or of those asked for, with which nothing is wrong, 0..1, before corrections; the mean of several frames.",
+                ),
+                io.String.Output(
+                    display_name="report",
+                    tooltip="What was found and what was corrected, in Markdown. It can go back to the language model as well.",
+                ),
                 io.String.Output(display_name="findings", tooltip="The same as JSON, for programs."),
             ],
         )
 
     @classmethod
-    def execute(cls, instances: Frames, correct: bool, count: int, edges: bool = True, duplicates: bool = True, sizes: bool = True,
-                perspective: bool = True, smallest: int = 32, horizon: float = 0.35) -> io.NodeOutput:
-        switches = {"correct": correct, "edges": edges, "duplicates": duplicates, "sizes": sizes, "perspective": perspective}
+    def execute(
+        cls,
+        instances: Frames,
+        correct: bool,
+        count: int,
+        edges: bool = True,
+        duplicates: bool = True,
+        sizes: bool = True,
+        perspective: bool = True,
+        smallest: int = 32,
+        horizon: float = 0.35,
+    ) -> io.NodeOutput:
+        switches = {
+            "correct": correct,
+            "edges": edges,
+            "duplicates": duplicates,
+            "sizes": sizes,
+            "perspective": perspective,
+        }
         for name, value in switches.items():
             flag(value, WHERE, name)
         check_whole(count, 0, MAX_COUNT, WHERE, "count")
         check_whole(smallest, 0, MAX_SMALLEST, WHERE, "smallest")
-        rules = Rules(edges, duplicates, sizes, perspective, smallest, count, number_in(horizon, -1, 0.95, WHERE, "horizon"))
+        rules = Rules(
+            edges, duplicates, sizes, perspective, smallest, count, number_in(horizon, -1, 0.95, WHERE, "horizon")
+        )
         return io.NodeOutput(*check_frames(as_frames(instances), rules, correct))
 
 

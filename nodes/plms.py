@@ -28,19 +28,32 @@ class PLMS(comfy.samplers.KSAMPLER):
         self.last_part = True
         self._pure_noise = False
 
-    def sample(self, model_wrap: Any, sigmas: Tensor, extra_args: dict, callback: Any, noise: Tensor, latent_image: Any = None,
-               denoise_mask: Any = None, disable_pbar: bool = False) -> Tensor:
+    def sample(
+        self,
+        model_wrap: Any,
+        sigmas: Tensor,
+        extra_args: dict,
+        callback: Any,
+        noise: Tensor,
+        latent_image: Any = None,
+        denoise_mask: Any = None,
+        disable_pbar: bool = False,
+    ) -> Tensor:
         self._pure_noise = latent_image is None or not torch.any(latent_image)
         out = super().sample(model_wrap, sigmas, extra_args, callback, noise, latent_image, denoise_mask, disable_pbar)
         if denoise_mask is None or not self.last_part:
             return out
-        return out * denoise_mask + latent_image * (1 - denoise_mask)  # else the kept part would show the noise of the last sigma
+        return out * denoise_mask + latent_image * (
+            1 - denoise_mask
+        )  # else the kept part would show the noise of the last sigma
 
     def max_denoise(self, model_wrap: Any, sigmas: Tensor) -> bool:
         # The authors start at time step 981 from noise of variance one, as if it were the last time step.
         return self._pure_noise or super().max_denoise(model_wrap, sigmas)
 
-    def _run(self, model: Any, x: Tensor, sigmas: Tensor, extra_args: dict, callback: Any = None, disable: bool = False) -> Tensor:
+    def _run(
+        self, model: Any, x: Tensor, sigmas: Tensor, extra_args: dict, callback: Any = None, disable: bool = False
+    ) -> Tensor:
         ones = x.new_ones([x.shape[0]])
 
         def predict(x: Tensor, sigma: Tensor, step: int) -> Tensor:

@@ -30,7 +30,12 @@ class KnownPrompts:
         """
         known = self._known.setdefault(clip, OrderedDict())
         # A LoRA and a CLIP skip make a new CLIP object; who changes one in place changes these.
-        key = (prompt, widths, getattr(clip, "layer_idx", None), getattr(getattr(clip, "patcher", None), "patches_uuid", None))
+        key = (
+            prompt,
+            widths,
+            getattr(clip, "layer_idx", None),
+            getattr(getattr(clip, "patcher", None), "patches_uuid", None),
+        )
         if key not in known:
             cond, pooled = clip.encode_from_tokens(clip.tokenize(prompt), return_pooled="unprojected")
             checks.check_encoding(cond, pooled, widths)

@@ -20,14 +20,20 @@ from .plms import NAME as PLMS_NAME
 from .plms import PLMS, plms_sigmas
 
 SHARE_TOOLTIP = "Share of the steps (0..1), from the first on, in which each instance is denoised apart; then the results are merged. 0: off. Best below 0.4; each instance costs as much as one more image."
-MERGE_TOOLTIP = ("How the instances and the whole picture are merged. average: the mean of all, as InstanceDiffusion's authors do. crop and paste: each instance's "
-                 "region over the whole, later ones in front. masked average: each instance counts only inside its own region.")
-SPEED_TOOLTIP = ("exact: each instance is denoised apart. two groups: the instances are dealt into two groups, near ones into different ones, and each group is "
-                 "denoised apart, so many instances cost no more than two.")
+MERGE_TOOLTIP = (
+    "How the instances and the whole picture are merged. average: the mean of all, as InstanceDiffusion's authors do. crop and paste: each instance's "
+    "region over the whole, later ones in front. masked average: each instance counts only inside its own region."
+)
+SPEED_TOOLTIP = (
+    "exact: each instance is denoised apart. two groups: the instances are dealt into two groups, near ones into different ones, and each group is "
+    "denoised apart, so many instances cost no more than two."
+)
 MAX_PLMS_STEPS = TIMESTEPS - 1
 MAX_FEATHER = 32  # latent cells
 MAX_SCHEDULE = 10**6  # steps of a whole schedule of which denoise takes the end
-FEATHER_TOOLTIP = "Softens the borders of the regions when merging, in latent cells of 8 pixels (0..32). Not used by average."
+FEATHER_TOOLTIP = (
+    "Softens the borders of the regions when merging, in latent cells of 8 pixels (0..32). Not used by average."
+)
 
 
 def multi_instance_inputs(share: float) -> list[Any]:
@@ -49,7 +55,11 @@ def with_multi_instance(model: Any, share: float, merge: str, feather: int, spee
     checks.check_choice(speed, SPEEDS, where, "speed")
     patched = model.clone()
     settings, places = MultiInstanceSampling(share, merge, feather, speed), comfy.patcher_extension.WrappersMP
-    for place, wrapper in {places.OUTER_SAMPLE: settings.prepare, places.SAMPLER_SAMPLE: settings, places.CALC_COND_BATCH: evaluate_branches}.items():
+    for place, wrapper in {
+        places.OUTER_SAMPLE: settings.prepare,
+        places.SAMPLER_SAMPLE: settings,
+        places.CALC_COND_BATCH: evaluate_branches,
+    }.items():
         patched.remove_wrappers_with_key(place, KEY)
         if share > 0:
             patched.add_wrapper_with_key(place, KEY, wrapper)
@@ -70,7 +80,9 @@ class MultiInstance(io.ComfyNode):
                 io.Model.Input("model", tooltip="From Apply InstDiff. Without instances the model stays as it is."),
                 *multi_instance_inputs(0.2),
             ],
-            outputs=[io.Model.Output(tooltip="For any sampler node. In a second pass use the model without this patch.")],
+            outputs=[
+                io.Model.Output(tooltip="For any sampler node. In a second pass use the model without this patch.")
+            ],
         )
 
     @classmethod
@@ -90,33 +102,102 @@ class MultiInstanceKSampler(io.ComfyNode):
             description="A KSampler that denoises each instance apart for the first steps, then merges them.",
             inputs=[
                 io.Model.Input("model", tooltip="From Apply InstDiff. Without instances this is the plain KSampler."),
-                io.Int.Input("seed", default=0, min=0, max=0xFFFFFFFFFFFFFFFF, control_after_generate=True, tooltip="Seed of the noise, 0..18446744073709551615. With the same seed, moving one instance leaves most of the picture as it was."),
-                io.Int.Input("steps", default=20, min=1, max=10000, tooltip="Number of denoising steps, 1..10000 (plms: up to 999). InstanceDiffusion's authors use 50."),
-                io.Float.Input("cfg", default=7.5, min=0.0, max=100.0, step=0.1, round=0.01, tooltip="Guidance, 0..100: how closely the picture follows the prompts. InstanceDiffusion's authors use 7.5."),
-                io.Combo.Input("sampler_name", options=[*comfy.samplers.KSampler.SAMPLERS, PLMS_NAME], default="euler", tooltip="How each step is made. plms is the sampler of InstanceDiffusion's authors; it has time steps of its own and ignores the scheduler."),
-                io.Combo.Input("scheduler", options=list(comfy.samplers.KSampler.SCHEDULERS), default="normal", tooltip="How the noise falls from step to step."),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    control_after_generate=True,
+                    tooltip="Seed of the noise, 0..18446744073709551615. With the same seed, moving one instance leaves most of the picture as it was.",
+                ),
+                io.Int.Input(
+                    "steps",
+                    default=20,
+                    min=1,
+                    max=10000,
+                    tooltip="Number of denoising steps, 1..10000 (plms: up to 999). InstanceDiffusion's authors use 50.",
+                ),
+                io.Float.Input(
+                    "cfg",
+                    default=7.5,
+                    min=0.0,
+                    max=100.0,
+                    step=0.1,
+                    round=0.01,
+                    tooltip="Guidance, 0..100: how closely the picture follows the prompts. InstanceDiffusion's authors use 7.5.",
+                ),
+                io.Combo.Input(
+                    "sampler_name",
+                    options=[*comfy.samplers.KSampler.SAMPLERS, PLMS_NAME],
+                    default="euler",
+                    tooltip="How each step is made. plms is the sampler of InstanceDiffusion's authors; it has time steps of its own and ignores the scheduler.",
+                ),
+                io.Combo.Input(
+                    "scheduler",
+                    options=list(comfy.samplers.KSampler.SCHEDULERS),
+                    default="normal",
+                    tooltip="How the noise falls from step to step.",
+                ),
                 io.Conditioning.Input("positive", tooltip="The prompt of the whole picture."),
                 io.Conditioning.Input("negative", tooltip="What the picture should not show."),
-                io.Latent.Input("latent_image", tooltip="The latent to denoise: empty, or an encoded image. Its size need not be that of the layout's canvas."),
-                io.Float.Input("denoise", default=1.0, min=0.0, max=1.0, step=0.01, tooltip="Share of the denoising that is done, 0..1. 1: a new picture. Less keeps more of latent_image; 0 leaves it as it is."),
+                io.Latent.Input(
+                    "latent_image",
+                    tooltip="The latent to denoise: empty, or an encoded image. Its size need not be that of the layout's canvas.",
+                ),
+                io.Float.Input(
+                    "denoise",
+                    default=1.0,
+                    min=0.0,
+                    max=1.0,
+                    step=0.01,
+                    tooltip="Share of the denoising that is done, 0..1. 1: a new picture. Less keeps more of latent_image; 0 leaves it as it is.",
+                ),
                 *multi_instance_inputs(0.2),
             ],
             outputs=[io.Latent.Output(tooltip="The denoised latent.")],
         )
 
     @classmethod
-    def execute(cls, model: Any, seed: int, steps: int, cfg: float, sampler_name: str, scheduler: str, positive: Any, negative: Any,
-                latent_image: dict, denoise: float, share: float, merge: str, feather: int = 0, speed: str = EXACT) -> io.NodeOutput:
+    def execute(
+        cls,
+        model: Any,
+        seed: int,
+        steps: int,
+        cfg: float,
+        sampler_name: str,
+        scheduler: str,
+        positive: Any,
+        negative: Any,
+        latent_image: dict,
+        denoise: float,
+        share: float,
+        merge: str,
+        feather: int = 0,
+        speed: str = EXACT,
+    ) -> io.NodeOutput:
         patched = with_multi_instance(model, share, merge, feather, speed)
         check_sampling(patched, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image, denoise)
         if sampler_name == PLMS_NAME:
             return io.NodeOutput(sample_plms(patched, seed, steps, cfg, positive, negative, latent_image, denoise))
-        return io.NodeOutput(*comfy_nodes.common_ksampler(
-            patched, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image, denoise=denoise))
+        return io.NodeOutput(
+            *comfy_nodes.common_ksampler(
+                patched, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image, denoise=denoise
+            )
+        )
 
 
-def check_sampling(model: Any, seed: int, steps: int, cfg: float, sampler_name: str, scheduler: str, positive: Any, negative: Any,
-                   latent_image: Any, denoise: float) -> None:
+def check_sampling(
+    model: Any,
+    seed: int,
+    steps: int,
+    cfg: float,
+    sampler_name: str,
+    scheduler: str,
+    positive: Any,
+    negative: Any,
+    latent_image: Any,
+    denoise: float,
+) -> None:
     """Raise ValueError for what a KSampler cannot use, before the model is loaded."""
     where, core = "Multi-Instance KSampler", comfy.samplers.KSampler
     checks.check_whole(seed, 0, 0xFFFFFFFFFFFFFFFF, where, "seed")
@@ -127,22 +208,36 @@ def check_sampling(model: Any, seed: int, steps: int, cfg: float, sampler_name: 
     checks.check_choice(scheduler, core.SCHEDULERS, where, "scheduler")
     longest = MAX_PLMS_STEPS if sampler_name == PLMS_NAME else MAX_SCHEDULE
     if denoise > 0 and steps / denoise >= longest + 1:
-        raise ValueError(f"{where}: {steps} steps at denoise {denoise:g} are the end of a schedule of {steps / denoise:.0f} steps, {sampler_name} has "
-                         f"at most {longest}. Lower steps or raise denoise.")
+        raise ValueError(
+            f"{where}: {steps} steps at denoise {denoise:g} are the end of a schedule of {steps / denoise:.0f} steps, {sampler_name} has "
+            f"at most {longest}. Lower steps or raise denoise."
+        )
     width = checks.prompt_width(model.get_model_object("diffusion_model"))
     checks.check_conditioning(positive, "positive", width)
     checks.check_conditioning(negative, "negative", width)
     checks.check_latent(latent_image, model.get_model_object("latent_format"))
 
 
-def sample_plms(model: Any, seed: int, steps: int, cfg: float, positive: Any, negative: Any, latent: dict, denoise: float) -> dict:
+def sample_plms(
+    model: Any, seed: int, steps: int, cfg: float, positive: Any, negative: Any, latent: dict, denoise: float
+) -> dict:
     """What core's KSampler does, with the authors' sampler and time steps. Returns a LATENT."""
     samples = comfy.sample.fix_empty_latent_channels(model, latent["samples"], latent.get("downscale_ratio_spacial"))
     noise = comfy.sample.prepare_noise(samples, seed, latent.get("batch_index"))
     sigmas = plms_steps(model.get_model_object("model_sampling"), steps, denoise)
     out = comfy.sample.sample_custom(
-        model, noise, cfg, PLMS(), sigmas, positive, negative, samples, noise_mask=latent.get("noise_mask"), seed=seed,
-        callback=latent_preview.prepare_callback(model, len(sigmas) - 1), disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
+        model,
+        noise,
+        cfg,
+        PLMS(),
+        sigmas,
+        positive,
+        negative,
+        samples,
+        noise_mask=latent.get("noise_mask"),
+        seed=seed,
+        callback=latent_preview.prepare_callback(model, len(sigmas) - 1),
+        disable_pbar=not comfy.utils.PROGRESS_BAR_ENABLED,
     )
     return {**{k: v for k, v in latent.items() if k != "downscale_ratio_spacial"}, "samples": out}
 
@@ -153,7 +248,7 @@ def plms_steps(model_sampling: Any, steps: int, denoise: float) -> Any:
         return plms_sigmas(model_sampling, steps)[:0]
     if denoise > 0.9999:
         return plms_sigmas(model_sampling, steps)
-    return plms_sigmas(model_sampling, int(steps / denoise))[-(steps + 1):]
+    return plms_sigmas(model_sampling, int(steps / denoise))[-(steps + 1) :]
 
 
 NODES = [MultiInstance, MultiInstanceKSampler]

@@ -19,7 +19,16 @@ class Stopwatch:
     def __init__(self, node: str | None) -> None:
         self.node, self.begin = node, 0.0
 
-    def __call__(self, executor: Any, noise: Tensor, latent_image: Tensor, sampler: Any, sigmas: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    def __call__(
+        self,
+        executor: Any,
+        noise: Tensor,
+        latent_image: Tensor,
+        sampler: Any,
+        sigmas: Tensor,
+        *args: Any,
+        **kwargs: Any,
+    ) -> Tensor:
         self.begin = time.perf_counter()
         out = executor(noise, latent_image, sampler, sigmas, *args, **kwargs)
         out.flatten()[:1].tolist()  # a GPU may still be at work: a number is there only when it has ended
@@ -47,7 +56,9 @@ class InstDiffTimeSampling(io.ComfyNode):
     @classmethod
     def define_schema(cls) -> io.Schema:
         return io.Schema(
-            node_id="InstDiffTimeSampling", display_name="Time Sampling", category="InstDiff",
+            node_id="InstDiffTimeSampling",
+            display_name="Time Sampling",
+            category="InstDiff",
             description="Shows on itself how long the sampler took with this MODEL, without the loading of models. The picture stays the same.",
             inputs=[io.Model.Input("model", tooltip="Any MODEL, just before the sampler node.")],
             outputs=[io.Model.Output(tooltip="The same MODEL, for the sampler node whose time you want to know.")],
@@ -59,7 +70,10 @@ class InstDiffTimeSampling(io.ComfyNode):
     def execute(cls, model: Any) -> io.NodeOutput:
         checks.check_model(model)
         timed, watch = model.clone(), Stopwatch(cls.hidden.unique_id if cls.hidden else None)
-        for place, wrapper in ((comfy.patcher_extension.WrappersMP.OUTER_SAMPLE, watch), (comfy.patcher_extension.WrappersMP.PREPARE_SAMPLING, watch.load)):
+        for place, wrapper in (
+            (comfy.patcher_extension.WrappersMP.OUTER_SAMPLE, watch),
+            (comfy.patcher_extension.WrappersMP.PREPARE_SAMPLING, watch.load),
+        ):
             timed.remove_wrappers_with_key(place, KEY)
             timed.add_wrapper_with_key(place, KEY, wrapper)
         return io.NodeOutput(timed)

@@ -59,8 +59,16 @@ def _check_entry(entry: Any, tensors: Any, manifest: Any, path: Path, run: Any) 
         return
     try:
         with torch.inference_mode():
-            rows = list(run(entry, tensors) if run in NETWORK_CASES.values() else run(entry, tensors, manifest, path.parent))
-    except (ValueError, KeyError, RuntimeError, IndexError, TypeError) as error:  # one broken case must not hide the others
+            rows = list(
+                run(entry, tensors) if run in NETWORK_CASES.values() else run(entry, tensors, manifest, path.parent)
+            )
+    except (
+        ValueError,
+        KeyError,
+        RuntimeError,
+        IndexError,
+        TypeError,
+    ) as error:  # one broken case must not hide the others
         yield (*unknown, f"{type(error).__name__}: {error}")
         return
     if not rows:
@@ -75,7 +83,9 @@ def main(folder: str) -> int:
     print(f"{'case':84} {'max abs':>10} {'max rel':>10} {'atol':>8}")
     for name, worst, relative, atol, passed, remark in check(Path(folder)):
         count, failed = count + 1, failed + (not passed)
-        print(f"{name:84} {worst:10.2e} {relative:10.2e} {atol:8.0e} {'pass' if passed else 'FAIL'} {remark}", flush=True)
+        print(
+            f"{name:84} {worst:10.2e} {relative:10.2e} {atol:8.0e} {'pass' if passed else 'FAIL'} {remark}", flush=True
+        )
     print(f"{count - failed} of {count} comparisons pass.")
     return 1 if failed else 0
 

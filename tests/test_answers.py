@@ -61,7 +61,9 @@ def test_what_cannot_be_read_is_told_in_one_sentence_with_the_text(case):
 
 
 def test_a_clean_answer_needs_no_changes():
-    assert report(read(next(case for case in CASES if case["name"] == "good-as-asked"))).endswith("- Nothing was changed.")
+    assert report(read(next(case for case in CASES if case["name"] == "good-as-asked"))).endswith(
+        "- Nothing was changed."
+    )
 
 
 BOMBS = {
@@ -106,13 +108,22 @@ def test_damaged_answers_are_read_or_refused_and_never_crash():
         for _ in range(rng.randint(1, 6)):
             at, other = rng.randrange(len(text) + 1), rng.choice(texts)
             start = rng.randrange(len(other) + 1)
-            text = text[:at] + rng.choice(["", rng.choice("{}[]()\",:'`“”0123.-eE%\\/*# \n|abN"), other[start : start + 60]]) + text[at + rng.randint(0, 5) :]
-        units, order = rng.choice([("as declared", "as declared"), ("0..1", "left top right bottom"), ("pixels", "left top width height")])
+            text = (
+                text[:at]
+                + rng.choice(["", rng.choice("{}[]()\",:'`“”0123.-eE%\\/*# \n|abN"), other[start : start + 60]])
+                + text[at + rng.randint(0, 5) :]
+            )
+        units, order = rng.choice(
+            [("as declared", "as declared"), ("0..1", "left top right bottom"), ("pixels", "left top width height")]
+        )
         try:
             layout = read_answer(text, units, order, *rng.choice([(0, 0), (768, 512)])).layout
         except ValueError as problem:
             said = str(problem)
-            assert type(problem) is ValueError and "\n" not in said and len(said) < 600 and said.endswith("."), (text, said)
+            assert type(problem) is ValueError and "\n" not in said and len(said) < 600 and said.endswith("."), (
+                text,
+                said,
+            )
         else:
             boxes = [instance.box for instance in layout.instances if instance.box is not None]
             assert layout.instances and all(0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1 for x0, y0, x1, y1 in boxes), text

@@ -15,7 +15,9 @@ def test_closeness_is_1_for_what_touches_and_falls_with_the_gap():
     assert closeness(at(0, 0), at(0.05, 0.05)) == closeness(at(0, 0), at(0.1, 0)) == 1
     near, far = closeness(at(0, 0), at(0.2, 0)), closeness(at(0, 0), at(0.5, 0.5))
     assert 1 > near > far > 0
-    assert closeness(Instance("p", "an owl", point=(0.15, 0.05)), at(0, 0)) == pytest.approx(closeness(at(0, 0), at(0.15, 0)))
+    assert closeness(Instance("p", "an owl", point=(0.15, 0.05)), at(0, 0)) == pytest.approx(
+        closeness(at(0, 0), at(0.15, 0))
+    )
 
 
 def test_neighbours_are_kept_apart():

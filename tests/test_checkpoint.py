@@ -12,7 +12,16 @@ from instdiff.instdiff_modules.checkpoint.reading import assemble, read_checkpoi
 from instdiff.instdiff_modules.checkpoint.shapes import read_config
 from instdiff.instdiff_modules.shapeworld.shipment import read_shipment
 from safetensors import safe_open
-from support.checkpoint_keys import CASE5, CHECKSUM, FULL, Sizes, checksum, instdiff_shapes, official_shapes, unet_shapes
+from support.checkpoint_keys import (
+    CASE5,
+    CHECKSUM,
+    FULL,
+    Sizes,
+    checksum,
+    instdiff_shapes,
+    official_shapes,
+    unet_shapes,
+)
 from support.checkpoints import (
     assert_same,
     diffusers_content,
@@ -44,6 +53,7 @@ def ours(tensors) -> dict[str, torch.Tensor]:
 
 # The table itself
 
+
 def test_the_full_size_table_is_the_authors():
     shapes = official_shapes(FULL)
     assert len(shapes) == 1199 and len(unet_shapes(FULL)) == 686 and len(instdiff_shapes(FULL)) == 513
@@ -55,8 +65,10 @@ def test_every_layout_at_full_size_gives_the_official_names_and_sizes(layout):
     tensors = meta_tensors(official_shapes(FULL))
     ours = {key: tensors[key] for key in instdiff_shapes(FULL)}
     contents = {
-        "authors": {"a.pth": official_content(tensors)}, "diffusers": {"unet.bin": diffusers_content(tensors)},
-        "split": split_contents(tensors), "ours": {"a.safetensors": ours},
+        "authors": {"a.pth": official_content(tensors)},
+        "diffusers": {"unet.bin": diffusers_content(tensors)},
+        "split": split_contents(tensors),
+        "ours": {"a.safetensors": ours},
     }[layout]
     found = assemble({Path(name): content for name, content in contents.items()})
     assert {key: tuple(value.shape) for key, value in found.items()} == instdiff_shapes(FULL)
@@ -77,18 +89,31 @@ def test_the_goldens_reduced_model_is_read():
 
 def test_a_unet_of_two_levels_with_one_block_is_read():
     """Sizes, depths and the number of blocks come from the keys: the diffusers port's names too."""
-    shapes = {key: shape for key, shape in instdiff_shapes(Sizes(depths=(1, 2, 1, 1))).items() if "fuser" not in key and "scaleu" not in key}
+    shapes = {
+        key: shape
+        for key, shape in instdiff_shapes(Sizes(depths=(1, 2, 1, 1))).items()
+        if "fuser" not in key and "scaleu" not in key
+    }
     fuser = {key.split("fuser.")[1]: shape for key, shape in SMALL.items() if key.startswith("input_blocks.1.1.")}
-    places = {"input_blocks.1.1": "down_blocks.0.attentions.0", "input_blocks.3.1": "down_blocks.1.attentions.0", "middle_block.1": "mid_block.attentions.0"}
+    places = {
+        "input_blocks.1.1": "down_blocks.0.attentions.0",
+        "input_blocks.3.1": "down_blocks.1.attentions.0",
+        "middle_block.1": "mid_block.attentions.0",
+    }
     places |= {f"output_blocks.{i}.1": f"up_blocks.{i // 2}.attentions.{i % 2}" for i in range(4)}
     shapes |= {f"scaleu_b_{i}": (8,) for i in range(4)} | {f"scaleu_s_{i}": (1,) for i in range(4)}
-    shapes |= {f"{place}.transformer_blocks.0.fuser.{leaf}": shape for place in places.values() for leaf, shape in fuser.items()}
+    shapes |= {
+        f"{place}.transformer_blocks.0.fuser.{leaf}": shape
+        for place in places.values()
+        for leaf, shape in fuser.items()
+    }
     found = assemble({Path("unet.bin"): meta_tensors(shapes)})
     config = read_config({key: tuple(value.shape) for key, value in found.items()}, "unet.bin")
     assert config.fuser_dims == dict.fromkeys(places, 8) and config.depths == (1, 2, 1, 1)
 
 
 # Files
+
 
 @pytest.mark.parametrize("ema", [True, False])
 def test_the_authors_file_is_read_ema_first(tmp_path, tensors, ours, ema):
@@ -129,7 +154,9 @@ def test_the_three_files_are_read_in_any_order(tmp_path, tensors, ours, options,
 
 def test_three_files_that_number_the_fusers_from_zero(tmp_path, ours):
     contents = split_contents(ours, lists=True)
-    contents["fusers.ckpt"] = {part: {str(i): b for i, b in enumerate(blocks)} for part, blocks in contents["fusers.ckpt"].items()}
+    contents["fusers.ckpt"] = {
+        part: {str(i): b for i, b in enumerate(blocks)} for part, blocks in contents["fusers.ckpt"].items()
+    }
     paths = [save_torch(tmp_path / name, content) for name, content in contents.items()]
     assert_same(read_checkpoint(paths).tensors, ours)
 
@@ -145,7 +172,14 @@ def test_one_shard_brings_its_siblings(tmp_path, tensors, ours):
     content = diffusers_content(tensors)
     keys = sorted(content)
     names = [f"unet-{i:05}-of-00003.safetensors" for i in (1, 2, 3)]
-    for name, part in zip(names, (keys[:600], [k for k in keys[600:] if "fuser" not in k and "scaleu" not in k and "position" not in k], keys[600:])):
+    for name, part in zip(
+        names,
+        (
+            keys[:600],
+            [k for k in keys[600:] if "fuser" not in k and "scaleu" not in k and "position" not in k],
+            keys[600:],
+        ),
+    ):
         save_tensors(tmp_path / name, {key: content[key] for key in part})
     (tmp_path / names[2]).unlink()
     refused(tmp_path / names[0], names[2], "3 files")
@@ -161,7 +195,12 @@ def test_the_content_counts_and_not_the_name(tmp_path, tensors, ours):
     three = save_split(tmp_path, tensors)
     for path, name in zip(three, ("scaleu.bin", "fusers.pt", "x.safetensors")):
         path.rename(tmp_path / name)
-    for paths in ([torch_file], [old_torch_file], [safetensors_file], [tmp_path / "scaleu.bin", tmp_path / "fusers.pt", tmp_path / "x.safetensors"]):
+    for paths in (
+        [torch_file],
+        [old_torch_file],
+        [safetensors_file],
+        [tmp_path / "scaleu.bin", tmp_path / "fusers.pt", tmp_path / "x.safetensors"],
+    ):
         assert_same(read_checkpoint(paths).tensors, ours)
 
 

@@ -30,11 +30,12 @@ def ours(tensors) -> dict[str, torch.Tensor]:
 
 # Damaged and incomplete files
 
+
 @pytest.mark.parametrize("index", range(3))
 def test_a_missing_part_is_named(tmp_path, ours, index):
     paths = save_split(tmp_path, ours)
     lacking = ["the fusers", "the tokenizer", "ScaleU"][index]
-    refused(paths[:index] + paths[index + 1:], f"but not {lacking}", paths[index - 1].name, paths[index].name)
+    refused(paths[:index] + paths[index + 1 :], f"but not {lacking}", paths[index - 1].name, paths[index].name)
     others = [name for i, name in enumerate(["the fusers", "the tokenizer", "ScaleU"]) if i != index]
     text = refused(paths[index], paths[index].name)
     assert all(name in text.split("but not")[1] for name in others)
@@ -60,11 +61,25 @@ def test_every_single_wrong_shape_is_noticed(key):
             read_config(SMALL | {key: change}, "file.pth")
 
 
-@pytest.mark.parametrize("place", ["input_blocks.1.1", "input_blocks.5.1", "middle_block.1", "output_blocks.3.1", "output_blocks.7.1", "output_blocks.11.1"])
+@pytest.mark.parametrize(
+    "place",
+    [
+        "input_blocks.1.1",
+        "input_blocks.5.1",
+        "middle_block.1",
+        "output_blocks.3.1",
+        "output_blocks.7.1",
+        "output_blocks.11.1",
+    ],
+)
 def test_a_missing_fuser_is_noticed_with_and_without_the_unet(tmp_path, tensors, place):
     kept = {key: value for key, value in tensors.items() if not (key.startswith(f"{place}.") and "fuser" in key)}
     refused(save_tensors(tmp_path / "full.safetensors", kept), "full.safetensors", place)
-    refused(save_tensors(tmp_path / "own.safetensors", {key: kept[key] for key in kept if key in SMALL}), "own.safetensors", "fusers")
+    refused(
+        save_tensors(tmp_path / "own.safetensors", {key: kept[key] for key in kept if key in SMALL}),
+        "own.safetensors",
+        "fusers",
+    )
 
 
 def test_missing_places_of_sd15():
@@ -78,8 +93,12 @@ def test_missing_places_of_sd15():
 
 
 def test_numbers_in_keys_cannot_make_us_build_a_giant():
-    for key in ("position_net.convnext_tiny_backbone.stages.0.999999999.gamma", "position_net.convnext_tiny_backbone.stages.999999999.0.gamma",
-                "scaleu_b_999999999", "output_blocks.999999999.1.transformer_blocks.0.fuser.linear.weight"):
+    for key in (
+        "position_net.convnext_tiny_backbone.stages.0.999999999.gamma",
+        "position_net.convnext_tiny_backbone.stages.999999999.0.gamma",
+        "scaleu_b_999999999",
+        "output_blocks.999999999.1.transformer_blocks.0.fuser.linear.weight",
+    ):
         with pytest.raises(ValueError, match="file.pth"):
             read_config(SMALL | {key: (4,)}, "file.pth")
 
@@ -87,17 +106,26 @@ def test_numbers_in_keys_cannot_make_us_build_a_giant():
 def test_parts_of_different_models_are_refused(tmp_path, ours):
     other = random_tensors(instdiff_shapes(Sizes(channels=16)))
     contents = split_contents(ours) | {"scaleu.ckpt": split_contents(other)["scaleu.ckpt"]}
-    refused([save_torch(tmp_path / name, content) for name, content in contents.items()], "scaleu_b_", "different models")
+    refused(
+        [save_torch(tmp_path / name, content) for name, content in contents.items()], "scaleu_b_", "different models"
+    )
     other = random_tensors(instdiff_shapes(Sizes(context=24)))
     contents = split_contents(ours) | {"position_net.ckpt": split_contents(other)["position_net.ckpt"]}
-    refused([save_torch(tmp_path / name, content) for name, content in contents.items()], "[8, 16]", "[8, 24]", "different models")
+    refused(
+        [save_torch(tmp_path / name, content) for name, content in contents.items()],
+        "[8, 16]",
+        "[8, 24]",
+        "different models",
+    )
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_no_numbers_are_refused(tmp_path, ours, value):
     spoilt = ours["scaleu_b_3"].clone()
     spoilt[1] = value
-    refused(save_tensors(tmp_path / "a.safetensors", ours | {"scaleu_b_3": spoilt}), "a.safetensors", "scaleu_b_3", "NaN")
+    refused(
+        save_tensors(tmp_path / "a.safetensors", ours | {"scaleu_b_3": spoilt}), "a.safetensors", "scaleu_b_3", "NaN"
+    )
 
 
 def test_integer_weights_are_refused(tmp_path, ours):
@@ -108,7 +136,12 @@ def test_integer_weights_are_refused(tmp_path, ours):
 def test_a_bare_list_of_another_length_is_refused(tmp_path, ours):
     contents = split_contents(ours, lists=True)
     contents["fusers.ckpt"]["input_blocks"].pop()
-    refused([save_torch(tmp_path / name, content) for name, content in contents.items()], "fusers.ckpt", "lists 5", "expected 6")
+    refused(
+        [save_torch(tmp_path / name, content) for name, content in contents.items()],
+        "fusers.ckpt",
+        "lists 5",
+        "expected 6",
+    )
 
 
 @pytest.mark.parametrize("suffix", [".pth", ".safetensors", ".ckpt"])
@@ -120,17 +153,22 @@ def test_truncated_files_are_refused(tmp_path, ours, suffix, share):
     else:
         save_torch(path, ours, _use_new_zipfile_serialization=suffix == ".pth")
     content = path.read_bytes()
-    path.write_bytes(content[:int(len(content) * share)])
+    path.write_bytes(content[: int(len(content) * share)])
     refused(path, f"a{suffix}", "expected" if share < 0.00001 else "a")
 
 
 @pytest.mark.parametrize(
     ("content", "piece"),
     [
-        (b"", "empty"), (os.urandom(5000).replace(b"{", b"x"), "no known kind"), (b"<!DOCTYPE html><html>Google Drive</html>", "web page"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n", "git-lfs pointer"), (b"hello there " * 9, "text file"),
-        (b"PK\x03\x04" + bytes(400), "cut short"), (b"\x80\x02" + bytes(range(256)), "torch file"),
-        (b"\x10\x00\x00\x00\x00\x00\x00\x00{\"a\":1}        ", "safetensors"), (b"GGUF" + bytes(300), "GGUF"),
+        (b"", "empty"),
+        (os.urandom(5000).replace(b"{", b"x"), "no known kind"),
+        (b"<!DOCTYPE html><html>Google Drive</html>", "web page"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n", "git-lfs pointer"),
+        (b"hello there " * 9, "text file"),
+        (b"PK\x03\x04" + bytes(400), "cut short"),
+        (b"\x80\x02" + bytes(range(256)), "torch file"),
+        (b'\x10\x00\x00\x00\x00\x00\x00\x00{"a":1}        ', "safetensors"),
+        (b"GGUF" + bytes(300), "GGUF"),
     ],
     ids=["empty", "random", "html", "lfs", "text", "zip", "pickle", "safetensors", "gguf"],
 )
@@ -165,13 +203,27 @@ def test_a_zip_without_a_pickle_is_refused(tmp_path):
 # Checkpoints of another kind
 
 KINDS = {
-    "Stable Diffusion": [f"model.diffusion_model.{key}" for key in unet_shapes()] + ["first_stage_model.decoder.conv_in.weight"],
-    "SDXL": ["conditioner.embedders.0.transformer.text_model.final_layer_norm.weight", "model.diffusion_model.label_emb.0.0.weight", "model.diffusion_model.input_blocks.1.0.in_layers.0.weight"],
-    "LoRA": ["lora_unet_down_blocks_0_attentions_0_proj_in.lora_up.weight", "lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight"],
+    "Stable Diffusion": [f"model.diffusion_model.{key}" for key in unet_shapes()]
+    + ["first_stage_model.decoder.conv_in.weight"],
+    "SDXL": [
+        "conditioner.embedders.0.transformer.text_model.final_layer_norm.weight",
+        "model.diffusion_model.label_emb.0.0.weight",
+        "model.diffusion_model.input_blocks.1.0.in_layers.0.weight",
+    ],
+    "LoRA": [
+        "lora_unet_down_blocks_0_attentions_0_proj_in.lora_up.weight",
+        "lora_unet_down_blocks_0_attentions_0_proj_in.lora_down.weight",
+    ],
     "ControlNet": ["control_model.input_blocks.1.0.in_layers.0.weight", "control_model.zero_convs.0.0.weight"],
-    "GLIGEN": ["position_net.linears.0.weight", "position_net.null_positive_feature", "input_blocks.1.1.transformer_blocks.0.fuser.linear.weight"],
+    "GLIGEN": [
+        "position_net.linears.0.weight",
+        "position_net.null_positive_feature",
+        "input_blocks.1.1.transformer_blocks.0.fuser.linear.weight",
+    ],
     "VAE": ["encoder.conv_in.weight", "decoder.conv_in.weight", "post_quant_conv.weight"],
-    "embedding": ["emb_params"], "Flux": ["double_blocks.0.img_attn.qkv.weight"], "IP-Adapter": ["image_proj.proj.weight", "ip_adapter.1.to_k_ip.weight"],
+    "embedding": ["emb_params"],
+    "Flux": ["double_blocks.0.img_attn.qkv.weight"],
+    "IP-Adapter": ["image_proj.proj.weight", "ip_adapter.1.to_k_ip.weight"],
 }
 
 

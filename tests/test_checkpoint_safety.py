@@ -33,8 +33,10 @@ class Calls:
 def test_a_file_that_asks_to_run_something_is_refused(tmp_path, ours, legacy, function):
     mark = tmp_path / "ran"
     made = {
-        "os.system": Calls(os.system, f"touch {mark}"), "eval": Calls(eval, f"open({str(mark)!r}, 'w')"),
-        "exec": Calls(exec, f"open({str(mark)!r}, 'w')"), "shutil.rmtree": Calls(shutil.rmtree, str(tmp_path)),
+        "os.system": Calls(os.system, f"touch {mark}"),
+        "eval": Calls(eval, f"open({str(mark)!r}, 'w')"),
+        "exec": Calls(exec, f"open({str(mark)!r}, 'w')"),
+        "shutil.rmtree": Calls(shutil.rmtree, str(tmp_path)),
         "getattr": Calls(getattr, "text", "upper"),
     }[function]
     path = save_torch(tmp_path / "a.pth", {"ema": ours, "config_dict": made}, _use_new_zipfile_serialization=not legacy)
@@ -44,7 +46,9 @@ def test_a_file_that_asks_to_run_something_is_refused(tmp_path, ours, legacy, fu
 
 def test_unknown_classes_are_neither_imported_nor_run(tmp_path, ours):
     """A function of some other module becomes an inert stand-in and the weights are read."""
-    (tmp_path / "somewhere.py").write_text("def run(path):\n    open(path, 'w').close()\n\nclass Thing:\n    def __setstate__(self, state):\n        run(state['path'])\n")
+    (tmp_path / "somewhere.py").write_text(
+        "def run(path):\n    open(path, 'w').close()\n\nclass Thing:\n    def __setstate__(self, state):\n        run(state['path'])\n"
+    )
     spec = importlib.util.spec_from_file_location("somewhere", tmp_path / "somewhere.py")
     sys.modules["somewhere"] = other = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(other)

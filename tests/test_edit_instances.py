@@ -28,9 +28,9 @@ def close(box, expected):
 def test_add_puts_a_box_in_front():
     new = edited("add", prompt="an owl", x=0.5, y=0.1, width=0.2, height=0.3).instances[-1]
     assert new.prompt == "an owl" and close(new.box, (0.5, 0.1, 0.7, 0.4)) and new.id == "i5"
-    assert edited("add", "owl", prompt="an owl", x=384, y=128, width=192, height=128, units=PIXELS).instances[-1] == Instance(
-        "owl", "an owl", (0.5, 0.25, 0.75, 0.5)
-    )
+    assert edited("add", "owl", prompt="an owl", x=384, y=128, width=192, height=128, units=PIXELS).instances[
+        -1
+    ] == Instance("owl", "an owl", (0.5, 0.25, 0.75, 0.5))
 
 
 def test_add_at_the_border():
@@ -64,15 +64,22 @@ def test_the_pixels_of_a_mask_move_along():
 @pytest.mark.parametrize("which", ["fox", "path", "cloud"])
 def test_every_format_resizes_about_its_anchor(which):
     old = whole_extent(next(i for i in WIDE.instances if i.id == which))
-    new = whole_extent(next(i for i in edited("resize by", which, width=0.5, anchor="bottom").instances if i.id == which))
-    assert new[2] - new[0] == pytest.approx((old[2] - old[0]) / 2, abs=0.02) and new[3] == pytest.approx(old[3], abs=1e-6)
+    new = whole_extent(
+        next(i for i in edited("resize by", which, width=0.5, anchor="bottom").instances if i.id == which)
+    )
+    assert new[2] - new[0] == pytest.approx((old[2] - old[0]) / 2, abs=0.02) and new[3] == pytest.approx(
+        old[3], abs=1e-6
+    )
     assert new[3] - new[1] == pytest.approx((old[3] - old[1]) / 2, abs=0.02)
     assert new[0] + new[2] == pytest.approx(old[0] + old[2], abs=0.02)
 
 
 def test_resize_to_a_size_keeps_the_proportions_or_not():
     assert close(edited("resize to", "fox", width=0.2, anchor="top left").instances[0].box, (0.1, 0.2, 0.3, 0.4))
-    assert close(edited("resize to", "fox", width=384, height=64, units=PIXELS, anchor="top left").instances[0].box, (0.1, 0.2, 0.6, 0.325))
+    assert close(
+        edited("resize to", "fox", width=384, height=64, units=PIXELS, anchor="top left").instances[0].box,
+        (0.1, 0.2, 0.6, 0.325),
+    )
     mask = edited("resize to", "cloud", width=0.5, height=0.5, anchor="top left").instances[3].mask
     assert mask_box(decode_mask(mask)) == (0.25, 0.25, 0.75, 0.75)
 
@@ -95,7 +102,11 @@ def test_the_border_stops_or_cuts():
 
 def test_remove_several_and_in_every_frame():
     frames = (WIDE, Layout((STAR,)), Layout())
-    assert [[i.id for i in f.instances] for f in edit_instances(frames, Edit("remove", "fox, 2"))] == [["path", "cloud"], ["star"], []]
+    assert [[i.id for i in f.instances] for f in edit_instances(frames, Edit("remove", "fox, 2"))] == [
+        ["path", "cloud"],
+        ["star"],
+        [],
+    ]
     assert WIDE.instances[0] is FOX
 
 
@@ -105,7 +116,9 @@ def test_ids_come_before_numbers():
 
 
 def test_moving_ends_the_memory_of_a_cut():
-    stuck = Layout((Instance("a", "x", box=(0.5, 0.5, 1.0, 1.0), extra={"uncut_box": [0.5, 0.5, 1.2, 1.0], "kept": 1}),))
+    stuck = Layout(
+        (Instance("a", "x", box=(0.5, 0.5, 1.0, 1.0), extra={"uncut_box": [0.5, 0.5, 1.2, 1.0], "kept": 1}),)
+    )
     assert edited("move by", "a", stuck, x=-0.1).instances[0].extra == {"kept": 1}
 
 

@@ -39,7 +39,9 @@ def given(tmp_path: Path) -> tuple[Path, Path]:
 
 def layouts(given: tuple[Path, Path], format: str = "box", size: int = SIZE) -> dict[str, Layout]:
     annotations = read_annotations(*given)
-    return {picture.name: layout_of(picture, annotations.categories, format, size)[0] for picture in annotations.pictures}
+    return {
+        picture.name: layout_of(picture, annotations.categories, format, size)[0] for picture in annotations.pictures
+    }
 
 
 # The authors' rules
@@ -49,10 +51,14 @@ def test_pictures_come_by_their_ids_with_their_first_caption_and_all_names(given
     read = layouts(given)
     assert list(read) == [f"{i:012}" for i in sorted(IDS)]
     for image, layout in zip(sorted(IDS), read.values(), strict=True):
-        names = [CATEGORIES[a["category_id"]] for a in synthetic_coco.document()["annotations"] if a["image_id"] == image]
+        names = [
+            CATEGORIES[a["category_id"]] for a in synthetic_coco.document()["annotations"] if a["image_id"] == image
+        ]
         assert layout.prompt == f"first caption of {image}." + ", ".join(names)
         assert [instance.prompt for instance in layout.instances] == names
-    assert layouts((given[0], None))["000000000139"].prompt == ", ".join(i.prompt for i in read["000000000139"].instances)
+    assert layouts((given[0], None))["000000000139"].prompt == ", ".join(
+        i.prompt for i in read["000000000139"].instances
+    )
 
 
 def test_a_wide_photograph_becomes_a_square_and_everything_with_it(given):
@@ -66,7 +72,9 @@ def test_a_wide_photograph_becomes_a_square_and_everything_with_it(given):
             assert instance.point == pytest.approx(((x + w / 2) / WIDTH, (y + h / 2) / HEIGHT))
             mask = decode_mask(instance.mask)
             assert mask.shape == (SIZE, SIZE) and mask_box(mask) == pytest.approx(instance.box, abs=1.5 / HEIGHT)
-            assert len(instance.scribble) == 20 and all(mask[int(py * SIZE), int(px * SIZE)] for px, py in instance.scribble)
+            assert len(instance.scribble) == 20 and all(
+                mask[int(py * SIZE), int(px * SIZE)] for px, py in instance.scribble
+            )
 
 
 def test_scribbles_are_the_same_every_time_and_others_for_each_annotation(given):
@@ -80,22 +88,41 @@ def test_scribbles_are_the_same_every_time_and_others_for_each_annotation(given)
 def test_attributes_go_by_the_annotations_number(given, format: str, words: tuple[str, ...]):
     for layout in layouts(given, format).values():
         for instance in layout.instances:
-            assert instance.prompt == f"{words[int(instance.id) % 8]} {instance.extra['category_name']}" and instance.prompt in layout.prompt
+            assert (
+                instance.prompt == f"{words[int(instance.id) % 8]} {instance.extra['category_name']}"
+                and instance.prompt in layout.prompt
+            )
 
 
 def test_thirty_instances_are_asked_for_and_all_are_the_truth():
-    picture = coco.CocoPicture(1, "many", (WIDTH, HEIGHT), tuple(
-        {"id": i, "category_id": 10, "bbox": [4 * i, 10, 20, 30], "iscrowd": int(i == 40)} for i in range(1, 41)), "")
+    picture = coco.CocoPicture(
+        1,
+        "many",
+        (WIDTH, HEIGHT),
+        tuple({"id": i, "category_id": 10, "bbox": [4 * i, 10, 20, 30], "iscrowd": int(i == 40)} for i in range(1, 41)),
+        "",
+    )
     layout, lost = layout_of(picture, CATEGORIES, "box", SIZE)
     assert [instance.visible for instance in layout.instances] == [True] * 30 + [False] * 10
     assert layout.prompt.count("circle") == 40 and len(asked_for(layout, "box", "authors").instances) == 30
-    assert layout.instances[-1].extra["iscrowd"] == 1 and len(lost) == 40 and "no segmentation; its box remains" in lost[0]
+    assert (
+        layout.instances[-1].extra["iscrowd"] == 1 and len(lost) == 40 and "no segmentation; its box remains" in lost[0]
+    )
 
 
 def test_what_annotations_lose_is_told_and_nothing_else_is_lost():
     annotations = (
-        {"id": 1, "category_id": 10, "bbox": [10, 10, 0, 30]}, {"id": 2, "category_id": 10, "bbox": [10, 10, 40, 30], "segmentation": [[1, 2, 3, 4]]},
-        {"id": 3, "category_id": 10, "bbox": [100, 100, 1, 1], "segmentation": {"size": [HEIGHT, WIDTH], "counts": [100 * HEIGHT + 101, 1, WIDTH * HEIGHT - 100 * HEIGHT - 102]}},
+        {"id": 1, "category_id": 10, "bbox": [10, 10, 0, 30]},
+        {"id": 2, "category_id": 10, "bbox": [10, 10, 40, 30], "segmentation": [[1, 2, 3, 4]]},
+        {
+            "id": 3,
+            "category_id": 10,
+            "bbox": [100, 100, 1, 1],
+            "segmentation": {
+                "size": [HEIGHT, WIDTH],
+                "counts": [100 * HEIGHT + 101, 1, WIDTH * HEIGHT - 100 * HEIGHT - 102],
+            },
+        },
     )
     layout, lost = layout_of(coco.CocoPicture(1, "few", (WIDTH, HEIGHT), annotations, "hm"), CATEGORIES, "mask", 64)
     assert [(i.id, i.mask) for i in layout.instances] == [("2", None), ("3", None)]
@@ -110,7 +137,10 @@ def test_a_layout_holds_all_or_the_one_location_that_is_asked_for(given, format:
     for layout in layouts(given, format).values():
         whole, alone = asked_for(layout, format, "authors"), asked_for(layout, format, "given")
         assert whole == layout
-        assert all({n for n in ("box", "point", "scribble", "mask") if getattr(i, n) is not None} == {location} for i in alone.instances)
+        assert all(
+            {n for n in ("box", "point", "scribble", "mask") if getattr(i, n) is not None} == {location}
+            for i in alone.instances
+        )
 
 
 def changed(**fields: object):
@@ -143,13 +173,28 @@ def test_captions_of_other_pictures_are_refused(given):
 def test_the_graph_is_the_authors_and_every_format_has_its_configuration(given):
     graph = authors_graph("a.safetensors", "b.pth")
     sampler, apply = graph["sampler"]["inputs"], graph["apply"]["inputs"]
-    assert (sampler["steps"], sampler["cfg"], sampler["sampler_name"], sampler["share"], sampler["merge"]) == (50, 7.5, "plms", 0.36, "average")
+    assert (sampler["steps"], sampler["cfg"], sampler["sampler_name"], sampler["share"], sampler["merge"]) == (
+        50,
+        7.5,
+        "plms",
+        0.36,
+        "average",
+    )
     assert (apply["start"], apply["end"]) == (0.0, 1.0) and "location_formats" not in apply
     layout = layouts(given)["000000000139"]
     out = filled(graph, layout, 7, "authors' test_box")
-    assert out["sampler"]["inputs"]["seed"] == 7 and out["apply"]["inputs"]["location_formats"] == "authors' test_box" and graph["sampler"]["inputs"]["seed"] == 0
-    assert json.loads(out["layout"]["inputs"]["text"])["prompt"] == layout.prompt and out["empty"]["inputs"]["width"] == SIZE
-    assert set(coco.CONFIGURATIONS.values()) == set(CONFIGURATIONS) and set(coco.CONFIGURATIONS) == set(FORMATS) == {t.format for t in TABLES}
+    assert (
+        out["sampler"]["inputs"]["seed"] == 7
+        and out["apply"]["inputs"]["location_formats"] == "authors' test_box"
+        and graph["sampler"]["inputs"]["seed"] == 0
+    )
+    assert (
+        json.loads(out["layout"]["inputs"]["text"])["prompt"] == layout.prompt
+        and out["empty"]["inputs"]["width"] == SIZE
+    )
+    assert set(coco.CONFIGURATIONS.values()) == set(CONFIGURATIONS) and set(coco.CONFIGURATIONS) == set(FORMATS) == {
+        t.format for t in TABLES
+    }
 
 
 def test_a_picture_without_words_does_not_keep_the_templates_prompt():
@@ -163,7 +208,20 @@ def test_a_picture_without_words_does_not_keep_the_templates_prompt():
 
 def evaluated(given, out: Path, format: str = "box") -> RunFolder:
     """A run as `coco` leaves it, with grey pictures."""
-    options = ["--annotations", given[0], "--captions", given[1], "--format", format, "--out", out, "--size", SIZE, "--server", "http://127.0.0.1:9"]
+    options = [
+        "--annotations",
+        given[0],
+        "--captions",
+        given[1],
+        "--format",
+        format,
+        "--out",
+        out,
+        "--size",
+        SIZE,
+        "--server",
+        "http://127.0.0.1:9",
+    ]
     annotations, folder = read_annotations(*given), RunFolder(out)
     assert main([str(v) for v in ("coco", *options)]) == 2, "no server is there, but the layouts are written"
     for picture in annotations.pictures:
@@ -176,7 +234,16 @@ def evaluated(given, out: Path, format: str = "box") -> RunFolder:
 def perfect(folder: RunFolder) -> list[dict]:
     """Predictions that are the truth, as YOLO writes them: the picture's number, not its name."""
     truth = json.loads((folder.path / "coco" / "annotations" / "instances_val2017.json").read_text())
-    return [{"image_id": a["image_id"], "category_id": a["category_id"], "bbox": a["bbox"], "score": 0.9, "segmentation": a["segmentation"]} for a in truth["annotations"]]
+    return [
+        {
+            "image_id": a["image_id"],
+            "category_id": a["category_id"],
+            "bbox": a["bbox"],
+            "score": 0.9,
+            "segmentation": a["segmentation"],
+        }
+        for a in truth["annotations"]
+    ]
 
 
 def scored(folder: RunFolder, predictions: list[dict], *more: object) -> dict:
@@ -191,7 +258,9 @@ def test_the_detectors_files_are_what_coco_programs_read(given, tmp_path: Path):
     root = folder.path / "coco"
     truth = COCO(str(root / "annotations" / "instances_val2017.json"))
     listed = (root / "val2017.txt").read_text().split()
-    assert sorted(truth.getImgIds()) == sorted(IDS) and [Path(line).stem for line in listed] == [f"{i:012}" for i in sorted(IDS)]
+    assert sorted(truth.getImgIds()) == sorted(IDS) and [Path(line).stem for line in listed] == [
+        f"{i:012}" for i in sorted(IDS)
+    ]
     assert all((root / line).is_file() and Image.open(root / line).size == (SIZE, SIZE) for line in listed)
     names = [line.split(": ")[1] for line in (root / "coco.yaml").read_text().splitlines() if line.startswith("  ")]
     assert names == [f'"{name}"' for name in CATEGORIES.values()]
@@ -206,16 +275,27 @@ def test_a_perfect_detector_gets_a_hundred_and_coco_itself_says_the_same_of_a_ba
     folder = evaluated(given, tmp_path / "out")
     table = scored(folder, perfect(folder))
     assert table["rows"]["this run"] == [pytest.approx(100), pytest.approx(100), pytest.approx(100), None]
-    assert table["rows"]["paper"] == [38.8, 55.4, 52.9, 23.9] and table["rows"]["reproduction"] == [49.9, 66.8, 68.6, None]
+    assert table["rows"]["paper"] == [38.8, 55.4, 52.9, 23.9] and table["rows"]["reproduction"] == [
+        49.9,
+        66.8,
+        68.6,
+        None,
+    ]
     assert table["rows"]["this run - paper"][:2] == [pytest.approx(61.2), pytest.approx(44.6)]
     rng = np.random.default_rng(0)
-    bad = [{**p, "bbox": (np.array(p["bbox"]) + rng.uniform(-12, 12, 4)).tolist(), "score": float(rng.random())} for p in perfect(folder) for _ in range(3)]
+    bad = [
+        {**p, "bbox": (np.array(p["bbox"]) + rng.uniform(-12, 12, 4)).tolist(), "score": float(rng.random())}
+        for p in perfect(folder)
+        for _ in range(3)
+    ]
     values = scored(folder, bad)["result"]["values"]
     truth = COCO(str(folder.path / "coco" / "annotations" / "instances_val2017.json"))
     judge = COCOeval(truth, truth.loadRes([{**p, "bbox": cut(p["bbox"])} for p in bad]), "bbox")
     judge.evaluate(), judge.accumulate(), judge.summarize()
     assert 0.05 < values["box_ap"] < 0.9
-    assert (values["box_ap"], values["box_ap50"], values["box_ar"]) == pytest.approx((judge.stats[0], judge.stats[1], judge.stats[8]))
+    assert (values["box_ap"], values["box_ap50"], values["box_ar"]) == pytest.approx(
+        (judge.stats[0], judge.stats[1], judge.stats[8])
+    )
 
 
 def cut(box: list[float]) -> list[float]:
@@ -231,7 +311,12 @@ def test_masks_points_and_scribbles_have_their_tables(given, tmp_path: Path, for
     worst = scored(folder, [{**p, "segmentation": empty} for p in perfect(folder)])["rows"]["this run"][column]
     assert best == pytest.approx(100) if format != "point" else best > 70, "a ring has no middle"
     assert worst == 0
-    assert scored(folder, [{k: v for k, v in p.items() if k != "segmentation"} for p in perfect(folder)])["rows"]["this run"][column] is None
+    assert (
+        scored(folder, [{k: v for k, v in p.items() if k != "segmentation"} for p in perfect(folder)])["rows"][
+            "this run"
+        ][column]
+        is None
+    )
 
 
 def test_the_printed_table_stands_beside_the_papers_and_says_what_is_not_comparable(given, tmp_path: Path, capsys):
@@ -290,14 +375,31 @@ def test_options_that_cannot_be_are_told_in_a_sentence(given, tmp_path: Path, ch
 
 
 def test_a_folder_keeps_to_its_settings_and_only_the_number_of_pictures_may_grow(given, tmp_path: Path, capsys):
-    options = {"--annotations": given[0], "--format": "box", "--out": tmp_path / "out", "--size": SIZE, "--server": "http://127.0.0.1:9", "--images": 2}
+    options = {
+        "--annotations": given[0],
+        "--format": "box",
+        "--out": tmp_path / "out",
+        "--size": SIZE,
+        "--server": "http://127.0.0.1:9",
+        "--images": 2,
+    }
 
     def start(**change: object) -> str:
-        main(["coco", *(str(v) for pair in {**options, **{f"--{k}": v for k, v in change.items()}}.items() for v in pair)])
+        main(
+            [
+                "coco",
+                *(str(v) for pair in {**options, **{f"--{k}": v for k, v in change.items()}}.items() for v in pair),
+            ]
+        )
         return capsys.readouterr().err
 
     assert "No ComfyUI server" in start()
-    for change, word in (({"seed": 1}, "seed"), ({"format": "mask"}, "format"), ({"steps": 9}, "workflow"), ({"captions": given[1]}, "captions")):
+    for change, word in (
+        ({"seed": 1}, "seed"),
+        ({"format": "mask"}, "format"),
+        ({"steps": 9}, "workflow"),
+        ({"captions": given[1]}, "captions"),
+    ):
         assert f"another {word}" in start(**change)
     assert "No ComfyUI server" in start(images=4) and len(RunFolder(tmp_path / "out").about()["pictures"]) == 4
 
@@ -309,13 +411,19 @@ def test_scores_ask_for_what_is_missing(given, tmp_path: Path, capsys):
     assert main(["score", str(folder.path)]) == 2 and "--clip FOLDER" in capsys.readouterr().err
     folder.picture("000000000139").unlink()
     (folder.path / "p.json").write_text(json.dumps(predictions))
-    assert main(["score", str(folder.path), "--predictions", str(folder.path / "p.json")]) == 2 and "1 of 4 pictures are missing" in capsys.readouterr().err
+    assert (
+        main(["score", str(folder.path), "--predictions", str(folder.path / "p.json")]) == 2
+        and "1 of 4 pictures are missing" in capsys.readouterr().err
+    )
     table = scored(folder, predictions, "--partial")
     assert table["result"]["pictures"] == 3 and "1 of 4 pictures are missing." in table["notes"]
     assert main(["score", str(tmp_path)]) == 2 and "no run.json" in capsys.readouterr().err
     assert main(["tables", str(tmp_path)]) == 2 and "no results.json" in capsys.readouterr().err
     (folder.path / "p.json").write_text(json.dumps([{**p, "image_id": 7} for p in predictions]))
-    assert main(["score", str(folder.path), "--partial", "--predictions", str(folder.path / "p.json")]) == 2 and "of none of the 3 pictures" in capsys.readouterr().err
+    assert (
+        main(["score", str(folder.path), "--partial", "--predictions", str(folder.path / "p.json")]) == 2
+        and "of none of the 3 pictures" in capsys.readouterr().err
+    )
 
 
 def test_attributes_are_read_by_clip_from_the_crops_as_the_authors_script_does(given, tmp_path: Path, capsys):
@@ -331,25 +439,49 @@ def test_attributes_are_read_by_clip_from_the_crops_as_the_authors_script_does(g
         shown = folder.layout(name).instances
         boxes = [instance.box for instance in shown]
         scores.append(np.mean(clip.score(picture, boxes, [instance.prompt for instance in shown])))
-        right.append(np.mean([word == COLORS[int(instance.id) % 8] for word, instance in zip(clip.choose(picture, boxes, COLORS), shown, strict=True)]))
+        right.append(
+            np.mean(
+                [
+                    word == COLORS[int(instance.id) % 8]
+                    for word, instance in zip(clip.choose(picture, boxes, COLORS), shown, strict=True)
+                ]
+            )
+        )
     table = json.loads((folder.path / "results.json").read_text())["tables"][0]
     assert table["rows"]["this run"] == pytest.approx([100 * np.mean(right), np.mean(scores)], abs=1e-4)
-    assert table["rows"]["paper"] == [54.4, 0.25] and table["rows"]["reproduction"] == [53.3, 0.248] and "CLIP of" in table["notes"][-1]
+    assert (
+        table["rows"]["paper"] == [54.4, 0.25]
+        and table["rows"]["reproduction"] == [53.3, 0.248]
+        and "CLIP of" in table["notes"][-1]
+    )
 
 
 def test_without_ray_a_sentence_says_how_else_to_share(monkeypatch: pytest.MonkeyPatch, given, tmp_path: Path, capsys):
     monkeypatch.setitem(sys.modules, "ray", None)  # as if it were not installed, wherever the test runs
-    assert main(["coco", "--annotations", str(given[0]), "--format", "box", "--out", str(tmp_path / "out"), "--ray"]) == 2
+    assert (
+        main(["coco", "--annotations", str(given[0]), "--format", "box", "--out", str(tmp_path / "out"), "--ray"]) == 2
+    )
     error = capsys.readouterr().err
     assert "pip install ray" in error and "--job and --jobs" in error
 
 
 def test_a_server_of_the_machine_itself_is_asked_from_every_machine_of_a_cluster():
     asked = who_asks(("http://127.0.0.1:8188", "http://gpu:8188"), {"a": "one", "b": "two"})
-    assert [(a.url, a.node) for a in asked] == [("http://127.0.0.1:8188", "a"), ("http://127.0.0.1:8188", "b"), ("http://gpu:8188", None)]
+    assert [(a.url, a.node) for a in asked] == [
+        ("http://127.0.0.1:8188", "a"),
+        ("http://127.0.0.1:8188", "b"),
+        ("http://gpu:8188", None),
+    ]
     assert len({a.name for a in asked}) == 3
 
 
 def test_the_command_starts_as_the_readme_says():
-    started = subprocess.run([sys.executable, "-m", "instdiff_modules.evaluation", "--help"], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True)
+    started = subprocess.run(
+        [sys.executable, "-m", "instdiff_modules.evaluation", "--help"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
     assert "coco --annotations instances_val2017.json" in started.stdout

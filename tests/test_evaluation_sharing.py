@@ -51,7 +51,9 @@ def test_every_picture_is_painted_once_and_all_servers_work():
 
     outcome = bench.sharing.run([bench.painter("a", meet), bench.painter("b", meet)])
     assert (outcome.made, outcome.failed, outcome.left) == (8, {}, ()) and sorted(bench.kept) == sorted(NAMES)
-    assert Counter(picture for _, picture in bench.asked) == dict.fromkeys(NAMES, 1) and {name for name, _ in bench.asked} == {"a", "b"}
+    assert Counter(picture for _, picture in bench.asked) == dict.fromkeys(NAMES, 1) and {
+        name for name, _ in bench.asked
+    } == {"a", "b"}
     assert bench.said[-1].startswith("8 of 8")
 
 
@@ -91,13 +93,17 @@ def test_without_any_server_left_the_rest_is_told():
 
 def test_a_picture_that_takes_servers_with_it_is_set_aside():
     bench = Bench(patience=60)
-    outcome = bench.sharing.run([bench.painter("a", raising(ServerLost("a is gone"), lambda picture: picture == "p3"), lambda: True)])
+    outcome = bench.sharing.run(
+        [bench.painter("a", raising(ServerLost("a is gone"), lambda picture: picture == "p3"), lambda: True)]
+    )
     assert outcome.made == 7 and list(outcome.failed) == ["p3"] and f"{LOSSES} servers went" in outcome.failed["p3"]
 
 
 def test_a_picture_that_fails_is_told_and_the_others_are_made():
     bench = Bench()
-    outcome = bench.sharing.run([bench.painter("a", raising(GraphFailed("out of memory"), lambda picture: picture == "p5"))])
+    outcome = bench.sharing.run(
+        [bench.painter("a", raising(GraphFailed("out of memory"), lambda picture: picture == "p5"))]
+    )
     assert outcome.made == 7 and outcome.failed == {"p5": "a: out of memory"}
 
 
@@ -108,7 +114,11 @@ def test_if_nothing_but_failures_comes_it_stops():
     assert len(bench.asked) == 3
 
 
-@pytest.mark.parametrize("error", [GraphRefused("no such node"), ValueError("64x64, expected 512x512"), KeyError("a mistake of ours")], ids=str)
+@pytest.mark.parametrize(
+    "error",
+    [GraphRefused("no such node"), ValueError("64x64, expected 512x512"), KeyError("a mistake of ours")],
+    ids=str,
+)
 def test_a_workflow_that_cannot_be_stops_everything_at_once(error: Exception):
     bench, told, busy = Bench(), [], threading.Event()
 
@@ -211,13 +221,22 @@ def test_whatever_a_dying_server_says_it_counts_as_lost(dying, says: dict):
 
 def test_a_server_answers_only_if_it_is_one(dying):
     url = f"http://127.0.0.1:{dying.server_port}"
-    for says, there in (({"system_stats": said(b"{}")}, True), ({"system_stats": said(b"<html>")}, False), ({"system_stats": said(b"{", missing=9)}, False), ({}, False)):
+    for says, there in (
+        ({"system_stats": said(b"{}")}, True),
+        ({"system_stats": said(b"<html>")}, False),
+        ({"system_stats": said(b"{", missing=9)}, False),
+        ({}, False),
+    ):
         dying.says = says
         assert answers(url) is there
     assert not answers("http://127.0.0.1:9")
 
 
 def test_a_picture_that_is_none_is_the_workflows_fault(dying):
-    dying.says = {"prompt": QUEUED, "history": said(b'{"p": {"outputs": {"9": {"images": [{"filename": "a.webp"}]}}}}'), "view": said(b"RIFF")}
+    dying.says = {
+        "prompt": QUEUED,
+        "history": said(b'{"p": {"outputs": {"9": {"images": [{"filename": "a.webp"}]}}}}'),
+        "view": said(b"RIFF"),
+    }
     with pytest.raises(ValueError, match="no PNG file, expected 64x64"):
         paint(f"http://127.0.0.1:{dying.server_port}", {"1": {"class_type": "X", "inputs": {}}}, 64, 5)

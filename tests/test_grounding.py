@@ -5,7 +5,12 @@ import pytest
 import torch
 from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.instdiff_modules.grounding.authors_demo import authors_inputs, authors_scribble
-from instdiff.instdiff_modules.grounding.inputs import GroundingInputs, build_grounding, null_grounding, reference_grounding
+from instdiff.instdiff_modules.grounding.inputs import (
+    GroundingInputs,
+    build_grounding,
+    null_grounding,
+    reference_grounding,
+)
 from instdiff.instdiff_modules.layout.instance import Instance
 
 MASK = np.zeros((64, 96), dtype=bool)

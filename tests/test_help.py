@@ -100,7 +100,9 @@ def bound(target: ast.expr, value: Any) -> dict[str, Any]:
 
 
 SCHEMAS = dict(
-    schema for path in sorted((ROOT / "nodes").glob("*.py")) for schema in Source(path.read_text(encoding="utf-8")).schemas()
+    schema
+    for path in sorted((ROOT / "nodes").glob("*.py"))
+    for schema in Source(path.read_text(encoding="utf-8")).schemas()
 )
 INPUTS = [(node, given) for node, schema in SCHEMAS.items() for given in schema.inputs]
 
@@ -120,7 +122,9 @@ def input_rows(node: str) -> dict[str, dict[str, str]]:
 
 def test_the_schemas_were_found() -> None:
     assert len(SCHEMAS) >= 29
-    assert [given.name for given in SCHEMAS["InstDiffFrames"].inputs] == [f"instances_{i}" for i in (1, 2, 3, 4)] + ["repeat"]
+    assert [given.name for given in SCHEMAS["InstDiffFrames"].inputs] == [f"instances_{i}" for i in (1, 2, 3, 4)] + [
+        "repeat"
+    ]
     assert SCHEMAS["InstDiffMultiInstance"].inputs[1] == Input("share", 0.2)
     assert [given.name for given in SCHEMAS["InstDiffLoadModel"].inputs][2:] == ["fusers", "position_net", "scaleu"]
 

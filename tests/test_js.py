@@ -105,7 +105,11 @@ def test_both_sides_refuse_an_invalid_document():
 
 @pytest.mark.parametrize(
     "fields",
-    [{"box": [-0.1, 0.2, 1.49, 0.7]}, {"scribble": [[0.9, 0.5], [1.2, 0.6], [1.3, 2.5]]}, {"point": [1.0000005, -1e-9]}],
+    [
+        {"box": [-0.1, 0.2, 1.49, 0.7]},
+        {"scribble": [[0.9, 0.5], [1.2, 0.6], [1.3, 2.5]]},
+        {"point": [1.0000005, -1e-9]},
+    ],
     ids=lambda fields: next(iter(fields)),
 )
 def test_both_sides_put_right_the_same_and_say_so(fields, caplog):
@@ -153,7 +157,9 @@ def test_what_the_editor_exports_is_read_here():
         shown = [instance for instance in layout.instances if instance.visible]
         authors, written = read_layout(result["answer"]["authors"]), read_layout(result["answer"]["coco"])
         assert result["answer"]["boxes"] == layout_boxes(layout, layout.height, layout.width), path.name
-        assert [i.prompt for i in authors.instances] == [i.prompt for i in written.instances] == [i.prompt for i in shown]
+        assert (
+            [i.prompt for i in authors.instances] == [i.prompt for i in written.instances] == [i.prompt for i in shown]
+        )
         assert [i.mask for i in authors.instances] == [i.mask for i in shown]
         for here, there in zip(authors.instances, shown, strict=True):
             assert (here.box is None) == (there.box is None)

@@ -6,7 +6,14 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from instdiff.instdiff_modules.geometry.keyframes import BRIDGE, FRAME, HOLD, SMOOTH, between_keyframes, keyframe_numbers
+from instdiff.instdiff_modules.geometry.keyframes import (
+    BRIDGE,
+    FRAME,
+    HOLD,
+    SMOOTH,
+    between_keyframes,
+    keyframe_numbers,
+)
 from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.instdiff_modules.geometry.points import spread_points
 from instdiff.instdiff_modules.importers.frames import frames_to_json, read_frames
@@ -55,12 +62,17 @@ def test_words_order_and_caption_are_held_from_the_nearest_keyframe():
 def test_at_a_keyframe_stands_exactly_what_was_given():
     frames = between_keyframes((FIRST, LAST, FIRST), [1, 4, 9], 11)
     assert [frames[k].instances for k in (1, 4, 9)] == [FIRST.instances, LAST.instances, FIRST.instances]
-    assert frames[0].instances == FIRST.instances and frames[10].instances == FIRST.instances, "held before the first and behind the last"
+    assert frames[0].instances == FIRST.instances and frames[10].instances == FIRST.instances, (
+        "held before the first and behind the last"
+    )
     assert [frame.extra[FRAME] for frame in frames] == list(range(11))
 
 
 def test_smooth_is_slow_at_the_keyframes_and_hold_waits():
-    steady, smooth, hold = ([fox.box[0] for fox in foxes(between_keyframes((FIRST, LAST), [0, 4], 5, motion))] for motion in ("linear", SMOOTH, HOLD))
+    steady, smooth, hold = (
+        [fox.box[0] for fox in foxes(between_keyframes((FIRST, LAST), [0, 4], 5, motion))]
+        for motion in ("linear", SMOOTH, HOLD)
+    )
     assert smooth[1] < steady[1] and smooth[2] == close(steady[2]) and smooth[3] > steady[3] and smooth[4] == close(0.5)
     assert hold == [0.1, 0.1, 0.1, 0.1, 0.5]
 
@@ -74,10 +86,16 @@ def test_masks_are_held_from_the_nearest_keyframe():
 
 def test_a_format_that_one_keyframe_lacks_is_held():
     a, b = Layout((FOX,)), Layout((replace(FAR, box=None, scribble=((0.1, 0.1), (0.2, 0.2))),))
-    assert [(fox.box is None, fox.scribble is None) for fox in foxes(between_keyframes((a, b), [0, 4], 5))] == [(False, True)] * 3 + [(True, False)] * 2
+    assert [(fox.box is None, fox.scribble is None) for fox in foxes(between_keyframes((a, b), [0, 4], 5))] == [
+        (False, True)
+    ] * 3 + [(True, False)] * 2
 
 
-@pytest.mark.parametrize("end", [((0.5, 0.0), (0.75, 0.0), (1.0, 0.0)), ((0.9, 0.0), (0.4, 0.0))], ids=["more points", "drawn the other way round"])
+@pytest.mark.parametrize(
+    "end",
+    [((0.5, 0.0), (0.75, 0.0), (1.0, 0.0)), ((0.9, 0.0), (0.4, 0.0))],
+    ids=["more points", "drawn the other way round"],
+)
 def test_strokes_move_point_by_point_along_their_length(end):
     a, b = (Layout((Instance("path", "x", scribble=stroke),)) for stroke in (((0.0, 0.0), (0.5, 0.0)), end))
     middle = between_keyframes((a, b), [0, 2], 3)[1].instances[0].scribble
@@ -86,8 +104,12 @@ def test_strokes_move_point_by_point_along_their_length(end):
 
 
 def test_sets_of_points_move_only_where_they_match():
-    three, moved, two = ([(0.1 + dx, 0.1), (0.5 + dx, 0.5), (0.9 - dx, 0.1)][:n] for dx, n in ((0, 3), (0.1, 3), (0.1, 2)))
-    a, same, other = (Layout((Instance("stars", "x", scribble=spread_points(points)),)) for points in (three, moved, two))
+    three, moved, two = (
+        [(0.1 + dx, 0.1), (0.5 + dx, 0.5), (0.9 - dx, 0.1)][:n] for dx, n in ((0, 3), (0.1, 3), (0.1, 2))
+    )
+    a, same, other = (
+        Layout((Instance("stars", "x", scribble=spread_points(points)),)) for points in (three, moved, two)
+    )
     assert between_keyframes((a, same), [0, 2], 3)[1].instances[0].scribble[0] == close((0.15, 0.1))
     assert between_keyframes((a, other), [0, 2], 3)[1].instances[0].scribble == a.instances[0].scribble
 
@@ -104,12 +126,17 @@ def test_what_one_keyframe_lacks_is_there_near_the_other_or_bridged():
 def test_bridging_does_not_reach_beyond_the_first_and_the_last():
     keys = (Layout((OWL,)), Layout((FOX,)), Layout((OWL,)))
     for gaps in ("leave out", BRIDGE):
-        assert [fox is not None for fox in foxes(between_keyframes(keys, [0, 4, 8], 9, gaps=gaps))] == [False] * 3 + [True] * 4 + [False] * 2
+        assert [fox is not None for fox in foxes(between_keyframes(keys, [0, 4, 8], 9, gaps=gaps))] == [False] * 3 + [
+            True
+        ] * 4 + [False] * 2
 
 
 def test_one_keyframe_serves_all_and_many_are_quick():
     assert [frame.instances for frame in between_keyframes((FIRST,), [3], 6)] == [FIRST.instances] * 6
-    keys = tuple(Layout(tuple(replace(FOX, id=str(i), box=(0.1, 0.1, 0.2 + n / 9000, 0.2)) for i in range(10))) for n in range(1000))
+    keys = tuple(
+        Layout(tuple(replace(FOX, id=str(i), box=(0.1, 0.1, 0.2 + n / 9000, 0.2)) for i in range(10)))
+        for n in range(1000)
+    )
     frames = between_keyframes(keys, list(range(0, 4000, 4)), 4000, gaps=BRIDGE)
     assert frames[2].instances[7].box[2] == close(0.2 + 0.5 / 9000)
 
@@ -160,6 +187,8 @@ def test_without_a_window_a_call_holds_the_whole_batch():
     whole = {"ad_params": {"full_length": 4, "context_length": None, "sub_idxs": None}}
     video = {"context_window": SimpleNamespace(dim=2, index_list=[3, 4], total_frames=8)}
     left_behind = {"ad_params": {"full_length": 4, "context_length": 2, "sub_idxs": [0, 1]}}
-    assert [context_window(options, 4) for options in ({}, {"ad_params": None}, whole, video, left_behind)] == [None] * 5
+    assert [context_window(options, 4) for options in ({}, {"ad_params": None}, whole, video, left_behind)] == [
+        None
+    ] * 5
     with pytest.raises(ValueError, match="names 2 frames, but the model was given 3"):
         context_window(left_behind, 3)

@@ -53,14 +53,18 @@ def test_the_usual_places_of_windows(tmp_path: Path) -> None:
 
 @linux_only
 @pytest.mark.parametrize("system, root", [("darwin", True), ("linux", False)])
-def test_nothing_is_installed_without_the_right(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, root: bool) -> None:
+def test_nothing_is_installed_without_the_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, system: str, root: bool
+) -> None:
     monkeypatch.setattr(browser.os, "geteuid", lambda: 0 if root else 1000)
     monkeypatch.setenv("PATH", str(program(tmp_path / "apt-get").parent))
     assert browser.install_browser(steps(tmp_path), system) is None
 
 
 @linux_only
-def test_debians_chromium_is_installed_after_an_update_of_the_lists(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_debians_chromium_is_installed_after_an_update_of_the_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chromium, calls = tmp_path / "bin" / "chromium", tmp_path / "calls"
     program(tmp_path / "bin" / "apt-get", f"""echo "$DEBIAN_FRONTEND $*" >> {calls}
 case "$*" in
@@ -127,16 +131,24 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **found: object) -> t
 def test_what_is_missing_is_said_in_one_line_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changes, left_out = tools(tmp_path, monkeypatch)
     line = testing.last_line(left_out)
-    assert not changes and "\n" not in line and line.startswith("Left out: the browser tests, because Playwright could not be installed")
+    assert (
+        not changes
+        and "\n" not in line
+        and line.startswith("Left out: the browser tests, because Playwright could not be installed")
+    )
     assert line.endswith("the tests of web/js, because there is no node.")
 
     changes, left_out = tools(tmp_path, monkeypatch, driver=tmp_path / "driver")
-    assert changes["PATH"].startswith(str(tmp_path / "driver")) and left_out == [f"the browser tests, because {browser.NONE_FOUND}"]
+    assert changes["PATH"].startswith(str(tmp_path / "driver")) and left_out == [
+        f"the browser tests, because {browser.NONE_FOUND}"
+    ]
 
     _, left_out = tools(tmp_path, monkeypatch, driver=tmp_path / "driver", browser=Path("/usr/bin/chromium"))
     assert left_out == ["the browser tests with the newest frontend, because PyPI did not give it"]
 
-    _, left_out = tools(tmp_path, monkeypatch, driver=tmp_path / "driver", browser=Path("/usr/bin/chromium"), frontend=True)
+    _, left_out = tools(
+        tmp_path, monkeypatch, driver=tmp_path / "driver", browser=Path("/usr/bin/chromium"), frontend=True
+    )
     assert left_out == []
 
 

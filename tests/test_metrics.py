@@ -24,28 +24,55 @@ from instdiff.instdiff_modules.shapeworld.scene import Scene, Thing, random_scen
 CANVASES = ((256, 256), (384, 256), (256, 320))  # width, height
 SCENES = [random_scene((9, i), *CANVASES[i % 3]) for i in range(12)]
 SHAPE_WORLD = Settings(categories=SHAPES)
-MEASURES = ("box_ap", "box_ap50", "mask_ap50", "mask_miou", "pim_point", "pim_scribble", "color_acc", "texture_acc", "plain_acc")
+MEASURES = (
+    "box_ap",
+    "box_ap50",
+    "mask_ap50",
+    "mask_miou",
+    "pim_point",
+    "pim_scribble",
+    "color_acc",
+    "texture_acc",
+    "plain_acc",
+)
 WIDTH, HEIGHT = 120, 80  # a wide picture: squares hide swapped axes
 
 BOX = (0.25, 0.25, 0.75, 0.5)  # 60 x 20 pixels at 30, 20
 FOX = Instance("fox", "a red fox", box=BOX)
 
 
-def at(box: tuple[float, float, float, float], label: str | None = "fox", score: float = 0.9, **more: object) -> Detection:
+def at(
+    box: tuple[float, float, float, float], label: str | None = "fox", score: float = 0.9, **more: object
+) -> Detection:
     """A detection whose mask fills its box."""
     return Detection(label, box, draw_box(box, HEIGHT, WIDTH), score, **more)
 
 
 def scored(instances: list[Instance], found: list[Detection], **settings: object) -> Record:
     labels = tuple(sorted({d.label for d in found if d.label} | {"fox", "owl"}))
-    return score_picture("one", Layout(tuple(instances)), found, (WIDTH, HEIGHT), Settings(categories=labels, **settings))
+    return score_picture(
+        "one", Layout(tuple(instances)), found, (WIDTH, HEIGHT), Settings(categories=labels, **settings)
+    )
 
 
-def shape_record(scene: Scene, picture: np.ndarray | None = None, found: list[Detection] | None = None, detector: Detector = detect_shapes) -> Record:
+def shape_record(
+    scene: Scene,
+    picture: np.ndarray | None = None,
+    found: list[Detection] | None = None,
+    detector: Detector = detect_shapes,
+) -> Record:
     drawn = render(scene)
     picture = drawn.picture if picture is None else picture
     found = detector(picture) if found is None else found
-    return score_picture("scene", scene_layout(scene, masks=drawn.visible), found, (scene.width, scene.height), SHAPE_WORLD, picture, colors=True)
+    return score_picture(
+        "scene",
+        scene_layout(scene, masks=drawn.visible),
+        found,
+        (scene.width, scene.height),
+        SHAPE_WORLD,
+        picture,
+        colors=True,
+    )
 
 
 # What a detection is worth
@@ -67,14 +94,18 @@ def test_masks_count_before_boxes_and_boxes_do_where_a_side_has_no_mask() -> Non
     (row,) = scored([replace(FOX, mask=half)], [replace(at(BOX), mask=None)]).rows
     assert (row.overlap, row.box_iou, row.mask_iou) == (1.0, 1.0, None)
     missed = scored([replace(FOX, mask=half, point=(0.5, 0.4))], [replace(at(BOX, "owl"), mask=None)]).rows[0]
-    assert (missed.box_iou, missed.mask_iou, missed.point_in_mask) == (0.0, None, None), "a detector without masks misses none"
+    assert (missed.box_iou, missed.mask_iou, missed.point_in_mask) == (0.0, None, None), (
+        "a detector without masks misses none"
+    )
 
 
 def test_points_in_mask() -> None:
     stroke = ((0.3, 0.3), (0.5, 0.4), (0.7, 0.45), (0.9, 0.45))
     (row,) = scored([Instance("a", "a fox", point=(0.5, 0.3), scribble=stroke)], [at(BOX)]).rows
     assert (row.point_in_mask, row.scribble_in_mask) == (1.0, 0.75)
-    assert row.overlap == 0.8 and row.passed and row.box_iou is None, "with points alone, their share inside is the overlap"
+    assert row.overlap == 0.8 and row.passed and row.box_iou is None, (
+        "with points alone, their share inside is the overlap"
+    )
     (row,) = scored([Instance("a", "a fox", point=(0.3, 0.6), box=BOX)], [at(BOX)]).rows
     assert row.point_in_mask == 0.0, "x and y are not exchanged"
     (row,) = scored([replace(FOX, point=(0.5, 0.3))], []).rows
@@ -84,13 +115,23 @@ def test_points_in_mask() -> None:
 def test_points_in_mask_by_the_authors_rules() -> None:
     """Two foxes and an owl side by side, found: the left one as an owl, and one that is shifted by half of the second's width."""
     thirds = [(i / 3 + 0.02, 0.2, (i + 1) / 3 - 0.02, 0.8) for i in range(3)]
-    foxes = [Instance(str(i), "a fox", box=box, mask=encode_mask(draw_box(box, HEIGHT, WIDTH))) for i, box in enumerate(thirds)]
+    foxes = [
+        Instance(str(i), "a fox", box=box, mask=encode_mask(draw_box(box, HEIGHT, WIDTH)))
+        for i, box in enumerate(thirds)
+    ]
     half = (thirds[1][0] + 0.15, 0.2, thirds[1][2] + 0.15, 0.8)
     record = scored(foxes, [at(thirds[0], "owl"), at(half)])
-    assert points_in_mask([record], "point") == 0.5, "the second's middle lies just outside; for the third nothing is left"
+    assert points_in_mask([record], "point") == 0.5, (
+        "the second's middle lies just outside; for the third nothing is left"
+    )
     shares = [points_in_mask([record], "scribble", seed) for seed in range(40)]
-    assert np.mean(shares) == pytest.approx((1 + np.mean(draw_box(half, HEIGHT, WIDTH)[draw_box(thirds[1], HEIGHT, WIDTH)])) / 2, abs=0.02)
-    assert points_in_mask([record, scored(foxes, [])], "point") == 0.5 and points_in_mask([scored(foxes, [])], "point") is None
+    assert np.mean(shares) == pytest.approx(
+        (1 + np.mean(draw_box(half, HEIGHT, WIDTH)[draw_box(thirds[1], HEIGHT, WIDTH)])) / 2, abs=0.02
+    )
+    assert (
+        points_in_mask([record, scored(foxes, [])], "point") == 0.5
+        and points_in_mask([scored(foxes, [])], "point") is None
+    )
     assert points_in_mask([scored([foxes[0]], [at(thirds[2])])], "point") == 0.0, "matched, though it does not touch"
 
 
@@ -122,7 +163,9 @@ def test_the_authors_category_name_comes_first_and_detections_have_classes_too()
     assert instance_class(Instance("a", "a dog", extra={"category_name": "Fox"}), "category", ("dog",)) == "fox"
     found = Detection("a striped red star", BOX, attributes={"shape": "star"})
     assert [detection_class(found, c) for c in ("category", "phrase", "any")] == ["star", "striped red star", "object"]
-    assert instance_class(Instance("a", "a red fox"), "category", ("a red fox",)) == detection_class(at(BOX, "a red fox"), "category")
+    assert instance_class(Instance("a", "a red fox"), "category", ("a red fox",)) == detection_class(
+        at(BOX, "a red fox"), "category"
+    )
 
 
 # Average precision
@@ -136,7 +179,11 @@ def test_average_precision_by_hand() -> None:
     off = (0.375, 0.25, 0.875, 0.5)  # a quarter of the box further right: 45 of 75 columns in common
     records = [scored([FOX], [at((0.0, 0.75, 0.2, 1.0), score=0.95), at(off, score=0.5)]), scored([FOX], [])]
     box = average_precision(records, "box")
-    assert box.ap50 == pytest.approx(51 / 101 / 2) and box.ap == pytest.approx(0.3 * 51 / 101 / 2) and box.ar == pytest.approx(0.3 / 2)
+    assert (
+        box.ap50 == pytest.approx(51 / 101 / 2)
+        and box.ap == pytest.approx(0.3 * 51 / 101 / 2)
+        and box.ar == pytest.approx(0.3 / 2)
+    )
     with_masks = [scored([replace(FOX, mask=encode_mask(draw_box(BOX, HEIGHT, WIDTH)))], [at(off)])]
     mask = average_precision(with_masks, "mask")
     assert mask == pytest.approx((0.3, 1.0, 0.3))
@@ -152,7 +199,9 @@ def test_an_instance_without_a_box_and_its_detection_count_neither_way() -> None
 
 def test_crowds_are_no_faults() -> None:
     crowd = Instance("c", "a fox", box=(0.0, 0.6, 1.0, 1.0), extra={"iscrowd": 1})
-    assert average_precision([scored([FOX, crowd], [at(BOX), at((0.0, 0.7, 0.3, 0.9), score=0.99)])], "box").ap == pytest.approx(1)
+    assert average_precision(
+        [scored([FOX, crowd], [at(BOX), at((0.0, 0.7, 0.3, 0.9), score=0.99)])], "box"
+    ).ap == pytest.approx(1)
 
 
 def test_no_masks_no_mask_precision_and_no_labels_no_classes() -> None:
@@ -166,7 +215,14 @@ def test_no_masks_no_mask_precision_and_no_labels_no_classes() -> None:
 
 def test_nothing_found_is_a_result_and_nothing_asked_too(capsys: pytest.CaptureFixture) -> None:
     totals = summarise([scored([replace(FOX, mask=encode_mask(draw_box(BOX, HEIGHT, WIDTH)), point=(0.5, 0.4))], [])])
-    assert (totals.success, totals.box_ap, totals.mask_ap50, totals.mask_miou, totals.pim_point, totals.color_acc) == (0, 0, 0, 0, 0, None)
+    assert (totals.success, totals.box_ap, totals.mask_ap50, totals.mask_miou, totals.pim_point, totals.color_acc) == (
+        0,
+        0,
+        0,
+        0,
+        0,
+        None,
+    )
     empty = scored([], [at(BOX)])
     assert empty.score == 1.0 and summarise([empty]).box_ap is None and rows_table([empty]) == "There are no instances."
     assert summarise([]).instances == 0
@@ -199,13 +255,19 @@ SCENE = Scene(256, 256, "white", THINGS)
 
 def other(index: int, **changes: object) -> np.ndarray:
     """The picture of SCENE with one thing changed."""
-    return render(replace(SCENE, things=tuple(replace(t, **changes) if i == index else t for i, t in enumerate(THINGS)))).picture
+    return render(
+        replace(SCENE, things=tuple(replace(t, **changes) if i == index else t for i, t in enumerate(THINGS)))
+    ).picture
 
 
 def differing(picture: np.ndarray) -> dict[str, float]:
     """The measures that differ from those of the right picture by more than 0.02."""
     right, wrong = (summarise([shape_record(SCENE, p)]) for p in (None, picture))
-    return {name: getattr(wrong, name) for name in (*MEASURES, "leakage") if abs(getattr(wrong, name) - getattr(right, name)) > 0.02}
+    return {
+        name: getattr(wrong, name)
+        for name in (*MEASURES, "leakage")
+        if abs(getattr(wrong, name) - getattr(right, name)) > 0.02
+    }
 
 
 @pytest.mark.parametrize("index, changes, expected", [
@@ -215,9 +277,13 @@ def differing(picture: np.ndarray) -> dict[str, float]:
     (2, {"color": "blue"}, {"color_acc": 0.75, "leakage": 0.25}),  # the colour of the circle
 ], ids=["colour", "texture", "plain", "colour of another"])  # fmt: skip
 def test_one_fault_moves_its_measure_alone(index: int, changes: dict, expected: dict[str, float]) -> None:
-    assert differing(other(index, **changes)) == {name: pytest.approx(value, abs=0.01) for name, value in expected.items()}
+    assert differing(other(index, **changes)) == {
+        name: pytest.approx(value, abs=0.01) for name, value in expected.items()
+    }
     row = shape_record(SCENE, other(index, **changes)).rows[index]
-    assert not row.passed and row.reason == " ".join([*changes.values(), "instead of", getattr(THINGS[index], next(iter(changes)))])
+    assert not row.passed and row.reason == " ".join(
+        [*changes.values(), "instead of", getattr(THINGS[index], next(iter(changes)))]
+    )
 
 
 def test_swapped_textures() -> None:
@@ -262,8 +328,12 @@ def test_what_lies_in_front_is_no_leak() -> None:
     back, front = np.ones((4, 8), bool), np.zeros((4, 8), bool)
     front[:, 4:] = True
     assert leakage(colors, [back, front], [True, True], ["red", "blue"]) == [0.0, 0.0]
-    assert leakage(colors, [front, back], [True, True], ["blue", "red"]) == [None, 0.5], "wholly hidden; half of it is blue"
-    assert leakage(colors, [front, back], [False, False], ["blue", "red"]) == [None, 0.0], "the corners of a box may show what lies behind"
+    assert leakage(colors, [front, back], [True, True], ["blue", "red"]) == [None, 0.5], (
+        "wholly hidden; half of it is blue"
+    )
+    assert leakage(colors, [front, back], [False, False], ["blue", "red"]) == [None, 0.0], (
+        "the corners of a box may show what lies behind"
+    )
     assert leakage(colors, [back, None, front], [True, True, True], ["red", "green", "red"]) == [0.0, None, 0.0]
     assert leakage(colors, [back, front], [True, True], ["red", "red"]) == [None, None], "nothing can leak"
 
@@ -271,7 +341,9 @@ def test_what_lies_in_front_is_no_leak() -> None:
 def test_the_words_of_a_prompt() -> None:
     assert wanted("A striped, BLUE ring on red") == ("ring", "blue", "striped", None)
     assert wanted("a wooden owl") == (None, None, None, "wooden")
-    assert (color_map(render(SCENE).picture) == COLORS.index("red")).sum() == pytest.approx(render(SCENE).visible[0].sum(), rel=0.02)
+    assert (color_map(render(SCENE).picture) == COLORS.index("red")).sum() == pytest.approx(
+        render(SCENE).visible[0].sum(), rel=0.02
+    )
 
 
 # Reports
@@ -295,7 +367,9 @@ def test_hidden_instances_do_not_count_and_numbers_are_those_of_the_layout() -> 
 
 
 def test_the_marks_are_green_and_red_and_tint_nothing() -> None:
-    layout = Layout((FOX, Instance("owl", "an owl", box=(0.05, 0.6, 0.2, 0.95)), Instance("p", "a fox", point=(0.9, 0.1))))
+    layout = Layout(
+        (FOX, Instance("owl", "an owl", box=(0.05, 0.6, 0.2, 0.95)), Instance("p", "a fox", point=(0.9, 0.1)))
+    )
     record = score_picture("", layout, [replace(at(BOX), mask=None)], (480, 320), Settings(categories=("fox", "owl")))
     picture = np.full((320, 480, 3), 77, np.uint8)
     drawn = draw_marks(picture, layout, record)

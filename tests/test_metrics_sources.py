@@ -38,7 +38,9 @@ def foreign(name: str):
 # BOUNDING_BOX and MASK
 
 
-@pytest.mark.parametrize("name, labels", [("box_one", [None]), ("box_list", ["person", "a wooden door"]), ("box_frames", ["cat", "dog"])])
+@pytest.mark.parametrize(
+    "name, labels", [("box_one", [None]), ("box_list", ["person", "a wooden door"]), ("box_frames", ["cat", "dog"])]
+)
 def test_the_three_nestings_of_bounding_box(name: str, labels: list) -> None:
     for count in (1, 3):
         frames = read_bounding_boxes(foreign(name), count, WIDTH, HEIGHT)
@@ -49,8 +51,13 @@ def test_the_three_nestings_of_bounding_box(name: str, labels: list) -> None:
 def test_scores_cuts_and_boxes_outside(caplog: pytest.LogCaptureFixture) -> None:
     ((person, door),) = read_bounding_boxes(foreign("box_list"), 1, WIDTH, HEIGHT)
     assert (person.score, door.score) == (0.875, 1.0) and door.box == (0.5, 0.0, 1.0, 1.0), "556 pixels are cut at 512"
-    assert read_bounding_boxes([{**CAT, "x": 600}, {**CAT, "width": 0}], 1, WIDTH, HEIGHT) == [[]] and "left out" in caplog.text
-    assert read_bounding_boxes([[CAT], []], 2, WIDTH, HEIGHT)[1] == [] and read_bounding_boxes([], 2, WIDTH, HEIGHT) == [[], []]
+    assert (
+        read_bounding_boxes([{**CAT, "x": 600}, {**CAT, "width": 0}], 1, WIDTH, HEIGHT) == [[]]
+        and "left out" in caplog.text
+    )
+    assert read_bounding_boxes([[CAT], []], 2, WIDTH, HEIGHT)[1] == [] and read_bounding_boxes(
+        [], 2, WIDTH, HEIGHT
+    ) == [[], []]
 
 
 @pytest.mark.parametrize("value, words", [
@@ -70,7 +77,9 @@ def test_masks_of_another_size_belong_to_the_boxes_in_their_order() -> None:
     right = (0.5, 0.5, 1.0, 1.0)
     (one,), (two,) = connected_detections([[CAT], [foreign("box_list")[1]]], masks(PLACE, right), 2, WIDTH, HEIGHT)
     assert one.mask.shape == (HEIGHT, WIDTH) and (one.mask == draw_box(PLACE, HEIGHT, WIDTH)).all()
-    assert (two.mask == draw_box(right, HEIGHT, WIDTH)).all() and two.box == (0.5, 0.0, 1.0, 1.0), "the box stays the detector's"
+    assert (two.mask == draw_box(right, HEIGHT, WIDTH)).all() and two.box == (0.5, 0.0, 1.0, 1.0), (
+        "the box stays the detector's"
+    )
 
 
 def test_masks_alone_are_objects_of_one_picture_or_one_object_in_each() -> None:
@@ -79,7 +88,9 @@ def test_masks_alone_are_objects_of_one_picture_or_one_object_in_each() -> None:
     assert [d.box for d in found] == [PLACE, (0.5, 0.5, 1.0, 1.0)] and {d.label for d in found} == {None}
     assert [len(frame) for frame in connected_detections(None, given, 3, WIDTH, HEIGHT)] == [1, 1, 0]
     assert connected_detections(None, torch.zeros(0, 64, 128), 2, WIDTH, HEIGHT) == [[], []]
-    assert connected_detections([[], []], torch.zeros(2, 64, 128), 2, WIDTH, HEIGHT) == [[], []], "SAM3's answer where nothing is"
+    assert connected_detections([[], []], torch.zeros(2, 64, 128), 2, WIDTH, HEIGHT) == [[], []], (
+        "SAM3's answer where nothing is"
+    )
 
 
 @pytest.mark.parametrize("boxes, given, words", [
@@ -105,7 +116,11 @@ def test_predictions_in_yolos_format() -> None:
     cat, dog = file.of("000000000139", WIDTH, HEIGHT)
     assert (cat.label, cat.box, cat.score, dog.label) == ("cat", PLACE, 0.8, "dog")
     assert (cat.mask == draw_box(PLACE, HEIGHT, WIDTH)).all() and (dog.mask == cat.mask).all()
-    assert len(file.of("street", WIDTH, HEIGHT)) == 1 and file.of("empty", WIDTH, HEIGHT) == [] and file.categories == ("cat", "dog")
+    assert (
+        len(file.of("street", WIDTH, HEIGHT)) == 1
+        and file.of("empty", WIDTH, HEIGHT) == []
+        and file.categories == ("cat", "dog")
+    )
     assert Predictions([ENTRY]).of("139", WIDTH, HEIGHT)[0].label is None
     for table in ({"17": "cat"}, {"categories": TABLE}):
         assert Predictions([ENTRY], table).of("139", WIDTH, HEIGHT)[0].label == "cat"
@@ -134,7 +149,9 @@ def test_local_clip_is_the_cosine_of_crop_and_prompt(clip_folder: Path) -> None:
     boxes, prompts = [(0.0, 0.0, 0.5, 1.0), (0.5, 0.25, 1.0, 0.75)], ["a red fox", "an owl " * 60]
     given = clip.score(picture, boxes, prompts)
     assert given == pytest.approx([clip.score(picture, [b], [p])[0] for b, p in zip(boxes, prompts)], abs=1e-5)
-    inputs = clip.processor(text=["a red fox"], images=[Image.fromarray(picture[:, :48])], return_tensors="pt", padding=True)
+    inputs = clip.processor(
+        text=["a red fox"], images=[Image.fromarray(picture[:, :48])], return_tensors="pt", padding=True
+    )
     with torch.inference_mode():
         reference = clip.model(**inputs).logits_per_image.item() / clip.model.logit_scale.exp().item()
     assert given[0] == pytest.approx(reference, abs=1e-5) and given[0] != pytest.approx(given[1], abs=1e-5)
@@ -186,7 +203,9 @@ def run(capsys: pytest.CaptureFixture, *arguments: object) -> tuple[int, str]:
 def test_jobs_together_give_what_one_run_gives(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
     assert run(capsys, pictures, "--out", tmp_path / "one", "--detector", "shapeworld")[0] == 0
     for job in (2, 0, 1):
-        code, said = run(capsys, pictures, "--out", tmp_path / "three", "--detector", "shapeworld", "--job", job, "--jobs", 3)
+        code, said = run(
+            capsys, pictures, "--out", tmp_path / "three", "--detector", "shapeworld", "--job", job, "--jobs", 3
+        )
         assert code == 0 and ("| box_ap |" in said) == (job == 1)
     for name in ("report.json", "report.md"):
         assert (tmp_path / "one" / name).read_text() == (tmp_path / "three" / name).read_text()
@@ -195,7 +214,9 @@ def test_jobs_together_give_what_one_run_gives(pictures: Path, tmp_path: Path, c
     assert 0 < report["totals"]["success"] < 1 and "| scene4 |" in (tmp_path / "one" / "report.md").read_text()
 
 
-def test_a_part_that_is_there_is_kept_unless_it_was_made_otherwise(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch) -> None:
+def test_a_part_that_is_there_is_kept_unless_it_was_made_otherwise(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture, monkeypatch
+) -> None:
     options = (pictures, "--out", tmp_path, "--detector", "shapeworld")
     assert run(capsys, *options, "--job", 1, "--jobs", 2)[0] == 0
     seen = []
@@ -217,19 +238,32 @@ def test_predictions_from_a_file(pictures: Path, tmp_path: Path, capsys: pytest.
         for item in layout["instances"]:
             x0, y0, x1, y1 = (v * side for v, side in zip(item["box"], (192, 128) * 2))
             category = names.setdefault(item["prompt"].split()[-1], len(names) + 1)
-            entries.append({"image_id": f"scene{i}", "category_id": category, "bbox": [x0, y0, x1 - x0, y1 - y0], "score": 0.5, "segmentation": item["mask"]})
+            entries.append(
+                {
+                    "image_id": f"scene{i}",
+                    "category_id": category,
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "score": 0.5,
+                    "segmentation": item["mask"],
+                }
+            )
     (tmp_path / "found.json").write_text(json.dumps(entries))
     (tmp_path / "names.json").write_text(json.dumps([{"id": i, "name": name} for name, i in names.items()]))
     options = (pictures, "--predictions", tmp_path / "found.json")
     assert run(capsys, *options, "--out", tmp_path / "out", "--categories", tmp_path / "names.json")[0] == 0
     totals = json.loads((tmp_path / "out" / "report.json").read_text())["totals"]
-    assert totals["success"] == totals["mask_miou"] == totals["pim_scribble"] == 1 and totals["leakage"] is totals["color_acc"] is None
+    assert (
+        totals["success"] == totals["mask_miou"] == totals["pim_scribble"] == 1
+        and totals["leakage"] is totals["color_acc"] is None
+    )
     assert totals["box_ap"] == totals["mask_ap"] == pytest.approx(1)
     assert "--categories, or --classes any" in run(capsys, *options, "--out", tmp_path / "x")[1]
     assert run(capsys, *options, "--out", tmp_path / "any", "--classes", "any")[0] == 0
 
 
-def test_what_was_scored_is_written_as_coco_files(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+def test_what_was_scored_is_written_as_coco_files(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     """COCO's own code reads them and gets the report's numbers; --predictions reads them and gives the same report."""
     assert run(capsys, pictures, "--out", tmp_path / "one", "--detector", "shapeworld")[0] == 0
     layouts, detections = (tmp_path / "one" / "coco" / f"{name}.json" for name in ("layouts", "detections"))
@@ -240,10 +274,23 @@ def test_what_was_scored_is_written_as_coco_files(pictures: Path, tmp_path: Path
         evaluation.evaluate()
         evaluation.accumulate()
         evaluation.summarize()
-        assert [totals[f"{name}_{m}"] for m in ("ap", "ap50", "ar")] == pytest.approx([evaluation.stats[i] for i in (0, 1, 8)])
-    assert run(capsys, pictures, "--out", tmp_path / "two", "--predictions", detections, "--categories", layouts)[0] == 0
+        assert [totals[f"{name}_{m}"] for m in ("ap", "ap50", "ar")] == pytest.approx(
+            [evaluation.stats[i] for i in (0, 1, 8)]
+        )
+    assert (
+        run(capsys, pictures, "--out", tmp_path / "two", "--predictions", detections, "--categories", layouts)[0] == 0
+    )
     again = json.loads((tmp_path / "two" / "report.json").read_text())["totals"]
-    same = ("box_ap", "mask_ap", "box_ar", "mask_miou", "pim_point", "pim_scribble", "authors_pim_point", "authors_pim_scribble")
+    same = (
+        "box_ap",
+        "mask_ap",
+        "box_ar",
+        "mask_miou",
+        "pim_point",
+        "pim_scribble",
+        "authors_pim_point",
+        "authors_pim_scribble",
+    )
     assert [again[name] for name in same] == pytest.approx([totals[name] for name in same])
 
 
@@ -251,7 +298,9 @@ def test_what_was_scored_is_written_as_coco_files(pictures: Path, tmp_path: Path
     ("lonely.png", None, "lonely.json"), ("scene0.jpg", None, "two pictures of the name scene0"), ("scene0.json", b"{", "scene0: The layout is no JSON"),
     ("scene0.json", b"\xff", "UTF-8"), ("scene0.png", b"x", "cannot be read as a picture"),
 ])  # fmt: skip
-def test_a_folder_that_cannot_be_scored(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture, file: str, content, words: str) -> None:
+def test_a_folder_that_cannot_be_scored(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture, file: str, content, words: str
+) -> None:
     for name in ("scene0.png", "scene0.json"):
         (tmp_path / name).write_bytes((pictures / name).read_bytes())
     (tmp_path / file).write_bytes((pictures / "scene0.png").read_bytes() if content is None else content)
@@ -262,7 +311,9 @@ def test_a_folder_that_cannot_be_scored(pictures: Path, tmp_path: Path, capsys: 
 @pytest.mark.parametrize("options, words", [
     (["--job", "2", "--jobs", "2"], "jobs are counted from 0"), (["--threshold", "50"], "--threshold is 50"), (["--clip", "nowhere"], "There is no CLIP model"),
 ])  # fmt: skip
-def test_options_that_make_no_sense(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture, options: list[str], words: str) -> None:
+def test_options_that_make_no_sense(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture, options: list[str], words: str
+) -> None:
     code, said = run(capsys, pictures, "--out", tmp_path, "--detector", "shapeworld", *options)
     assert code == 2 and words in said and not (tmp_path / "parts").exists()
 
@@ -270,4 +321,6 @@ def test_options_that_make_no_sense(pictures: Path, tmp_path: Path, capsys: pyte
 def test_it_starts_from_the_packs_folder(tmp_path: Path) -> None:
     started = subprocess.run([sys.executable, "-m", "instdiff_modules.metrics", str(tmp_path / "x"), "--out", str(tmp_path), "--detector", "shapeworld"],
                              cwd=ROOT, capture_output=True, text=True, check=False)  # fmt: skip
-    assert started.returncode == 2 and started.stderr.startswith("There is no folder") and started.stderr.count("\n") == 1
+    assert (
+        started.returncode == 2 and started.stderr.startswith("There is no folder") and started.stderr.count("\n") == 1
+    )

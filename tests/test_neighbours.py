@@ -34,16 +34,33 @@ LAYOUT = parse_layout({"version": 1, "width": 800, "height": 400, "prompt": "a m
 ]})  # fmt: skip
 # The tracker node of the older pack: classes by name, numbers by id, None where an object is not in a frame.
 TRACKING = {
-    "person": {1: [[0, 0, 400, 400, 800, 400], None, [80, 0, 480, 400, 800, 400]], 2: [None, None, [600, 100, 800, 300, 800, 400]]},
+    "person": {
+        1: [[0, 0, 400, 400, 800, 400], None, [80, 0, 480, 400, 800, 400]],
+        2: [None, None, [600, 100, 800, 300, 800, 400]],
+    },
     "dog": {5: [[200, 100, 400, 300, 800, 400]] * 3},
 }
 # Omost: [top, bottom, left, right] of 90, the prefixes of the whole picture before each own one.
 OMOST = [
-    {"rect": [0, 90, 0, 90], "prefixes": ["A quiet meadow."], "suffixes": ["Soft light.", "grass, sky."], "color": [34, 139, 34]},
-    {"rect": [45, 90, 9, 36], "prefixes": ["A quiet meadow.", "a red fox."], "suffixes": ["It looks up.", "fox, fur."], "color": [255, 69, 0]},
+    {
+        "rect": [0, 90, 0, 90],
+        "prefixes": ["A quiet meadow."],
+        "suffixes": ["Soft light.", "grass, sky."],
+        "color": [34, 139, 34],
+    },
+    {
+        "rect": [45, 90, 9, 36],
+        "prefixes": ["A quiet meadow.", "a red fox."],
+        "suffixes": ["It looks up.", "fox, fur."],
+        "color": [255, 69, 0],
+    },
     {"rect": (0, 30, 60, 90), "prefixes": ["A quiet meadow.", "a barn."], "suffixes": [], "color": (139, 0, 0)},
 ]
-SEG = namedtuple("SEG", ["cropped_image", "cropped_mask", "confidence", "crop_region", "bbox", "label", "control_net_wrapper"], defaults=[None])
+SEG = namedtuple(
+    "SEG",
+    ["cropped_image", "cropped_mask", "confidence", "crop_region", "bbox", "label", "control_net_wrapper"],
+    defaults=[None],
+)
 
 
 def boxes_of(frames):
@@ -57,11 +74,19 @@ def prompts_of(frames):
 @pytest.mark.parametrize("value", [BOX, [BOX], [[BOX]], json.dumps([[BOX]])], ids=["one", "list", "frames", "text"])
 def test_bounding_boxes_of_every_nesting(value):
     (layout,) = frames = read_boxes(value, CANVAS, "a red fox")
-    assert boxes_of(frames) == [[FOX]] and (layout.width, layout.height) == CANVAS and prompts_of(frames) == [["a red fox"]]
+    assert (
+        boxes_of(frames) == [[FOX]]
+        and (layout.width, layout.height) == CANVAS
+        and prompts_of(frames) == [["a red fox"]]
+    )
 
 
 def test_detections_keep_label_and_score_and_frames_their_number():
-    rtdetr = [[{**BOX, "label": "dog", "score": 0.75}, {**BOX, "x": 0, "label": "cat", "score": 0.5}], [], [{**BOX, "label": "dog", "score": 0.9}]]
+    rtdetr = [
+        [{**BOX, "label": "dog", "score": 0.75}, {**BOX, "x": 0, "label": "cat", "score": 0.5}],
+        [],
+        [{**BOX, "label": "dog", "score": 0.9}],
+    ]
     frames = read_boxes(rtdetr, CANVAS)
     assert prompts_of(frames) == [["dog", "cat"], [], ["dog"]] and frames[0].instances[1].extra == {"score": 0.5}
     assert prompts_of(read_boxes(rtdetr, CANVAS, "a spaniel\n")) == [["a spaniel"] * 2, [], ["a spaniel"]]
@@ -84,12 +109,17 @@ def test_four_numbers_in_the_declared_order_and_units(value, order, units):
 
 def test_elements_have_y_before_x_and_lend_boxes_their_words():
     frames = read_boxes(ELEMENTS, None)
-    assert boxes_of(frames) == [[(0.25, 0.125, 0.75, 0.5), (0, 0, 1, 0.1)]] and prompts_of(frames) == [["a wooden door", "a neon sign"]]
+    assert boxes_of(frames) == [[(0.25, 0.125, 0.75, 0.5), (0, 0, 1, 0.1)]] and prompts_of(frames) == [
+        ["a wooden door", "a neon sign"]
+    ]
     assert frames[0].instances[0].color == "#aa5500" and frames[0].instances[1].extra["element"]["text"] == "OPEN"
     lent = read_boxes([[BOX, {**BOX, "x": 0}]], CANVAS, elements=ELEMENTS)
     assert boxes_of(lent)[0][0] == FOX and prompts_of(lent) == [["a wooden door", "a neon sign"]]
     assert read_boxes(None, CANVAS, elements=ELEMENTS) == read_boxes(ELEMENTS, CANVAS)
-    wrapped = {"high_level_description": "a street", "compositional_deconstruction": {"background": "night", "elements": ELEMENTS}}
+    wrapped = {
+        "high_level_description": "a street",
+        "compositional_deconstruction": {"background": "night", "elements": ELEMENTS},
+    }
     (layout,) = read_boxes(json.dumps(wrapped), CANVAS)
     assert layout.prompt == "a street" and len(layout.instances) == 2
 
@@ -101,17 +131,27 @@ def test_elements_there_and_back():
 
 def test_tracking_gives_a_layout_for_each_frame_and_missing_objects_are_missing():
     frames = read_boxes(TRACKING, None)
-    assert [[i.id for i in layout.instances] for layout in frames] == [["1.person", "5.dog"], ["5.dog"], ["1.person", "2.person", "5.dog"]]
+    assert [[i.id for i in layout.instances] for layout in frames] == [
+        ["1.person", "5.dog"],
+        ["5.dog"],
+        ["1.person", "2.person", "5.dog"],
+    ]
     assert frames[0].instances[0].box == (0, 0, 0.5, 1) and frames[2].instances[0].box == (0.1, 0, 0.6, 1)
     assert (frames[0].width, frames[0].height) == CANVAS and prompts_of(frames)[1] == ["dog"]
     words = '"1.person": "a tall man",\n"-1.dog": "((spaniel))"'
-    assert prompts_of(read_boxes(TRACKING, None, words)) == [["a tall man", "((spaniel))"], ["((spaniel))"], ["a tall man", "((spaniel))"]]
+    assert prompts_of(read_boxes(TRACKING, None, words)) == [
+        ["a tall man", "((spaniel))"],
+        ["((spaniel))"],
+        ["a tall man", "((spaniel))"],
+    ]
 
 
 def test_tracking_there_and_back(caplog):
     words = '"1.person": "a tall person",\n"2.person": "a small person",\n"5.dog": "a dog"'
     frames = read_boxes(TRACKING, None, words)
-    tracking, prompts = other_boxes(frames, [layout_boxes(layout, 400, 800) for layout in frames], 800, 400, ORDERS[0])[2:]
+    tracking, prompts = other_boxes(frames, [layout_boxes(layout, 400, 800) for layout in frames], 800, 400, ORDERS[0])[
+        2:
+    ]
     assert tracking == {"person": {0: TRACKING["person"][1], 1: TRACKING["person"][2]}, "dog": {0: TRACKING["dog"][5]}}
     again = read_boxes(tracking, None, prompts)
     assert boxes_of(again) == boxes_of(frames) and prompts_of(again) == prompts_of(frames) and not caplog.text
@@ -124,18 +164,34 @@ def test_objects_that_no_prompt_names_are_left_out_with_a_warning(caplog):
 
 def test_omost_there_and_back():
     (layout,) = read_boxes(OMOST, CANVAS)
-    assert layout.prompt == "A quiet meadow. Soft light. grass, sky" and [i.prompt for i in layout.instances] == ["a red fox", "a barn"]
-    assert boxes_of([layout]) == [[(0.1, 0.5, 0.4, 1.0), (0.666667, 0, 1, 0.333333)]] and layout.instances[0].color == "#ff4500"
+    assert layout.prompt == "A quiet meadow. Soft light. grass, sky" and [i.prompt for i in layout.instances] == [
+        "a red fox",
+        "a barn",
+    ]
+    assert (
+        boxes_of([layout]) == [[(0.1, 0.5, 0.4, 1.0), (0.666667, 0, 1, 0.333333)]]
+        and layout.instances[0].color == "#ff4500"
+    )
     plain = json.loads(json.dumps(OMOST))
     assert json.loads(frames_to_text((layout,), "Omost canvas")) == plain
     assert read_frames(json.dumps(plain)) == read_boxes(plain, None)
     own = json.loads(frames_to_text((LAYOUT,), "Omost canvas"))
-    assert own[1] == {"rect": [22, 68, 22, 45], "prefixes": ["a meadow.", "a red fox."], "suffixes": [], "color": [255, 128, 0]} and len(own) == 3
+    assert (
+        own[1]
+        == {"rect": [22, 68, 22, 45], "prefixes": ["a meadow.", "a red fox."], "suffixes": [], "color": [255, 128, 0]}
+        and len(own) == 3
+    )
 
 
 def test_gligens_boxes_are_cells_of_eight_pixels():
     feature = torch.zeros(1, 768)
-    options = {"gligen": ("position", object(), [(feature, 200 // 8, 200 // 8, 100 // 8 + 0.5, 200 // 8), (feature, 10, 20, 0, 0)])}
+    options = {
+        "gligen": (
+            "position",
+            object(),
+            [(feature, 200 // 8, 200 // 8, 100 // 8 + 0.5, 200 // 8), (feature, 10, 20, 0, 0)],
+        )
+    }
     frames = read_boxes([[torch.zeros(1, 77, 768), options]], CANVAS, "a red fox\nan owl")
     assert boxes_of(frames) == [[FOX, (0, 0, 0.2, 0.2)]] and prompts_of(frames) == [["a red fox", "an owl"]]
 
@@ -157,7 +213,9 @@ def test_regions_of_prompt_control(text, caption, expected):
 def test_prompt_control_there_and_back(kind):
     text = frames_to_text((LAYOUT,), kind)
     (layout,) = read_frames(text)
-    assert layout.prompt == "a meadow" and [(i.prompt, i.box, i.strength) for i in layout.instances] == [(i.prompt, i.box, i.strength) for i in LAYOUT.instances[:2]]
+    assert layout.prompt == "a meadow" and [(i.prompt, i.box, i.strength) for i in layout.instances] == [
+        (i.prompt, i.box, i.strength) for i in LAYOUT.instances[:2]
+    ]
     assert kind.split("(")[1][:-1] in text and "rock" not in text
 
 
@@ -209,8 +267,13 @@ def blobs(count=2):
 def test_each_mask_of_a_batch_is_an_instance_and_black_ones_are_none(caplog):
     masks = torch.cat([blobs(1), torch.zeros(1, 400, 800), blobs(2)[1:]])
     (layout,) = read_masks(masks, prompts="a fox\nnothing\nan owl")
-    assert [(i.id, i.prompt) for i in layout.instances] == [("i1", "a fox"), ("i3", "an owl")] and "1 of 3 masks" in caplog.text
-    assert (layout.width, layout.height) == CANVAS and (decode_mask(layout.instances[1].mask) == masks[2].numpy().astype(bool)).all()
+    assert [(i.id, i.prompt) for i in layout.instances] == [
+        ("i1", "a fox"),
+        ("i3", "an owl"),
+    ] and "1 of 3 masks" in caplog.text
+    assert (layout.width, layout.height) == CANVAS and (
+        decode_mask(layout.instances[1].mask) == masks[2].numpy().astype(bool)
+    ).all()
     (none,) = read_masks(torch.zeros(3, 400, 800))
     assert none.instances == ()
 
@@ -226,7 +289,11 @@ def test_segs_there_and_back():
     assert fox.prompt == "fox" and fox.extra == {"score": 0.5} and (decode_mask(fox.mask) == (masks > 0)).all()
     assert sky.mask is None and sky.box == (0, 0, 0.075, 0.1), "a mask that fills its rectangle is a box"
     back = layout_segs(layout, 400, 800)
-    assert back[0] == (400, 800) and [s.label for s in back[1]] == ["fox", "sky"] and back[1][0].bbox == [200, 100, 400, 300]
+    assert (
+        back[0] == (400, 800)
+        and [s.label for s in back[1]] == ["fox", "sky"]
+        and back[1][0].bbox == [200, 100, 400, 300]
+    )
     (again,) = read_masks(back)
     assert [(i.box, i.mask) for i in again.instances] == [(i.box, i.mask) for i in layout.instances]
 
@@ -236,7 +303,9 @@ def test_regions_there_and_back():
     words = [[[torch.full((1, 77, 8), float(i)), {}]] for i in range(3)]
     chain = to_regions(words[0], masks, words[1:])
     first, back, front = chain.preprocess()
-    assert [region.conditioning for region in (first, back, front)] == words and all(region.mask.shape == (1, 400, 800) for region in (first, back, front))
+    assert [region.conditioning for region in (first, back, front)] == words and all(
+        region.mask.shape == (1, 400, 800) for region in (first, back, front)
+    )
     assert torch.equal(front.mask[0], masks[1]) and torch.equal(back.mask[0], masks[0] * (1 - masks[1]))
     assert torch.equal(first.mask + back.mask + front.mask, torch.ones(1, 400, 800)), "every pixel has one region"
     (layout,) = read_masks(chain, prompts="a fox\nan owl")
@@ -254,7 +323,11 @@ def test_points_and_splines_of_editors():
     assert split_lists("[[0.1, 0.2], [0.3, 0.4]]") == ["[[0.1, 0.2], [0.3, 0.4]]"] and split_lists("[[[") == ["[[["]
     spline = parse_layout({"version": 1, "width": 800, "height": 400, "instances": [
         {"prompt": "a path", "scribble": [[0.25, 0.25], [0.5, 0.75]]}, {"prompt": "a star", "point": [0.1, 0.5]}, {"prompt": "x", "box": list(FOX)}]})  # fmt: skip
-    assert json.loads(frames_to_text((spline,), "points")) == [json.loads(single), [{"x": 80, "y": 200}], [{"x": 300, "y": 200}]]
+    assert json.loads(frames_to_text((spline,), "points")) == [
+        json.loads(single),
+        [{"x": 80, "y": 200}],
+        [{"x": 300, "y": 200}],
+    ]
 
 
 def test_boxes_go_out_in_every_kind():
@@ -262,7 +335,12 @@ def test_boxes_go_out_in_every_kind():
     out = other_boxes((LAYOUT,), boxes, 800, 400, ORDERS[1])
     assert out.bbox == [(200, 100, 400, 300), (400, 40, 560, 160)]
     assert other_boxes((LAYOUT,), boxes, 800, 400, ORDERS[0]).bbox[0] == (200, 100, 200, 200)
-    assert out.elements[0] == {"type": "obj", "bbox": [250, 250, 750, 500], "desc": "a red fox", "color_palette": ["#ff8000"]}
+    assert out.elements[0] == {
+        "type": "obj",
+        "bbox": [250, 250, 750, 500],
+        "desc": "a red fox",
+        "color_palette": ["#ff8000"],
+    }
     assert out.tracking == {"fox": {0: [[200, 100, 400, 300, 800, 400]]}, "owl": {0: [[400, 40, 560, 160, 800, 400]]}}
     assert out.tracking_prompts == '"0.fox": "a red fox",\n"0.owl": "an owl"'
 

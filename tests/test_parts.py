@@ -37,7 +37,13 @@ def shifted(box, dx, dy):
 
 
 def written(**fields):
-    return {"version": 1, "instances": [{"id": "eagle", "prompt": "an eagle", "box": [0, 0, 1, 1]}, {"id": "head", "prompt": "x", "point": [0.5, 0.5], **fields}]}
+    return {
+        "version": 1,
+        "instances": [
+            {"id": "eagle", "prompt": "an eagle", "box": [0, 0, 1, 1]},
+            {"id": "head", "prompt": "x", "point": [0.5, 0.5], **fields},
+        ],
+    }
 
 
 def test_the_parent_is_written_only_where_there_is_one():
@@ -80,7 +86,9 @@ def test_a_family_holds_parts_of_parts():
     assert [family(WIDE.instances, i) for i in range(5)] == [[0, 1, 3, 4], [1, 3, 4], [2], [3, 4], [4]]
 
 
-@pytest.mark.parametrize("operation, values", [("move by", {"x": 0.25, "y": 0.25}), ("move to", {"x": 0.35, "y": 0.45})])
+@pytest.mark.parametrize(
+    "operation, values", [("move by", {"x": 0.25, "y": 0.25}), ("move to", {"x": 0.35, "y": 0.45})]
+)
 def test_parts_of_every_format_move_with_their_parent(operation, values):
     new = edited(operation, "eagle", **values)
     for old in (EAGLE, HEAD, EYE, GLINT):
@@ -90,7 +98,11 @@ def test_parts_of_every_format_move_with_their_parent(operation, values):
 
 def test_a_part_moves_alone_with_its_own_parts():
     new = edited("move by", "head", x=0.25)
-    assert new["eagle"] == EAGLE and whole_extent(new["head"]) == shifted(HEAD.box, 0.25, 0) and new["eye"].point == pytest.approx((0.47, 0.2))
+    assert (
+        new["eagle"] == EAGLE
+        and whole_extent(new["head"]) == shifted(HEAD.box, 0.25, 0)
+        and new["eye"].point == pytest.approx((0.47, 0.2))
+    )
 
 
 def test_a_part_named_beside_its_parent_moves_once():
@@ -150,7 +162,12 @@ def test_what_cannot_be_a_part_is_told(edit, words):
 def test_joined_layouts_keep_their_own_parents():
     pair = Layout((EAGLE, HEAD))
     (both,) = combine([(pair,), (pair,)])
-    assert [(i.id, i.parent) for i in both.instances] == [("eagle", ""), ("head", "eagle"), ("eagle-2", ""), ("head-2", "eagle-2")]
+    assert [(i.id, i.parent) for i in both.instances] == [
+        ("eagle", ""),
+        ("head", "eagle"),
+        ("eagle-2", ""),
+        ("head-2", "eagle-2"),
+    ]
 
 
 def test_a_part_that_is_selected_alone_finds_its_parent_again():
@@ -173,7 +190,14 @@ def test_a_part_has_no_size_of_its_own():
 
 
 def test_a_correction_takes_the_parts_along():
-    tiny = Layout((Instance("cup", "a cup", box=(0.5, 0.5, 0.52, 0.52)), Instance("ear", "a handle", point=(0.515, 0.51), parent="cup")), 512, 512)
+    tiny = Layout(
+        (
+            Instance("cup", "a cup", box=(0.5, 0.5, 0.52, 0.52)),
+            Instance("ear", "a handle", point=(0.515, 0.51), parent="cup"),
+        ),
+        512,
+        512,
+    )
     (cup, ear) = check_layout(tiny, Rules(), correct=True).layout.instances
     share = [(ear.point[a] - cup.box[a]) / (cup.box[a + 2] - cup.box[a]) for a in (0, 1)]
     assert cup.box[2] - cup.box[0] > 0.06 and share == pytest.approx((0.75, 0.5), abs=0.01)
@@ -182,7 +206,12 @@ def test_a_correction_takes_the_parts_along():
 def test_the_preview_ties_a_part_to_its_parent():
     box = Instance("a", "x", box=(0.05, 0.3, 0.4, 0.7), color="#ff0000")
     far = Instance("b", "y", box=(0.7, 0.3, 0.95, 0.7), color="#00ff00", parent="a")
-    tied, loose = (np.asarray(draw_layout(Layout((box, one)), 384, 256)).astype(int) for one in (far, Instance("b", "y", box=far.box, color="#00ff00")))
-    redness = [(picture[120:136, 170:255, 0] - picture[120:136, 170:255, 1]).max() for picture in (tied, loose)]  # halfway: neither box nor label
+    tied, loose = (
+        np.asarray(draw_layout(Layout((box, one)), 384, 256)).astype(int)
+        for one in (far, Instance("b", "y", box=far.box, color="#00ff00"))
+    )
+    redness = [
+        (picture[120:136, 170:255, 0] - picture[120:136, 170:255, 1]).max() for picture in (tied, loose)
+    ]  # halfway: neither box nor label
     assert redness[0] > 80 and redness[1] < 10
     assert label_text(HEAD, 1) == "part of 1: an eagle's head, turned left" and mask_box(PUPIL)

@@ -25,7 +25,11 @@ def rules_broken(layout, **rules):
 
 CAR = ("a red car", (0.5, 0.6, 0.8, 0.8))  # 0.2 of the canvas for about 1.6 m, near
 FAR_TRACTOR = ("a green tractor", (0.1, 0.1, 0.5, 0.6))  # twice as large, and farther away: the seed's example
-MEADOW = wide(("a brown cow", (0.1, 0.45, 0.4, 0.72)), ("a woman in a blue dress", (0.55, 0.4, 0.67, 0.75)), ("a red barn", (0.5, 0.1, 0.95, 0.5)))
+MEADOW = wide(
+    ("a brown cow", (0.1, 0.45, 0.4, 0.72)),
+    ("a woman in a blue dress", (0.55, 0.4, 0.67, 0.75)),
+    ("a red barn", (0.5, 0.1, 0.95, 0.5)),
+)
 
 
 @pytest.mark.parametrize(
@@ -56,7 +60,9 @@ def test_the_thing_that_a_prompt_speaks_of(prompt, name):
 
 
 def test_words_widen_the_range_of_sizes():
-    assert size_of("a sitting woman").low < size_of("a woman").low and size_of("a large dog").high > size_of("a dog").high
+    assert (
+        size_of("a sitting woman").low < size_of("a woman").low and size_of("a large dog").high > size_of("a dog").high
+    )
     assert all(0 < size.low < size.high for size in SIZES.values()) and len(SIZES) > 150
 
 
@@ -80,11 +86,17 @@ def test_a_tractor_in_the_distance_larger_than_a_near_car():
     assert car == layout.instances[0] and tractor.box[3] == pytest.approx(0.6, abs=1e-3)
     assert tractor.box[3] - tractor.box[1] < 0.35 and (checked.score, checked.after) == (0.5, 1.0)
     old = FAR_TRACTOR[1]
-    assert (tractor.box[2] - tractor.box[0]) / (tractor.box[3] - tractor.box[1]) == pytest.approx((old[2] - old[0]) / (old[3] - old[1]), rel=0.01)
+    assert (tractor.box[2] - tractor.box[0]) / (tractor.box[3] - tractor.box[1]) == pytest.approx(
+        (old[2] - old[0]) / (old[3] - old[1]), rel=0.01
+    )
 
 
 def test_a_forklift_too_small_for_its_place():
-    layout = wide(("a yellow forklift", (0.4, 0.72, 0.48, 0.8)), ("a worker", (0.1, 0.4, 0.25, 0.8)), ("a man in overalls", (0.7, 0.38, 0.85, 0.82)))
+    layout = wide(
+        ("a yellow forklift", (0.4, 0.72, 0.48, 0.8)),
+        ("a worker", (0.1, 0.4, 0.25, 0.8)),
+        ("a man in overalls", (0.7, 0.38, 0.85, 0.82)),
+    )
     (finding,) = find(layout, Rules())
     assert (
         (finding.rule, finding.index) == ("sizes", 0)
@@ -115,18 +127,25 @@ def test_nothing_is_said_of_what_stands_above_the_horizon():
 
 
 def test_objects_cut_off_are_moved_in():
-    answer = read_answer('{"version": 1, "width": 768, "height": 512, "instances": [{"prompt": "a kite", "box": [0.8, -0.1, 1.2, 0.2]}]}')
+    answer = read_answer(
+        '{"version": 1, "width": 768, "height": 512, "instances": [{"prompt": "a kite", "box": [0.8, -0.1, 1.2, 0.2]}]}'
+    )
     layout = answer.layout
     assert layout.instances[0].box == (0.8, 0.0, 1.0, 0.2)
     (finding,) = find(layout, Rules())
     assert finding.rule == "edges" and "67% of its box lies outside" in finding.text
     checked = check_layout(layout, Rules(), correct=True)
-    assert checked.layout.instances[0].box == pytest.approx((0.6, 0.0, 1.0, 0.3)) and checked.layout.instances[0].extra == {}
+    assert (
+        checked.layout.instances[0].box == pytest.approx((0.6, 0.0, 1.0, 0.3))
+        and checked.layout.instances[0].extra == {}
+    )
     assert rules_broken(layout, edges=False) == [] and checked.after == 1.0
 
 
 def test_an_uncut_box_that_no_longer_fits_is_forgotten():
-    layout = Layout((Instance("a", "a kite", (0.1, 0.1, 0.3, 0.3), extra={"uncut_box": [0.8, -0.1, 1.2, 0.2]}),), 768, 512)
+    layout = Layout(
+        (Instance("a", "a kite", (0.1, 0.1, 0.3, 0.3), extra={"uncut_box": [0.8, -0.1, 1.2, 0.2]}),), 768, 512
+    )
     assert rules_broken(layout) == []
 
 
@@ -147,16 +166,21 @@ def test_boxes_too_small_to_draw():
 
 
 @pytest.mark.parametrize(
-    "count, words, score", [(5, "5 instances were asked for, there are 3. Ask the model again", 0.6), (2, "Remove some", 2 / 3), (0, "", 1)]
+    "count, words, score",
+    [(5, "5 instances were asked for, there are 3. Ask the model again", 0.6), (2, "Remove some", 2 / 3), (0, "", 1)],
 )
 def test_the_number_that_was_asked_for(count, words, score):
     checked = check_layout(MEADOW, Rules(count=count))
-    assert checked.score == pytest.approx(score) and (words in checked.findings[0].text if words else not checked.findings)
+    assert checked.score == pytest.approx(score) and (
+        words in checked.findings[0].text if words else not checked.findings
+    )
 
 
 def test_corrections_reach_masks_and_leave_locked_and_hidden_ones_alone():
     mask = {"size": [4, 6], "counts": [14, 1, 9]}
-    layout = parse_layout({"version": 1, "width": 768, "height": 512, "instances": [{"prompt": "a kite", "mask": mask}]})
+    layout = parse_layout(
+        {"version": 1, "width": 768, "height": 512, "instances": [{"prompt": "a kite", "mask": mask}]}
+    )
     assert rules_broken(layout, smallest=200) == [("smallest", 0)]
     assert check_layout(layout, Rules(smallest=200), correct=True).changes
     for more in ({"locked": True}, {"visible": False}):
@@ -167,13 +191,21 @@ def test_corrections_reach_masks_and_leave_locked_and_hidden_ones_alone():
 def test_points_have_no_size_and_empty_layouts_are_plausible():
     assert rules_broken(Layout((Instance("a", "a car", point=(0.5, 0.5)),))) == []
     layouts, score, text, findings = check_frames((Layout(), MEADOW), Rules(count=3), True)
-    assert score == 0.5 and "**Frame 1: plausibility 0.00**" in text and json.loads(findings)["frames"][1]["score"] == 1.0 and layouts == (Layout(), MEADOW)
+    assert (
+        score == 0.5
+        and "**Frame 1: plausibility 0.00**" in text
+        and json.loads(findings)["frames"][1]["score"] == 1.0
+        and layouts == (Layout(), MEADOW)
+    )
     assert check_layout(Layout(), Rules()).score == 1.0
 
 
 def test_programs_get_numbers_and_ids():
     findings = json.loads(check_frames((wide(CAR, FAR_TRACTOR),), Rules(count=3), False)[3])["frames"][0]["findings"]
-    assert [(row["rule"], row["number"], row["id"]) for row in findings] == [("perspective", 2, "i2"), ("count", None, None)]
+    assert [(row["rule"], row["number"], row["id"]) for row in findings] == [
+        ("perspective", 2, "i2"),
+        ("count", None, None),
+    ]
     assert len(findings[0]["box"]) == 4 and findings[0]["remove"] is False
 
 
@@ -184,12 +216,18 @@ def test_whatever_the_layout_corrections_keep_it_sound_and_end():
         items = []
         for _ in range(rng.randint(0, 8)):
             x, y = rng.uniform(0, 0.95), rng.uniform(0, 0.95)
-            items.append((rng.choice(names), (x, y, min(x + rng.uniform(0.01, 0.9), 1.0), min(y + rng.uniform(0.01, 0.9), 1.0))))
+            items.append(
+                (rng.choice(names), (x, y, min(x + rng.uniform(0.01, 0.9), 1.0), min(y + rng.uniform(0.01, 0.9), 1.0)))
+            )
         layout = wide(*items)
         checked = check_layout(layout, Rules(horizon=rng.uniform(-1, 0.95)), correct=True)
         boxes = [instance.box for instance in checked.layout.instances]
         assert all(0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1 for x0, y0, x1, y1 in boxes), items
-        assert {i.id for i in checked.layout.instances} <= {i.id for i in layout.instances} and 0 <= checked.score <= 1 and 0 <= checked.after <= 1
+        assert (
+            {i.id for i in checked.layout.instances} <= {i.id for i in layout.instances}
+            and 0 <= checked.score <= 1
+            and 0 <= checked.after <= 1
+        )
         better += checked.after - checked.score
     assert better > 0
 

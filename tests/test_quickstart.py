@@ -148,7 +148,12 @@ def test_a_download_with_another_checksum_is_deleted_and_refused(tmp_path: Path)
 def test_only_comfyui_is_unpacked_and_nothing_outside_the_folder(tmp_path: Path) -> None:
     archive = tmp_path / "x.tar.gz"
     with tarfile.open(archive, "w:gz") as tar:
-        for name in ("x/vendor/ComfyUI/main.py", "x/vendor/ComfyUI/comfy/sd.py", "x/vendor/ComfyUI/../../evil.py", "x/y.py"):
+        for name in (
+            "x/vendor/ComfyUI/main.py",
+            "x/vendor/ComfyUI/comfy/sd.py",
+            "x/vendor/ComfyUI/../../evil.py",
+            "x/y.py",
+        ):
             member = tarfile.TarInfo(name)
             member.size = 1
             tar.addfile(member, io.BytesIO(b"1"))
@@ -246,7 +251,13 @@ def test_a_layout_brings_its_text_size_and_prompt() -> None:
 
 
 def test_a_layout_goes_into_the_editor_node_too_and_counts_there() -> None:
-    before = {**api(), "1": {"class_type": "InstDiffLayoutEditor", "inputs": {"layout": "{}", "instances": ["9", 0], "background": ["8", 0]}}}
+    before = {
+        **api(),
+        "1": {
+            "class_type": "InstDiffLayoutEditor",
+            "inputs": {"layout": "{}", "instances": ["9", 0], "background": ["8", 0]},
+        },
+    }
     text = '{"version": 1, "width": 768, "height": 512}'
     after = graph.with_layout(before, text, "layout.json")
     assert after["1"]["inputs"] == {"layout": text, "background": ["8", 0]} and after["4"]["inputs"]["width"] == 768
@@ -272,7 +283,11 @@ def test_the_seed_goes_into_every_sampler_and_no_link_is_lost() -> None:
     before["6"] = {"class_type": "RandomNoise", "inputs": {"noise_seed": 3}}
     before["7"] = {"class_type": "KSampler", "inputs": {"seed": ["9", 0]}}
     after = graph.with_seed(before, 42)
-    assert (after["5"]["inputs"]["seed"], after["6"]["inputs"]["noise_seed"], after["7"]["inputs"]["seed"]) == (42, 42, ["9", 0])
+    assert (after["5"]["inputs"]["seed"], after["6"]["inputs"]["noise_seed"], after["7"]["inputs"]["seed"]) == (
+        42,
+        42,
+        ["9", 0],
+    )
 
 
 @pytest.mark.parametrize(
@@ -298,7 +313,9 @@ def test_what_serve_opens_and_the_demo_runs_is_there() -> None:
     query = dict(part.split("=") for part in install.FIRST_TEMPLATE.removeprefix("?").split("&"))
     assert query["source"] == install.PACK_FOLDER and (ROOT / "workflows" / f"{query['template']}.json").exists()
     shipped = graph.read_graph((ROOT / "tests" / "api" / "demo.json").read_text(), "demo.json")
-    assert {"InstDiffLoadDemoModel", "InstDiffLayoutScore", "SaveImage"} <= {node["class_type"] for node in shipped.values()}
+    assert {"InstDiffLoadDemoModel", "InstDiffLayoutScore", "SaveImage"} <= {
+        node["class_type"] for node in shipped.values()
+    }
 
 
 def test_previews_are_no_pictures_where_something_is_saved() -> None:
@@ -343,7 +360,9 @@ def test_a_comfyui_that_is_not_there_is_named_and_nothing_is_installed(tmp_path:
 
 def test_progress_names_nodes_by_title_and_counts_steps() -> None:
     said: list[str] = []
-    with Progress({"3": {"class_type": "KSampler", "_meta": {"title": "Draw"}}}, said.append, io.StringIO()) as progress:
+    with Progress(
+        {"3": {"class_type": "KSampler", "_meta": {"title": "Draw"}}}, said.append, io.StringIO()
+    ) as progress:
         progress("executing", {"node": "3"})
         progress("progress", {"value": 1, "max": 2})
         progress("progress", {"value": 2, "max": 2})

@@ -9,7 +9,9 @@ def test_the_full_size_has_the_keys_of_sd15_and_of_the_authors_model() -> None:
     unet, _ = sd15_shapes.unet_shapes(sd15_shapes.FULL)
     assert {**unet, **sd15_shapes.instdiff_shapes(full=True)} == official_shapes(FULL)
     base = sd15_shapes.sd15_shapes(full=True)
-    counts = [sum(key.startswith(prefix) for key in base) for prefix in ("model.", "cond_stage_model.", "first_stage_model.")]
+    counts = [
+        sum(key.startswith(prefix) for key in base) for prefix in ("model.", "cond_stage_model.", "first_stage_model.")
+    ]
     assert counts == [686, 196, 248]  # CLIP's 197th tensor, the position ids, is no weight
 
 

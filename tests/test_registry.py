@@ -28,10 +28,16 @@ def numbers(version: str) -> tuple[int, ...]:
 
 def test_the_name_and_the_version_are_as_the_registry_wants_them():
     project = settings()["project"]
-    assert re.fullmatch(r"[a-z](?:[a-z0-9]|[-_.](?![-_.])){0,98}", project["name"]) and "comfyui" not in project["name"].lower()
+    assert (
+        re.fullmatch(r"[a-z](?:[a-z0-9]|[-_.](?![-_.])){0,98}", project["name"])
+        and "comfyui" not in project["name"].lower()
+    )
     assert VERSION.fullmatch(project["version"]) and 20 < len(project["description"]) < 200
     assert (ROOT / project["license"]["file"]).is_file() and project["requires-python"] == ">=3.10"
-    assert re.fullmatch(r"[a-z0-9-]+", settings()["tool"]["comfy"]["PublisherId"]) and settings()["tool"]["comfy"]["DisplayName"]
+    assert (
+        re.fullmatch(r"[a-z0-9-]+", settings()["tool"]["comfy"]["PublisherId"])
+        and settings()["tool"]["comfy"]["DisplayName"]
+    )
 
 
 def test_the_comfyui_that_is_required_is_the_oldest_that_is_tested():
@@ -50,7 +56,9 @@ def test_ci_runs_these_tests_and_everything_else():
 
 def test_what_is_installed_is_what_the_manager_installs():
     lines = (ROOT / "requirements.txt").read_text(encoding="utf-8").splitlines()
-    assert sorted(settings()["project"]["dependencies"]) == sorted(name for line in lines if (name := line.partition("#")[0].strip()))
+    assert sorted(settings()["project"]["dependencies"]) == sorted(
+        name for line in lines if (name := line.partition("#")[0].strip())
+    )
 
 
 def test_the_changelog_begins_with_this_version_and_goes_back():
@@ -71,7 +79,10 @@ def test_links_between_our_pages_lead_somewhere(page: Path):
         file = (page.parent / path).resolve() if path else page
         assert file.is_file(), f"{target} in {page.name}"
         if heading and file.suffix == ".md":
-            headings = {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.M)}
+            headings = {
+                re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-")
+                for line in re.findall(r"^#+ (.+)$", file.read_text(encoding="utf-8"), re.M)
+            }
             assert heading in headings, f"{target} in {page.name}"
 
 
@@ -90,7 +101,8 @@ def test_whoever_reads_the_readme_finds_every_page():
 def test_every_file_that_templates_link_to_has_a_word_about_its_licence():
     told = (ABOUT / "weights.md").read_text(encoding="utf-8")
     owners = {
-        owner for path in (ROOT / "workflows").glob("*.json")
+        owner
+        for path in (ROOT / "workflows").glob("*.json")
         for owner in re.findall(r"huggingface\.co/([\w.-]+/[\w.-]+)/", path.read_text(encoding="utf-8"))
     }
     assert owners, "templates link to weights"

@@ -89,18 +89,33 @@ def coco_precision(scenes: list[Scene], pictures: list[np.ndarray], kind: str) -
         for instance in scene_layout(scene).instances:
             x0, y0, x1, y1 = np.array(instance.box) * scale
             mask = {"size": [scene.height, scene.width], "counts": instance.mask.counts}
-            truth.append({"id": len(truth) + 1, "image_id": i, "category_id": number[instance.prompt], "iscrowd": 0,
-                          "bbox": [x0, y0, x1 - x0, y1 - y0], "area": float((x1 - x0) * (y1 - y0)), "segmentation": mask})
+            truth.append(
+                {
+                    "id": len(truth) + 1,
+                    "image_id": i,
+                    "category_id": number[instance.prompt],
+                    "iscrowd": 0,
+                    "bbox": [x0, y0, x1 - x0, y1 - y0],
+                    "area": float((x1 - x0) * (y1 - y0)),
+                    "segmentation": mask,
+                }
+            )
         for d in detect(picture)[1]:
             x0, y0, x1, y1 = np.array(d.box) * scale
             one = {"image_id": i, "category_id": number[d.phrase], "score": d.score}
             if kind == "segm":
-                found.append({**one, "segmentation": {"size": list(d.mask.shape), "counts": encode_mask(d.mask).counts}})
+                found.append(
+                    {**one, "segmentation": {"size": list(d.mask.shape), "counts": encode_mask(d.mask).counts}}
+                )
             else:
                 found.append({**one, "bbox": [x0, y0, x1 - x0, y1 - y0]})
     coco = COCO()
-    coco.dataset = {"info": {}, "images": [{"id": i, "width": s.width, "height": s.height} for i, s in enumerate(scenes, 1)],
-                    "categories": [{"id": i, "name": name} for name, i in number.items()], "annotations": truth}
+    coco.dataset = {
+        "info": {},
+        "images": [{"id": i, "width": s.width, "height": s.height} for i, s in enumerate(scenes, 1)],
+        "categories": [{"id": i, "name": name} for name, i in number.items()],
+        "annotations": truth,
+    }
     coco.createIndex()
     run = COCOeval(coco, coco.loadRes(found), kind)
     run.evaluate()
@@ -133,7 +148,12 @@ def test_an_empty_picture_has_no_objects() -> None:
 
 @pytest.mark.parametrize(
     ("x", "y", "said"),
-    [(0.0, 0.0, "in the top far left"), (0.5, 0.5, "in the middle center"), (1.0, 1.0, "in the bottom far right"), (0.25, 0.75, "in the lower left")],
+    [
+        (0.0, 0.0, "in the top far left"),
+        (0.5, 0.5, "in the middle center"),
+        (1.0, 1.0, "in the bottom far right"),
+        (0.25, 0.75, "in the lower left"),
+    ],
 )
 def test_places_in_words(x: float, y: float, said: str) -> None:
     assert words.place(x, y) == said

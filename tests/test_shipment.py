@@ -9,7 +9,11 @@ from safetensors.torch import save_file
 
 
 def test_round_trip(tmp_path: Path) -> None:
-    tensors = {"unet": {"a.b": torch.randn(2, 3)}, "text": {"text_model.c": torch.randn(4)}, "vae": {"d": torch.randn(1)}}
+    tensors = {
+        "unet": {"a.b": torch.randn(2, 3)},
+        "text": {"text_model.c": torch.randn(4)},
+        "vae": {"d": torch.randn(1)},
+    }
     config = {"unet": {"model_channels": 64}, "vocabulary": [49406, 49407]}
     write_shipment(tmp_path / "x.safetensors", Shipment(tensors, config))
     read = read_shipment(tmp_path / "x.safetensors")
@@ -30,6 +34,10 @@ def test_unknown_words_share_a_row() -> None:
 def test_other_files_are_refused(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"no")
-    for name, words in (("other", "no InstDiff demo model"), ("broken", "cannot be read"), ("missing", "cannot be read")):
+    for name, words in (
+        ("other", "no InstDiff demo model"),
+        ("broken", "cannot be read"),
+        ("missing", "cannot be read"),
+    ):
         with pytest.raises(ValueError, match=words):
             read_shipment(tmp_path / f"{name}.safetensors")

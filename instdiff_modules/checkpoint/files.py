@@ -33,12 +33,14 @@ def open_weights(path: Path) -> Any:
         with path.open("rb") as file:
             head = file.read(512)
     except OSError as error:
-        raise ValueError(f"{path.name} cannot be read ({error.strerror}): expected a weights file at {path}.") from error
+        raise ValueError(
+            f"{path.name} cannot be read ({error.strerror}): expected a weights file at {path}."
+        ) from error
     if not head:
         raise ValueError(f"{path.name} is empty (0 bytes): expected a weights file; download it again.")
     if head[:4] == b"PK\x03\x04" or head[:1] == b"\x80":
         return load_pickle(path)
-    if head[_HEADER:_HEADER + 1] == b"{":
+    if head[_HEADER : _HEADER + 1] == b"{":
         return _open_safetensors(path)
     raise ValueError(
         f"{path.name} is {_guess(head)} ({size} bytes): expected a .safetensors or torch file; download it again."
@@ -59,7 +61,9 @@ def with_shards(paths: list[Path]) -> list[Path]:
             siblings = [path.with_name(f"{match[1]}{i:05}{match[3]}{match[4]}{match[5]}") for i in range(1, count + 1)]
             missing = [sibling.name for sibling in siblings if not sibling.exists()]
             if missing:
-                raise ValueError(f"{path.name} is one of {count} files, and {missing[0]} is not beside it: download all.")
+                raise ValueError(
+                    f"{path.name} is one of {count} files, and {missing[0]} is not beside it: download all."
+                )
         found.update(dict.fromkeys(siblings))
     return list(found)
 

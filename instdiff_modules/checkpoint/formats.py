@@ -31,7 +31,10 @@ _OTHERS = (
     ("an SDXL model", r"^conditioner\.embedders\.|label_emb\.|^add_embedding\."),
     ("a Flux or SD3 model", r"double_blocks\.|joint_blocks\."),
     ("a textual-inversion embedding", r"string_to_param|emb_params|^clip_[lg]$"),
-    ("a Stable Diffusion model without InstanceDiffusion", r"input_blocks\.\d+\.\d|down_blocks\.\d+\.(resnets|attentions)"),
+    (
+        "a Stable Diffusion model without InstanceDiffusion",
+        r"input_blocks\.\d+\.\d|down_blocks\.\d+\.(resnets|attentions)",
+    ),
     ("a VAE", r"encoder\.(conv_in|down_blocks|down)\.|post_quant_conv|^decoder\."),
     ("a text encoder", r"text_model\.|^transformer\.resblocks"),
 )
@@ -57,7 +60,7 @@ def official_names(tensors: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def part_of(key: str) -> str:
-    """"fuser", "position_net" or "scaleu"."""
+    """ "fuser", "position_net" or "scaleu"."""
     return next((part for part in ("position_net", "scaleu") if key.startswith(part)), "fuser")
 
 
@@ -97,7 +100,11 @@ def _named(tensors: Mapping[str, Any]) -> dict[str, Any]:
         return {}
     counts = Counter(match["prefix"] for match in matches)
     prefix = max(counts, key=lambda name: (counts[name], "ema" in name))
-    return {match["key"]: tensors[match[0]] for match in matches if match["prefix"] == prefix and _is_tensor(tensors[match[0]])}
+    return {
+        match["key"]: tensors[match[0]]
+        for match in matches
+        if match["prefix"] == prefix and _is_tensor(tensors[match[0]])
+    }
 
 
 def _unfold(content: Any) -> Mapping[str, Any]:
@@ -110,7 +117,9 @@ def _unfold(content: Any) -> Mapping[str, Any]:
         return dict(_fusers(content))
     if any(isinstance(value, Mapping) and "scaleu_b" in value for value in content.values()):
         return {
-            f"{name}_{index}": value for index, layer in content.items() if isinstance(layer, Mapping)
+            f"{name}_{index}": value
+            for index, layer in content.items()
+            if isinstance(layer, Mapping)
             for name, value in layer.items()
         }
     if "null_positive_feature" in content or "linears_list.0.0.weight" in content:

@@ -28,8 +28,18 @@ _TORCH = re.compile(
 _PICKLES_OF_LEGACY_FILE = 4  # magic number, protocol, system, object
 # What the unpickler and its parts raise on damaged input.
 _DAMAGE = (
-    RuntimeError, pickle.UnpicklingError, ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError,
-    EOFError, OSError, MemoryError, NotImplementedError,
+    RuntimeError,
+    pickle.UnpicklingError,
+    ValueError,
+    TypeError,
+    KeyError,
+    IndexError,
+    AttributeError,
+    AssertionError,
+    EOFError,
+    OSError,
+    MemoryError,
+    NotImplementedError,
 )
 
 

@@ -41,7 +41,9 @@ def read_checkpoint(paths: Sequence[Path]) -> Checkpoint:
     what was found and what was expected.
     """
     if not paths:
-        raise ValueError("No weights file was given: expected one file, or the three files fusers, position_net and scaleu.")
+        raise ValueError(
+            "No weights file was given: expected one file, or the three files fusers, position_net and scaleu."
+        )
     files = with_shards([Path(path) for path in paths])
     contents = {path: open_weights(path) for path in files}
     source = " + ".join(path.name for path in files)
@@ -51,7 +53,12 @@ def read_checkpoint(paths: Sequence[Path]) -> Checkpoint:
     wanted = expected_shapes(config)
     extra = [key for key in tensors if key not in wanted]
     if extra:
-        _log.warning("%s: %d tensors such as '%s' are no part of InstanceDiffusion and are left out.", source, len(extra), extra[0])
+        _log.warning(
+            "%s: %d tensors such as '%s' are no part of InstanceDiffusion and are left out.",
+            source,
+            len(extra),
+            extra[0],
+        )
     kept = {key: _own(key, tensors[key], source) for key in wanted}
     dtypes = Counter(str(tensor.dtype).removeprefix("torch.") for tensor in kept.values())
     _log.info("%s: %.0f million weights, %s", source, sum(t.numel() for t in kept.values()) / 1e6, _count(dtypes))

@@ -59,9 +59,7 @@ def read_config(shapes: Shapes, file: str, places: Sequence[str] | None = None) 
         },
         decoder_channels=_decoder_channels(shapes, file),
         depths=stages,
-        dims=tuple(
-            _size(shapes, f"{_DOWN}.{i}.{min(i, 1)}.weight", 4, 0, file) for i in range(len(stages))
-        ),
+        dims=tuple(_size(shapes, f"{_DOWN}.{i}.{min(i, 1)}.weight", 4, 0, file) for i in range(len(stages))),
     )
     _check_shapes(shapes, expected_shapes(config), file)
     _check_structure(config, file, places)
@@ -72,8 +70,13 @@ def expected_shapes(config: InstDiffConfig) -> dict[str, tuple[int, ...]]:
     """Official name -> shape of every tensor that a model of these sizes has; the networks themselves say which."""
     kw = {"operations": torch.nn, "device": "meta"}
     tokenizer = UniFusion(
-        config.slots, config.text_dim, config.mid_dim, config.out_dim,
-        depths=config.depths, dims=config.dims, **kw,
+        config.slots,
+        config.text_dim,
+        config.mid_dim,
+        config.out_dim,
+        depths=config.depths,
+        dims=config.dims,
+        **kw,
     )
     adapter = UNetAdapter(config.fuser_dims, config.decoder_channels, config.out_dim, **kw)
     tensors = {f"position_net.{key}": tensor for key, tensor in tokenizer.state_dict().items()}
@@ -102,7 +105,9 @@ def _size(shapes: Shapes, key: str, dimensions: int, axis: int, file: str) -> in
     if key not in shapes:
         raise ValueError(f"{file} lacks '{key}': expected every tensor of InstanceDiffusion; download the file again.")
     if len(shapes[key]) != dimensions or 0 in shapes[key]:
-        raise ValueError(f"{file}: '{key}' has shape {list(shapes[key])}, expected {dimensions} dimensions, none empty.")
+        raise ValueError(
+            f"{file}: '{key}' has shape {list(shapes[key])}, expected {dimensions} dimensions, none empty."
+        )
     return shapes[key][axis]
 
 

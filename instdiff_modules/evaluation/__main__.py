@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return options.run(options)
     except GraphError as error:
-        sys.stderr.write(f"ComfyUI does not take the workflow: {error.message}\nWhat to do: name files that the server has (--checkpoint, --weights), or another --workflow.\n")
+        sys.stderr.write(
+            f"ComfyUI does not take the workflow: {error.message}\nWhat to do: name files that the server has (--checkpoint, --weights), or another --workflow.\n"
+        )
     except (ValueError, OSError, RuntimeError) as error:
         sys.stderr.write(f"{error}\n")
     except KeyboardInterrupt:
@@ -36,7 +38,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m instdiff_modules.evaluation", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        prog="python -m instdiff_modules.evaluation",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
     commands = parser.add_subparsers(required=True, metavar="coco | score | tables")
     _add_coco(commands.add_parser("coco", help="make the pictures, and the files for the detector"))
     _add_score(commands.add_parser("score", help="measure them, and print the paper's table beside"))
@@ -48,19 +54,48 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_coco(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--annotations", type=Path, required=True, help="instances_val2017.json (COCO's own, or the authors' for 512x512)")
-    parser.add_argument("--captions", type=Path, help="captions_val2017.json: the first caption of each picture begins its prompt, as in the paper")
+    parser.add_argument(
+        "--annotations",
+        type=Path,
+        required=True,
+        help="instances_val2017.json (COCO's own, or the authors' for 512x512)",
+    )
+    parser.add_argument(
+        "--captions",
+        type=Path,
+        help="captions_val2017.json: the first caption of each picture begins its prompt, as in the paper",
+    )
     parser.add_argument("--images", type=int, help="the first N pictures by their ids (default: all)")
-    parser.add_argument("--format", choices=FORMATS, required=True, help="what the layouts hold; colors and textures are masks with an attribute")
-    parser.add_argument("--locations", choices=("authors", "given"), default="authors",
-                        help="authors: their test configuration of the format, which may keep other locations too; given: that location alone")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        required=True,
+        help="what the layouts hold; colors and textures are masks with an attribute",
+    )
+    parser.add_argument(
+        "--locations",
+        choices=("authors", "given"),
+        default="authors",
+        help="authors: their test configuration of the format, which may keep other locations too; given: that location alone",
+    )
     parser.add_argument("--out", type=Path, required=True, help="folder of this evaluation; one for each format")
-    parser.add_argument("--server", default="http://127.0.0.1:8188", help="ComfyUI servers with this pack, with commas between (default: %(default)s)")
+    parser.add_argument(
+        "--server",
+        default="http://127.0.0.1:8188",
+        help="ComfyUI servers with this pack, with commas between (default: %(default)s)",
+    )
     parser.add_argument("--job", type=int, default=0, help="number of this job, from 0")
     parser.add_argument("--jobs", type=int, default=1, help="number of jobs; each makes every JOBS-th picture")
-    parser.add_argument("--ray", nargs="?", const="auto", metavar="ADDRESS",
-                        help="share by Ray: a server at 127.0.0.1 then stands for one on every machine of the cluster")
-    parser.add_argument("--workflow", type=Path, help="a workflow of your own in API format, instead of the authors' settings")
+    parser.add_argument(
+        "--ray",
+        nargs="?",
+        const="auto",
+        metavar="ADDRESS",
+        help="share by Ray: a server at 127.0.0.1 then stands for one on every machine of the cluster",
+    )
+    parser.add_argument(
+        "--workflow", type=Path, help="a workflow of your own in API format, instead of the authors' settings"
+    )
     parser.add_argument("--checkpoint", help=f"SD1.5 checkpoint, as ComfyUI lists it (default: {CHECKPOINT})")
     parser.add_argument("--weights", help=f"InstanceDiffusion's weights, as ComfyUI lists them (default: {WEIGHTS})")
     parser.add_argument("--steps", type=int, help=f"steps (default: {STEPS})")
@@ -68,9 +103,24 @@ def _add_coco(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--mis", type=float, help=f"share of multi-instance steps, 0..1 (default: {MIS})")
     parser.add_argument("--alpha", type=float, help=f"share of the steps with instances, 0..1 (default: {ALPHA})")
     parser.add_argument("--seed", type=int, default=0, help="seed of picture ID is this plus ID (default: 0)")
-    parser.add_argument("--size", type=int, default=SIZE, help="side of the square pictures in pixels, a multiple of 64 (default: %(default)s)")
-    parser.add_argument("--timeout", type=float, default=1800, help="seconds after which a server that paints one picture counts as lost (default: 1800)")
-    parser.add_argument("--patience", type=float, default=60, help="seconds to wait for a lost server before it is given up (default: 60)")
+    parser.add_argument(
+        "--size",
+        type=int,
+        default=SIZE,
+        help="side of the square pictures in pixels, a multiple of 64 (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=1800,
+        help="seconds after which a server that paints one picture counts as lost (default: 1800)",
+    )
+    parser.add_argument(
+        "--patience",
+        type=float,
+        default=60,
+        help="seconds to wait for a lost server before it is given up (default: 60)",
+    )
     parser.set_defaults(run=generate.coco)
 
 
@@ -78,9 +128,21 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="folder of the evaluation, the --out of `coco`")
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--predictions", type=Path, help="the detector's predictions.json, in COCO's format")
-    source.add_argument("--detector", choices=["shapeworld"], help="the exact detector of the synthetic shapes, for pictures of the demo model")
-    parser.add_argument("--categories", type=Path, help="names of the predictions' categories, if they are not COCO's numbers: a COCO file, [{id, name}] or {id: name}")
-    parser.add_argument("--clip", type=Path, help="folder of a CLIP model (transformers' files), for colors and textures; the authors use ViT-L/14 of LAION-2B")
+    source.add_argument(
+        "--detector",
+        choices=["shapeworld"],
+        help="the exact detector of the synthetic shapes, for pictures of the demo model",
+    )
+    parser.add_argument(
+        "--categories",
+        type=Path,
+        help="names of the predictions' categories, if they are not COCO's numbers: a COCO file, [{id, name}] or {id: name}",
+    )
+    parser.add_argument(
+        "--clip",
+        type=Path,
+        help="folder of a CLIP model (transformers' files), for colors and textures; the authors use ViT-L/14 of LAION-2B",
+    )
     parser.add_argument("--device", default="cpu", help="where CLIP runs, in torch's words (default: cpu)")
     parser.add_argument("--partial", action="store_true", help="score what is there, although pictures are missing")
     parser.set_defaults(run=measure.score)

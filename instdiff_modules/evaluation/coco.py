@@ -26,8 +26,22 @@ from ..metrics.attributes import COLORS, PAPER_TEXTURES
 
 FORMATS = ("box", "mask", "point", "scribble", "colors", "textures")
 # What each format is made with: the authors' test configuration, and the one location that it is about.
-CONFIGURATIONS = {"box": "test_box", "mask": "test_mask", "point": "test_point", "scribble": "test_scribble", "colors": "test_mask", "textures": "test_mask"}
-LOCATION = {"box": "box", "mask": "mask", "point": "point", "scribble": "scribble", "colors": "mask", "textures": "mask"}
+CONFIGURATIONS = {
+    "box": "test_box",
+    "mask": "test_mask",
+    "point": "test_point",
+    "scribble": "test_scribble",
+    "colors": "test_mask",
+    "textures": "test_mask",
+}
+LOCATION = {
+    "box": "box",
+    "mask": "mask",
+    "point": "point",
+    "scribble": "scribble",
+    "colors": "mask",
+    "textures": "mask",
+}
 WORDS = {"colors": COLORS, "textures": PAPER_TEXTURES}
 ASKED_FOR = 30  # instances of a picture that the model is told of: its slots
 
@@ -54,10 +68,15 @@ class Annotations:
 def read_annotations(path: Path, captions: Path | None = None) -> Annotations:
     """instances_*.json, and captions_*.json for the prompts. ValueError names what cannot be used."""
     document = read_json(path)
-    categories = {_whole(c, "id", path): fields.text(c.get("name"), f"{path.name}, category {c.get('id')}", "name") for c in _list(document, "categories", path)}
+    categories = {
+        _whole(c, "id", path): fields.text(c.get("name"), f"{path.name}, category {c.get('id')}", "name")
+        for c in _list(document, "categories", path)
+    }
     said: dict[int, str] = {}
     for entry in _list(read_json(captions), "annotations", captions) if captions else ():
-        said.setdefault(_whole(entry, "image_id", captions), fields.text(entry.get("caption"), captions.name, "caption"))
+        said.setdefault(
+            _whole(entry, "image_id", captions), fields.text(entry.get("caption"), captions.name, "caption")
+        )
     by_picture: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for annotation in _list(document, "annotations", path):
         where = f"{path.name}, annotation {_whole(annotation, 'id', path)}"
@@ -77,7 +96,9 @@ def read_annotations(path: Path, captions: Path | None = None) -> Annotations:
     if count > 1:
         raise ValueError(f"{path.name} has {count} images of the file name {name!r}: pictures are told apart by it.")
     if captions and not any(picture.id in said for picture in pictures):
-        raise ValueError(f"{captions.name} has no caption for any image of {path.name}. Give the captions of the same pictures (captions_val2017.json).")
+        raise ValueError(
+            f"{captions.name} has no caption for any image of {path.name}. Give the captions of the same pictures (captions_val2017.json)."
+        )
     return Annotations(tuple(pictures), categories)
 
 
@@ -102,10 +123,18 @@ def layout_of(picture: CocoPicture, categories: Mapping[int, str], format: str, 
         names.append(f"{words[annotation['id'] % len(words)]} {name}" if words else name)
         mask, problem = _mask(annotation, picture.size, size, where)
         lost += [problem] if problem else []
-        instances.append(Instance(
-            str(annotation["id"]), names[-1], box, box_center(box), _scribble(mask, annotation["id"]), mask, visible=len(instances) < ASKED_FOR,
-            extra={"category_name": name} | ({"iscrowd": 1} if annotation.get("iscrowd") else {}),
-        ))
+        instances.append(
+            Instance(
+                str(annotation["id"]),
+                names[-1],
+                box,
+                box_center(box),
+                _scribble(mask, annotation["id"]),
+                mask,
+                visible=len(instances) < ASKED_FOR,
+                extra={"category_name": name} | ({"iscrowd": 1} if annotation.get("iscrowd") else {}),
+            )
+        )
     return Layout(tuple(instances), size, size, picture.caption + ", ".join(names)), lost
 
 
@@ -143,7 +172,11 @@ def _mask(annotation: Mapping[str, Any], original: tuple[int, int], size: int, w
     except ValueError as error:
         return None, f"{error} Its box remains."
     mask = resize_nearest(mask, size, size)
-    return (encode_mask(mask), "") if mask.any() else (None, f"{where}: its mask has no pixel at {size}x{size}; its box remains.")
+    return (
+        (encode_mask(mask), "")
+        if mask.any()
+        else (None, f"{where}: its mask has no pixel at {size}x{size}; its box remains.")
+    )
 
 
 def _scribble(mask: Mask | None, seed: int) -> tuple[tuple[float, float], ...] | None:
@@ -163,5 +196,7 @@ def _list(document: Any, field: str, path: Path) -> list[Mapping[str, Any]]:
 def _whole(item: Mapping[str, Any], field: str, path: Path) -> int:
     value = item.get(field)
     if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(f"{path.name}: {field} must be a whole number, got {fields.shorten(value)} in {fields.shorten(item)}.")
+        raise ValueError(
+            f"{path.name}: {field} must be a whole number, got {fields.shorten(value)} in {fields.shorten(item)}."
+        )
     return value

@@ -29,15 +29,23 @@ def write_detector_files(folder: RunFolder, pictures: Iterable[CocoPicture], cat
     images, annotations = [], []
     for picture in pictures:
         layout = folder.layout(picture.name)
-        images.append({"id": picture.id, "file_name": f"{picture.name}.png", "width": layout.width, "height": layout.height})
+        images.append(
+            {"id": picture.id, "file_name": f"{picture.name}.png", "width": layout.width, "height": layout.height}
+        )
         annotations += [_annotation(instance, layout, picture.id, ids) for instance in layout.instances]
-    truth = {"images": images, "annotations": annotations, "categories": [{"id": n, "name": name} for n, name in sorted(categories.items())]}
+    truth = {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": n, "name": name} for n, name in sorted(categories.items())],
+    }
     coco = folder.path / "coco"
     write_whole(coco / "annotations" / f"instances_{SPLIT}.json", json.dumps(truth))
     write_whole(coco / f"{SPLIT}.txt", "".join(f"./images/{SPLIT}/{image['file_name']}\n" for image in images))
     names = {i: name for i, (_, name) in enumerate(sorted(categories.items()))}
     lines = [f"train: {SPLIT}.txt  # asked for, never used", f"val: {SPLIT}.txt", "names:"]
-    lines += [f"  {i}: {json.dumps(name, ensure_ascii=False)}" for i, name in names.items()]  # JSON's strings are YAML's
+    lines += [
+        f"  {i}: {json.dumps(name, ensure_ascii=False)}" for i, name in names.items()
+    ]  # JSON's strings are YAML's
     write_whole(coco / "coco.yaml", "\n".join(lines) + "\n")
 
 
@@ -47,5 +55,12 @@ def _annotation(instance: Instance, layout: Layout, image: int, ids: Mapping[str
     # Without a mask: one without pixels, since the programs that take COCO's averages want one of each annotation.
     mask = instance.mask or encode_mask(np.zeros((layout.height, layout.width), bool))
     area = box[2] * box[3] if instance.mask is None else int(np.count_nonzero(decode_mask(mask)))
-    return {"id": int(instance.id), "image_id": image, "category_id": ids[instance.extra["category_name"]], "bbox": box, "area": area,
-            "iscrowd": int(bool(instance.extra.get("iscrowd"))), "segmentation": {"size": [mask.height, mask.width], "counts": mask.counts}}
+    return {
+        "id": int(instance.id),
+        "image_id": image,
+        "category_id": ids[instance.extra["category_name"]],
+        "bbox": box,
+        "area": area,
+        "iscrowd": int(bool(instance.extra.get("iscrowd"))),
+        "segmentation": {"size": [mask.height, mask.width], "counts": mask.counts},
+    }

@@ -36,12 +36,19 @@ def coco(options: argparse.Namespace) -> int:
     pictures = _first(annotations, options)
     graph, workflow = _workflow(options)
     folder = RunFolder(options.out)
-    folder.begin({
-        "format": options.format, "locations": options.locations, "size": options.size, "seed": options.seed, "workflow": workflow,
-        "annotations": fingerprint(options.annotations), "captions": options.captions and fingerprint(options.captions),
-        "categories": {str(number): name for number, name in sorted(annotations.categories.items())},
-        "pictures": [picture.name for picture in pictures],
-    })
+    folder.begin(
+        {
+            "format": options.format,
+            "locations": options.locations,
+            "size": options.size,
+            "seed": options.seed,
+            "workflow": workflow,
+            "annotations": fingerprint(options.annotations),
+            "captions": options.captions and fingerprint(options.captions),
+            "categories": {str(number): name for number, name in sorted(annotations.categories.items())},
+            "pictures": [picture.name for picture in pictures],
+        }
+    )
     mine = pictures[options.job :: options.jobs]
     with _only_once(options.out / "jobs" / f"{options.job}-of-{options.jobs}.lock"):
         write_layouts(folder, mine, annotations, options)
@@ -53,7 +60,9 @@ def _check(options: argparse.Namespace) -> None:
     if not 0 <= options.job < options.jobs:
         raise ValueError(f"--job is {options.job}, expected 0..{options.jobs - 1}: jobs are counted from 0.")
     if options.size % 64 or not 64 <= options.size <= LONGEST_SIDE:
-        raise ValueError(f"--size is {options.size}, expected a multiple of 64 in 64..{LONGEST_SIDE} (the paper's is 512).")
+        raise ValueError(
+            f"--size is {options.size}, expected a multiple of 64 in 64..{LONGEST_SIDE} (the paper's is 512)."
+        )
     if not 0 <= options.seed < SEEDS:
         raise ValueError(f"--seed is {options.seed}, expected 0..{SEEDS - 1}.")
     if options.timeout <= 0 or options.patience < 0:
@@ -85,11 +94,15 @@ def _only_once(path: Path) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a") as file:
         if not try_lock(file):
-            raise ValueError(f"This job is running already ({path} is held). To share the work, start others with --job and --jobs, or name several servers.")
+            raise ValueError(
+                f"This job is running already ({path} is held). To share the work, start others with --job and --jobs, or name several servers."
+            )
         yield
 
 
-def write_layouts(folder: RunFolder, pictures: Sequence[CocoPicture], annotations: Annotations, options: argparse.Namespace) -> None:
+def write_layouts(
+    folder: RunFolder, pictures: Sequence[CocoPicture], annotations: Annotations, options: argparse.Namespace
+) -> None:
     """Those that are not there yet; what annotations lose on the way is said, and kept in lost.txt."""
     lost: list[str] = []
     for picture in pictures:
@@ -100,10 +113,14 @@ def write_layouts(folder: RunFolder, pictures: Sequence[CocoPicture], annotation
     if lost:
         with (folder.path / "lost.txt").open("a", encoding="utf-8") as file:
             file.writelines(line + "\n" for line in lost)
-        say(f"{len(lost)} annotations lost their mask or themselves, the first: {lost[0]} All are in {folder.path / 'lost.txt'}.")
+        say(
+            f"{len(lost)} annotations lost their mask or themselves, the first: {lost[0]} All are in {folder.path / 'lost.txt'}."
+        )
 
 
-def _paint(options: argparse.Namespace, folder: RunFolder, graph: Graph, urls: Sequence[str], mine: Sequence[CocoPicture]) -> Outcome:
+def _paint(
+    options: argparse.Namespace, folder: RunFolder, graph: Graph, urls: Sequence[str], mine: Sequence[CocoPicture]
+) -> Outcome:
     ids = {picture.name: picture.id for picture in mine}
     names = folder.missing(list(ids))
     if len(names) < len(mine):
@@ -124,7 +141,11 @@ def _paint(options: argparse.Namespace, folder: RunFolder, graph: Graph, urls: S
 
 
 def _painter(url: str, graph_of: Any, options: argparse.Namespace) -> Painter:
-    return Painter(url, lambda name, stopped: server.paint(url, graph_of(name), options.size, options.timeout, stopped), partial(server.answers, url))
+    return Painter(
+        url,
+        lambda name, stopped: server.paint(url, graph_of(name), options.size, options.timeout, stopped),
+        partial(server.answers, url),
+    )
 
 
 def present(painters: Sequence[Painter]) -> list[Painter]:
@@ -134,11 +155,19 @@ def present(painters: Sequence[Painter]) -> list[Painter]:
         if painter not in there:
             say(f"{painter.name} does not answer and is left out.")
     if not there:
-        raise ValueError(f"No ComfyUI server answers at {', '.join(painter.name for painter in painters)}. Start one, or give its address with --server.")
+        raise ValueError(
+            f"No ComfyUI server answers at {', '.join(painter.name for painter in painters)}. Start one, or give its address with --server."
+        )
     return there
 
 
-def _end(folder: RunFolder, annotations: Annotations, pictures: Sequence[CocoPicture], mine: Sequence[CocoPicture], outcome: Outcome) -> int:
+def _end(
+    folder: RunFolder,
+    annotations: Annotations,
+    pictures: Sequence[CocoPicture],
+    mine: Sequence[CocoPicture],
+    outcome: Outcome,
+) -> int:
     missing = folder.missing([picture.name for picture in pictures])
     own = folder.missing([picture.name for picture in mine])
     for name, reason in outcome.failed.items():
@@ -152,7 +181,11 @@ def _end(folder: RunFolder, annotations: Annotations, pictures: Sequence[CocoPic
         )
         return 0
     if own:
-        say(f"{len(own)} of this job's {len(mine)} pictures are missing, the first is {own[0]}. The same command tries them again.")
+        say(
+            f"{len(own)} of this job's {len(mine)} pictures are missing, the first is {own[0]}. The same command tries them again."
+        )
         return 1
-    sys.stdout.write(f"This job's {len(mine)} pictures are in {folder.pictures}; {len(missing)} of other jobs are missing yet.\n")
+    sys.stdout.write(
+        f"This job's {len(mine)} pictures are in {folder.pictures}; {len(missing)} of other jobs are missing yet.\n"
+    )
     return 0

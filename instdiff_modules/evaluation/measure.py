@@ -26,10 +26,19 @@ def score(options: argparse.Namespace) -> int:
     missing = folder.missing(names)
     there = [name for name in names if name not in set(missing)]
     if not there or missing and not options.partial:
-        raise ValueError(f"{len(missing)} of {len(names)} pictures are missing in {folder.pictures}, the first is {missing[0]}. "
-                         "Run the command `coco` again to make them, or score what is there with --partial.")
+        raise ValueError(
+            f"{len(missing)} of {len(names)} pictures are missing in {folder.pictures}, the first is {missing[0]}. "
+            "Run the command `coco` again to make them, or score what is there with --partial."
+        )
     values, detections = _measure(options, folder, there, about["format"], categories)
-    result = {"format": about["format"], "pictures": len(there), "wanted": len(names), "detections": detections, "values": values, "about": about}
+    result = {
+        "format": about["format"],
+        "pictures": len(there),
+        "wanted": len(names),
+        "detections": detections,
+        "values": values,
+        "about": about,
+    }
     _write(folder.path / "results", [result])
     return 0
 
@@ -46,7 +55,9 @@ def tables(options: argparse.Namespace) -> int:
     return 0
 
 
-def _measure(options: argparse.Namespace, folder: RunFolder, names: list[str], format: str, categories: dict[str, str]) -> tuple[scoring.Values, str]:
+def _measure(
+    options: argparse.Namespace, folder: RunFolder, names: list[str], format: str, categories: dict[str, str]
+) -> tuple[scoring.Values, str]:
     """The numbers, and whose detections they are of."""
     values: scoring.Values = {}
     sources = []
@@ -59,17 +70,28 @@ def _measure(options: argparse.Namespace, folder: RunFolder, names: list[str], f
         sources.append("the shape world's detector")
     if options.clip is not None and format in scoring.CLIP_MEASURES:
         clip = LocalClip(options.clip, options.device)
-        values |= scoring.by_clip(folder, names, format, clip, lambda n: say(f"CLIP has read {n} of {len(names)} pictures.") if n % OFTEN == 0 else None)
+        values |= scoring.by_clip(
+            folder,
+            names,
+            format,
+            clip,
+            lambda n: say(f"CLIP has read {n} of {len(names)} pictures.") if n % OFTEN == 0 else None,
+        )
         sources.append(f"CLIP of {options.clip.name}")
     if not sources:
         wants = "--clip FOLDER" if format in scoring.CLIP_MEASURES else "--predictions FILE"
-        raise ValueError(f"Nothing says what is in the pictures: give {wants}, or --detector shapeworld for pictures of the demo model.")
+        raise ValueError(
+            f"Nothing says what is in the pictures: give {wants}, or --detector shapeworld for pictures of the demo model."
+        )
     return values, ", ".join(sources)
 
 
 def _write(path: Path | None, results: list[dict[str, Any]]) -> None:
     text = document(results)
     if path is not None:
-        write_whole(path.with_name(path.name + ".json"), json.dumps({"tables": [{**table_dict(result), "result": result} for result in results]}, indent=1))
+        write_whole(
+            path.with_name(path.name + ".json"),
+            json.dumps({"tables": [{**table_dict(result), "result": result} for result in results]}, indent=1),
+        )
         write_whole(path.with_name(path.name + ".md"), text)
     sys.stdout.write(text)

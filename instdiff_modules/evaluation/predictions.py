@@ -17,7 +17,10 @@ from ..metrics.sources import Predictions
 
 def places_of(predictions: Predictions, name: str, size: int) -> tuple[Place, ...]:
     """What was found in the picture `name` of size x size pixels; boxes that lie outside it are left out. ValueError names the entry."""
-    found = (_place(f"Prediction {number}", entry, predictions.label(number, entry), size) for number, entry in predictions.entries(name))
+    found = (
+        _place(f"Prediction {number}", entry, predictions.label(number, entry), size)
+        for number, entry in predictions.entries(name)
+    )
     return tuple(place for place in found if place is not None)
 
 
@@ -38,7 +41,9 @@ def _mask(value: Any, size: int, where: str) -> Mask | None:
         return read_segmentation(value, size, size, where)
     runs = run_lengths(value["counts"], where)
     if runs.sum() != size * size or (runs < 0).any():
-        raise ValueError(f"{where}: the runs of its mask cover {runs.sum()} pixels, its size [{size}, {size}] has {size * size}.")
+        raise ValueError(
+            f"{where}: the runs of its mask cover {runs.sum()} pixels, its size [{size}, {size}] has {size * size}."
+        )
     return Mask(size, size, value["counts"])
 
 

@@ -33,7 +33,9 @@ def who_asks(urls: Iterable[str], nodes: Mapping[str, str]) -> list[Asked]:
     return out
 
 
-def ray_painters(urls: Iterable[str], address: str, graph_of: Callable[[str], Graph], size: int, timeout: float) -> list[Painter]:
+def ray_painters(
+    urls: Iterable[str], address: str, graph_of: Callable[[str], Graph], size: int, timeout: float
+) -> list[Painter]:
     """One painter for each server of the cluster at `address` ("auto": the one that runs here). ValueError without Ray."""
     ray = start_ray(address)
     nodes = {node["NodeID"]: node["NodeManagerHostname"] for node in ray.nodes() if node["Alive"]}
@@ -51,16 +53,22 @@ def start_ray(address: str) -> Any:
             "or start the same command on several machines with --job and --jobs."
         ) from error
     try:
-        ray.init(address=address, runtime_env={"py_modules": [str(PACKAGE)]}, log_to_driver=False, ignore_reinit_error=True)
+        ray.init(
+            address=address, runtime_env={"py_modules": [str(PACKAGE)]}, log_to_driver=False, ignore_reinit_error=True
+        )
     except (ConnectionError, ValueError, RuntimeError) as error:
-        raise ValueError(f"There is no Ray cluster at {address} ({error}). Start one with `ray start --head`, or give its address.") from error
+        raise ValueError(
+            f"There is no Ray cluster at {address} ({error}). Start one with `ray start --head`, or give its address."
+        ) from error
     return ray
 
 
 def _painter(ray: Any, asked: Asked, graph_of: Callable[[str], Graph], size: int, timeout: float) -> Painter:
     options: dict[str, Any] = {"num_cpus": 0, "max_retries": 0}  # the work is the server's
     if asked.node is not None:
-        options["scheduling_strategy"] = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(asked.node, soft=False)
+        options["scheduling_strategy"] = ray.util.scheduling_strategies.NodeAffinitySchedulingStrategy(
+            asked.node, soft=False
+        )
     paint, answers = (ray.remote(**options)(function) for function in (server.paint, server.answers))
 
     def painted(name: str, stopped: Stopped) -> bytes:

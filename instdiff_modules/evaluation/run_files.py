@@ -1,9 +1,9 @@
 """The folder of one evaluation: what it is of, the layouts, the pictures. What is there is kept, whoever made it.
 
-    run.json               the settings; every job and every later start must have the same
-    layouts/NAME.json      our layout document of each picture, hidden instances included
-    coco/                  what a detector reads, see detector_files.py; the pictures are coco/images/val2017/NAME.png
-    results.json, .md      what `score` found
+run.json               the settings; every job and every later start must have the same
+layouts/NAME.json      our layout document of each picture, hidden instances included
+coco/                  what a detector reads, see detector_files.py; the pictures are coco/images/val2017/NAME.png
+results.json, .md      what `score` found
 """
 
 import json
@@ -57,10 +57,18 @@ class RunFolder:
         """The settings of the evaluation. ValueError if there is none here."""
         path = self.path / "run.json"
         if not path.is_file():
-            raise ValueError(f"There is no evaluation in {self.path} (no run.json). Give the folder that `coco` was run with as --out.")
+            raise ValueError(
+                f"There is no evaluation in {self.path} (no run.json). Give the folder that `coco` was run with as --out."
+            )
         about = read_json(path)
-        if not isinstance(about, Mapping) or about.get("version") != VERSION or not isinstance(about.get("pictures"), list):
-            raise ValueError(f"{path} is not of this version of the evaluation. Choose another --out, or delete the folder.")
+        if (
+            not isinstance(about, Mapping)
+            or about.get("version") != VERSION
+            or not isinstance(about.get("pictures"), list)
+        ):
+            raise ValueError(
+                f"{path} is not of this version of the evaluation. Choose another --out, or delete the folder."
+            )
         return dict(about)
 
     def begin(self, about: Mapping[str, Any]) -> None:
@@ -75,5 +83,7 @@ class RunFolder:
                 return
             other = ", ".join(sorted(key for key in {*kept, *about} - {"pictures"} if kept.get(key) != about.get(key)))
             if other:
-                raise ValueError(f"{self.path} holds an evaluation with another {other}. Choose another --out, or start with the same settings.")
+                raise ValueError(
+                    f"{self.path} holds an evaluation with another {other}. Choose another --out, or start with the same settings."
+                )
         write_whole(self.path / "run.json", json.dumps(about, indent=1))

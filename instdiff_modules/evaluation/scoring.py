@@ -28,10 +28,19 @@ def by_predictions(folder: RunFolder, names: Sequence[str], format: str, predict
     """COCO's averages of boxes and masks, and for points and scribbles the authors' Points-in-Mask. ValueError if the
     predictions are of other pictures."""
     if names and not any(predictions.entries(name) for name in names):
-        raise ValueError(f"The predictions are of none of the {len(names)} pictures ({names[0]}, ...): they must be made on {folder.pictures}.")
+        raise ValueError(
+            f"The predictions are of none of the {len(names)} pictures ({names[0]}, ...): they must be made on {folder.pictures}."
+        )
     records = [_record(name, folder.layout(name), predictions) for name in names]
     box, mask = (average_precision(records, kind) for kind in ("box", "mask"))
-    values: Values = {"box_ap": box.ap, "box_ap50": box.ap50, "box_ar": box.ar, "mask_ap": mask.ap, "mask_ap50": mask.ap50, "mask_ar": mask.ar}
+    values: Values = {
+        "box_ap": box.ap,
+        "box_ap50": box.ap50,
+        "box_ar": box.ar,
+        "mask_ap": mask.ap,
+        "mask_ap50": mask.ap50,
+        "mask_ar": mask.ar,
+    }
     if format in KINDS:
         masked = all(place.mask is not None for record in records for place in record.found)
         values[f"authors_pim_{format}"] = points_in_mask(records, format) if masked else None
@@ -50,12 +59,18 @@ def by_shape_world(folder: RunFolder, names: Sequence[str]) -> Values:
     return {key: value for key, value in totals.items() if isinstance(value, float)}
 
 
-def by_clip(folder: RunFolder, names: Sequence[str], format: str, clip: LocalClip, said: Callable[[int], None]) -> Values:
+def by_clip(
+    folder: RunFolder, names: Sequence[str], format: str, clip: LocalClip, said: Callable[[int], None]
+) -> Values:
     """The authors' test of attributes: of each instance that was asked for the crop of its box. said(n): n pictures are done."""
     records = []
     for name in names:
         picture = read_picture(folder, name)
-        records.append(score_picture(name, folder.layout(name), (), (picture.shape[1], picture.shape[0]), picture=picture, clip=clip))
+        records.append(
+            score_picture(
+                name, folder.layout(name), (), (picture.shape[1], picture.shape[0]), picture=picture, clip=clip
+            )
+        )
         said(len(records))
     return {key: mean_by_picture(records, MEANS[key]) for key in CLIP_MEASURES[format]}
 
@@ -69,7 +84,12 @@ def read_picture(folder: RunFolder, name: str) -> np.ndarray:
 def _record(name: str, layout: Layout, predictions: Predictions) -> Record:
     """Places alone: which detection stands for which instance is the averages' own question."""
     wanted = tuple(
-        Place(instance_class(instance, "category", ()), _pixels(instance.box, layout), instance.mask, crowd=bool(instance.extra.get("iscrowd")))
+        Place(
+            instance_class(instance, "category", ()),
+            _pixels(instance.box, layout),
+            instance.mask,
+            crowd=bool(instance.extra.get("iscrowd")),
+        )
         for instance in layout.instances
     )
     found = tuple(replace(place, name=_class(place.name)) for place in places_of(predictions, name, layout.width))

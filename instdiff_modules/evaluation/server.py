@@ -12,7 +12,11 @@ from ..launcher.client import Client, Graph, GraphRefused
 
 POLL_SECONDS = (0.1, 1.0)  # between two questions: at first, and at most
 PNG = b"\x89PNG\r\n\x1a\n"
-BROKEN_OFF = (OSError, http.client.HTTPException, json.JSONDecodeError)  # what reading from a server that dies may raise
+BROKEN_OFF = (
+    OSError,
+    http.client.HTTPException,
+    json.JSONDecodeError,
+)  # what reading from a server that dies may raise
 
 
 class ServerLost(OSError):
@@ -29,7 +33,9 @@ def server_urls(text: str) -> tuple[str, ...]:
     for url in urls:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise ValueError(f"--server {url!r} is no address of a server: expected one like http://127.0.0.1:8188, several with commas.")
+            raise ValueError(
+                f"--server {url!r} is no address of a server: expected one like http://127.0.0.1:8188, several with commas."
+            )
     if not urls:
         raise ValueError("--server is empty: expected an address like http://127.0.0.1:8188.")
     return tuple(dict.fromkeys(urls))
@@ -61,19 +67,29 @@ def paint(url: str, graph: Graph, size: int, timeout: float, stopped: Callable[[
             if result is None:
                 _withdraw(client, prompt_id)
         if len(result.images) != 1:
-            raise ValueError(f"The workflow left {len(result.images)} pictures, expected one: keep one Save Image or Preview Image node in it.")
+            raise ValueError(
+                f"The workflow left {len(result.images)} pictures, expected one: keep one Save Image or Preview Image node in it."
+            )
         data = client.view(result.images[0])
     except ServerLost:
         raise
     except GraphRefused as error:
         if error.details is not None:
             raise
-        raise ServerLost(f"{url} does not answer as ComfyUI does ({error.message})") from error  # a proxy before a dead server
+        raise ServerLost(
+            f"{url} does not answer as ComfyUI does ({error.message})"
+        ) from error  # a proxy before a dead server
     except BROKEN_OFF as error:
         raise ServerLost(f"{url} does not answer any more ({error})") from error
-    shape = "no PNG file" if data[:8] != PNG or len(data) < 24 else "{}x{} pixels".format(*struct.unpack(">II", data[16:24]))
+    shape = (
+        "no PNG file"
+        if data[:8] != PNG or len(data) < 24
+        else "{}x{} pixels".format(*struct.unpack(">II", data[16:24]))
+    )
     if shape != f"{size}x{size} pixels":
-        raise ValueError(f"The workflow's picture is {shape}, expected {size}x{size}: take its size from the layout, and leave out scaling.")
+        raise ValueError(
+            f"The workflow's picture is {shape}, expected {size}x{size}: take its size from the layout, and leave out scaling."
+        )
     return data
 
 

@@ -35,7 +35,9 @@ class Outcome(NamedTuple):
 class Sharing:
     """The work of one run. `keep(name, png)` stores a picture, `say(line)` tells what happens; both are called by one thread at a time."""
 
-    def __init__(self, names: Iterable[str], keep: Callable[[str, bytes], None], say: Callable[[str], None], patience: float = 60) -> None:
+    def __init__(
+        self, names: Iterable[str], keep: Callable[[str, bytes], None], say: Callable[[str], None], patience: float = 60
+    ) -> None:
         """patience: seconds that a server may be away before it is given up."""
         self.waiting, self.keep, self.say, self.patience = deque(names), keep, say, patience
         self.total, self.made, self.failed = len(self.waiting), 0, {}

@@ -17,21 +17,46 @@ def table_dict(result: Mapping[str, Any]) -> dict[str, Any]:
     table = table_of(result["format"])
     measured = [_published(measure, result["values"].get(measure.key)) for measure in table.measures]
     rows = {
-        PAPER: [m.paper for m in table.measures], REPRODUCTION: [m.reproduction for m in table.measures], RUN: measured,
-        DIFFERENCE: [None if v is None or m.paper is None else v - m.paper for m, v in zip(table.measures, measured, strict=True)],
+        PAPER: [m.paper for m in table.measures],
+        REPRODUCTION: [m.reproduction for m in table.measures],
+        RUN: measured,
+        DIFFERENCE: [
+            None if v is None or m.paper is None else v - m.paper for m, v in zip(table.measures, measured, strict=True)
+        ],
     }
-    return {"format": table.format, "title": table.title, "columns": [m.heading for m in table.measures], "rows": rows, "notes": notes(table, result)}
+    return {
+        "format": table.format,
+        "title": table.title,
+        "columns": [m.heading for m in table.measures],
+        "rows": rows,
+        "notes": notes(table, result),
+    }
 
 
 def table_markdown(result: Mapping[str, Any]) -> str:
     table, given = table_of(result["format"]), table_dict(result)
-    lines = [f"### {given['title']}", "", "| | " + " | ".join(given["columns"]) + " |", "|---|" + "---:|" * len(given["columns"])]
+    lines = [
+        f"### {given['title']}",
+        "",
+        "| | " + " | ".join(given["columns"]) + " |",
+        "|---|" + "---:|" * len(given["columns"]),
+    ]
     for name, values in given["rows"].items():
         title = f"{name} ({result['pictures']} pictures)" if name == RUN else name
-        cells = [_shown(measure, value, name == DIFFERENCE) for measure, value in zip(table.measures, values, strict=True)]
+        cells = [
+            _shown(measure, value, name == DIFFERENCE) for measure, value in zip(table.measures, values, strict=True)
+        ]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
-    others = {key: value for key, value in result["values"].items() if value is not None and key not in {m.key for m in table.measures}}
-    more = ["", "Also measured, 0..1: " + ", ".join(f"{key} {value:.4f}" for key, value in others.items()) + "."] if others else []
+    others = {
+        key: value
+        for key, value in result["values"].items()
+        if value is not None and key not in {m.key for m in table.measures}
+    }
+    more = (
+        ["", "Also measured, 0..1: " + ", ".join(f"{key} {value:.4f}" for key, value in others.items()) + "."]
+        if others
+        else []
+    )
     return "\n".join([*lines, "", *(f"* {note}" for note in given["notes"]), *more])
 
 
@@ -41,14 +66,22 @@ def notes(table: Table, result: Mapping[str, Any]) -> list[str]:
     if result["pictures"] < result["wanted"]:
         out.append(f"{result['wanted'] - result['pictures']} of {result['wanted']} pictures are missing.")
     if result["wanted"] != VAL2017:
-        more = "; the reproduction's tenth gave averages 11 to 18 points above the paper's" if table.subset_misleads else ""
-        out.append(f"The paper measures all {VAL2017} pictures of val2017, this run {result['wanted']}{more}. Numbers of a part are not comparable with those of the whole.")
+        more = (
+            "; the reproduction's tenth gave averages 11 to 18 points above the paper's"
+            if table.subset_misleads
+            else ""
+        )
+        out.append(
+            f"The paper measures all {VAL2017} pictures of val2017, this run {result['wanted']}{more}. Numbers of a part are not comparable with those of the whole."
+        )
     if about["size"] != SIZE:
         out.append(f"Pictures of {about['size']}x{about['size']} pixels; the paper's are {SIZE}x{SIZE}.")
     if about["captions"] is None:
         out.append("Prompts without COCO's captions; the paper's have them.")
     if about["locations"] == "given":
-        out.append("The model was given this kind of location alone; the authors' configuration may keep others too (scribbles come with boxes and masks).")
+        out.append(
+            "The model was given this kind of location alone; the authors' configuration may keep others too (scribbles come with boxes and masks)."
+        )
     if "file" in about["workflow"]:
         out.append(f"Made with the workflow {about['workflow']['file'].split()[0]}, not with the authors' settings.")
     out.append(f"Detections: {result['detections']}. The paper's detector is YOLOv8m; its FID is not computed here.")

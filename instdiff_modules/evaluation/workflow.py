@@ -8,16 +8,26 @@ from ..layout.instance import Layout
 
 # eval_local.py as the authors' README calls it; the negative prompt is the script's default.
 STEPS, GUIDANCE, MIS, ALPHA, SIZE = 50, 7.5, 0.36, 1.0, 512
-NEGATIVE = ("cartoon style, painting style, longbody, lowres, bad anatomy, bad hands, missing fingers, extra digit, fewer digits, "
-            "cropped, worst quality, low quality")
+NEGATIVE = (
+    "cartoon style, painting style, longbody, lowres, bad anatomy, bad hands, missing fingers, extra digit, fewer digits, "
+    "cropped, worst quality, low quality"
+)
 CHECKPOINT, WEIGHTS = "v1-5-pruned-emaonly.safetensors", "instancediffusion_sd15.pth"
 
 
-def authors_graph(checkpoint: str, weights: str, steps: int = STEPS, guidance: float = GUIDANCE, mis: float = MIS, alpha: float = ALPHA) -> Graph:
+def authors_graph(
+    checkpoint: str,
+    weights: str,
+    steps: int = STEPS,
+    guidance: float = GUIDANCE,
+    mis: float = MIS,
+    alpha: float = ALPHA,
+) -> Graph:
     """PLMS, multi-instance sampling with the mean of all branches, instances in the first `alpha` of the steps.
 
     checkpoint, weights: names of files as ComfyUI lists them. The layout and the seed are left open: see `filled`.
     """
+
     def node(kind: str, **inputs: Any) -> dict[str, Any]:
         return {"class_type": kind, "inputs": inputs}
 

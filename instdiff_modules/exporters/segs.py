@@ -30,7 +30,9 @@ class SEG(NamedTuple):
 Segs = tuple[tuple[int, int], list[SEG]]
 
 
-def to_segs(masks: Sequence[np.ndarray], labels: Sequence[str], height: int, width: int, crop_factor: float = CROP_FACTOR) -> Segs:
+def to_segs(
+    masks: Sequence[np.ndarray], labels: Sequence[str], height: int, width: int, crop_factor: float = CROP_FACTOR
+) -> Segs:
     """Masks (H, W) bool with their labels -> SEGS; empty masks are left out, since a detailer has nothing to do there."""
     found = [(mask, label) for mask, label in zip(masks, labels, strict=True) if mask.any()]
     return (height, width), [_seg(mask, label, crop_factor) for mask, label in found]
@@ -39,7 +41,12 @@ def to_segs(masks: Sequence[np.ndarray], labels: Sequence[str], height: int, wid
 def layout_segs(layout: Layout, height: int, width: int) -> Segs:
     """The visible instances of a layout, at height x width pixels."""
     shown = visible_instances(layout)
-    return to_segs([draw_instance(instance, height, width) for instance in shown], [instance.prompt for instance in shown], height, width)
+    return to_segs(
+        [draw_instance(instance, height, width) for instance in shown],
+        [instance.prompt for instance in shown],
+        height,
+        width,
+    )
 
 
 def _seg(mask: np.ndarray, label: str, crop_factor: float) -> SEG:
@@ -48,7 +55,9 @@ def _seg(mask: np.ndarray, label: str, crop_factor: float) -> SEG:
     x0, y0, x1, y1 = int(columns[0]), int(rows[0]), int(columns[-1]) + 1, int(rows[-1]) + 1
     left, right = _around(x0, x1, width, crop_factor)
     top, bottom = _around(y0, y1, height, crop_factor)
-    return SEG(None, mask[top:bottom, left:right].astype(np.float32), 1.0, [left, top, right, bottom], [x0, y0, x1, y1], label)
+    return SEG(
+        None, mask[top:bottom, left:right].astype(np.float32), 1.0, [left, top, right, bottom], [x0, y0, x1, y1], label
+    )
 
 
 def _around(low: int, high: int, size: int, factor: float) -> tuple[int, int]:

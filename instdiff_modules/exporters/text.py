@@ -19,14 +19,19 @@ def frames_to_text(frames: Frames, format: str) -> str:
     if format == OURS:
         return frames_to_json(frames)
     if len(frames) > 1:
-        raise ValueError(f"{format} holds a single layout, but there are {len(frames)} frames. Connect one of them, or write InstDiff.")
+        raise ValueError(
+            f"{format} holds a single layout, but there are {len(frames)} frames. Connect one of them, or write InstDiff."
+        )
     return FORMATS[format](frames[0], [extent(instance) for instance in visible_instances(frames[0])])
 
 
 def _points(layout: Layout, _: list[Box]) -> str:
     """[[{"x": .., "y": ..}, ...], ...] in pixels, a list for each instance; of a single instance its list alone, as editors write it."""
     width, height = output_size(layout, 0, 0)
-    lists = [[{"x": round(x * width), "y": round(y * height)} for x, y in _stroke(instance)] for instance in visible_instances(layout)]
+    lists = [
+        [{"x": round(x * width), "y": round(y * height)} for x, y in _stroke(instance)]
+        for instance in visible_instances(layout)
+    ]
     return json.dumps(lists[0] if len(lists) == 1 else lists)
 
 

@@ -16,7 +16,11 @@ MIN_SIDE = 1e-4  # of the canvas; a smaller box is no place
 def whole_extent(instance: Instance) -> Box:
     """The smallest box, in 0..1, around all locations of an instance together."""
     given = {name: getattr(instance, name) for name in ("box", "mask", "scribble", "point")}
-    parts = [_mask_extent(value) if name == "mask" else extent(Instance("", "", **{name: value})) for name, value in given.items() if value is not None]
+    parts = [
+        _mask_extent(value) if name == "mask" else extent(Instance("", "", **{name: value}))
+        for name, value in given.items()
+        if value is not None
+    ]
     x0, y0, x1, y1 = zip(*parts)
     return min(x0), min(y0), max(x1), max(y1)
 
@@ -58,8 +62,14 @@ def fit_to(instance: Instance, target: Box) -> Instance | None:
 def fitting(extent: Box, target: Box) -> tuple[tuple[float, float], tuple[float, float]]:
     """(scale, shift) for `map_instance` that take one rectangle onto another; a side of no length is only moved."""
     x0, y0, x1, y1 = extent
-    scale = ((target[2] - target[0]) / (x1 - x0) if x1 > x0 else 1.0, (target[3] - target[1]) / (y1 - y0) if y1 > y0 else 1.0)
-    left, top = (target[0] if x1 > x0 else (target[0] + target[2]) / 2), (target[1] if y1 > y0 else (target[1] + target[3]) / 2)
+    scale = (
+        (target[2] - target[0]) / (x1 - x0) if x1 > x0 else 1.0,
+        (target[3] - target[1]) / (y1 - y0) if y1 > y0 else 1.0,
+    )
+    left, top = (
+        (target[0] if x1 > x0 else (target[0] + target[2]) / 2),
+        (target[1] if y1 > y0 else (target[1] + target[3]) / 2),
+    )
     return scale, (left - x0 * scale[0], top - y0 * scale[1])
 
 
@@ -84,7 +94,9 @@ def _map_mask(mask: Mask, scale: tuple[float, float], shift: tuple[float, float]
     pixels = decode_mask(mask)
     picked, inside = [], []
     for length, factor, offset in ((mask.height, scale[1], shift[1]), (mask.width, scale[0], shift[0])):
-        source = np.floor(((np.arange(length) + 0.5) / length - offset) / factor * length + 1e-9)  # the pixel that comes here
+        source = np.floor(
+            ((np.arange(length) + 0.5) / length - offset) / factor * length + 1e-9
+        )  # the pixel that comes here
         inside.append((source >= 0) & (source < length))
         picked.append(np.clip(source, 0, length - 1).astype(np.int64))
     result = pixels[np.ix_(*picked)] & inside[0][:, None] & inside[1][None, :]  # (height, width)

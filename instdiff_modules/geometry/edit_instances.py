@@ -13,10 +13,26 @@ from ..layout.instance import Box, Frames, Instance, Layout
 from ..layout.parts import family, make_part, without
 from .change import UNCUT, hull, map_instance, whole_extent
 
-ADD, REPLACE, MOVE, MOVE_TO, RESIZE, RESIZE_TO, REMOVE, PART = OPERATIONS = ("add", "replace", "move by", "move to", "resize by", "resize to", "remove", "make part")
+ADD, REPLACE, MOVE, MOVE_TO, RESIZE, RESIZE_TO, REMOVE, PART = OPERATIONS = (
+    "add",
+    "replace",
+    "move by",
+    "move to",
+    "resize by",
+    "resize to",
+    "remove",
+    "make part",
+)
 FRACTIONS, PIXELS = UNITS = ("fractions 0..1", "pixels")
 STOP, CUT = AT_BORDER = ("stop", "cut")
-ANCHORS = {"center": (0.5, 0.5), "bottom": (0.5, 1.0), "top": (0.5, 0.0), "left": (0.0, 0.5), "right": (1.0, 0.5), "top left": (0.0, 0.0)}
+ANCHORS = {
+    "center": (0.5, 0.5),
+    "bottom": (0.5, 1.0),
+    "top": (0.5, 0.0),
+    "left": (0.0, 0.5),
+    "right": (1.0, 0.5),
+    "top left": (0.0, 0.0),
+}
 MAX_VALUE = fields.MAX_SIDE  # of x, y, width and height, in pixels
 MAX_FACTOR = 100.0
 WHERE = "Edit Instances"
@@ -77,7 +93,9 @@ def _add(frames: Frames, edit: Edit) -> Frames:
     if edit.part_of:
         wholes = [find_index(layout, edit.part_of) for layout in frames]
         added = tuple(
-            layout if whole is None else replace(layout, instances=make_part(layout.instances, [len(layout.instances) - 1], whole))
+            layout
+            if whole is None
+            else replace(layout, instances=make_part(layout.instances, [len(layout.instances) - 1], whole))
             for layout, whole in zip(added, wholes)
         )
     if not edit.which:
@@ -86,7 +104,10 @@ def _add(frames: Frames, edit: Edit) -> Frames:
         raise ValueError(
             f"There is an instance {fields.shorten(edit.which)} already. Choose another id, leave it empty, or replace that one. {describe(frames)}"
         )
-    return tuple(replace(layout, instances=(*layout.instances[:-1], replace(layout.instances[-1], id=edit.which))) for layout in added)
+    return tuple(
+        replace(layout, instances=(*layout.instances[:-1], replace(layout.instances[-1], id=edit.which)))
+        for layout in added
+    )
 
 
 def _replaced(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instance, ...]:
@@ -95,7 +116,9 @@ def _replaced(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instan
         new[i] = replace(new[i], prompt=edit.prompt)
         if edit.width > 0 and edit.height > 0:
             x, y = _sides(layout, edit)
-            box = fields.box((edit.x / x, edit.y / y, (edit.x + edit.width) / x, (edit.y + edit.height) / y), _named(layout, i))
+            box = fields.box(
+                (edit.x / x, edit.y / y, (edit.x + edit.width) / x, (edit.y + edit.height) / y), _named(layout, i)
+            )
             extra = {key: value for key, value in new[i].extra.items() if key != UNCUT}
             new[i] = replace(new[i], box=box, mask=None, scribble=None, point=None, extra=extra)
     return tuple(new)
@@ -113,7 +136,9 @@ def _mapped(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instance
         for k in families[i]:
             made = map_instance(layout.instances[k], scale, shift)
             if made is None:
-                raise ValueError(f'{_named(layout, k)} would leave the canvas. Choose smaller values, or at_border "{STOP}" to keep it inside.')
+                raise ValueError(
+                    f'{_named(layout, k)} would leave the canvas. Choose smaller values, or at_border "{STOP}" to keep it inside.'
+                )
             new[k] = made
     return tuple(new)
 
@@ -134,14 +159,22 @@ def _stretch(layout: Layout, index: int, around: Box, edit: Edit) -> tuple[tuple
     x0, y0, x1, y1 = whole_extent(layout.instances[index])
     where = _named(layout, index)
     if x1 - x0 <= 0 and y1 - y0 <= 0:
-        raise ValueError(f"{where} is a single point and has no size. Move it, or replace it with a width and a height.")
+        raise ValueError(
+            f"{where} is a single point and has no size. Move it, or replace it with a width and a height."
+        )
     if edit.width <= 0 and edit.height <= 0:
-        raise ValueError(f"There is no size to {edit.operation}. Set width or height above 0; the other may be 0 to keep the proportions.")
+        raise ValueError(
+            f"There is no size to {edit.operation}. Set width or height above 0; the other may be 0 to keep the proportions."
+        )
     scale = _scale(layout, edit, x1 - x0, y1 - y0)
     if max(scale) > MAX_FACTOR and edit.operation == RESIZE:
-        raise ValueError(f'{where}: a factor must lie in 0..{MAX_FACTOR:g}, got {max(scale):g}. "resize by" takes factors, "resize to" sizes.')
+        raise ValueError(
+            f'{where}: a factor must lie in 0..{MAX_FACTOR:g}, got {max(scale):g}. "resize by" takes factors, "resize to" sizes.'
+        )
     if edit.at_border == STOP:
-        scale = tuple(min(s, 1 / (high - low)) if high > low else 1.0 for s, low, high in zip(scale, around[:2], around[2:]))
+        scale = tuple(
+            min(s, 1 / (high - low)) if high > low else 1.0 for s, low, high in zip(scale, around[:2], around[2:])
+        )
     ax, ay = ANCHORS[edit.anchor]
     fixed = (x0 + ax * (x1 - x0), y0 + ay * (y1 - y0))
     shift = [fixed[i] * (1 - scale[i]) for i in (0, 1)]
@@ -191,8 +224,18 @@ def _sides(layout: Layout, edit: Edit) -> tuple[float, float]:
         return 1.0, 1.0
     canvas = canvas_of(layout)
     if canvas is None:
-        raise ValueError("The size of the canvas is unknown, so pixels mean nothing. Use fractions, or give the layout a width and a height.")
+        raise ValueError(
+            "The size of the canvas is unknown, so pixels mean nothing. Use fractions, or give the layout a width and a height."
+        )
     return canvas
 
 
-_CHANGES = {REPLACE: _replaced, MOVE: _mapped, MOVE_TO: _mapped, RESIZE: _mapped, RESIZE_TO: _mapped, REMOVE: _removed, PART: _parted}
+_CHANGES = {
+    REPLACE: _replaced,
+    MOVE: _mapped,
+    MOVE_TO: _mapped,
+    RESIZE: _mapped,
+    RESIZE_TO: _mapped,
+    REMOVE: _removed,
+    PART: _parted,
+}

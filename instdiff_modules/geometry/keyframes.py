@@ -38,7 +38,9 @@ def keyframe_numbers(text: str, frames: Frames, count: int) -> list[int]:
             raise ValueError(f'{WHERE}: at must list frame numbers like "0, 8, 15", got {fields.shorten(text)}.')
         numbers = [int(word) for word in words]
         if len(numbers) != len(frames):
-            raise ValueError(f"{WHERE}: at lists {len(numbers)} frames, but {len(frames)} layouts are connected. Name one frame for each layout.")
+            raise ValueError(
+                f"{WHERE}: at lists {len(numbers)} frames, but {len(frames)} layouts are connected. Name one frame for each layout."
+            )
     elif all(FRAME in layout.extra for layout in frames):
         numbers = [_whole(layout.extra[FRAME], i) for i, layout in enumerate(frames, 1)]
     elif len(frames) > count:
@@ -47,13 +49,19 @@ def keyframe_numbers(text: str, frames: Frames, count: int) -> list[int]:
         numbers = [round(i * (count - 1) / max(len(frames) - 1, 1)) for i in range(len(frames))]
     for before, after in zip(numbers, numbers[1:]):
         if after <= before:
-            raise ValueError(f"{WHERE}: the keyframes must come in order, each once, but frame {after} follows frame {before}. Sort them.")
+            raise ValueError(
+                f"{WHERE}: the keyframes must come in order, each once, but frame {after} follows frame {before}. Sort them."
+            )
     if numbers[-1] >= count:
-        raise ValueError(f"{WHERE}: there is a keyframe at {numbers[-1]}, but {count} frames are numbered 0 to {count - 1}. Raise count.")
+        raise ValueError(
+            f"{WHERE}: there is a keyframe at {numbers[-1]}, but {count} frames are numbered 0 to {count - 1}. Raise count."
+        )
     return numbers
 
 
-def between_keyframes(keys: Frames, numbers: Sequence[int], count: int, motion: str = LINEAR, gaps: str = LEAVE_OUT) -> Frames:
+def between_keyframes(
+    keys: Frames, numbers: Sequence[int], count: int, motion: str = LINEAR, gaps: str = LEAVE_OUT
+) -> Frames:
     """`count` layouts from the keyframes keys[i] at frame numbers[i]; before the first and behind the last these are held.
 
     motion: "linear", "smooth" (slow at the keyframes) or "hold" (each keyframe until the next). An instance that only one of two neighbouring
@@ -108,7 +116,11 @@ def interpolate(a: Instance, b: Instance, share: float, later: bool) -> Instance
     Formats that only one of them has are those of the one that is held.
     """
     held = b if later else a
-    given: dict[str, Any] = {name: a_v + (b_v - a_v) * share for name in ("strength", "start", "end") for a_v, b_v in [(getattr(a, name), getattr(b, name))]}
+    given: dict[str, Any] = {
+        name: a_v + (b_v - a_v) * share
+        for name in ("strength", "start", "end")
+        for a_v, b_v in [(getattr(a, name), getattr(b, name))]
+    }
     for name in ("box", "point"):
         old, new = getattr(a, name), getattr(b, name)
         if old is not None and new is not None:
@@ -159,10 +171,16 @@ def _nearer(numbers: Sequence[int], left: int, right: int, k: int, motion: str) 
 def _warn_of_strangers(keys: Frames, numbers: Sequence[int]) -> None:
     for (a, b), (first, second) in zip(zip(keys, keys[1:]), zip(numbers, numbers[1:])):
         if a.instances and b.instances and not {i.id for i in a.instances} & {i.id for i in b.instances}:
-            logger.warning("The keyframes at %d and %d have no instance id in common, so nothing moves between them.", first, second)
+            logger.warning(
+                "The keyframes at %d and %d have no instance id in common, so nothing moves between them.",
+                first,
+                second,
+            )
 
 
 def _whole(value: Any, position: int) -> int:
     if type(value) is not int or not 0 <= value < 10**6:
-        raise ValueError(f'{WHERE}: "frame" of layout {position} must be a whole number from 0, got {fields.shorten(value)}.')
+        raise ValueError(
+            f'{WHERE}: "frame" of layout {position} must be a whole number from 0, got {fields.shorten(value)}.'
+        )
     return value

@@ -41,7 +41,13 @@ class TokenBank:
     nothing is active.
     """
 
-    def __init__(self, make: Callable[[int], Row], layouts: Sequence[Timeline], apart: Sequence[Mapping[tuple[int, ...], Timeline]], slots: int) -> None:
+    def __init__(
+        self,
+        make: Callable[[int], Row],
+        layouts: Sequence[Timeline],
+        apart: Sequence[Mapping[tuple[int, ...], Timeline]],
+        slots: int,
+    ) -> None:
         """make(row) -> its tokens (1, T, C) on the CPU, and the boxes of its slots."""
         self.layouts, self.apart, self.slots = tuple(layouts), tuple(apart), slots
         self._row = cache(make)
@@ -65,8 +71,12 @@ def rows_of(timelines: Iterable[Timeline]) -> list[int]:
 
 
 def build_bank(
-    frames: Sequence[Sequence[Instance]], text: Sequence[Sequence[Tensor]], tokenizer: Tokenizer, slots: int,
-    seed: int = 0, presence: Presence = lambda inputs: inputs,
+    frames: Sequence[Sequence[Instance]],
+    text: Sequence[Sequence[Tensor]],
+    tokenizer: Tokenizer,
+    slots: int,
+    seed: int = 0,
+    presence: Presence = lambda inputs: inputs,
 ) -> TokenBank:
     """Tokens of every layout (made here), of every instance alone and of the two groups of instances (made when asked for).
 
@@ -89,19 +99,26 @@ def build_bank(
 
     layouts = tuple(timeline([(f, i) for i in range(len(frame))]) for f, frame in enumerate(frames))
     apart = tuple(
-        {members: timeline([(f, i) for i in members]) for members in (*((i,) for i in range(len(frame))), *two_groups(frame))}
+        {
+            members: timeline([(f, i) for i in members])
+            for members in (*((i,) for i in range(len(frame))), *two_groups(frame))
+        }
         for f, frame in enumerate(frames)
     )
 
     def ground(pairs: Sequence[tuple[int, int]]) -> GroundingInputs:
-        return build_grounding([[frames[f][i] for f, i in pairs]], [torch.stack([text[f][i] for f, i in pairs])], slots, seed)
+        return build_grounding(
+            [[frames[f][i] for f, i in pairs]], [torch.stack([text[f][i] for f, i in pairs])], slots, seed
+        )
 
     shown = [[i for i, instance in enumerate(frame) if instance.strength != 0] for frame in frames]
 
     @cache
     def whole(frame: int) -> Tensor:
         inputs = ground([(frame, i) for i in shown[frame]])  # without the mask image: its tokens are not picked
-        return tokenizer(presence(inputs._replace(segs=torch.zeros_like(inputs.segs), seg_mask=torch.zeros_like(inputs.seg_mask))))
+        return tokenizer(
+            presence(inputs._replace(segs=torch.zeros_like(inputs.segs), seg_mask=torch.zeros_like(inputs.seg_mask)))
+        )
 
     text_dim = next((t.shape[-1] for features in text for t in features), TEXT_DIM)
     null = tokenizer(presence(null_grounding(slots, text_dim)))
@@ -113,7 +130,7 @@ def build_bank(
             return null, ()
         instances, inputs = [frames[f][i] for f, i in active], ground(active)
         strengths = torch.ones(1, slots)
-        strengths[0, :len(active)] = torch.tensor([instance.strength for instance in instances])
+        strengths[0, : len(active)] = torch.tensor([instance.strength for instance in instances])
         frame = active[0][0]
         if inputs.seg_mask.any() or len(shown[frame]) > slots:  # so many never act at once, or the slots would not do
             tokens = tokenizer(presence(scale_masks(inputs, strengths)))
@@ -131,7 +148,7 @@ def pick(null: Tensor, tokens: Tensor, members: Sequence[int], slots: int) -> Te
     out = null.clone()
     for token_group in range(FORMATS):
         first = token_group * slots
-        out[:, first:first + len(members)] = tokens[:, [first + i for i in members]]
+        out[:, first : first + len(members)] = tokens[:, [first + i for i in members]]
     return out
 
 

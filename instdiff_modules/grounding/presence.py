@@ -23,7 +23,14 @@ def authors_presence(configuration: str | None) -> Callable[[GroundingInputs], G
 
     def presence(inputs: GroundingInputs) -> GroundingInputs:
         return reference_grounding(
-            inputs.boxes, inputs.text_mask, inputs.text, inputs.scribbles, inputs.polygons, inputs.segs, inputs.points, **flags
+            inputs.boxes,
+            inputs.text_mask,
+            inputs.text,
+            inputs.scribbles,
+            inputs.polygons,
+            inputs.segs,
+            inputs.points,
+            **flags,
         )[0]
 
     return presence

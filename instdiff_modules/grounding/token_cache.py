@@ -26,14 +26,16 @@ class TokenCache:
     def __len__(self) -> int:
         return len(self._known)
 
-    def tokens(self, inputs: GroundingInputs, tokenizer: Callable[[GroundingInputs], Tensor], state: Hashable) -> Tensor:
+    def tokens(
+        self, inputs: GroundingInputs, tokenizer: Callable[[GroundingInputs], Tensor], state: Hashable
+    ) -> Tensor:
         """Grounding inputs of B layouts -> tokens (B, 4 slots + 64, out_dim), as tokenizer(inputs) gives them.
 
         state: what else the tokens depend on (weights, device, number type); with another state nothing is known.
         """
         out = []
         for row in range(inputs.boxes.shape[0]):
-            one = GroundingInputs(*(tensor[row:row + 1] for tensor in inputs))
+            one = GroundingInputs(*(tensor[row : row + 1] for tensor in inputs))
             key = (state, content(one))
             if key not in self._known:
                 self._known[key] = tokenizer(one)

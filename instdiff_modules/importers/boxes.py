@@ -33,7 +33,9 @@ def read_bounding_boxes(value: Any, count: int, width: int, height: int) -> list
         raise ValueError(f"Expected BOUNDING_BOX, {EXPECTED}, got {fields.shorten(value)}.")
     frames = value if value and all(isinstance(frame, list) for frame in value) else [value]
     if len(frames) not in (1, count):
-        raise ValueError(f"There are boxes for {len(frames)} pictures, but {count} pictures. Detect the objects in the same batch.")
+        raise ValueError(
+            f"There are boxes for {len(frames)} pictures, but {count} pictures. Detect the objects in the same batch."
+        )
     read = [[_box(item, f"Box {i}", width, height) for i, item in enumerate(frame, 1)] for frame in frames]
     kept = [[box for box in frame if box is not None] for frame in read]
     return kept if len(kept) == count else kept * count
@@ -55,6 +57,8 @@ def _box(item: Any, where: str, width: int, height: int) -> LabelledBox | None:
     label = next((v for v in (item.get("label"), about.get("desc"), about.get("text")) if v not in (None, "")), None)
     box = cut_box(x, y, w, h, width, height)
     if box is None:
-        logger.warning("%s lies outside the picture of %dx%d pixels or is empty, and was left out.", where, width, height)
+        logger.warning(
+            "%s lies outside the picture of %dx%d pixels or is empty, and was left out.", where, width, height
+        )
         return None
     return LabelledBox(box, None if label is None else fields.text(label, where, "label"), score)

@@ -12,10 +12,16 @@ KEPT = "element"  # unknown field of an instance: what an element holds beyond o
 
 
 def are_elements(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) and "bbox" in item and "x" not in item for item in value)
+    return (
+        isinstance(value, list)
+        and bool(value)
+        and all(isinstance(item, Mapping) and "bbox" in item and "x" not in item for item in value)
+    )
 
 
-def read_elements(value: Sequence[Mapping[str, Any]], canvas: tuple[int, int] | None = None, prompt: str = "") -> Layout:
+def read_elements(
+    value: Sequence[Mapping[str, Any]], canvas: tuple[int, int] | None = None, prompt: str = ""
+) -> Layout:
     """The prompt of an instance is its description, else its text; a palette's first colour is the instance's."""
     if len(value) > MAX_INSTANCES:
         raise ValueError(f"There are {len(value)} elements, at most {MAX_INSTANCES} are read.")
@@ -31,7 +37,9 @@ def write_elements(layout: Layout, boxes: Sequence[Box]) -> list[dict[str, Any]]
 
 def words_of(item: Mapping[str, Any], where: str) -> str:
     """What an element says: its description, else its text, else nothing."""
-    return fields.text(next((v for v in (item.get("desc"), item.get("text")) if v not in (None, "")), ""), where, "desc")
+    return fields.text(
+        next((v for v in (item.get("desc"), item.get("text")) if v not in (None, "")), ""), where, "desc"
+    )
 
 
 def _instance(item: Mapping[str, Any], position: int) -> Instance:
@@ -40,18 +48,28 @@ def _instance(item: Mapping[str, Any], position: int) -> Instance:
     y0, x0, y1, x1 = (fields.number_in(v, 0, GRID, where, "bbox") / GRID for v in sides)
     palette = item.get("color_palette")
     colors = [c for c in palette if isinstance(c, str)] if isinstance(palette, list) else []
-    kept: dict[str, Any] = {"type": "text", "text": fields.text(item.get("text") or "", where, "text")} if item.get("type") == "text" else {}
+    kept: dict[str, Any] = (
+        {"type": "text", "text": fields.text(item.get("text") or "", where, "text")}
+        if item.get("type") == "text"
+        else {}
+    )
     kept |= {"color_palette": colors} if colors else {}
     color = fields.color(colors[0], where) if colors else ""
     extra = {KEPT: kept} if kept else {}
-    return Instance(f"i{position}", words_of(item, where), box=fields.box((x0, y0, x1, y1), where), color=color, extra=extra)
+    return Instance(
+        f"i{position}", words_of(item, where), box=fields.box((x0, y0, x1, y1), where), color=color, extra=extra
+    )
 
 
 def _element(instance: Instance, box: Box) -> dict[str, Any]:
     kept = instance.extra.get(KEPT)
     kept = kept if isinstance(kept, Mapping) else {}
     (x0, x1), (y0, y1) = ((_thousandths(box[axis], box[axis + 2])) for axis in (0, 1))
-    kind = {"type": "text", "bbox": [y0, x0, y1, x1], "text": kept.get("text", "")} if kept.get("type") == "text" else {"type": "obj", "bbox": [y0, x0, y1, x1]}
+    kind = (
+        {"type": "text", "bbox": [y0, x0, y1, x1], "text": kept.get("text", "")}
+        if kept.get("type") == "text"
+        else {"type": "obj", "bbox": [y0, x0, y1, x1]}
+    )
     palette = kept.get("color_palette") or ([instance.color] if instance.color else [])
     return {**kind, "desc": instance.prompt, **({"color_palette": list(palette)} if palette else {})}
 

@@ -30,7 +30,14 @@ WHERE = "Instances from Boxes"
 Canvas = tuple[int, int]  # width, height in pixels
 
 
-def read_boxes(value: Any, canvas: Canvas | None, prompts: str = "", order: str = ORDERS[0], units: str = UNITS[0], elements: Any = None) -> Frames:
+def read_boxes(
+    value: Any,
+    canvas: Canvas | None,
+    prompts: str = "",
+    order: str = ORDERS[0],
+    units: str = UNITS[0],
+    elements: Any = None,
+) -> Frames:
     """Any of the kinds above -> frames. No boxes give layouts without instances.
 
     canvas: of what is in pixels, where the value does not say it. prompts: see `prompt_lines`; for TRACKING its own form.
@@ -47,7 +54,9 @@ def read_boxes(value: Any, canvas: Canvas | None, prompts: str = "", order: str 
         caption = fields.text(value.get("high_level_description") or "", WHERE, "high_level_description")
         given = whole.get("elements")
         if not are_elements(given) and given != []:
-            raise ValueError(f"{WHERE}: the prompt's elements must be a list of elements with a bbox, got {fields.shorten(given)}.")
+            raise ValueError(
+                f"{WHERE}: the prompt's elements must be a list of elements with a bbox, got {fields.shorten(given)}."
+            )
         frames: Frames = (read_elements(given, canvas, caption),)
     elif omost.is_canvas(value):
         frames = (omost.read_omost(value, canvas),)
@@ -60,40 +69,62 @@ def read_boxes(value: Any, canvas: Canvas | None, prompts: str = "", order: str 
 
 def _of_boxes(value: Any, canvas: Canvas | None, order: str, units: str) -> Frames:
     if not isinstance(value, list):
-        raise ValueError(f"{WHERE}: {fields.shorten(value)} is no kind of boxes that is known. Connect for example {EXPECTED}.")
+        raise ValueError(
+            f"{WHERE}: {fields.shorten(value)} is no kind of boxes that is known. Connect for example {EXPECTED}."
+        )
     if _is_conditioning(value):
         found = [_gligen(value, _known(canvas, "GLIGEN's boxes are"))]
     else:
-        parts = [list(part) for part in value] if value and all(isinstance(p, (list, tuple)) and not _is_four(p) for p in value) else [value]
+        parts = (
+            [list(part) for part in value]
+            if value and all(isinstance(p, (list, tuple)) and not _is_four(p) for p in value)
+            else [value]
+        )
         items = [item for part in parts for item in part]
         if not items:
             found = [[] for _ in parts]
         elif all(map(_is_four, items)):
-            found = [[_four(item, f"Box {i}", canvas, order, units) for i, item in enumerate(part, 1)] for part in parts]
+            found = [
+                [_four(item, f"Box {i}", canvas, order, units) for i, item in enumerate(part, 1)] for part in parts
+            ]
         else:  # BOUNDING_BOX, or a sentence that says what is expected
-            found = read_bounding_boxes(parts, len(parts), *(_known(canvas, "The boxes are") if any(map(_is_bounding, items)) else (1, 1)))
+            found = read_bounding_boxes(
+                parts, len(parts), *(_known(canvas, "The boxes are") if any(map(_is_bounding, items)) else (1, 1))
+            )
     if len(found) > MAX_FRAMES or any(len(frame) > MAX_INSTANCES for frame in found):
         raise ValueError(f"{WHERE}: at most {MAX_FRAMES} frames of {MAX_INSTANCES} boxes are read.")
-    return tuple(Layout(tuple(_instance(box, i) for i, box in enumerate(frame, 1)), *(canvas or (None, None))) for frame in found)
+    return tuple(
+        Layout(tuple(_instance(box, i) for i, box in enumerate(frame, 1)), *(canvas or (None, None))) for frame in found
+    )
 
 
 def _instance(given: LabelledBox, position: int) -> Instance:
     """How sure a detector is stays with the instance, as an unknown field."""
-    return Instance(f"i{position}", given.label or "", box=given.box, extra={"score": given.score} if given.score != 1 else {})
+    return Instance(
+        f"i{position}", given.label or "", box=given.box, extra={"score": given.score} if given.score != 1 else {}
+    )
 
 
 def _four(item: Sequence[float], where: str, canvas: Canvas | None, order: str, units: str) -> LabelledBox:
     if order not in ORDERS[1:]:
-        raise ValueError(f"{WHERE}: the boxes are four numbers each, such as {fields.shorten(list(item))}, and nothing says in which order. "
-                         f"Choose {ORDERS[1]!r} or {ORDERS[2]!r} as the order, and their units.")
+        raise ValueError(
+            f"{WHERE}: the boxes are four numbers each, such as {fields.shorten(list(item))}, and nothing says in which order. "
+            f"Choose {ORDERS[1]!r} or {ORDERS[2]!r} as the order, and their units."
+        )
     a, b, c, d = fields.numbers(tuple(item), 4, where, "box", order)
-    width, height = _known(canvas, "The boxes are") if units == UNITS[0] else (1, 1) if units == UNITS[1] else (1000, 1000)
+    width, height = (
+        _known(canvas, "The boxes are") if units == UNITS[0] else (1, 1) if units == UNITS[1] else (1000, 1000)
+    )
     if units == UNITS[0] and max(map(abs, (a, b, c, d))) <= 1:
-        raise ValueError(f"{WHERE}: {where} {fields.shorten(list(item))} is no larger than a pixel. If these are fractions, choose them as units.")
+        raise ValueError(
+            f"{WHERE}: {where} {fields.shorten(list(item))} is no larger than a pixel. If these are fractions, choose them as units."
+        )
     box = cut_box(a, b, *((c, d) if order == ORDERS[1] else (c - a, d - b)), width, height)
     if box is None:
-        raise ValueError(f"{WHERE}: {where} {fields.shorten(list(item))} is empty or lies outside the canvas, taken as {order} in {units}. "
-                         "Choose the order and the units that it has.")
+        raise ValueError(
+            f"{WHERE}: {where} {fields.shorten(list(item))} is empty or lies outside the canvas, taken as {order} in {units}. "
+            "Choose the order and the units that it has."
+        )
     return LabelledBox(box, None, 1.0)
 
 
@@ -103,12 +134,16 @@ def _gligen(value: Sequence[Any], canvas: Canvas) -> list[LabelledBox]:
     if params is None:
         raise ValueError(f"{WHERE}: this CONDITIONING holds no GLIGEN boxes. Connect it behind GLIGEN Textbox Apply.")
     if params[0] != "position" or not isinstance(params[2], list):
-        raise ValueError(f"{WHERE}: GLIGEN data of the kind {fields.shorten(params[0])} is not read, only boxes of GLIGEN Textbox Apply.")
+        raise ValueError(
+            f"{WHERE}: GLIGEN data of the kind {fields.shorten(params[0])} is not read, only boxes of GLIGEN Textbox Apply."
+        )
     out = []
     for i, (_, h, w, y, x) in enumerate(params[2], 1):
         box = cut_box(x * CELL, y * CELL, w * CELL, h * CELL, *canvas)
         if box is None:
-            raise ValueError(f"{WHERE}: GLIGEN's box {i} lies outside the canvas of {canvas[0]}x{canvas[1]} pixels. Give the canvas it was made for.")
+            raise ValueError(
+                f"{WHERE}: GLIGEN's box {i} lies outside the canvas of {canvas[0]}x{canvas[1]} pixels. Give the canvas it was made for."
+            )
         out.append(LabelledBox(box, None, 1.0))
     return out
 
@@ -121,7 +156,9 @@ def _with_words(boxes: Any, elements: Any) -> Any:
     fits = isinstance(boxes, list) and isinstance(elements, list) and len(boxes) == len(elements)
     if not fits or not all(map(_is_bounding, boxes)) or not all(isinstance(element, Mapping) for element in elements):
         counts = [len(v) if isinstance(v, list) else 1 for v in (boxes, elements)]
-        raise ValueError(f"{WHERE}: {counts[0]} boxes and {counts[1]} elements do not belong together. Connect both outputs of one box editor, or one of them.")
+        raise ValueError(
+            f"{WHERE}: {counts[0]} boxes and {counts[1]} elements do not belong together. Connect both outputs of one box editor, or one of them."
+        )
     words = [words_of(element, f"Element {i}") for i, element in enumerate(elements, 1)]
     return [{**box, "label": text} if text else box for box, text in zip(boxes, words)]
 
@@ -142,16 +179,26 @@ def _is_bounding(value: Any) -> bool:
 
 
 def _is_four(value: Any) -> bool:
-    return isinstance(value, (list, tuple)) and len(value) == 4 and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value)
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == 4
+        and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value)
+    )
 
 
 def _is_conditioning(value: Sequence[Any]) -> bool:
     return bool(value) and all(
-        isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[1], Mapping) and not isinstance(pair[0], Mapping) for pair in value
+        isinstance(pair, (list, tuple))
+        and len(pair) == 2
+        and isinstance(pair[1], Mapping)
+        and not isinstance(pair[0], Mapping)
+        for pair in value
     )
 
 
 def _known(canvas: Canvas | None, what: str) -> Canvas:
     if canvas is None:
-        raise ValueError(f"{WHERE}: {what} in pixels, and the size of the canvas is unknown. Connect the image, or set width and height.")
+        raise ValueError(
+            f"{WHERE}: {what} in pixels, and the size of the canvas is unknown. Connect the image, or set width and height."
+        )
     return canvas

@@ -13,7 +13,9 @@ WHERE = "The Omost canvas"
 
 
 def is_canvas(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) and "rect" in item for item in value)
+    return (
+        isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) and "rect" in item for item in value)
+    )
 
 
 def read_omost(value: Sequence[Mapping[str, Any]], canvas: tuple[int, int] | None = None) -> Layout:
@@ -28,14 +30,29 @@ def read_omost(value: Sequence[Mapping[str, Any]], canvas: tuple[int, int] | Non
     instances = []
     for i, item in enumerate(value[1:], 1):
         where = f"{WHERE}'s region {i}"
-        top, bottom, left, right = (v / GRID for v in fields.numbers(item["rect"], 4, where, "rect", "[top, bottom, left, right] in 0..90"))
+        top, bottom, left, right = (
+            v / GRID for v in fields.numbers(item["rect"], 4, where, "rect", "[top, bottom, left, right] in 0..90")
+        )
         prefixes, suffixes = _texts(item, "prefixes", where), _texts(item, "suffixes", where)
-        own = prefixes[len(whole):] if prefixes[: len(whole)] == whole else prefixes
+        own = prefixes[len(whole) :] if prefixes[: len(whole)] == whole else prefixes
         box = fields.box((left, top, right, bottom), where)
-        instances.append(Instance(f"i{i}", _joined(own or prefixes), box=box, color=_color(item.get("color"), where), extra={KEPT: {"suffixes": suffixes}}))
+        instances.append(
+            Instance(
+                f"i{i}",
+                _joined(own or prefixes),
+                box=box,
+                color=_color(item.get("color"), where),
+                extra={KEPT: {"suffixes": suffixes}},
+            )
+        )
     details = _texts(value[0], "suffixes", f"{WHERE}'s first condition")
     kept: dict[str, Any] = {"prefixes": whole, "suffixes": details, "color": list(value[0].get("color") or [])}
-    return Layout(tuple(instances), *(canvas or (None, None)), prompt=_joined(whole + details), extra={KEPT: fields.plain(kept, WHERE)})
+    return Layout(
+        tuple(instances),
+        *(canvas or (None, None)),
+        prompt=_joined(whole + details),
+        extra={KEPT: fields.plain(kept, WHERE)},
+    )
 
 
 def write_omost(layout: Layout, boxes: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
@@ -45,13 +62,31 @@ def write_omost(layout: Layout, boxes: Sequence[Sequence[float]]) -> list[dict[s
     unchanged = kept and layout.prompt == _joined([*kept.get("prefixes", []), *kept.get("suffixes", [])])
     prefixes = list(kept["prefixes"]) if unchanged else [_sentence(layout.prompt)] if layout.prompt.strip() else []
     suffixes = list(kept["suffixes"]) if unchanged else []
-    out = [{"rect": [0, GRID, 0, GRID], "prefixes": prefixes, "suffixes": suffixes, "color": list(kept.get("color") or [128, 128, 128])}]
+    out = [
+        {
+            "rect": [0, GRID, 0, GRID],
+            "prefixes": prefixes,
+            "suffixes": suffixes,
+            "color": list(kept.get("color") or [128, 128, 128]),
+        }
+    ]
     for instance, (x0, y0, x1, y1) in zip((i for i in layout.instances if i.visible), boxes, strict=True):
         (left, right), (top, bottom) = _cells(x0, x1), _cells(y0, y1)
         own = instance.extra.get(KEPT)
         details = list(own.get("suffixes", [])) if isinstance(own, Mapping) else []
-        color = [int(instance.color[1 + 2 * i : 3 + 2 * i], 16) for i in range(3)] if len(instance.color) == 7 else [128, 128, 128]
-        out.append({"rect": [top, bottom, left, right], "prefixes": [*prefixes, _sentence(instance.prompt)], "suffixes": details, "color": color})
+        color = (
+            [int(instance.color[1 + 2 * i : 3 + 2 * i], 16) for i in range(3)]
+            if len(instance.color) == 7
+            else [128, 128, 128]
+        )
+        out.append(
+            {
+                "rect": [top, bottom, left, right],
+                "prefixes": [*prefixes, _sentence(instance.prompt)],
+                "suffixes": details,
+                "color": color,
+            }
+        )
     return out
 
 

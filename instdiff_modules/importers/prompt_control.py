@@ -22,7 +22,9 @@ MAX_TEXT = 2**20
 
 def is_prompt_control(text: str) -> bool:
     """Whether a text that is no JSON calls a region."""
-    return text.lstrip("\ufeff \t\r\n")[:1] not in ("{", "[") and bool(re.search(r"\b(MASK|AREA|IMASK|COUPLE)\s*\(", text))
+    return text.lstrip("\ufeff \t\r\n")[:1] not in ("{", "[") and bool(
+        re.search(r"\b(MASK|AREA|IMASK|COUPLE)\s*\(", text)
+    )
 
 
 def read_prompt_control(text: str) -> Layout:
@@ -43,9 +45,13 @@ def read_prompt_control(text: str) -> Layout:
         regions = [(name, arguments) for name, arguments in calls if name in ("MASK", "AREA")]
         where = f"{WHERE}'s region {len(instances) + 1}"
         if any(name == "IMASK" for name, _ in calls):
-            raise ValueError(f"{where} uses IMASK, a mask that is not in the text. Connect that mask to Instances from Masks.")
+            raise ValueError(
+                f"{where} uses IMASK, a mask that is not in the text. Connect that mask to Instances from Masks."
+            )
         if len(regions) > 1:
-            raise ValueError(f"{where} puts {len(regions)} masks together. Only one MASK or AREA for each part is read.")
+            raise ValueError(
+                f"{where} puts {len(regions)} masks together. Only one MASK or AREA for each part is read."
+            )
         if not regions:
             caption += [words] if words else []
             continue
@@ -75,7 +81,9 @@ def write_prompt_control(layout: Layout, boxes: Sequence[Box], couple: bool) -> 
 def _words(text: str, where: str) -> str:
     found = OWN_WORDS.search(text)
     if found:
-        raise ValueError(f"{where}'s prompt holds {found[0]!r}, which prompt-control takes for its own syntax. Word it differently.")
+        raise ValueError(
+            f"{where}'s prompt holds {found[0]!r}, which prompt-control takes for its own syntax. Word it differently."
+        )
     return " ".join(text.split())
 
 
@@ -97,12 +105,14 @@ def _region(arguments: str, size: tuple[int, int], where: str) -> tuple[Box, flo
     spans = []
     for part, side in zip((*given[:2], "", "")[:2], size):
         numbers = _numbers(part, 2, where) if part else []
-        low, high = (*numbers, *(0.0, 1.0)[len(numbers):])[:2]
+        low, high = (*numbers, *(0.0, 1.0)[len(numbers) :])[:2]
         pixels = max(low, high) > 1
         if pixels and 0 < low < 1:
             raise ValueError(f"{where} mixes fractions and pixels in {part!r}. Write all of them as one or the other.")
         if pixels and len(numbers) == 1:
-            raise ValueError(f"{where} gives one end of {part!r} in pixels and leaves the other, a fraction. Write both.")
+            raise ValueError(
+                f"{where} gives one end of {part!r} in pixels and leaves the other, a fraction. Write both."
+            )
         spans.append((low / side, high / side) if pixels else (low, high))
     (x0, x1), (y0, y1) = spans
     weight = _numbers(given[2], 1, where)[0] if len(given) > 2 and given[2] else 1.0
@@ -113,7 +123,9 @@ def _numbers(text: str, count: int, where: str) -> list[float]:
     try:
         numbers = [float(word) for word in text.split()]
     except ValueError as error:
-        raise ValueError(f"{where}: {fields.shorten(text)} are no numbers. Expected for example MASK(0 0.5, 0.2 0.9, 1).") from error
+        raise ValueError(
+            f"{where}: {fields.shorten(text)} are no numbers. Expected for example MASK(0 0.5, 0.2 0.9, 1)."
+        ) from error
     if not 1 <= len(numbers) <= count:
         raise ValueError(f"{where}: expected {count} numbers, got {fields.shorten(text)}.")
     return numbers

@@ -17,13 +17,17 @@ def prompt_lines(frames: Frames, lines: str, where: str) -> Frames:
     words = [line.strip() for line in text.splitlines()]
     most = max(len(layout.instances) for layout in frames)
     if len(words) > most > 0 and len(words) > 1:
-        raise ValueError(f"{where}: there are {len(words)} lines of prompts for {most} instances. Give one line for each, or a single one for all.")
+        raise ValueError(
+            f"{where}: there are {len(words)} lines of prompts for {most} instances. Give one line for each, or a single one for all."
+        )
     return tuple(_prompted(layout, words) for layout in frames)
 
 
 def _prompted(layout: Layout, words: list[str]) -> Layout:
     instances = tuple(
-        replace(instance, prompt=(words[0] if len(words) == 1 else words[i] if i < len(words) else "") or instance.prompt)
+        replace(
+            instance, prompt=(words[0] if len(words) == 1 else words[i] if i < len(words) else "") or instance.prompt
+        )
         for i, instance in enumerate(layout.instances)
     )
     return replace(layout, instances=instances)

@@ -31,7 +31,12 @@ def read_masks(value: Any, threshold: float = 0.5, prompts: str = "") -> Frames:
     if isinstance(value, Tensor):
         found = [(mask, "", {}) for mask in _batch(value)]
         size = value.shape[-2:]
-    elif isinstance(value, (tuple, list)) and len(value) == 2 and isinstance(value[1], (list, tuple)) and not hasattr(value, "mask"):
+    elif (
+        isinstance(value, (tuple, list))
+        and len(value) == 2
+        and isinstance(value[1], (list, tuple))
+        and not hasattr(value, "mask")
+    ):
         segs, size = True, _size(value[0])
         found = [_seg(seg, i, size) for i, seg in enumerate(value[1], 1)]
     elif hasattr(value, "previous") and hasattr(value, "mask"):
@@ -43,15 +48,25 @@ def read_masks(value: Any, threshold: float = 0.5, prompts: str = "") -> Frames:
         raise ValueError(f"{WHERE}: there are {len(found)} masks, at most {MAX_INSTANCES} are read.")
     if any(mask.shape != tuple(size) for mask, _, _ in found):
         raise ValueError(f"{WHERE}: the masks differ in size. Give all of them the size of the picture.")
-    layout = Layout(tuple(_instance(i, *one, threshold, segs) for i, one in enumerate(found, 1)), int(size[1]), int(size[0]))
+    layout = Layout(
+        tuple(_instance(i, *one, threshold, segs) for i, one in enumerate(found, 1)), int(size[1]), int(size[0])
+    )
     (named,) = prompt_lines((layout,), prompts, WHERE)
     kept = tuple(instance for instance in named.instances if instance.mask is not None or instance.box is not None)
     if len(kept) < len(found):
-        logger.warning("%s: %d of %d masks have no pixel above %g and were left out.", WHERE, len(found) - len(kept), len(found), threshold)
+        logger.warning(
+            "%s: %d of %d masks have no pixel above %g and were left out.",
+            WHERE,
+            len(found) - len(kept),
+            len(found),
+            threshold,
+        )
     return (Layout(kept, named.width, named.height),)
 
 
-def _instance(position: int, mask: np.ndarray, words: str, extra: dict[str, Any], threshold: float, rectangle_is_box: bool) -> Instance:
+def _instance(
+    position: int, mask: np.ndarray, words: str, extra: dict[str, Any], threshold: float, rectangle_is_box: bool
+) -> Instance:
     """Without a place where no pixel of the mask is above the threshold."""
     inside = mask > threshold
     if not inside.any():
@@ -64,17 +79,23 @@ def _instance(position: int, mask: np.ndarray, words: str, extra: dict[str, Any]
 
 def _batch(value: Tensor) -> list[np.ndarray]:
     if value.ndim not in (2, 3) or value.numel() == 0:
-        raise ValueError(f"{WHERE}: expected a MASK of shape (batch, height, width) with at least one mask, got {tuple(value.shape)}.")
+        raise ValueError(
+            f"{WHERE}: expected a MASK of shape (batch, height, width) with at least one mask, got {tuple(value.shape)}."
+        )
     masks = value.detach().reshape(-1, *value.shape[-2:]).float().cpu()
     if not torch.isfinite(masks).all():
-        raise ValueError(f"{WHERE}: the masks hold values that are no numbers (NaN or infinity). Check the node that made them.")
+        raise ValueError(
+            f"{WHERE}: the masks hold values that are no numbers (NaN or infinity). Check the node that made them."
+        )
     return list(masks.numpy())
 
 
 def _size(value: Any) -> tuple[int, int]:
     if not isinstance(value, (list, tuple)) or len(value) < 2:
         raise ValueError(f"{WHERE}: SEGS begin with (height, width) in pixels, got {fields.shorten(value)}.")
-    height, width = (fields.whole(side, WHERE, f"the SEGS' {name}") for side, name in zip(value[:2], ("height", "width")))
+    height, width = (
+        fields.whole(side, WHERE, f"the SEGS' {name}") for side, name in zip(value[:2], ("height", "width"))
+    )
     return height, width
 
 
@@ -86,13 +107,23 @@ def _seg(seg: Any, position: int, size: tuple[int, int]) -> tuple[np.ndarray, st
     mask = seg.cropped_mask
     mask = mask.detach().float().cpu().numpy() if isinstance(mask, Tensor) else np.asarray(mask, dtype=np.float32)
     mask = mask.max(axis=0) if mask.ndim == 3 else mask
-    if not (0 <= x0 < x1 <= size[1] and 0 <= y0 < y1 <= size[0]) or mask.shape != (y1 - y0, x1 - x0) or not np.isfinite(mask).all():
-        raise ValueError(f"{where} is broken: its mask has shape {tuple(mask.shape)}, its crop_region is {[x0, y0, x1, y1]} in {size[1]}x{size[0]} pixels.")
+    if (
+        not (0 <= x0 < x1 <= size[1] and 0 <= y0 < y1 <= size[0])
+        or mask.shape != (y1 - y0, x1 - x0)
+        or not np.isfinite(mask).all()
+    ):
+        raise ValueError(
+            f"{where} is broken: its mask has shape {tuple(mask.shape)}, its crop_region is {[x0, y0, x1, y1]} in {size[1]}x{size[0]} pixels."
+        )
     whole = np.zeros(size, dtype=np.float32)
     whole[y0:y1, x0:x1] = mask
     score = getattr(seg, "confidence", None)
     score = float(np.asarray(score).reshape(-1)[0]) if score is not None and np.size(score) else 1.0
-    return whole, fields.text(seg.label or "", where, "label"), {"score": score} if np.isfinite(score) and score != 1 else {}
+    return (
+        whole,
+        fields.text(seg.label or "", where, "label"),
+        {"score": score} if np.isfinite(score) and score != 1 else {},
+    )
 
 
 def _chain(region: Any) -> list[tuple[np.ndarray, str, dict[str, Any]]]:

@@ -29,20 +29,28 @@ def read_tracking(value: Mapping[str, Any], prompts: str = "") -> Frames:
     words = _words(prompts, tracks)
     count = max((len(boxes) for boxes, _ in tracks.values()), default=0)
     if not 1 <= count <= MAX_FRAMES or len(tracks) > MAX_INSTANCES:
-        raise ValueError(f"{WHERE}: the TRACKING has {len(tracks)} objects over {count} frames. Expected 1 to {MAX_FRAMES} frames of at most "
-                         f"{MAX_INSTANCES} objects.")
+        raise ValueError(
+            f"{WHERE}: the TRACKING has {len(tracks)} objects over {count} frames. Expected 1 to {MAX_FRAMES} frames of at most "
+            f"{MAX_INSTANCES} objects."
+        )
     left_out = [name for name in tracks if name not in words]
     if left_out:
         logger.warning("%s: no prompt names %s: left out.", WHERE, ", ".join(left_out[:8]))
     canvas = next(size for _, size in tracks.values() if size is not None)
     frames = []
     for i in range(count):
-        shown = [(name, boxes[i]) for name, (boxes, _) in tracks.items() if name in words and i < len(boxes) and boxes[i] is not None]
+        shown = [
+            (name, boxes[i])
+            for name, (boxes, _) in tracks.items()
+            if name in words and i < len(boxes) and boxes[i] is not None
+        ]
         frames.append(Layout(tuple(Instance(name, words[name], box=box) for name, box in shown), *canvas))
     return tuple(frames)
 
 
-def tracking_of(frames: Frames, width: int, height: int, boxes: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[dict[str, dict[int, list]], str]:
+def tracking_of(
+    frames: Frames, width: int, height: int, boxes: Sequence[Sequence[Mapping[str, Any]]]
+) -> tuple[dict[str, dict[int, list]], str]:
     """The other way: TRACKING and its prompts. boxes: of every frame, one {x, y, width, height, label} for each visible instance.
 
     An object is the instance of one id in all frames; its class is the last word of its prompt.
@@ -83,7 +91,9 @@ def _tracks(value: Mapping[str, Any]) -> dict[str, tuple[list[Box | None], tuple
         for number, boxes in objects.items():
             where = f"Object {number}.{name}"
             if not isinstance(boxes, Sequence) or isinstance(boxes, str):
-                raise ValueError(f"{WHERE}: expected {EXPECTED}, got {fields.shorten(boxes)} for object {number}.{name}.")
+                raise ValueError(
+                    f"{WHERE}: expected {EXPECTED}, got {fields.shorten(boxes)} for object {number}.{name}."
+                )
             out[f"{number}.{name}"] = _boxes(boxes, where)
     if not any(size for _, size in out.values()):
         raise ValueError(f"{WHERE}: the TRACKING holds no box in any frame. Expected {EXPECTED}.")
@@ -97,13 +107,17 @@ def _boxes(boxes: Sequence[Any], where: str) -> tuple[list[Box | None], tuple[in
         if given is None:
             found.append(None)
             continue
-        x0, y0, x1, y1, w, h = fields.numbers(given, 6, f"{where}, frame {i}", "box", "[left, top, right, bottom, width, height] in pixels")
+        x0, y0, x1, y1, w, h = fields.numbers(
+            given, 6, f"{where}, frame {i}", "box", "[left, top, right, bottom, width, height] in pixels"
+        )
         size = fields.whole(w, where, "width"), fields.whole(h, where, "height")
         largest = max(largest, min(x1 - x0, y1 - y0))
         found.append(cut_box(x0, y0, x1 - x0, y1 - y0, *size))
     if size is not None and largest <= 1:
-        raise ValueError(f"{WHERE}: {where} is no larger than a pixel in every frame. KJNodes makes such boxes unless size_multiplier holds one "
-                         "number for each frame: connect it there.")
+        raise ValueError(
+            f"{WHERE}: {where} is no larger than a pixel in every frame. KJNodes makes such boxes unless size_multiplier holds one "
+            "number for each frame: connect it there."
+        )
     return found, size
 
 
@@ -112,13 +126,17 @@ def _words(prompts: str, names: Mapping[str, Any]) -> dict[str, str]:
     lines = [(int(number), name.strip(), words) for number, name, words in LINE.findall(text)]
     if not lines:
         if text.strip():
-            raise ValueError(f'{WHERE}: the prompts of a TRACKING are lines such as "0.person": "a tall man", got {fields.shorten(text)}.')
+            raise ValueError(
+                f'{WHERE}: the prompts of a TRACKING are lines such as "0.person": "a tall man", got {fields.shorten(text)}.'
+            )
         return {name: name.partition(".")[2] for name in names}
     out: dict[str, str] = {}
     for number, name, words in lines:
         of_class = [known for known in names if known.partition(".")[2] == name]
         meant = of_class if number == ALL else [known for known in of_class if known.partition(".")[0] == str(number)]
         if not meant:
-            raise ValueError(f'{WHERE}: the prompt "{number}.{name}" names no object of the TRACKING. It has {", ".join(list(names)[:8])}.')
+            raise ValueError(
+                f'{WHERE}: the prompt "{number}.{name}" names no object of the TRACKING. It has {", ".join(list(names)[:8])}.'
+            )
         out |= dict.fromkeys(meant, words)
     return out

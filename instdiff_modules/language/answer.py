@@ -40,7 +40,9 @@ def read_answer(text: str, units: str = DECLARED, order: str = DECLARED, width: 
     if not text.strip():
         raise ValueError("The answer is empty. Connect the text of a language model, or let it write more tokens.")
     if len(text) > MAX_TEXT:
-        raise ValueError(f"The answer has {len(text)} characters, at most {MAX_TEXT} are read. No layout is that long: ask the model again.")
+        raise ValueError(
+            f"The answer has {len(text)} characters, at most {MAX_TEXT} are read. No layout is that long: ask the model again."
+        )
     size = _given_size(width, height)
     try:
         return _read(text, units, order, size)
@@ -74,15 +76,24 @@ def _read(text: str, units: str, order: str, size: tuple[int, int] | None) -> An
         raise ValueError(NO_CANVAS)
     known, declared = declared_coordinates(draft, boxes, units, order, canvas or size)
     check_range([v for numbers, own in boxes if numbers and not own for v in numbers], known)
-    items = [_instance(item, i, numbers, known._replace(**own), notes) for i, (item, (numbers, own)) in enumerate(zip(draft.items, boxes), 1)]
+    items = [
+        _instance(item, i, numbers, known._replace(**own), notes)
+        for i, (item, (numbers, own)) in enumerate(zip(draft.items, boxes), 1)
+    ]
     items = [item for item in items if item]
     if not items:
         raise ValueError(f"None of the answer's instances can be used. {' '.join(notes[-2:])}")
     if canvas and size and canvas != size:
-        notes.append(f"The answer speaks of a canvas of {canvas[0]}x{canvas[1]}; its layout was put on {size[0]}x{size[1]}.")
+        notes.append(
+            f"The answer speaks of a canvas of {canvas[0]}x{canvas[1]}; its layout was put on {size[0]}x{size[1]}."
+        )
     width, height = size or canvas or (None, None)
     caption = _caption(draft)
-    return Answer(parse_layout({"version": 1, "width": width, "height": height, "prompt": caption, "instances": items}), notes, declared)
+    return Answer(
+        parse_layout({"version": 1, "width": width, "height": height, "prompt": caption, "instances": items}),
+        notes,
+        declared,
+    )
 
 
 def _unquoted(text: str) -> str:
@@ -95,7 +106,13 @@ def _unquoted(text: str) -> str:
 
 def _foreign(document: Mapping[str, Any]) -> Layout | None:
     """Formats that fix their units: the authors' demo files and COCO."""
-    if "annos" in document and "width" in document and "height" in document or "images" in document and "annotations" in document:
+    if (
+        "annos" in document
+        and "width" in document
+        and "height" in document
+        or "images" in document
+        and "annotations" in document
+    ):
         return read_layout(document)
     return None
 
@@ -110,13 +127,26 @@ def _box(item: Mapping[str, Any]) -> tuple[tuple[float, ...] | None, dict[str, s
     return numbers, {k: v for k, v in own.items() if v}
 
 
-def _instance(item: Mapping[str, Any], position: int, numbers: Sequence[float] | None, known: Coordinates, notes: list[str]) -> dict[str, Any] | None:
+def _instance(
+    item: Mapping[str, Any], position: int, numbers: Sequence[float] | None, known: Coordinates, notes: list[str]
+) -> dict[str, Any] | None:
     """One item as an instance of our document; None, with a note, if it cannot be used."""
-    prompt = next((" ".join(value.split()) for key in PROMPT_KEYS if isinstance(value := item.get(key, item.get(key.title())), str) and value.strip()), "")
+    prompt = next(
+        (
+            " ".join(value.split())
+            for key in PROMPT_KEYS
+            if isinstance(value := item.get(key, item.get(key.title())), str) and value.strip()
+        ),
+        "",
+    )
     where = f"Instance {position}" + (f" ({prompt[:40]})" if prompt else "")
     unfinished = isinstance(item, CutObject)
     if not prompt:
-        notes.append(f"{where} has no prompt and was left out." if not unfinished else f"{where} was not finished and was left out.")
+        notes.append(
+            f"{where} has no prompt and was left out."
+            if not unfinished
+            else f"{where} was not finished and was left out."
+        )
         return None
     made: dict[str, Any] = {"prompt": prompt}
     if isinstance(item.get("id"), (str, int)) and not isinstance(item["id"], bool) and str(item["id"]).strip():
@@ -142,7 +172,11 @@ def _instance(item: Mapping[str, Any], position: int, numbers: Sequence[float] |
         except ValueError:
             notes.append(f"The mask of {where} cannot be read and was left out.")
     if not {"box", "point", "scribble", "mask"} & made.keys():
-        notes.append(f"{where} has no place and was left out." if not unfinished else f"{where} was not finished and was left out.")
+        notes.append(
+            f"{where} has no place and was left out."
+            if not unfinished
+            else f"{where} was not finished and was left out."
+        )
         return None
     _settings(item, made, where, notes)
     return made
@@ -153,7 +187,11 @@ def _points(value: Any, single: bool, known: Coordinates) -> list[list[float]]:
     pairs = [value] if single else value
     if not isinstance(pairs, list):
         return []
-    ok = [xy for xy in pairs if isinstance(xy, list) and len(xy) == 2 and all(type(v) in (int, float) and abs(v) < 1e9 for v in xy)]
+    ok = [
+        xy
+        for xy in pairs
+        if isinstance(xy, list) and len(xy) == 2 and all(type(v) in (int, float) and abs(v) < 1e9 for v in xy)
+    ]
     points = [list(to_point(xy, known)) for xy in ok]
     return [xy for xy in points if all(0 <= v <= 1 for v in xy)] if len(ok) == len(pairs) else []
 
@@ -176,19 +214,32 @@ def _caption(draft: Draft) -> str:
         value = draft.document.get(key)
         if isinstance(value, str) and value.strip():
             return value.strip()
-    match = re.search(r"^[\s*#]*(?:global |background |scene )?(?:prompt|caption)\**:\**[ \t]*(\S[^\n]{0,2000})", draft.around, re.I | re.M)
+    match = re.search(
+        r"^[\s*#]*(?:global |background |scene )?(?:prompt|caption)\**:\**[ \t]*(\S[^\n]{0,2000})",
+        draft.around,
+        re.I | re.M,
+    )
     return match[1].strip(" *\"'`") if match else ""
 
 
 def _canvas(document: Mapping[str, Any]) -> tuple[int, int] | None:
     """The canvas in pixels that an answer names."""
-    places = [document, *(document[key] for key in ("canvas", "image_size", "size", "canvas_size", "image", "resolution") if key in document)]
+    places = [
+        document,
+        *(
+            document[key]
+            for key in ("canvas", "image_size", "size", "canvas_size", "image", "resolution")
+            if key in document
+        ),
+    ]
     for place in places:
         if isinstance(place, Mapping):
             sides = [place.get(side) for side in ("width", "height")]
             if all(type(v) in (int, float) and v == int(v) and 1 < v <= fields.MAX_SIDE for v in sides):
                 return int(sides[0]), int(sides[1])
-        if isinstance(place, str) and (match := re.fullmatch(r"\s*(\d{2,5})\s*[xX×*]\s*(\d{2,5})\s*(?:px|pixels)?\s*", place)):
+        if isinstance(place, str) and (
+            match := re.fullmatch(r"\s*(\d{2,5})\s*[xX×*]\s*(\d{2,5})\s*(?:px|pixels)?\s*", place)
+        ):
             sides = [int(match[1]), int(match[2])]
             if 1 < min(sides) and max(sides) <= fields.MAX_SIDE:
                 return sides[0], sides[1]

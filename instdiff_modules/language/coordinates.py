@@ -11,7 +11,12 @@ from typing import Any, NamedTuple
 DECLARED = "as declared"
 FRACTIONS, PIXELS, THOUSAND, PERCENT = "0..1", "pixels", "0..1000", "percent"
 UNITS = (FRACTIONS, PIXELS, THOUSAND, PERCENT)
-XYXY, XYWH, YXYX, CXCYWH = "left top right bottom", "left top width height", "top left bottom right", "center x y, width height"
+XYXY, XYWH, YXYX, CXCYWH = (
+    "left top right bottom",
+    "left top width height",
+    "top left bottom right",
+    "center x y, width height",
+)
 ORDERS = (XYXY, XYWH, YXYX, CXCYWH)
 SLACK = 1.5  # how far, in canvases, a box may stick out before its units are doubted
 
@@ -26,8 +31,14 @@ EDGES = (
 _ORDER_WORDS = (
     (CXCYWH, r"cx ?,? ?cy ?,? ?w|x ?center ?,? ?y ?center|center ?x ?,? ?center ?y|\byolo\b"),
     (YXYX, r"y ?min ?,? ?x ?min|y[01] ?,? ?x[01] ?,? ?y[12] ?,? ?x[12]|\byxyx\b|top ?,? ?left ?,? ?bottom ?,? ?right"),
-    (XYXY, r"x ?min ?,? ?y ?min ?,? ?x ?max|x[01] ?,? ?y[01] ?,? ?x[12] ?,? ?y[12]|\bxyxy\b|\bltrb\b|left ?,? ?top ?,? ?right ?,? ?bottom|pascal voc"),
-    (XYWH, r"\bx ?,? ?y ?,? ?w(?:idth)?\b|\bxywh\b|\bltwh\b|left ?,? ?top ?,? ?w(?:idth)?\b|x ?min ?,? ?y ?min ?,? ?w(?:idth)?\b|\bcoco\b"),
+    (
+        XYXY,
+        r"x ?min ?,? ?y ?min ?,? ?x ?max|x[01] ?,? ?y[01] ?,? ?x[12] ?,? ?y[12]|\bxyxy\b|\bltrb\b|left ?,? ?top ?,? ?right ?,? ?bottom|pascal voc",
+    ),
+    (
+        XYWH,
+        r"\bx ?,? ?y ?,? ?w(?:idth)?\b|\bxywh\b|\bltwh\b|left ?,? ?top ?,? ?w(?:idth)?\b|x ?min ?,? ?y ?min ?,? ?w(?:idth)?\b|\bcoco\b",
+    ),
 )
 _UNIT_WORDS = (
     (THOUSAND, r"\b0 ?(?:\.\.+|-|–|to|,) ?(?:1000|999)\b|per ?mille|thousandths"),
@@ -55,7 +66,11 @@ def units_in(text: str) -> str | None:
     """The units that a declaration such as "normalized 0-1000" or "px" names; None if none or several."""
     plain = re.sub(r"[\s_\[\](){}\"'`]+", " ", text.lower()).strip()
     named = [name for name, words in _UNIT_WORDS if re.search(words, plain)]
-    if FRACTIONS in named and (THOUSAND in named or PERCENT in named) and not re.search(r"\b0 ?(?:\.\.+|-|–|to|,) ?1(?:\.0)?\b", plain):
+    if (
+        FRACTIONS in named
+        and (THOUSAND in named or PERCENT in named)
+        and not re.search(r"\b0 ?(?:\.\.+|-|–|to|,) ?1(?:\.0)?\b", plain)
+    ):
         named.remove(FRACTIONS)  # "normalized to 0-1000" speaks of thousandths
     return _only(named)
 
@@ -107,7 +122,9 @@ def to_edges(numbers: Sequence[float], known: Coordinates, where: str) -> tuple[
         a, b, c, d = a - c / 2, b - d / 2, a + c / 2, b + d / 2
     if c < a or d < b:
         shown = ", ".join(f"{v:g}" for v in numbers)
-        raise ValueError(f"{where}: [{shown}] cannot be {known.order}, for an edge would lie on the wrong side. Choose the order that the model used.")
+        raise ValueError(
+            f"{where}: [{shown}] cannot be {known.order}, for an edge would lie on the wrong side. Choose the order that the model used."
+        )
     return a / x, b / y, c / x, d / y
 
 
@@ -124,9 +141,13 @@ def check_range(numbers: Iterable[float], known: Coordinates) -> None:
     top = max(sizes, default=0.0)
     limit = SLACK * max(_sides(known))
     if top > limit:
-        raise ValueError(f"The answer holds the coordinate {top:g}, too large for {_named(known)}. Choose the units that the model used.")
+        raise ValueError(
+            f"The answer holds the coordinate {top:g}, too large for {_named(known)}. Choose the units that the model used."
+        )
     if known.units != FRACTIONS and 0 < top <= 1:
-        raise ValueError(f"All coordinates of the answer lie in 0..1, too small for {_named(known)}. Choose the units that the model used.")
+        raise ValueError(
+            f"All coordinates of the answer lie in 0..1, too small for {_named(known)}. Choose the units that the model used."
+        )
 
 
 def _sides(known: Coordinates) -> tuple[float, float]:
@@ -137,7 +158,11 @@ def _sides(known: Coordinates) -> tuple[float, float]:
 
 
 def _named(known: Coordinates) -> str:
-    return f"pixels of a canvas of {known.canvas[0]}x{known.canvas[1]}" if known.units == PIXELS else f"the units {known.units}"
+    return (
+        f"pixels of a canvas of {known.canvas[0]}x{known.canvas[1]}"
+        if known.units == PIXELS
+        else f"the units {known.units}"
+    )
 
 
 def _number(value: Any) -> tuple[float, str | None] | None:

@@ -3,12 +3,26 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .coordinates import FRACTIONS, ORDERS, PIXELS, THOUSAND, UNITS, XYXY, YXYX, Coordinates, order_in, prose_declaration, units_in
+from .coordinates import (
+    FRACTIONS,
+    ORDERS,
+    PIXELS,
+    THOUSAND,
+    UNITS,
+    XYXY,
+    YXYX,
+    Coordinates,
+    order_in,
+    prose_declaration,
+    units_in,
+)
 from .find import Draft, box_of
 
 _DECLARATIONS = ("units", "unit", "coordinates", "coordinate_system", "coordinate_space", "coordinate_format", "format", "box_format", "bbox_format",
                  "box_order", "order", "axis_order", "bbox_units", "coords")  # fmt: skip
-NO_CANVAS = "The coordinates are pixels, but the size of the canvas is unknown. Set width and height to what the model was told"
+NO_CANVAS = (
+    "The coordinates are pixels, but the size of the canvas is unknown. Set width and height to what the model was told"
+)
 _HINTS = {
     "box_2d": "Gemini writes box_2d as top left bottom right in 0..1000, other models otherwise",
     "bbox_2d": "Qwen writes bbox_2d as left top right bottom, in pixels or in 0..1000 depending on its version",
@@ -22,12 +36,17 @@ def declared_coordinates(
     said = [value for key, value in _walk(draft.document) if key in _DECLARATIONS and isinstance(value, str)]
     prose = prose_declaration(draft.around)
     found: dict[str, tuple[str | None, str]] = {}
-    for name, chosen, options, read, fallback in (("units", units, UNITS, units_in, prose[0]), ("order", order, ORDERS, order_in, prose[1])):
+    for name, chosen, options, read, fallback in (
+        ("units", units, UNITS, units_in, prose[0]),
+        ("order", order, ORDERS, order_in, prose[1]),
+    ):
         if chosen in options:
             found[name] = chosen, "chosen"
         elif declared := {value for value in map(read, said) if value}:
             if len(declared) > 1:
-                raise ValueError(f"The answer declares the {name} of its boxes in two ways: {' and '.join(sorted(declared))}. Choose {name} in the menus")
+                raise ValueError(
+                    f"The answer declares the {name} of its boxes in two ways: {' and '.join(sorted(declared))}. Choose {name} in the menus"
+                )
             found[name] = declared.pop(), "declared"
         elif all(name in own for numbers, own in boxes if numbers) and any(numbers for numbers, _ in boxes):
             found[name] = next(own[name] for numbers, own in boxes if numbers), "declared by its boxes"

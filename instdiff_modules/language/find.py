@@ -36,7 +36,9 @@ def without_reasoning(text: str) -> tuple[str, list[str]]:
             return text.rpartition(mark)[2], ["The model's reasoning was left out."]
     for mark in ("<think>", "<thinking>", "<reasoning>", "[THINK]"):
         if text.lstrip().startswith(mark):
-            raise ValueError(f"The answer is reasoning that never ended ({mark} without an end). Let the model write more tokens.")
+            raise ValueError(
+                f"The answer is reasoning that never ended ({mark} without an end). Let the model write more tokens."
+            )
     return text, []
 
 
@@ -145,11 +147,21 @@ def _is_item(value: Mapping[str, Any]) -> bool:
 
 def _list_items(values: list[Any], document: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]] | None:
     """Items of a list in any form; None if it is no list of items."""
-    labels = next((given for key in LABEL_LISTS if isinstance(given := _get(document or {}, key), list) and given is not values), None)
-    if labels is not None and len(labels) == len(values) and all(isinstance(word, str) for word in labels) and all(map(box_numbers, values)):
+    labels = next(
+        (given for key in LABEL_LISTS if isinstance(given := _get(document or {}, key), list) and given is not values),
+        None,
+    )
+    if (
+        labels is not None
+        and len(labels) == len(values)
+        and all(isinstance(word, str) for word in labels)
+        and all(map(box_numbers, values))
+    ):
         return [{"prompt": word, "box": box} for word, box in zip(labels, values)]
     items = [_item(value) for value in values]
-    if values and not any(item is not None and (box_of(item) or "point" in item or "scribble" in item) for item in items):
+    if values and not any(
+        item is not None and (box_of(item) or "point" in item or "scribble" in item) for item in items
+    ):
         return None if document is None or not any(map(bool, items)) else [item for item in items if item is not None]
     return [item if item is not None else {} for item in items]
 
@@ -186,7 +198,11 @@ def _get(item: Mapping[str, Any], key: str) -> Any:
     """A field, whatever its capitals."""
     if key in item:
         return item[key]
-    return next((v for k, v in item.items() if isinstance(k, str) and k.lower() == key), None) if any(k != k.lower() for k in item) else None
+    return (
+        next((v for k, v in item.items() if isinstance(k, str) and k.lower() == key), None)
+        if any(k != k.lower() for k in item)
+        else None
+    )
 
 
 def _sentence(note: str) -> str:

@@ -13,8 +13,12 @@ MAX_WIDTH = 600  # characters of a line that are looked at
 
 _NUMBER = r"[+-]?\d*\.?\d+\s*(?:px|%)?"
 _NAME = r"(?P<name>[^\[\]()\n{}|:=]{1,300}?)[ \t]*[:=\-–—|]+>?[*_]*[ \t]*"
-_LINE = re.compile(rf"^[ \t>*+\-•]*(?:\d{{1,3}}[.)][ \t]*)?{_NAME}[\[(](?P<box>{_NUMBER}(?:\s*,\s*{_NUMBER}){{3}})[\])]")
-_FIELD = re.compile(r"^[ \t>*+\-•]*(?:\d{1,3}[.)][ \t]*)?(?P<key>[A-Za-z_ ]{1,30})[*_]*[ \t]*:[*_]*[ \t]*(?P<value>\S.*)$")
+_LINE = re.compile(
+    rf"^[ \t>*+\-•]*(?:\d{{1,3}}[.)][ \t]*)?{_NAME}[\[(](?P<box>{_NUMBER}(?:\s*,\s*{_NUMBER}){{3}})[\])]"
+)
+_FIELD = re.compile(
+    r"^[ \t>*+\-•]*(?:\d{1,3}[.)][ \t]*)?(?P<key>[A-Za-z_ ]{1,30})[*_]*[ \t]*:[*_]*[ \t]*(?P<value>\S.*)$"
+)
 _MARKS = " *_`\"'“”,"
 
 
@@ -39,7 +43,11 @@ def table_items(text: str) -> list[Mapping[str, Any]]:
     head: list[str] = []
     found = []
     for line in text.splitlines()[:MAX_LINES]:
-        cells = [cell.strip(_MARKS) for cell in line[:MAX_WIDTH].strip().strip("|").split("|")] if "|" in line[:MAX_WIDTH] else []
+        cells = (
+            [cell.strip(_MARKS) for cell in line[:MAX_WIDTH].strip().strip("|").split("|")]
+            if "|" in line[:MAX_WIDTH]
+            else []
+        )
         if len(cells) < 2:
             head = []
         elif not head:

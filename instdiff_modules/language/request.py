@@ -32,7 +32,14 @@ MAX_EXAMPLES = len(_EXAMPLES)
 
 
 def build_request(
-    wish: str, width: int, height: int, count: int = 0, style: str = "", units: str = FRACTIONS, examples: int = 1, current: Frames | None = None
+    wish: str,
+    width: int,
+    height: int,
+    count: int = 0,
+    style: str = "",
+    units: str = FRACTIONS,
+    examples: int = 1,
+    current: Frames | None = None,
 ) -> str:
     """The instruction text.
 
@@ -40,11 +47,15 @@ def build_request(
     write, one of REQUEST_UNITS. examples: 0..MAX_EXAMPLES. current: a layout to change instead of a new one. ValueError for an
     empty wish or values out of range.
     """
-    wish, style = (fields.text("" if v is None else v, WHERE, name).strip() for v, name in ((wish, "wish"), (style, "style")))
+    wish, style = (
+        fields.text("" if v is None else v, WHERE, name).strip() for v, name in ((wish, "wish"), (style, "style"))
+    )
     if not wish:
         raise ValueError("The wish is empty. Write what shall be in the picture.")
     if len(wish) + len(style) > MAX_WISH:
-        raise ValueError(f"The wish and the style have {len(wish) + len(style)} characters, at most {MAX_WISH} are sent.")
+        raise ValueError(
+            f"The wish and the style have {len(wish) + len(style)} characters, at most {MAX_WISH} are sent."
+        )
     size = _size(width, height)
     parts = [
         f"Plan the layout of a picture: which objects it shows and where each one is. The canvas is {size[0]} pixels wide and {size[1]} pixels high.",
@@ -52,7 +63,8 @@ def build_request(
         f"Style: {style}" if style else "",
         _current(current, units, size),
         "Rules:\n" + "\n".join(f"- {rule}" for rule in _rules(count, units, bool(style))),
-        "Answer with one JSON object and nothing else: no explanation, no comments, no text before or after it. It has this form:\n" + _form(units, size),
+        "Answer with one JSON object and nothing else: no explanation, no comments, no text before or after it. It has this form:\n"
+        + _form(units, size),
         *(_example(i, units, size) for i in range(examples)),
     ]
     return "\n\n".join(part for part in parts if part)
@@ -65,18 +77,36 @@ def answer_schema(width: int, height: int, count: int = 0, units: str = FRACTION
         "type": "array", "items": {"type": "number" if units == FRACTIONS else "integer"}, "minItems": 4, "maxItems": 4,
         "description": f"[{', '.join(_ORDER)}] as {_MEANING[units]}",
     }  # fmt: skip
-    properties = {"id": {"type": "string"}, "prompt": {"type": "string", "description": "what this object looks like"}, "box": box}
+    properties = {
+        "id": {"type": "string"},
+        "prompt": {"type": "string", "description": "what this object looks like"},
+        "box": box,
+    }
     instances = {
         "type": "array", "minItems": count or 1, "maxItems": count or MAX_COUNT,
         "items": {"type": "object", "properties": properties, "required": list(properties), "additionalProperties": False},
     }  # fmt: skip
-    fixed = {key: {"type": "string" if isinstance(value, str) else "integer", "enum": [value]} for key, value in _head(units, size).items()}
-    fields_of = {**fixed, "prompt": {"type": "string", "description": "caption of the whole picture"}, "instances": instances}
-    return json.dumps({"type": "object", "properties": fields_of, "required": list(fields_of), "additionalProperties": False}, indent=1)
+    fixed = {
+        key: {"type": "string" if isinstance(value, str) else "integer", "enum": [value]}
+        for key, value in _head(units, size).items()
+    }
+    fields_of = {
+        **fixed,
+        "prompt": {"type": "string", "description": "caption of the whole picture"},
+        "instances": instances,
+    }
+    return json.dumps(
+        {"type": "object", "properties": fields_of, "required": list(fields_of), "additionalProperties": False},
+        indent=1,
+    )
 
 
 def _rules(count: int, units: str, styled: bool) -> list[str]:
-    number = f"exactly {count} instance{'' if count == 1 else 's'}" if count else f"as many instances as the picture needs, 1 to {MAX_COUNT}"
+    number = (
+        f"exactly {count} instance{'' if count == 1 else 's'}"
+        if count
+        else f"as many instances as the picture needs, 1 to {MAX_COUNT}"
+    )
     rules = [
         f"Give {number}. Each instance is one object; two cats are two instances.",
         f"box is [{', '.join(_ORDER)}] in {_MEANING[units]}. The origin is the top left corner, y grows downwards.",
@@ -86,7 +116,8 @@ def _rules(count: int, units: str, styled: bool) -> list[str]:
         "The main objects fill a good part of the canvas; no side is shorter than a sixteenth of it.",
         "Draw two objects in the same place only if one is in front of the other. Order the list from back to front.",
         "prompt of an instance describes that one object in a few words: kind, colour, material, pose. It says nothing about its place.",
-        "prompt of the whole picture is one sentence that names all objects and the surroundings" + (", in the style above." if styled else "."),
+        "prompt of the whole picture is one sentence that names all objects and the surroundings"
+        + (", in the style above." if styled else "."),
     ]
     return rules
 
@@ -103,7 +134,9 @@ def _form(units: str, size: tuple[int, int]) -> str:
 def _example(index: int, units: str, size: tuple[int, int]) -> str:
     wish, caption, items = _EXAMPLES[index]
     instances = [{"id": name, "prompt": prompt, "box": _coordinates(box, units, size)} for name, prompt, box in items]
-    return f"Example, for the picture {wish!r}:\n" + json.dumps({**_head(units, size), "prompt": caption, "instances": instances})
+    return f"Example, for the picture {wish!r}:\n" + json.dumps(
+        {**_head(units, size), "prompt": caption, "instances": instances}
+    )
 
 
 def _current(frames: Frames | None, units: str, size: tuple[int, int]) -> str:
@@ -122,7 +155,9 @@ def _current(frames: Frames | None, units: str, size: tuple[int, int]) -> str:
 def _coordinates(box: Box, units: str, size: tuple[int, int]) -> list[float]:
     if units == FRACTIONS:
         return [round(v, 3) for v in box]
-    whole = (size[0], size[1], size[0], size[1]) if units == PIXELS else {THOUSAND: (1000,) * 4, PERCENT: (100,) * 4}[units]
+    whole = (
+        (size[0], size[1], size[0], size[1]) if units == PIXELS else {THOUSAND: (1000,) * 4, PERCENT: (100,) * 4}[units]
+    )
     return [round(v * side) for v, side in zip(box, whole)]
 
 

@@ -83,7 +83,9 @@ class _Reader:
     def container(self) -> Any:
         closer = OPENERS[self.text[self.at]]
         if len(self.open) >= MAX_DEPTH:
-            raise ValueError(f"The answer is nested more than {MAX_DEPTH} levels deep. No layout is: ask the model again.")
+            raise ValueError(
+                f"The answer is nested more than {MAX_DEPTH} levels deep. No layout is: ask the model again."
+            )
         self.open.append(closer)
         self.at += 1
         items, ended = (self._object if closer == "}" else self._list)(closer)
@@ -202,7 +204,9 @@ class _Reader:
 
     def number(self, match: re.Match[str]) -> Any:
         if len(match[0]) > MAX_DIGITS:
-            raise ValueError(f"The answer holds a number of {len(match[0])} characters. No place in a picture needs that: ask the model again.")
+            raise ValueError(
+                f"The answer holds a number of {len(match[0])} characters. No place in a picture needs that: ask the model again."
+            )
         self.at = match.end()
         unit = _UNIT.match(self.text, self.at)
         if unit:
@@ -211,7 +215,12 @@ class _Reader:
         if self.at >= len(self.text):
             return _Missing  # more digits may have followed
         after = self.text[self.at]
-        if after.isalnum() or after in "_*+^%!.=-(" or after == "/" and self.text[self.at + 1 : self.at + 2] not in ("/", "*"):
+        if (
+            after.isalnum()
+            or after in "_*+^%!.=-("
+            or after == "/"
+            and self.text[self.at + 1 : self.at + 2] not in ("/", "*")
+        ):
             raise NotJSON(f"{self.text[match.start() : match.end() + 10].strip()!r} is an expression", match.start())
         number = float(match[0])
         if math.isinf(number):  # 1e400

@@ -12,9 +12,20 @@ from pathlib import Path
 from .errors import Stopped
 from .steps import Steps
 
-COMMANDS = ("chromium", "google-chrome", "google-chrome-stable", "chromium-browser", "microsoft-edge", "microsoft-edge-stable")
+COMMANDS = (
+    "chromium",
+    "google-chrome",
+    "google-chrome-stable",
+    "chromium-browser",
+    "microsoft-edge",
+    "microsoft-edge-stable",
+)
 MAC = ("Google Chrome", "Chromium", "Microsoft Edge")
-WINDOWS = ("Google/Chrome/Application/chrome.exe", "Microsoft/Edge/Application/msedge.exe", "Chromium/Application/chrome.exe")
+WINDOWS = (
+    "Google/Chrome/Application/chrome.exe",
+    "Microsoft/Edge/Application/msedge.exe",
+    "Chromium/Application/chrome.exe",
+)
 NONE_FOUND = "no Chromium, Chrome or Edge was found; install one, or set CHROME to the path of its program"
 
 

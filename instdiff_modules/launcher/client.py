@@ -239,5 +239,7 @@ def _refused(refusal: urllib.error.HTTPError) -> GraphRefused:
     for node_id, problem in (answer.get("node_errors") or {}).items():
         node = node or node_id
         for one in problem["errors"]:
-            reasons.append(f"{problem['class_type']} (node {node_id}): {one['message']} {one.get('details', '')}".strip())
+            reasons.append(
+                f"{problem['class_type']} (node {node_id}): {one['message']} {one.get('details', '')}".strip()
+            )
     return GraphRefused("; ".join(reasons), node, answer)

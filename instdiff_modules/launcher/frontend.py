@@ -33,7 +33,9 @@ def fetch_frontend(home: Path, steps: Steps, python: Path) -> bool:
         )
     except Stopped:
         return False
-    wheel = max(downloads.glob(f"{PACKAGE.replace('-', '_')}-*.whl"), key=lambda path: _version(path.name.split("-")[1]))
+    wheel = max(
+        downloads.glob(f"{PACKAGE.replace('-', '_')}-*.whl"), key=lambda path: _version(path.name.split("-")[1])
+    )
     _unpack(wheel, home / f"frontend-{wheel.name.split('-')[1]}")
     return True
 

@@ -151,7 +151,9 @@ def link_folder(target: Path, link: Path) -> None:
 
 def torch_sees_gpu(python: Path, steps: Steps) -> bool:
     """Import torch and its family once, to see that they fit each other, and ask for a GPU."""
-    code = "import torch, torchvision, torchaudio; print(torch.cuda.is_available() or torch.backends.mps.is_available())"
+    code = (
+        "import torch, torchvision, torchaudio; print(torch.cuda.is_available() or torch.backends.mps.is_available())"
+    )
     remedy = f"PyTorch does not load in {python}. Delete that environment's folder and start again."
     return steps.ask([python, "-I", "-W", "ignore", "-c", code], remedy) == "True"
 
@@ -186,7 +188,9 @@ def _install(venv: Path, source: Path, plan: TorchPlan, steps: Steps) -> None:
     _pip(venv, steps, plan.words, *plan.packages, *plan.pip_args)
     python = venv_python(venv)
     # As pip knows it: PyPI's torch 2.13.0 calls itself 2.13.0+cu130, and no index has that version.
-    version = steps.ask([python, "-I", "-c", "import importlib.metadata as known; print(known.version('torch'))"], NETWORK)
+    version = steps.ask(
+        [python, "-I", "-c", "import importlib.metadata as known; print(known.version('torch'))"], NETWORK
+    )
     if plan.name == "cpu-pypi":
         _torch_companions(venv, version, steps)
     # From here on nothing may exchange the torch that was just chosen.

@@ -27,7 +27,9 @@ ALWAYS = ("--listen", "127.0.0.1", "--disable-auto-launch", "--database-url", "s
 class Server:
     """`with Server(runtime, base, log) as server: server.client.run(graph)`. Leaving it stops ComfyUI."""
 
-    def __init__(self, runtime: Runtime, base: Path, log: Path, port: int = 0, extra: Sequence[str | Path] = ()) -> None:
+    def __init__(
+        self, runtime: Runtime, base: Path, log: Path, port: int = 0, extra: Sequence[str | Path] = ()
+    ) -> None:
         """`base` holds custom_nodes, models, input, output; `port` 0 means any free one."""
         self.runtime, self.base, self.log, self.extra = runtime, base, log, tuple(extra)
         self.port = port or free_port()
@@ -89,9 +91,13 @@ class Server:
         try:
             return self.client.run(graph, on_event, timeout)
         except GraphError as problem:
-            title = graph.get(problem.node, {}).get("_meta", {}).get("title") or graph.get(problem.node, {}).get("class_type")
+            title = graph.get(problem.node, {}).get("_meta", {}).get("title") or graph.get(problem.node, {}).get(
+                "class_type"
+            )
             where = f" The node '{title}' says:" if title else ""
-            raise Stopped(f"ComfyUI could not run the workflow.{where} {problem.message}\nThe server's log: {self.log}") from problem
+            raise Stopped(
+                f"ComfyUI could not run the workflow.{where} {problem.message}\nThe server's log: {self.log}"
+            ) from problem
         except OSError as problem:
             if self.process is None or self.process.poll() is None:
                 raise
@@ -121,7 +127,9 @@ class Server:
             raise
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 
@@ -138,5 +146,7 @@ def models_config(models: Path, path: Path) -> Path:
     # JSON strings are YAML strings, whatever characters a path has.
     lines = [f"  {json.dumps(name)}: {json.dumps(name)}" for name in folders]
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("\n".join(["existing:", f"  base_path: {json.dumps(str(models))}", *lines]) + "\n", encoding="utf-8")
+    path.write_text(
+        "\n".join(["existing:", f"  base_path: {json.dumps(str(models))}", *lines]) + "\n", encoding="utf-8"
+    )
     return path

@@ -37,13 +37,25 @@ def workers(cores: int) -> tuple[list[str], dict[str, str]]:
 
 def playwright_driver(python: Path, steps: Steps) -> Path | None:
     """The folder of Playwright's driver, with its node; Playwright is installed if it is not there. None: it cannot be."""
-    code = "import importlib.util as u; s = u.find_spec('playwright'); print(s.submodule_search_locations[0] if s else '')"
+    code = (
+        "import importlib.util as u; s = u.find_spec('playwright'); print(s.submodule_search_locations[0] if s else '')"
+    )
     for missing in (True, False):
         folder = steps.ask([python, "-I", "-c", code], "start again.")
         if folder:
             return Path(folder) / "driver"
         if missing:
-            command = [python, "-I", "-m", "pip", "install", "--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+            command = [
+                python,
+                "-I",
+                "-m",
+                "pip",
+                "install",
+                "--no-input",
+                "--disable-pip-version-check",
+                "--progress-bar",
+                "off",
+            ]
             try:
                 steps.run("Playwright, to drive a browser", [*command, PLAYWRIGHT], "check the network.")
             except Stopped:
@@ -68,4 +80,3 @@ def _browser_tests(home: Path, python: Path, driver: Path | None, steps: Steps) 
         return ["the browser tests with the newest frontend, because PyPI did not give it"]
     steps.say(f"  PyPI does not answer; the newest frontend here is {'.'.join(map(str, newest[0]))}")
     return []
-

@@ -89,7 +89,9 @@ def select(frames: Frames, which: str, by: str = "number", invert: bool = False)
     separated by commas. invert: keep the others. ValueError if none is named in any frame.
     """
     if not isinstance(by, str) or by not in SELECT_BY:
-        raise ValueError(f"Instances are selected by {', '.join(SELECT_BY)}, got {check.shorten(by)}. Choose one of these.")
+        raise ValueError(
+            f"Instances are selected by {', '.join(SELECT_BY)}, got {check.shorten(by)}. Choose one of these."
+        )
     if not check.text("" if which is None else which, "The selection", "which").strip(" ,"):
         raise ValueError('Nothing is selected. Write numbers like "1,3-5", ids, or words of the prompts.')
     check.flag(invert, "The selection", "invert")
@@ -166,9 +168,13 @@ def named_indices(frames: Frames, which: str, purpose: str) -> list[list[int]]:
     ValueError, with `purpose` ("to <purpose>") in its sentence, for one that is in no frame.
     """
     if not which:
-        raise ValueError(f'Nothing is named. Write the id or the number of the instance to {purpose}, for example "1". {describe(frames)}')
+        raise ValueError(
+            f'Nothing is named. Write the id or the number of the instance to {purpose}, for example "1". {describe(frames)}'
+        )
     one = any(instance.id == which for layout in frames for instance in layout.instances)  # an id may hold a comma
-    words = [which] if one else list(dict.fromkeys(word.strip() for word in which.split(",") if word.strip())) or [which]
+    words = (
+        [which] if one else list(dict.fromkeys(word.strip() for word in which.split(",") if word.strip())) or [which]
+    )
     found = [[find_index(layout, word) for word in words] for layout in frames]
     for word, column in zip(words, zip(*found)):
         if all(index is None for index in column):

@@ -18,9 +18,15 @@ def check_parents(instances: Sequence[Instance]) -> None:
     for i, instance in enumerate(instances, 1):
         where = f"Instance {i} ({instance.id[:40]})"
         if instance.parent and instance.parent not in parents:
-            logger.warning("%s: there is no instance %s that it could be a part of, so it stands alone.", where, instance.parent[:40])
+            logger.warning(
+                "%s: there is no instance %s that it could be a part of, so it stands alone.",
+                where,
+                instance.parent[:40],
+            )
         if instance.id in _ancestors(instance.parent, parents):
-            raise ValueError(f"{where} is a part of itself: its parents lead back to it. Take the parent from one of them.")
+            raise ValueError(
+                f"{where} is a part of itself: its parents lead back to it. Take the parent from one of them."
+            )
 
 
 def family(instances: Sequence[Instance], index: int) -> list[int]:
@@ -36,7 +42,9 @@ def make_part(instances: Sequence[Instance], chosen: Sequence[int], parent: int 
     for i in chosen:
         if parent is not None and parent in family(instances, i):
             what = "itself" if parent == i else f"its own part {instances[parent].id[:40]}"
-            raise ValueError(f"Instance {i + 1} ({instances[i].id[:40]}) cannot be a part of {what}. Name another instance.")
+            raise ValueError(
+                f"Instance {i + 1} ({instances[i].id[:40]}) cannot be a part of {what}. Name another instance."
+            )
     name = "" if parent is None else instances[parent].id
     return tuple(replace(instance, parent=name) if i in chosen else instance for i, instance in enumerate(instances))
 

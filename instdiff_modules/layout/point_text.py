@@ -75,3 +75,13 @@ def _finite(item: Any, position: int) -> Point:
     if isinstance(item, dict):
         item = [item.get("x"), item.get("y")]
     return fields.numbers(item, 2, f"Point {position}", "its place", "two numbers, x and y")
+
+
+def prompts_of(prompt: str, count: int) -> list[str]:
+    """The prompt of each of several strokes: a line each, or one line for all."""
+    lines = prompt.strip().splitlines() if isinstance(prompt, str) and count > 1 else [prompt]
+    if len(lines) not in (1, count):
+        raise ValueError(
+            f"There are {count} strokes and {len(lines)} lines of prompts. Give one line for each stroke, or a single one for all."
+        )
+    return lines if len(lines) == count else lines * count

@@ -38,18 +38,35 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m instdiff_modules.metrics", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m instdiff_modules.metrics",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("pictures", type=Path, help="folder of the pictures (png, jpg, webp)")
     parser.add_argument("--layouts", type=Path, help="folder of the layouts, if it is another one")
     parser.add_argument("--out", type=Path, required=True, help="folder of the report")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("--detector", choices=["shapeworld"], help="the exact detector of the synthetic shapes; also measures leaked colours")
+    source.add_argument(
+        "--detector",
+        choices=["shapeworld"],
+        help="the exact detector of the synthetic shapes; also measures leaked colours",
+    )
     source.add_argument("--predictions", type=Path, help="detections in COCO's format, as YOLO and others write them")
-    parser.add_argument("--categories", type=Path, help="names of the predictions' categories: a COCO file, [{id, name}] or {id: name}")
-    parser.add_argument("--classes", choices=CLASSES, default="category", help="which detections may stand for an instance (default: category)")
-    parser.add_argument("--threshold", type=float, default=0.5, help="overlap of an instance that is in its place, 0..1 (default: 0.5)")
-    parser.add_argument("--clip", type=Path, help="folder of a CLIP model (transformers' files), for the local CLIP score")
+    parser.add_argument(
+        "--categories", type=Path, help="names of the predictions' categories: a COCO file, [{id, name}] or {id: name}"
+    )
+    parser.add_argument(
+        "--classes",
+        choices=CLASSES,
+        default="category",
+        help="which detections may stand for an instance (default: category)",
+    )
+    parser.add_argument(
+        "--threshold", type=float, default=0.5, help="overlap of an instance that is in its place, 0..1 (default: 0.5)"
+    )
+    parser.add_argument(
+        "--clip", type=Path, help="folder of a CLIP model (transformers' files), for the local CLIP score"
+    )
     parser.add_argument("--device", default="cpu", help="where CLIP runs, in torch's words (default: cpu)")
     parser.add_argument("--job", type=int, default=0, help="number of this job, from 0")
     parser.add_argument("--jobs", type=int, default=1, help="number of jobs")
@@ -82,7 +99,9 @@ def _source(options: argparse.Namespace) -> tuple[Find, tuple[str, ...]]:
     if options.detector:
         return (lambda name, picture: detect_shapes(picture)), SHAPES
     if options.classes != "any" and options.categories is None:
-        raise ValueError("Predictions hold numbers of categories: give their names with --categories, or --classes any.")
+        raise ValueError(
+            "Predictions hold numbers of categories: give their names with --categories, or --classes any."
+        )
     table = None if options.categories is None else _json(options.categories)
     predictions = Predictions(_json(options.predictions), table)
     return (lambda name, picture: predictions.of(name, picture.shape[1], picture.shape[0])), predictions.categories

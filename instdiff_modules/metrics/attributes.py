@@ -25,7 +25,12 @@ class Wanted(NamedTuple):
 
 def wanted(prompt: str) -> Wanted:
     found = re.findall(r"\w+", prompt.lower())
-    return Wanted(*(next((word for word in found if word in known), None) for known in (words.SHAPES, COLORS, words.TEXTURES, PAPER_TEXTURES)))
+    return Wanted(
+        *(
+            next((word for word in found if word in known), None)
+            for known in (words.SHAPES, COLORS, words.TEXTURES, PAPER_TEXTURES)
+        )
+    )
 
 
 def color_map(picture: np.ndarray) -> np.ndarray:
@@ -37,7 +42,9 @@ def color_map(picture: np.ndarray) -> np.ndarray:
     return clean_colors(picture)[0]
 
 
-def leakage(colors: np.ndarray, regions: Sequence[np.ndarray | None], exact: Sequence[bool], names: Sequence[str | None]) -> list[float | None]:
+def leakage(
+    colors: np.ndarray, regions: Sequence[np.ndarray | None], exact: Sequence[bool], names: Sequence[str | None]
+) -> list[float | None]:
     """Of each instance: share of its region that has the colour of another instance, 0..1.
 
     colors: color_map's. regions: where each instance shall be, (H, W) bool in depth order, None if nobody knows. exact:
@@ -48,7 +55,9 @@ def leakage(colors: np.ndarray, regions: Sequence[np.ndarray | None], exact: Seq
     """
     out: list[float | None] = []
     for i, (region, name) in enumerate(zip(regions, names, strict=True)):
-        others = [COLORS.index(other) for other in sorted({other for other in names if other is not None}) if other != name]
+        others = [
+            COLORS.index(other) for other in sorted({other for other in names if other is not None}) if other != name
+        ]
         if region is None or name is None or not others:
             out.append(None)
             continue

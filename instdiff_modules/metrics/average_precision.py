@@ -35,15 +35,21 @@ def average_precision(records: Sequence[Record], kind: str) -> Precision:
     truths: list[dict[str, Any]] = []
     found: list[dict[str, Any]] = []
     for image, record in enumerate(records, 1):
-        out = {j for place, j in zip(record.wanted, record.matches, strict=True) if j is not None and getattr(place, kind) is None}
+        out = {
+            j
+            for place, j in zip(record.wanted, record.matches, strict=True)
+            if j is not None and getattr(place, kind) is None
+        }
         for place in record.wanted:
             if getattr(place, kind) is not None:
-                truths.append(_annotation(place, image, ids[place.name], len(truths) + 1) | {"iscrowd": int(place.crowd)})
+                truths.append(
+                    _annotation(place, image, ids[place.name], len(truths) + 1) | {"iscrowd": int(place.crowd)}
+                )
         for j, place in enumerate(record.found):
             if place.name is None:
                 raise ValueError(
                     f"Picture {record.name} has detections without a label, so classes cannot be told apart. "
-                    "Choose the classes \"any\", or give the table of categories."
+                    'Choose the classes "any", or give the table of categories.'
                 )
             if j not in out and place.name in ids:
                 found.append(_annotation(place, image, ids[place.name], len(found) + 1) | {"score": place.score})
@@ -62,7 +68,9 @@ def _annotation(place: Place, image: int, category: int, number: int) -> dict[st
     return entry
 
 
-def _evaluate(records: Sequence[Record], categories: list[int], truths: list[dict], found: list[dict], kind: str) -> Precision:
+def _evaluate(
+    records: Sequence[Record], categories: list[int], truths: list[dict], found: list[dict], kind: str
+) -> Precision:
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports every step on the screen
         given, answered = (_coco(records, categories, entries) for entries in (truths, found))
         evaluation = COCOeval(given, answered, kind)
@@ -70,7 +78,10 @@ def _evaluate(records: Sequence[Record], categories: list[int], truths: list[dic
         evaluation.params.maxDets = [MAX_DETECTIONS]
         evaluation.evaluate()
         evaluation.accumulate()
-    precision, recall = evaluation.eval["precision"], evaluation.eval["recall"]  # (IoU, recall, class, 1, 1), (IoU, class, 1, 1)
+    precision, recall = (
+        evaluation.eval["precision"],
+        evaluation.eval["recall"],
+    )  # (IoU, recall, class, 1, 1), (IoU, class, 1, 1)
     return Precision(_mean(precision), _mean(precision[0]), _mean(recall))
 
 

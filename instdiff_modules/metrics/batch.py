@@ -33,7 +33,13 @@ class Scored(NamedTuple):
 
 
 def score_batch(
-    image: Tensor, frames: Frames, detector: str, boxes: Any = None, masks: Any = None, threshold: float = 0.5, compare_labels: bool = True
+    image: Tensor,
+    frames: Frames,
+    detector: str,
+    boxes: Any = None,
+    masks: Any = None,
+    threshold: float = 0.5,
+    compare_labels: bool = True,
 ) -> Scored:
     """IMAGE (B, H, W, C) in 0..1 against one layout, or one for each picture; a single picture serves several layouts.
 
@@ -53,11 +59,17 @@ def score_batch(
     for i in range(count):
         picture, layout = pictures[i % len(pictures)], frames[i % len(frames)]
         name = str(i + 1) if count > 1 else ""
-        records.append(score_picture(name, layout, found[i % len(found)], (width, height), settings, picture, detector == SHAPE_WORLD))
+        records.append(
+            score_picture(
+                name, layout, found[i % len(found)], (width, height), settings, picture, detector == SHAPE_WORLD
+            )
+        )
         drawn.append(torch.from_numpy(draw_marks(picture, layout, records[-1]).astype(np.float32) / 255))
     score = sum(record.score for record in records) / count
     head = {"score": score, "detector": detector, "threshold": threshold}
-    return Scored(score, _table(records, score), torch.stack(drawn), json.dumps({**head, "pictures": rows_to_dicts(records)}))
+    return Scored(
+        score, _table(records, score), torch.stack(drawn), json.dumps({**head, "pictures": rows_to_dicts(records)})
+    )
 
 
 def _detections(pictures: Sequence[np.ndarray], detector: str, boxes: Any, masks: Any) -> Sequence[Sequence[Detection]]:

@@ -29,7 +29,9 @@ class LocalClip:
         try:
             from transformers import CLIPModel, CLIPProcessor  # takes seconds to import, and few runs need it
         except ImportError as error:
-            raise ValueError(f"The local CLIP score needs transformers ({error}): python -m pip install transformers.") from error
+            raise ValueError(
+                f"The local CLIP score needs transformers ({error}): python -m pip install transformers."
+            ) from error
         try:
             self.model = CLIPModel.from_pretrained(folder, local_files_only=True).eval().to(device)
             self.processor = CLIPProcessor.from_pretrained(folder, local_files_only=True)
@@ -41,7 +43,9 @@ class LocalClip:
         """Cosines of pictures (H, W, 3) uint8 and texts -> (pictures, texts) float32, -1..1. Texts are cut at 77 tokens."""
         images = [Image.fromarray(picture) for picture in pictures]
         longest = self.model.config.text_config.max_position_embeddings
-        given = self.processor(text=list(texts), images=images, return_tensors="pt", padding=True, truncation=True, max_length=longest)
+        given = self.processor(
+            text=list(texts), images=images, return_tensors="pt", padding=True, truncation=True, max_length=longest
+        )
         with torch.inference_mode():
             out = self.model(**given.to(self.model.device))
         image, text = (v / v.norm(dim=-1, keepdim=True) for v in (out.image_embeds.float(), out.text_embeds.float()))

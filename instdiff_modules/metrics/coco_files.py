@@ -18,7 +18,9 @@ def truth_file(records: Sequence[Record]) -> dict[str, Any]:
     ids = _categories(records)
     annotations = [
         _entry(place, record.name, ids) | {"iscrowd": int(place.crowd), "area": _area(place)}
-        for record in records for place in record.wanted if place.box is not None
+        for record in records
+        for place in record.wanted
+        if place.box is not None
     ]
     return {
         "images": [{"id": r.name, "file_name": r.name, "width": r.width, "height": r.height} for r in records],
@@ -39,9 +41,15 @@ def _categories(records: Sequence[Record]) -> dict[str, int]:
 
 
 def _entry(place: Place, image: str, ids: dict[str, int]) -> dict[str, Any]:
-    mask = {} if place.mask is None else {"segmentation": {"size": [place.mask.height, place.mask.width], "counts": place.mask.counts}}
+    mask = (
+        {}
+        if place.mask is None
+        else {"segmentation": {"size": [place.mask.height, place.mask.width], "counts": place.mask.counts}}
+    )
     return {"image_id": image, "category_id": ids[place.name or ANYTHING], "bbox": list(place.box), **mask}
 
 
 def _area(place: Place) -> float:
-    return float(place.box[2] * place.box[3]) if place.mask is None else float(np.count_nonzero(decode_mask(place.mask)))
+    return (
+        float(place.box[2] * place.box[3]) if place.mask is None else float(np.count_nonzero(decode_mask(place.mask)))
+    )

@@ -36,7 +36,10 @@ class Detector(Protocol):
 def detect_shapes(picture: np.ndarray) -> list[Detection]:
     """The shape world's detector: exact on clean scenes, with mask, shape, colour and texture. label: the object's phrase."""
     found = detect(picture)[1]
-    return [Detection(f.phrase, f.box, f.mask, f.score, {"shape": f.shape, "color": f.color, "texture": f.texture}) for f in found]
+    return [
+        Detection(f.phrase, f.box, f.mask, f.score, {"shape": f.shape, "color": f.color, "texture": f.texture})
+        for f in found
+    ]
 
 
 SHAPES = words.SHAPES  # the categories that detect_shapes knows

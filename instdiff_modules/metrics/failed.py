@@ -40,7 +40,9 @@ def select_failed(frames: Frames, results: str, grow: int = 16, erase: bool = Tr
     """
     pictures = _read(results)
     if len(frames) not in (1, len(pictures)):
-        raise ValueError(f"{WHERE}: the results are of {len(pictures)} pictures, but there are {len(frames)} layouts. {ADVICE}")
+        raise ValueError(
+            f"{WHERE}: the results are of {len(pictures)} pictures, but there are {len(frames)} layouts. {ADVICE}"
+        )
     width, height = (fields.whole(pictures[0].get(side), WHERE, side) for side in ("width", "height"))
     check_memory(sum(len(picture["instances"]) for picture in pictures) + len(pictures), width, height, 1, "masks")
     layouts, masks, unions, segs = [], [], [], []
@@ -106,8 +108,14 @@ def _read(results: Any) -> list[Mapping[str, Any]]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{WHERE}: {fields.shorten(results)} is not the JSON of a score. {ADVICE}") from error
     pictures = document.get("pictures") if isinstance(document, Mapping) else None
-    whole = isinstance(pictures, list) and pictures and all(isinstance(p, Mapping) and isinstance(p.get("instances"), list) for p in pictures)
-    if not whole or not all(isinstance(row, Mapping) and isinstance(row.get("passed"), bool) for p in pictures for row in p["instances"]):
+    whole = (
+        isinstance(pictures, list)
+        and pictures
+        and all(isinstance(p, Mapping) and isinstance(p.get("instances"), list) for p in pictures)
+    )
+    if not whole or not all(
+        isinstance(row, Mapping) and isinstance(row.get("passed"), bool) for p in pictures for row in p["instances"]
+    ):
         raise ValueError(f"{WHERE}: the JSON {fields.shorten(results)} holds no scored pictures. {ADVICE}")
     return pictures
 
@@ -116,9 +124,13 @@ def _rows(layout: Layout, picture: Mapping[str, Any]) -> list[tuple[Instance, Ma
     """Each scored instance with its numbers; ValueError unless they are the layout's own."""
     shown = {number: instance for number, instance in enumerate(layout.instances, 1) if instance.visible}
     scored: Sequence[Mapping[str, Any]] = picture["instances"]
-    if [(row.get("number"), row.get("id")) for row in scored] != [(number, instance.id) for number, instance in shown.items()]:
-        raise ValueError(f"{WHERE}: the results are of another layout ({len(scored)} instances were scored, {len(shown)} are connected). "
-                         "Connect the same layout to Layout Score and here.")
+    if [(row.get("number"), row.get("id")) for row in scored] != [
+        (number, instance.id) for number, instance in shown.items()
+    ]:
+        raise ValueError(
+            f"{WHERE}: the results are of another layout ({len(scored)} instances were scored, {len(shown)} are connected). "
+            "Connect the same layout to Layout Score and here."
+        )
     return [(shown[row["number"]], row) for row in scored]
 
 

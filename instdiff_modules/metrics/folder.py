@@ -36,7 +36,9 @@ def find_pairs(pictures: Path, layouts: Path) -> list[Pair]:
     """Every picture with the .json of its name, sorted by name. ValueError if a layout is missing or a name is there twice."""
     if not pictures.is_dir():
         raise ValueError(f"There is no folder {pictures}. Give the folder of the pictures.")
-    found = [Pair(p.stem, p, layouts / f"{p.stem}.json") for p in sorted(pictures.iterdir()) if p.suffix.lower() in ENDINGS]
+    found = [
+        Pair(p.stem, p, layouts / f"{p.stem}.json") for p in sorted(pictures.iterdir()) if p.suffix.lower() in ENDINGS
+    ]
     if not found:
         raise ValueError(f"The folder {pictures} has no pictures ({', '.join(ENDINGS)}).")
     names = [pair.name for pair in found]
@@ -45,7 +47,9 @@ def find_pairs(pictures: Path, layouts: Path) -> list[Pair]:
         raise ValueError(f"There are two pictures of the name {twice} in {pictures}. Leave one of them.")
     missing = [pair for pair in found if not pair.layout.is_file()]
     if missing:
-        raise ValueError(f"{len(missing)} pictures have no layout, the first is {missing[0].picture.name}: expected {missing[0].layout}.")
+        raise ValueError(
+            f"{len(missing)} pictures have no layout, the first is {missing[0].picture.name}: expected {missing[0].layout}."
+        )
     return found
 
 
@@ -84,7 +88,9 @@ def read_part(path: Path, about: Mapping[str, Any]) -> list[Record] | None:
         raise ValueError(f"{path} is no part of a report: delete it, and it is made again.") from error
     if kept != about:
         other = ", ".join(sorted(key for key in {*kept, *about} if kept.get(key) != about.get(key)))
-        raise ValueError(f"{path} was made otherwise ({other}): delete the folder {path.parent}, or choose another --out.")
+        raise ValueError(
+            f"{path} was made otherwise ({other}): delete the folder {path.parent}, or choose another --out."
+        )
     return records
 
 
@@ -107,19 +113,32 @@ def merge_parts(out: Path, jobs: int, about: Mapping[str, Any]) -> Totals | None
         return None
     records = sorted((record for part in parts for record in part), key=lambda record: record.name)
     totals = summarise(records)
-    write_whole(out / "report.json", json.dumps({"settings": about, "totals": asdict(totals), "pictures": rows_to_dicts(records)}, indent=1))
+    write_whole(
+        out / "report.json",
+        json.dumps({"settings": about, "totals": asdict(totals), "pictures": rows_to_dicts(records)}, indent=1),
+    )
     write_whole(out / "coco" / "layouts.json", json.dumps(truth_file(records)))
     write_whole(out / "coco" / "detections.json", json.dumps(predictions_file(records)))
     head = f"# Layout report\n\n{totals.pictures} pictures, {totals.instances} instances.\n\n"
-    write_whole(out / "report.md", f"{head}{totals_table(totals)}\n\n## What failed\n\n{rows_table(records, failed_only=True)}\n")
+    write_whole(
+        out / "report.md",
+        f"{head}{totals_table(totals)}\n\n## What failed\n\n{rows_table(records, failed_only=True)}\n",
+    )
     return totals
 
 
 def about_run(pairs: Sequence[Pair], settings: Settings, detections: str, clip: Path | None) -> dict[str, Any]:
     """What every part of a report has to share, as JSON. The pictures by name, since machines keep them in different folders."""
-    return json.loads(json.dumps({
-        **asdict(settings), "detections": detections, "clip": None if clip is None else clip.name, "pictures": [pair.name for pair in pairs],
-    }))
+    return json.loads(
+        json.dumps(
+            {
+                **asdict(settings),
+                "detections": detections,
+                "clip": None if clip is None else clip.name,
+                "pictures": [pair.name for pair in pairs],
+            }
+        )
+    )
 
 
 def fingerprint(path: Path) -> str:

@@ -42,7 +42,9 @@ def draw_marks(picture: np.ndarray, layout: Layout, record: Record) -> np.ndarra
 def _outline(image: Image.Image, instance: Instance, color: Color, stroke: int) -> None:
     draw, (width, height) = ImageDraw.Draw(image), image.size
     if instance.mask is not None:
-        area = Image.fromarray(decode_mask(instance.mask).astype(np.uint8) * 255).resize(image.size, Image.Resampling.NEAREST)
+        area = Image.fromarray(decode_mask(instance.mask).astype(np.uint8) * 255).resize(
+            image.size, Image.Resampling.NEAREST
+        )
         for size, paint in ((stroke + 1, DARK), (stroke, color)):
             edge = ImageChops.subtract(area, area.filter(ImageFilter.MinFilter(2 * size + 1)))
             image.paste(paint, mask=edge)
@@ -68,9 +70,19 @@ def _mark(draw: ImageDraw.ImageDraw, instance: Instance, passed: bool, size: tup
     radius = max(7.0, min(size) / 36)
     _, _, x1, y1 = extent(instance)
     x, y = (min(max(v * side - 1.4 * radius, radius), side - radius) for v, side in ((x1, width), (y1, height)))
-    draw.ellipse((x - radius, y - radius, x + radius, y + radius), fill=PASS if passed else FAIL, outline=LIGHT, width=max(1, round(radius / 6)))
+    draw.ellipse(
+        (x - radius, y - radius, x + radius, y + radius),
+        fill=PASS if passed else FAIL,
+        outline=LIGHT,
+        width=max(1, round(radius / 6)),
+    )
     lines: Sequence[Sequence[tuple[float, float]]] = [[(-0.45, 0.05), (-0.1, 0.4), (0.45, -0.35)]]
     if not passed:
         lines = [[(-0.38, -0.38), (0.38, 0.38)], [(-0.38, 0.38), (0.38, -0.38)]]
     for line in lines:
-        draw.line([(x + a * radius, y + b * radius) for a, b in line], fill=LIGHT, width=max(2, round(radius / 3.5)), joint="curve")
+        draw.line(
+            [(x + a * radius, y + b * radius) for a, b in line],
+            fill=LIGHT,
+            width=max(2, round(radius / 3.5)),
+            joint="curve",
+        )

@@ -29,11 +29,20 @@ def _plain(place: Place, kind: str):
     return {"size": [place.mask.height, place.mask.width], "counts": place.mask.counts.encode("ascii")}
 
 
-def share_inside(points: Sequence[Point], place: Place, width: int, height: int, box_will_do: bool = False) -> float | None:
+def share_inside(
+    points: Sequence[Point], place: Place, width: int, height: int, box_will_do: bool = False
+) -> float | None:
     """Share of points (fractions of the picture) that lie in a detection's mask; without a mask in its box, if that will do."""
     if place.mask is not None:
         mask = decode_mask(place.mask)
-        return float(np.mean([mask[min(int(y * mask.shape[0]), mask.shape[0] - 1), min(int(x * mask.shape[1]), mask.shape[1] - 1)] for x, y in points]))
+        return float(
+            np.mean(
+                [
+                    mask[min(int(y * mask.shape[0]), mask.shape[0] - 1), min(int(x * mask.shape[1]), mask.shape[1] - 1)]
+                    for x, y in points
+                ]
+            )
+        )
     if not box_will_do:
         return None
     x0, y0, w, h = place.box
@@ -85,4 +94,6 @@ def with_strays(matches: Sequence[int | None], allowed: np.ndarray, scores: Sequ
 
 def same_class(wanted: Sequence[Place], found: Sequence[Place]) -> np.ndarray:
     """(n, m) bool; a detection without a class fits every instance."""
-    return np.array([[f.name is None or f.name == w.name for f in found] for w in wanted], bool).reshape(len(wanted), len(found))
+    return np.array([[f.name is None or f.name == w.name for f in found] for w in wanted], bool).reshape(
+        len(wanted), len(found)
+    )

@@ -80,14 +80,21 @@ def record_from_dict(value: Mapping[str, Any]) -> Record:
     """The inverse. KeyError or TypeError if the value is no record."""
     places = {
         side: tuple(
-            Place(**{
-                **place,
-                "box": None if place["box"] is None else tuple(place["box"]),
-                "mask": None if place["mask"] is None else Mask(**place["mask"]),
-            })
+            Place(
+                **{
+                    **place,
+                    "box": None if place["box"] is None else tuple(place["box"]),
+                    "mask": None if place["mask"] is None else Mask(**place["mask"]),
+                }
+            )
             for place in value[side]
         )
         for side in ("wanted", "found")
     }
-    rows = tuple(InstanceRow(**{**row, "found_box": tuple(row["found_box"]) if row.get("found_box") else None}) for row in value["rows"])
-    return Record(value["name"], value["width"], value["height"], places["wanted"], places["found"], tuple(value["matches"]), rows)
+    rows = tuple(
+        InstanceRow(**{**row, "found_box": tuple(row["found_box"]) if row.get("found_box") else None})
+        for row in value["rows"]
+    )
+    return Record(
+        value["name"], value["width"], value["height"], places["wanted"], places["found"], tuple(value["matches"]), rows
+    )

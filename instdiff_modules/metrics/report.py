@@ -63,7 +63,11 @@ MEANS: dict[str, Callable[[InstanceRow], float | bool | None]] = {
     "clip_texture_acc": lambda row: row.clip_texture,
 }
 OF_MASKS = ("mask_miou", "pim_point", "pim_scribble")
-OF_PICTURES = ("local_clip", "clip_color_acc", "clip_texture_acc")  # means over pictures of the means over their instances
+OF_PICTURES = (
+    "local_clip",
+    "clip_color_acc",
+    "clip_texture_acc",
+)  # means over pictures of the means over their instances
 
 
 def summarise(records: Sequence[Record]) -> Totals:
@@ -78,8 +82,16 @@ def summarise(records: Sequence[Record]) -> Totals:
     means |= {f"authors_pim_{kind}": points_in_mask(records, kind) if masks_known else None for kind in KINDS}
     box, mask = (average_precision(records, kind) for kind in ("box", "mask"))
     return Totals(
-        len(records), len(rows), box_ap=box.ap, box_ap50=box.ap50, box_ar=box.ar, mask_ap=mask.ap, mask_ap50=mask.ap50, mask_ar=mask.ar,
-        **means, counts={name: len(given) for name, given in values.items()},
+        len(records),
+        len(rows),
+        box_ap=box.ap,
+        box_ap50=box.ap50,
+        box_ar=box.ar,
+        mask_ap=mask.ap,
+        mask_ap50=mask.ap50,
+        mask_ar=mask.ar,
+        **means,
+        counts={name: len(given) for name, given in values.items()},
     )
 
 
@@ -93,7 +105,14 @@ def mean_by_picture(records: Sequence[Record], take: Callable[[InstanceRow], flo
 def rows_to_dicts(records: Sequence[Record]) -> list[dict[str, Any]]:
     """JSON of each picture: its name, size, score, and the numbers of its instances."""
     return [
-        {"name": r.name, "width": r.width, "height": r.height, "score": r.score, "instances": [asdict(row) for row in r.rows]} for r in records
+        {
+            "name": r.name,
+            "width": r.width,
+            "height": r.height,
+            "score": r.score,
+            "instances": [asdict(row) for row in r.rows],
+        }
+        for r in records
     ]
 
 

@@ -39,8 +39,14 @@ class Facts:
 
 
 def score_picture(
-    name: str, layout: Layout, detections: Sequence[Detection], size: tuple[int, int], settings: Settings = Settings(),
-    picture: np.ndarray | None = None, colors: bool = False, clip: LocalClip | None = None,
+    name: str,
+    layout: Layout,
+    detections: Sequence[Detection],
+    size: tuple[int, int],
+    settings: Settings = Settings(),
+    picture: np.ndarray | None = None,
+    colors: bool = False,
+    clip: LocalClip | None = None,
 ) -> Record:
     """size: (width, height) of the picture in pixels; masks of the detections have this size. Hidden instances do not count.
 
@@ -54,12 +60,21 @@ def score_picture(
     boxes = [_box(instance) for _, instance in shown]
     asked = [wanted(instance.prompt) for _, instance in shown]
     places = tuple(
-        Place(instance_class(instance, settings.classes, settings.categories), _pixels(box, size), None if mask is None else encode_mask(mask),
-              crowd=bool(instance.extra.get("iscrowd")))
+        Place(
+            instance_class(instance, settings.classes, settings.categories),
+            _pixels(box, size),
+            None if mask is None else encode_mask(mask),
+            crowd=bool(instance.extra.get("iscrowd")),
+        )
         for (_, instance), mask, box in zip(shown, masks, boxes)
     )
     found = tuple(
-        Place(detection_class(d, settings.classes), _pixels(d.box, size), None if d.mask is None else encode_mask(d.mask), d.score)
+        Place(
+            detection_class(d, settings.classes),
+            _pixels(d.box, size),
+            None if d.mask is None else encode_mask(d.mask),
+            d.score,
+        )
         for d in detections
     )
     points = [[xy for part in _strokes(instance) for xy in part or ()] for _, instance in shown]
@@ -77,22 +92,47 @@ def score_picture(
     for i, (number, instance) in enumerate(shown):
         j, there = matches[i], occupied[i]
         facts = Facts(
-            asked[i], None if j is None else detections[j], None if there is None else detections[there],
-            0.0 if j is None else float(overlap[i, j]), _iou(by_box, i, j, places[i].box), _iou(by_mask, i, j, places[i].mask if masked else None),
+            asked[i],
+            None if j is None else detections[j],
+            None if there is None else detections[there],
+            0.0 if j is None else float(overlap[i, j]),
+            _iou(by_box, i, j, places[i].box),
+            _iou(by_mask, i, j, places[i].mask if masked else None),
         )
-        inside = [_inside(points, None if j is None else found[j], size) if masked else None for points in _strokes(instance)]
+        inside = [
+            _inside(points, None if j is None else found[j], size) if masked else None for points in _strokes(instance)
+        ]
         row = _row(number, instance, facts, inside, settings, leaked[i], read[i])
         rows.append(row if places_found[i] is None else replace(row, found_box=found[places_found[i]].box))
     return Record(name, width, height, places, found, matches, tuple(rows))
 
 
-def _row(number: int, instance: Instance, facts: Facts, inside: Sequence[float | None], settings: Settings, leaked: float | None,
-         read: tuple[float | None, bool | None, bool | None]) -> InstanceRow:
+def _row(
+    number: int,
+    instance: Instance,
+    facts: Facts,
+    inside: Sequence[float | None],
+    settings: Settings,
+    leaked: float | None,
+    read: tuple[float | None, bool | None, bool | None],
+) -> InstanceRow:
     color, texture = _agrees(facts.asked, facts.there)
     reason = _reason(facts, settings)
     return InstanceRow(
-        number, instance.id, instance.prompt, not reason, reason, facts.overlap, facts.box_iou, facts.mask_iou,
-        *inside, color, texture, facts.asked.texture not in (None, "plain"), leaked, *read,
+        number,
+        instance.id,
+        instance.prompt,
+        not reason,
+        reason,
+        facts.overlap,
+        facts.box_iou,
+        facts.mask_iou,
+        *inside,
+        color,
+        texture,
+        facts.asked.texture not in (None, "plain"),
+        leaked,
+        *read,
     )
 
 
@@ -115,8 +155,10 @@ def _agrees(asked: Wanted, seen: Detection | None) -> tuple[bool | None, bool | 
     shape world whose prompt names no texture shall be plain."""
     has = {} if seen is None else seen.attributes
     texture = asked.texture or ("plain" if asked.shape else None)
-    return (has["color"] == asked.color if asked.color and "color" in has else None,
-            has["texture"] == texture if texture and "texture" in has else None)
+    return (
+        has["color"] == asked.color if asked.color and "color" in has else None,
+        has["texture"] == texture if texture and "texture" in has else None,
+    )
 
 
 def _iou(values: np.ndarray, i: int, j: int | None, place: object) -> float | None:
@@ -159,12 +201,19 @@ def _pixels(box: Box | None, size: tuple[int, int]) -> tuple[float, float, float
 
 def _leakage(picture: np.ndarray, masks: Sequence, boxes: Sequence, asked: Sequence[Wanted]) -> list[float | None]:
     height, width = picture.shape[:2]
-    regions = [draw_box(box, height, width) if mask is None and box is not None else mask for mask, box in zip(masks, boxes)]
+    regions = [
+        draw_box(box, height, width) if mask is None and box is not None else mask for mask, box in zip(masks, boxes)
+    ]
     return leakage(color_map(picture), regions, [mask is not None for mask in masks], [a.color for a in asked])
 
 
-def _clip(clip: LocalClip | None, picture: np.ndarray | None, boxes: Sequence[Box | None], prompts: Sequence[str],
-          asked: Sequence[Wanted]) -> list[tuple[float | None, bool | None, bool | None]]:
+def _clip(
+    clip: LocalClip | None,
+    picture: np.ndarray | None,
+    boxes: Sequence[Box | None],
+    prompts: Sequence[str],
+    asked: Sequence[Wanted],
+) -> list[tuple[float | None, bool | None, bool | None]]:
     """Of each instance with a box: score, and whether CLIP reads its prompt's colour and texture in the crop."""
     out: list[tuple] = [(None, None, None)] * len(boxes)
     known = [i for i, box in enumerate(boxes) if box is not None]
@@ -175,5 +224,9 @@ def _clip(clip: LocalClip | None, picture: np.ndarray | None, boxes: Sequence[Bo
     color, material = (clip.choose(picture, places, options) for options in (COLORS, PAPER_TEXTURES))
     for k, i in enumerate(known):
         want = asked[i]
-        out[i] = (scores[k], color[k] == want.color if want.color else None, material[k] == want.material if want.material else None)
+        out[i] = (
+            scores[k],
+            color[k] == want.color if want.color else None,
+            material[k] == want.material if want.material else None,
+        )
     return out

@@ -31,8 +31,12 @@ def connected_detections(boxes: Any, masks: Any, count: int, width: int, height:
                 'Nothing is connected that says what is in the picture. Connect boxes or masks of a detector, or choose the detector "shape world".'
             )
         if count > 1 and len(drawn) not in (0, count):
-            raise ValueError(f"There are {len(drawn)} masks for {count} pictures: connect the boxes too, which say whose they are.")
-        frames = [list(drawn)] if count == 1 else [[mask] for mask in drawn] if len(drawn) else [[] for _ in range(count)]
+            raise ValueError(
+                f"There are {len(drawn)} masks for {count} pictures: connect the boxes too, which say whose they are."
+            )
+        frames = (
+            [list(drawn)] if count == 1 else [[mask] for mask in drawn] if len(drawn) else [[] for _ in range(count)]
+        )
         return [[Detection(None, mask_box(mask), mask) for mask in frame if mask.any()] for frame in frames]
     read = read_bounding_boxes(boxes, count, width, height)
     if drawn is None:
@@ -50,13 +54,19 @@ def _masks(value: Any, width: int, height: int) -> np.ndarray:
     """MASK -> (n, height, width) bool."""
     if not isinstance(value, Tensor) or value.ndim not in (2, 3) or 0 in value.shape[-2:]:
         shape = tuple(value.shape) if isinstance(value, Tensor) else fields.shorten(value)
-        raise ValueError(f"Expected a MASK of shape (number, height, width), got {shape}. Connect the masks of a detector.")
+        raise ValueError(
+            f"Expected a MASK of shape (number, height, width), got {shape}. Connect the masks of a detector."
+        )
     value = value.detach().reshape(-1, *value.shape[-2:]).float().cpu()
     if not value.isfinite().all():
         raise ValueError("The masks hold values that are no numbers (NaN or infinity). Check the node that made them.")
     check_aspect(Layout(width=width, height=height), value.shape[2], value.shape[1], "The mask")
     inside = (value > MASK_THRESHOLD).numpy()
-    return np.stack([resize_nearest(mask, height, width) for mask in inside]) if len(inside) else np.zeros((0, height, width), bool)
+    return (
+        np.stack([resize_nearest(mask, height, width) for mask in inside])
+        if len(inside)
+        else np.zeros((0, height, width), bool)
+    )
 
 
 class Predictions:
@@ -67,7 +77,9 @@ class Predictions:
     """
 
     def __init__(self, entries: Any, categories: Any = None) -> None:
-        if not isinstance(entries, list) or not all(isinstance(e, Mapping) and "image_id" in e and "bbox" in e for e in entries):
+        if not isinstance(entries, list) or not all(
+            isinstance(e, Mapping) and "image_id" in e and "bbox" in e for e in entries
+        ):
             raise ValueError(
                 f"The predictions must be a list of objects with image_id, category_id, bbox, score, got {fields.shorten(entries)}."
             )
@@ -88,7 +100,9 @@ class Predictions:
         """The name of an entry's category; None without a table. ValueError if the table does not have it."""
         label = self.names.get(str(entry.get("category_id")))
         if self.names and label is None:
-            raise ValueError(f"Prediction {number}: category {fields.shorten(entry.get('category_id'))} is not in the table of categories.")
+            raise ValueError(
+                f"Prediction {number}: category {fields.shorten(entry.get('category_id'))} is not in the table of categories."
+            )
         return label
 
     def of(self, name: str, width: int, height: int) -> list[Detection]:
@@ -120,7 +134,9 @@ def _names(categories: Any) -> dict[str, str]:
     elif isinstance(categories, list) and all(isinstance(c, Mapping) and {"id", "name"} <= set(c) for c in categories):
         pairs = [(c["id"], c["name"]) for c in categories]
     if not pairs or not all(isinstance(name, str) for _, name in pairs):
-        raise ValueError(f"The categories must be [{{id, name}}, ...] or {{id: name, ...}}, got {fields.shorten(categories)}.")
+        raise ValueError(
+            f"The categories must be [{{id, name}}, ...] or {{id: name, ...}}, got {fields.shorten(categories)}."
+        )
     return {str(key): name for key, name in pairs}
 
 

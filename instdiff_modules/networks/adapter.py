@@ -24,8 +24,14 @@ class UNetAdapter(nn.Module):
     """
 
     def __init__(
-        self, fuser_dims: Mapping[str, int], decoder_channels: Sequence[int], token_dim: int, *, operations: Any,
-        device: Any = None, dtype: Any = None,
+        self,
+        fuser_dims: Mapping[str, int],
+        decoder_channels: Sequence[int],
+        token_dim: int,
+        *,
+        operations: Any,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         kw = {"device": device, "dtype": dtype}

@@ -42,7 +42,9 @@ class Block(nn.Module):
 class ConvNeXt(nn.Module):
     """(B, 3, H, W) -> (B, dims[-1], H / 32, W / 32)."""
 
-    def __init__(self, depths: Sequence[int], dims: Sequence[int], *, operations: Any, device: Any = None, dtype: Any = None) -> None:
+    def __init__(
+        self, depths: Sequence[int], dims: Sequence[int], *, operations: Any, device: Any = None, dtype: Any = None
+    ) -> None:
         super().__init__()
         kw = {"operations": operations, "device": device, "dtype": dtype}
         conv_kw = {"device": device, "dtype": dtype}

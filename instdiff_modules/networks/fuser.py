@@ -67,7 +67,13 @@ class Fuser(nn.Module):
         return self.attn.to_k(h), self.attn.to_v(h)
 
     def forward(
-        self, x: Tensor, keys: Tensor, values: Tensor, heads: int, attention: Attention, scale: float = 1.0,
+        self,
+        x: Tensor,
+        keys: Tensor,
+        values: Tensor,
+        heads: int,
+        attention: Attention,
+        scale: float = 1.0,
         mask: Optional[Tensor] = None,
     ) -> Tensor:
         """x (B, n, dim); keys, values (B, T, dim); mask additive, (B, n, n + T). Returns (B, n, dim)."""

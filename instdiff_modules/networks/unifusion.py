@@ -24,8 +24,17 @@ class UniFusion(nn.Module):
     """
 
     def __init__(
-        self, slots: int, text_dim: int, mid_dim: int, out_dim: int, *, depths: Sequence[int] = (3, 3, 9, 3),
-        dims: Sequence[int] = (96, 192, 384, 768), operations: Any, device: Any = None, dtype: Any = None,
+        self,
+        slots: int,
+        text_dim: int,
+        mid_dim: int,
+        out_dim: int,
+        *,
+        depths: Sequence[int] = (3, 3, 9, 3),
+        dims: Sequence[int] = (96, 192, 384, 768),
+        operations: Any,
+        device: Any = None,
+        dtype: Any = None,
     ) -> None:
         super().__init__()
         kw = {"device": device, "dtype": dtype}
@@ -35,8 +44,10 @@ class UniFusion(nn.Module):
 
         def mlp(in_dim: int) -> nn.Sequential:
             return nn.Sequential(
-                operations.Linear(in_dim, mid_dim, **kw), nn.SiLU(),
-                operations.Linear(mid_dim, mid_dim, **kw), nn.SiLU(),
+                operations.Linear(in_dim, mid_dim, **kw),
+                nn.SiLU(),
+                operations.Linear(mid_dim, mid_dim, **kw),
+                nn.SiLU(),
                 operations.Linear(mid_dim, out_dim, **kw),
             )
 
@@ -76,7 +87,9 @@ class UniFusion(nn.Module):
             image = F.interpolate(segs[present], (SEGMENT_SIZE, SEGMENT_SIZE), mode="nearest")
             grid = self.convnext_tiny_backbone(self.in_conv(image))  # (b, 768, 16, 16)
             # Straight reshape, not patches: feature k of token j is channel k // 4, rows 4 (k % 4) + j // 16.
-            features[present] = grid.reshape(grid.shape[0], self.segment_dim, SEGMENT_TOKENS).transpose(1, 2).to(features)
+            features[present] = (
+                grid.reshape(grid.shape[0], self.segment_dim, SEGMENT_TOKENS).transpose(1, 2).to(features)
+            )
         return _present(features, self.null_seg_feature, seg_mask[:, None]) + self.pos_embedding.to(features)
 
 

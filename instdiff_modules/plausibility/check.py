@@ -35,7 +35,12 @@ def check_layout(layout: Layout, rules: Rules, correct: bool = False) -> Checked
     changes: list[str] = []
     result = _corrected(layout, rules, changes) if correct else layout
     return Checked(
-        result, [instance.id for instance in layout.instances], found, changes, score, _score(result, find(result, rules), rules) if changes else score
+        result,
+        [instance.id for instance in layout.instances],
+        found,
+        changes,
+        score,
+        _score(result, find(result, rules), rules) if changes else score,
     )
 
 
@@ -46,7 +51,9 @@ def report(checked: Sequence[Checked]) -> str:
         name = f"Frame {number}: " if len(checked) > 1 else ""
         after = f", {one.after:.2f} after the corrections" if one.changes else ""
         lines.append(f"**{name}plausibility {one.score:.2f}**{after}")
-        lines += [f"- {finding.rule}: {finding.text}" for finding in one.findings] or ["- Nothing implausible was found."]
+        lines += [f"- {finding.rule}: {finding.text}" for finding in one.findings] or [
+            "- Nothing implausible was found."
+        ]
         lines += [f"- corrected: {change}" for change in one.changes]
     return "\n".join(lines)
 
@@ -62,14 +69,28 @@ def to_json(checked: Sequence[Checked]) -> str:
 
 def _row(finding: Finding, names: Sequence[str]) -> dict[str, Any]:
     number, name = (None, None) if finding.index is None else (finding.index + 1, names[finding.index])
-    return {"rule": finding.rule, "number": number, "id": name, "text": finding.text, "box": finding.box, "remove": finding.remove}
+    return {
+        "rule": finding.rule,
+        "number": number,
+        "id": name,
+        "text": finding.text,
+        "box": finding.box,
+        "remove": finding.remove,
+    }
 
 
 def _corrected(layout: Layout, rules: Rules, changes: list[str]) -> Layout:
     """One finding after the other, for each correction may settle or raise others."""
     tried: set[tuple[str, str]] = set()
     for _ in range(ROUNDS * max(len(layout.instances), 1)):
-        finding = next((f for f in find(layout, rules) if _mendable(layout, f) and (f.rule, layout.instances[f.index].id) not in tried), None)
+        finding = next(
+            (
+                f
+                for f in find(layout, rules)
+                if _mendable(layout, f) and (f.rule, layout.instances[f.index].id) not in tried
+            ),
+            None,
+        )
         if finding is None:
             break
         old = layout.instances[finding.index]
@@ -78,7 +99,10 @@ def _corrected(layout: Layout, rules: Rules, changes: list[str]) -> Layout:
         if new is None:
             continue
         layout = replace(layout, instances=new)
-        changes.append(f"{name_of(finding.index, old)} " + ("was removed." if finding.remove else f"now fills {_shown(finding.box)}."))
+        changes.append(
+            f"{name_of(finding.index, old)} "
+            + ("was removed." if finding.remove else f"now fills {_shown(finding.box)}.")
+        )
     return layout
 
 
@@ -96,7 +120,11 @@ def _mended(layout: Layout, finding: Finding) -> tuple[Instance, ...] | None:
 
 
 def _mendable(layout: Layout, finding: Finding) -> bool:
-    return finding.index is not None and (finding.remove or finding.box is not None) and not layout.instances[finding.index].locked
+    return (
+        finding.index is not None
+        and (finding.remove or finding.box is not None)
+        and not layout.instances[finding.index].locked
+    )
 
 
 def _score(layout: Layout, found: Sequence[Finding], rules: Rules) -> float:
@@ -115,4 +143,9 @@ def check_frames(frames: Frames, rules: Rules, correct: bool) -> tuple[Frames, f
     """(the layouts, the mean score, the report, the findings as JSON) of several frames. ValueError if rules are out of range."""
     fields.number_in(rules.horizon, -1, 0.95, "Check Layout", "horizon")
     checked = [check_layout(layout, rules, correct) for layout in frames]
-    return tuple(one.layout for one in checked), sum(one.score for one in checked) / len(checked), report(checked), to_json(checked)
+    return (
+        tuple(one.layout for one in checked),
+        sum(one.score for one in checked) / len(checked),
+        report(checked),
+        to_json(checked),
+    )

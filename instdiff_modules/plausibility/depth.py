@@ -12,7 +12,9 @@ from .sizes import Size
 
 SAME_DEPTH = 0.06  # of the canvas height between two lower edges
 TOLERANCE = 1.3  # drawn sizes are no measurements
-FAR_TOLERANCE = 2.5  # for near things that are too large beside far ones: they may stand on a step, or the horizon be another
+FAR_TOLERANCE = (
+    2.5  # for near things that are too large beside far ones: they may stand on a step, or the horizon be another
+)
 NEAR_TOLERANCE = 1.5
 MAX_RATIO = 3.0  # of the nearness of two things; more would rest on the exact height of the horizon
 NEAREST = 0.03  # of the canvas below the horizon; closer to it the rule says nothing

@@ -82,7 +82,14 @@ def _edges(layout: Layout, rules: Rules) -> list[Finding]:
         inside = max(min(box[2], 1) - max(box[0], 0), 0) * max(min(box[3], 1) - max(box[1], 0), 0)
         share = 1 - inside / area if area > 0 else 0.0
         if share > MAX_CUT:
-            found.append(Finding("edges", i, f"{name_of(i, instance)} is cut off: {share:.0%} of its box lies outside the canvas.", _inside(box)))
+            found.append(
+                Finding(
+                    "edges",
+                    i,
+                    f"{name_of(i, instance)} is cut off: {share:.0%} of its box lies outside the canvas.",
+                    _inside(box),
+                )
+            )
     return found
 
 
@@ -92,10 +99,23 @@ def _duplicates(layout: Layout, rules: Rules) -> list[Finding]:
         for j, other, place in seen[:n]:
             overlap = _iou(box, place)
             if overlap >= SAME_PLACE and _words(instance) == _words(other):
-                found.append(Finding("duplicates", i, f"{name_of(i, instance)} stands where {name_of(j, other)} stands already.", remove=True))
+                found.append(
+                    Finding(
+                        "duplicates",
+                        i,
+                        f"{name_of(i, instance)} stands where {name_of(j, other)} stands already.",
+                        remove=True,
+                    )
+                )
                 break
             if overlap >= SAME_BOX:
-                found.append(Finding("duplicates", i, f"{name_of(i, instance)} fills the same box as {name_of(j, other)}. Move one of them."))
+                found.append(
+                    Finding(
+                        "duplicates",
+                        i,
+                        f"{name_of(i, instance)} fills the same box as {name_of(j, other)}. Move one of them.",
+                    )
+                )
                 break
     return found
 
@@ -136,7 +156,14 @@ def _depth(layout: Layout, rules: Rules) -> list[Finding]:
         factor = height / (box[3] - box[1])
         half, x = (box[2] - box[0]) * factor / 2, (box[0] + box[2]) / 2
         target = _inside((x - half, box[3] - height, x + half, box[3]))
-        result.append(Finding("perspective" if conflict.kind == "perspective" else "sizes", i, text, target if abs(factor - 1) > 0.02 else None))
+        result.append(
+            Finding(
+                "perspective" if conflict.kind == "perspective" else "sizes",
+                i,
+                text,
+                target if abs(factor - 1) > 0.02 else None,
+            )
+        )
     return result
 
 
@@ -144,10 +171,16 @@ def _count(layout: Layout, rules: Rules) -> list[Finding]:
     count = sum(instance.visible for instance in layout.instances)
     if count == rules.count:
         return []
-    advice = "Ask the model again, or add them with Edit Instances." if count < rules.count else "Remove some with Edit Instances, or ask the model again."
+    advice = (
+        "Ask the model again, or add them with Edit Instances."
+        if count < rules.count
+        else "Remove some with Edit Instances, or ask the model again."
+    )
     return [
         Finding(
-            "count", None, f"{rules.count} instance{'' if rules.count == 1 else 's'} were asked for, there {'is' if count == 1 else 'are'} {count}. {advice}"
+            "count",
+            None,
+            f"{rules.count} instance{'' if rules.count == 1 else 's'} were asked for, there {'is' if count == 1 else 'are'} {count}. {advice}",
         )
     ]
 

@@ -41,7 +41,9 @@ _BEFORE_HEAD = re.compile(
     r"[,;:()]|\b(?:on|in|at|with|without|under|near|of|behind|beside|by|next|against|over|above|below|inside|from|for|and|or|to|that|which|who|while|as|like|"
     r"lying|\w{3,}ing)\b"
 )
-_OPENING = re.compile(r"^\W*(?:(?:an?|the|one|his|her|sitting|standing|running|lying|sleeping|smiling|flying|jumping|walking)\s+)+")
+_OPENING = re.compile(
+    r"^\W*(?:(?:an?|the|one|his|her|sitting|standing|running|lying|sleeping|smiling|flying|jumping|walking)\s+)+"
+)
 _LIKENESS = re.compile(r"\b(?:toy|miniature|tiny|giant|gigantic|huge|enormous|mini|model|plush|stuffed|figurine|painting|picture|photo|poster|drawing|portrait|"
                        r"reflection|shadow|logo|sign|head|face|close-?up|half|group|herd|crowd|row|pair|pile|flock)\b")  # fmt: skip
 _POSES = ((r"\b(?:lying|sleeping|asleep|reclining)\b", 0.3, 1.0), (r"\b(?:sitting|seated|crouching|kneeling|crawling|riding|swimming|driving)\b", 0.5, 1.0),

@@ -48,7 +48,9 @@ def _batch(image: Tensor, name: str) -> Tensor:
         or image.shape[-1] not in (1, 3, 4)
         or image.numel() == 0
     ):
-        shape = tuple(image.shape) if isinstance(image, Tensor) else "nothing" if image is None else type(image).__name__
+        shape = (
+            tuple(image.shape) if isinstance(image, Tensor) else "nothing" if image is None else type(image).__name__
+        )
         raise ValueError(
             f"Expected an IMAGE of shape (batch, height, width, 3) as {name}, got {shape}. Connect an IMAGE output."
         )

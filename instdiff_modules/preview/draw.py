@@ -67,7 +67,9 @@ def _draw_instance(picture: Image.Image, instance: Instance, color: Color, strok
 
 def _draw_ties(picture: Image.Image, layout: Layout, colors: Sequence[Color], stroke: int) -> None:
     """From each part a line in its parent's colour, to the middle of the parent."""
-    places = {instance.id: (index, box_center(whole_extent(instance))) for index, instance in enumerate(layout.instances)}
+    places = {
+        instance.id: (index, box_center(whole_extent(instance))) for index, instance in enumerate(layout.instances)
+    }
     draw = ImageDraw.Draw(picture, "RGBA")
     for instance in layout.instances:
         if instance.parent not in places:

@@ -55,7 +55,9 @@ class MaskedAttention:
 
 def additive_mask(allowed: Tensor, dtype: torch.dtype) -> Tensor:
     """0 where allowed, else the least number of the dtype: backends that work in chunks turn rows of -inf into NaN."""
-    return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(~allowed, torch.finfo(dtype).min / 2)
+    return torch.zeros(allowed.shape, dtype=dtype, device=allowed.device).masked_fill_(
+        ~allowed, torch.finfo(dtype).min / 2
+    )
 
 
 def allowed_pairs(inside: Tensor) -> Tensor:

@@ -39,4 +39,6 @@ def _core(window: Any) -> ContextWindow | None:
         return None
     anchor = getattr(window, "causal_anchor_index", None)
     frames = [int(i) for i in window.index_list]
-    return ContextWindow(frames if anchor is None or anchor < 0 else [int(anchor), *frames], int(getattr(window, "total_frames", 0) or 0))
+    return ContextWindow(
+        frames if anchor is None or anchor < 0 else [int(anchor), *frames], int(getattr(window, "total_frames", 0) or 0)
+    )

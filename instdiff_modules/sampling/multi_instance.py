@@ -56,9 +56,7 @@ def feather(mask: Tensor, radius: int) -> Tensor:
     return soft / (radius + 1)
 
 
-def merge(
-    branches: Tensor, regions: Sequence[Tensor | None], mode: str, feather_radius: int = 0
-) -> Tensor:
+def merge(branches: Tensor, regions: Sequence[Tensor | None], mode: str, feather_radius: int = 0) -> Tensor:
     """Merge the latents of one image: branches (1 + n, C, H, W), the global one first, then n instances in depth order.
 
     average: the mean of all, as the authors' default. crop and paste: each instance's region over the global latent,
@@ -76,7 +74,11 @@ def merge(
         out = branches[0]
         for latent, mask in zip(branches[1:], soft):
             if mask is not None:
-                out = torch.where(mask > 0, out + mask * (latent - out), out) if feather_radius else torch.where(mask > 0.5, latent, out)
+                out = (
+                    torch.where(mask > 0, out + mask * (latent - out), out)
+                    if feather_radius
+                    else torch.where(mask > 0.5, latent, out)
+                )
         return out
     weights = torch.stack([torch.ones_like(branches[0, 0]) if m is None else m for m in (None, *soft)])[:, None]
     return (branches * weights).sum(0) / weights.sum(0)

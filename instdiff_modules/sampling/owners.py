@@ -39,7 +39,10 @@ def _window(given: Entry, instance: Instance) -> Entry:
     """When both the conditioning and the instance act."""
     if (instance.start, instance.end) == (0.0, 1.0):
         return {}
-    return {"start_percent": max(given.get("start_percent", 0.0), instance.start), "end_percent": min(given.get("end_percent", 1.0), instance.end)}
+    return {
+        "start_percent": max(given.get("start_percent", 0.0), instance.start),
+        "end_percent": min(given.get("end_percent", 1.0), instance.end),
+    }
 
 
 def entries_for(entries: Sequence[Entry], instances: frozenset[Owner] | None, sigma: float) -> list[Entry]:
@@ -80,7 +83,9 @@ def questions(conds: Sequence[list[Entry] | None], branches: Branches, sigma: fl
     parts: dict[Any, tuple[list[list[Entry] | None], list[int]]] = {}
     for k, item in enumerate(branches.items):
         own = [None if entries is None else entries_for(entries, item.owners, sigma) for entries in conds]
-        same = tuple(None if entries is None else tuple((entry["uuid"], "mask" in entry) for entry in entries) for entries in own)
+        same = tuple(
+            None if entries is None else tuple((entry["uuid"], "mask" in entry) for entry in entries) for entries in own
+        )
         parts.setdefault(same, (own, []))[1].append(k)
     for own, wanted in parts.values():
         rows = [k for k in every if any(k // branches.images == w // branches.images for w in wanted)]

@@ -23,7 +23,6 @@ UNCOND = "instdiff_uncond_uuids"  # transformer option: uuids of the conditionin
 SCALEU_OWNER = "instdiff_scaleu_owner"  # transformer option: the ScaleU patch that acts, if several were applied
 
 
-
 class Branch(NamedTuple):
     """One item of a batch of branches: image `sample` seen by some instances of `bank` (their indices), or by all (bank None).
 
@@ -47,8 +46,13 @@ class FuserPatch:
     """`middle_patch`: fuses the grounding tokens in, between self- and cross-attention of every transformer block."""
 
     def __init__(
-        self, patcher: Any, bank: TokenBank, window: Window, attention: Callable[[Mapping[str, Any]], Attention],
-        strength: float = 1.0, masked: MaskedAttention | None = None,
+        self,
+        patcher: Any,
+        bank: TokenBank,
+        window: Window,
+        attention: Callable[[Mapping[str, Any]], Attention],
+        strength: float = 1.0,
+        masked: MaskedAttention | None = None,
     ) -> None:
         """patcher.model is the UNetAdapter; attention(extra_options) gives the attention function of that block."""
         self.patcher, self.bank, self.window, self.attention = patcher, bank, window, attention
@@ -135,7 +139,9 @@ class FuserPatch:
             self._now = (sigmas, sigma, self.window.share(sigma))
         return self._now[1:]
 
-    def _keys_values(self, fuser: Any, rows: Sequence[int], x: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
+    def _keys_values(
+        self, fuser: Any, rows: Sequence[int], x: Tensor, options: Mapping[str, Any]
+    ) -> tuple[Tensor, Tensor]:
         place = (options["block"], x.device, x.dtype)
         missing = [row for row in dict.fromkeys(rows) if (place, row) not in self._cache]
         if missing:
@@ -156,7 +162,11 @@ class FuserPatch:
         def run(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None) -> Tensor:
             out = torch.empty_like(q)
             for row, items in groups.items():
-                own = None if allowed[row] is None else self._additive(allowed[row], q.dtype)[None].expand(len(items), -1, -1)
+                own = (
+                    None
+                    if allowed[row] is None
+                    else self._additive(allowed[row], q.dtype)[None].expand(len(items), -1, -1)
+                )
                 out[items] = attention(q[items], k[items], v[items], heads, own)
             return out
 

@@ -19,7 +19,11 @@ Predict = Callable[[Tensor, Tensor, int], Tensor]
 
 
 def sample_plms(
-    predict: Predict, x: Tensor, sigmas: Tensor, history: Sequence[Tensor] = (), first_step: int = 0,
+    predict: Predict,
+    x: Tensor,
+    sigmas: Tensor,
+    history: Sequence[Tensor] = (),
+    first_step: int = 0,
     on_step: Callable[[int, Tensor, Tensor], Any] | None = None,
 ) -> tuple[Tensor, list[Tensor]]:
     """Run x (B, C, H, W) at sigmas[0] down to sigmas[-1].

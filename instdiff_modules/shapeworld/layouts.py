@@ -21,10 +21,16 @@ def scene_layout(scene: Scene, seed: int = 0, masks: np.ndarray | None = None) -
     masks = render(scene).visible if masks is None else masks
     instances = []
     for i, (thing, mask) in enumerate(zip(scene.things, masks, strict=True)):
-        instances.append(Instance(
-            f"i{i + 1}", thing.phrase, box=mask_box(mask), point=inner_point(mask),
-            scribble=stroke(mask, np.random.default_rng((seed, i))), mask=encode_mask(mask),
-        ))
+        instances.append(
+            Instance(
+                f"i{i + 1}",
+                thing.phrase,
+                box=mask_box(mask),
+                point=inner_point(mask),
+                scribble=stroke(mask, np.random.default_rng((seed, i))),
+                mask=encode_mask(mask),
+            )
+        )
     return Layout(tuple(instances), scene.width, scene.height, scene.caption)
 
 

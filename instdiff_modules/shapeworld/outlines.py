@@ -38,10 +38,12 @@ def corners(shape: str) -> np.ndarray:
         outer = np.linspace(reach, 2 * np.pi - reach, 48)
         turn = np.arctan2(np.sin(reach), np.cos(reach) - MOON_SHIFT)
         inner = np.linspace(2 * np.pi - turn, turn, 48)
-        points = np.concatenate((
-            np.stack((np.cos(outer), np.sin(outer)), 1),
-            np.stack((MOON_SHIFT + MOON_CUT * np.cos(inner), MOON_CUT * np.sin(inner)), 1),
-        ))
+        points = np.concatenate(
+            (
+                np.stack((np.cos(outer), np.sin(outer)), 1),
+                np.stack((MOON_SHIFT + MOON_CUT * np.cos(inner), MOON_CUT * np.sin(inner)), 1),
+            )
+        )
     else:
         raise ValueError(f"Expected a shape with corners, got {shape!r}.")
     low, high = points.min(0), points.max(0)
@@ -57,7 +59,9 @@ def half_extent(shape: str) -> tuple[float, float]:
     return float(width), float(height)
 
 
-def coverage(shape: str, center: Sequence[float], size: float, height: int, width: int) -> tuple[slice, slice, np.ndarray]:
+def coverage(
+    shape: str, center: Sequence[float], size: float, height: int, width: int
+) -> tuple[slice, slice, np.ndarray]:
     """(rows, columns, share of each of their pixels inside the shape, float32 0..1) on a height x width canvas.
 
     center (x, y) and size (the longer side) are in pixels. Parts off the canvas are cut.

@@ -30,12 +30,14 @@ def color_distances(picture: np.ndarray) -> np.ndarray:
     A colour is everything on the line between its two shades.
     """
     pixels = picture.reshape(-1, 3).astype(np.float32)
-    first, second = (np.array([palette[name] for name in words.COLOR_NAMES], np.float32) for palette in (words.COLORS, words.SHADES))
+    first, second = (
+        np.array([palette[name] for name in words.COLOR_NAMES], np.float32) for palette in (words.COLORS, words.SHADES)
+    )
     line = second - first  # (8, 3)
     along = np.clip((pixels @ line.T - (first * line).sum(1)) / (line * line).sum(1), 0, 1)  # (n, 8)
     squares = np.empty_like(along)
     for i in range(len(first)):
-        difference = pixels - first[i] - along[:, i:i + 1] * line[i]
+        difference = pixels - first[i] - along[:, i : i + 1] * line[i]
         squares[:, i] = np.einsum("nc,nc->n", difference, difference)
     return squares.reshape(*picture.shape[:2], len(first))
 
@@ -57,7 +59,9 @@ def clean_colors(picture: np.ndarray) -> tuple[np.ndarray, int]:
     squares = color_distances(picture)
     nearest = squares.argmin(-1)
     rim = max(1, min(nearest.shape) // 64)
-    border = np.concatenate([part.ravel() for part in (nearest[:rim], nearest[-rim:], nearest[:, :rim], nearest[:, -rim:])])
+    border = np.concatenate(
+        [part.ravel() for part in (nearest[:rim], nearest[-rim:], nearest[:, :rim], nearest[:, -rim:])]
+    )
     background = int(np.bincount(border, minlength=squares.shape[-1]).argmax())
     plain = np.array(words.COLORS[words.COLOR_NAMES[background]], np.float32)
     squares[..., background] = ((picture - plain) ** 2).sum(-1)  # backgrounds have no second shade
@@ -82,7 +86,11 @@ def _near(mask: np.ndarray) -> np.ndarray:
     for axis in (0, 1):
         grown = mask.copy()
         for step in range(1, REACH + 1):
-            ahead, behind = (slice(step, None), slice(None, -step)) if axis == 0 else ((slice(None), slice(step, None)), (slice(None), slice(None, -step)))
+            ahead, behind = (
+                (slice(step, None), slice(None, -step))
+                if axis == 0
+                else ((slice(None), slice(step, None)), (slice(None), slice(None, -step)))
+            )
             grown[ahead] |= mask[behind]
             grown[behind] |= mask[ahead]
         mask = grown
@@ -93,7 +101,7 @@ def spread(picture: np.ndarray) -> np.ndarray:
     """Largest minus smallest value within 3x3 pixels, the largest of the channels, (H, W)."""
     padded = np.pad(picture.astype(np.int16), ((1, 1), (1, 1), (0, 0)), mode="edge")
     height, width = picture.shape[:2]
-    around = [padded[y:y + height, x:x + width] for y in range(3) for x in range(3)]
+    around = [padded[y : y + height, x : x + width] for y in range(3) for x in range(3)]
     return (np.maximum.reduce(around) - np.minimum.reduce(around)).max(-1)
 
 
@@ -108,7 +116,9 @@ def find_regions(picture: np.ndarray) -> tuple[str, list[Region]]:
         if sizes[part] >= (SPECK * side) ** 2:
             mask = parts == part
             rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-            found.append((int(colors[rows[0]][mask[rows[0]]][0]), mask, (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1)))
+            found.append(
+                (int(colors[rows[0]][mask[rows[0]]][0]), mask, (columns[0], rows[0], columns[-1] + 1, rows[-1] + 1))
+            )
     joined = _join(found, JOIN * side)
     everything = colors != background
     return words.COLOR_NAMES[background], [

@@ -48,11 +48,17 @@ class Scene:
     @property
     def placed_caption(self) -> str:
         """The caption with a place in words behind each thing: "a red star in the upper left and ..."."""
-        return words.sentence([f"{thing.phrase} {words.place(*thing.center)}" for thing in self.things], self.background)
+        return words.sentence(
+            [f"{thing.phrase} {words.place(*thing.center)}" for thing in self.things], self.background
+        )
 
 
 def random_scene(
-    seed: int | tuple[int, ...], width: int = 256, height: int = 256, counts: tuple[int, int] = (1, 6), overlaps: bool | None = None
+    seed: int | tuple[int, ...],
+    width: int = 256,
+    height: int = 256,
+    counts: tuple[int, int] = (1, 6),
+    overlaps: bool | None = None,
 ) -> Scene:
     """The scene of a seed. counts: fewest and most objects (fewer than drawn if no room is found); overlaps: None = now and then.
 
@@ -118,6 +124,8 @@ def _rough(thing: Thing, width: int, height: int) -> np.ndarray:
     scale = ROUGH / min(width, height)
     rows, columns = round(height * scale), round(width * scale)
     out = np.zeros((rows, columns), bool)
-    y, x, inside = coverage(thing.shape, (thing.center[0] * columns, thing.center[1] * rows), thing.size * ROUGH, rows, columns)
+    y, x, inside = coverage(
+        thing.shape, (thing.center[0] * columns, thing.center[1] * rows), thing.size * ROUGH, rows, columns
+    )
     out[y, x] = inside > 0.5
     return out

@@ -33,7 +33,11 @@ class Shipment:
 
 def write_shipment(path: Path, shipment: Shipment) -> None:
     """Every tensor as float16."""
-    flat = {f"{part}.{key}": value.to(torch.float16).contiguous() for part, tensors in shipment.tensors.items() for key, value in tensors.items()}
+    flat = {
+        f"{part}.{key}": value.to(torch.float16).contiguous()
+        for part, tensors in shipment.tensors.items()
+        for key, value in tensors.items()
+    }
     save_file(flat, path, metadata={"format": FORMAT, "version": VERSION, "config": json.dumps(shipment.config)})
 
 

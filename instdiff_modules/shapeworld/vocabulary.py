@@ -33,7 +33,14 @@ COLOR_NAMES = tuple(COLORS)
 # Side of the smallest object that gets a texture, as a share of the canvas' shorter side: smaller ones, or thinner
 # parts, have no room for two periods of the pattern and would only look mottled.
 MIN_TEXTURED: Mapping[str, float] = {
-    "circle": 0.22, "square": 0.22, "triangle": 0.28, "star": 0.32, "ring": 0.36, "cross": 0.30, "heart": 0.25, "moon": 0.32,
+    "circle": 0.22,
+    "square": 0.22,
+    "triangle": 0.28,
+    "star": 0.32,
+    "ring": 0.36,
+    "cross": 0.30,
+    "heart": 0.25,
+    "moon": 0.32,
 }
 
 
@@ -59,5 +66,17 @@ def place(x: float, y: float) -> str:
 
 
 WORDS = (
-    "a", "and", "on", "background", ",", *SHAPES, *COLORS, *TEXTURES[1:], "in", "the", "far", *ROWS, *COLUMNS[1:4],
+    "a",
+    "and",
+    "on",
+    "background",
+    ",",
+    *SHAPES,
+    *COLORS,
+    *TEXTURES[1:],
+    "in",
+    "the",
+    "far",
+    *ROWS,
+    *COLUMNS[1:4],
 )  # in the order of the demo model's embedding: new words go to the end

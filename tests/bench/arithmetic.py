@@ -65,8 +65,11 @@ def count(unet_config: dict, height: int, width: int, slots: int, token_width: i
         if isinstance(module, comfy.ldm.modules.attention.BasicTransformerBlock):
             module.register_forward_hook(fuser_place, with_kwargs=True)
     with torch.no_grad():
-        unet(torch.empty(1, 4, height, width, device="meta"), torch.empty(1, device="meta"),
-             torch.empty(1, PROMPT_TOKENS, context_width, device="meta"))
+        unet(
+            torch.empty(1, 4, height, width, device="meta"),
+            torch.empty(1, device="meta"),
+            torch.empty(1, PROMPT_TOKENS, context_width, device="meta"),
+        )
     return Work(**total)
 
 

@@ -27,10 +27,12 @@ CFG = 7.0
 
 def layout(instances: int, masks: bool = False) -> tuple[Layout, ...]:
     """So many boxes of a quarter of the picture's height, from left to right and from top to bottom."""
+
     def one(i: int) -> Instance:
         left, top = 0.02 + 0.11 * (i % 8), 0.02 + 0.24 * (i // 8 % 4)
         box = (left, top, left + 0.15, top + 0.25)
         return Instance(id=str(i), prompt=f"thing number {i}", box=box, mask=_mask(box) if masks else None)
+
     return (Layout(instances=tuple(one(i) for i in range(instances))),)
 
 
@@ -46,7 +48,9 @@ class KnownPrompts:
 
     def __init__(self, clip: Any) -> None:
         self.tokenize = lambda prompt: prompt
-        self.encode_from_tokens = cache(lambda prompt, return_pooled: clip.encode_from_tokens(clip.tokenize(prompt), return_pooled=return_pooled))
+        self.encode_from_tokens = cache(
+            lambda prompt, return_pooled: clip.encode_from_tokens(clip.tokenize(prompt), return_pooled=return_pooled)
+        )
 
 
 class Models:
@@ -69,8 +73,12 @@ class Models:
     def prompt(self, text: str) -> list:
         return [[self.clip.encode_from_tokens(text, "unprojected")[0], {}]]
 
-    def apply(self, instances: int = INSTANCES, start: float = 0.0, weights: Any = None, masks: bool = False, **settings: Any) -> Any:
-        return ApplyInstDiff.execute(self.plain, self.clip, weights or self.weights, layout(instances, masks), 1.0, start, 1.0, **settings).args[0]
+    def apply(
+        self, instances: int = INSTANCES, start: float = 0.0, weights: Any = None, masks: bool = False, **settings: Any
+    ) -> Any:
+        return ApplyInstDiff.execute(
+            self.plain, self.clip, weights or self.weights, layout(instances, masks), 1.0, start, 1.0, **settings
+        ).args[0]
 
     def _case(self, name: str) -> Any:
         """The MODEL of a case: see `cases`."""
@@ -85,7 +93,14 @@ class Models:
             patched = self.apply(masked_attention="off").clone()
             del patched.model_options["transformer_options"]["patches"]["middle_patch"]
             return patched
-        return self.apply(**{"full": {}, "fusers": {"scaleu": "off"}, "outside": {"start": 0.99}, "masked": {"masked_attention": "finest level"}}[name])
+        return self.apply(
+            **{
+                "full": {},
+                "fusers": {"scaleu": "off"},
+                "outside": {"start": 0.99},
+                "masked": {"masked_attention": "finest level"},
+            }[name]
+        )
 
     def new_tokens(self, instances: int, masks: bool) -> None:
         """Tokenize a layout of which nothing is known."""
@@ -94,7 +109,15 @@ class Models:
 
 def cases(instances: list[int]) -> list[str]:
     """plain: the KSampler without us; outside: a window that does not hold the timed steps; full: four instances."""
-    return ["plain", "scaleu", "fusers", "full", "outside", "masked", *(f"instances{n}" for n in instances if n != INSTANCES)]
+    return [
+        "plain",
+        "scaleu",
+        "fusers",
+        "full",
+        "outside",
+        "masked",
+        *(f"instances{n}" for n in instances if n != INSTANCES),
+    ]
 
 
 def branched_instances(case: str) -> int:
@@ -120,9 +143,29 @@ def time_steps(models: Models, name: str, size: int, batch: int, steps: int, clo
     return [after - before for before, after in zip(marks, marks[1:])]
 
 
-def sample(models: Models, model: Any, size: int, steps: int, batch: int = 1, seed: int = 1, prompt: str = "a scene", callback: Any = None) -> None:
+def sample(
+    models: Models,
+    model: Any,
+    size: int,
+    steps: int,
+    batch: int = 1,
+    seed: int = 1,
+    prompt: str = "a scene",
+    callback: Any = None,
+) -> None:
     """The first `steps` of a run of STEPS steps of euler, guided."""
     sampler = comfy.samplers.KSampler(model, STEPS, model.load_device, "euler", "normal", 1.0, model.model_options)
     noise = torch.randn(batch, 4, size // 8, size // 8, generator=torch.Generator().manual_seed(seed))
-    sampler.sample(noise, models.prompt(prompt), models.prompt("bad"), CFG, torch.zeros_like(noise), start_step=0, last_step=steps,
-                   force_full_denoise=False, callback=callback, disable_pbar=True, seed=seed)
+    sampler.sample(
+        noise,
+        models.prompt(prompt),
+        models.prompt("bad"),
+        CFG,
+        torch.zeros_like(noise),
+        start_step=0,
+        last_step=steps,
+        force_full_denoise=False,
+        callback=callback,
+        disable_pbar=True,
+        seed=seed,
+    )

@@ -27,21 +27,37 @@ def numbers(text: str) -> list[int]:
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
-    parser.add_argument("--sizes", type=numbers, default=[256, 512], help="sides of square pictures, in pixels, multiples of 64")
+    parser.add_argument(
+        "--sizes", type=numbers, default=[256, 512], help="sides of square pictures, in pixels, multiples of 64"
+    )
     parser.add_argument("--instances", type=numbers, default=[1, 4, 8, 30])
-    parser.add_argument("--branches", type=numbers, default=[1, 2, 4, 6, 8], help="numbers of instances with multi-instance sampling")
-    parser.add_argument("--mis-size", type=int, help="side for multi-instance sampling (default: the smallest of the sizes)")
+    parser.add_argument(
+        "--branches", type=numbers, default=[1, 2, 4, 6, 8], help="numbers of instances with multi-instance sampling"
+    )
+    parser.add_argument(
+        "--mis-size", type=int, help="side for multi-instance sampling (default: the smallest of the sizes)"
+    )
     parser.add_argument("--batch", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--steps", type=int, default=2, help="steps of a run that are timed; the first is not counted, it fills caches")
+    parser.add_argument(
+        "--steps", type=int, default=2, help="steps of a run that are timed; the first is not counted, it fills caches"
+    )
     parser.add_argument("--threads", type=int, default=1, help="of a CPU")
     parser.add_argument("--only", type=lambda text: text.split(","), help="names of figures, separated by commas")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no run after so many minutes")
     parser.add_argument("--json", type=Path, help="file to write, and to continue")
-    parser.add_argument("--weights", type=Path, help="folder for the random weights (default: beside quickstart's ComfyUI)")
+    parser.add_argument(
+        "--weights", type=Path, help="folder for the random weights (default: beside quickstart's ComfyUI)"
+    )
     parser.add_argument("--tiny", action="store_true")
     given = parser.parse_args()
-    if given.steps < 2 or given.rounds < 1 or given.batch < 1 or not given.sizes or any(size < 64 or size % 64 for size in given.sizes):
+    if (
+        given.steps < 2
+        or given.rounds < 1
+        or given.batch < 1
+        or not given.sizes
+        or any(size < 64 or size % 64 for size in given.sizes)
+    ):
         parser.error("expected at least 2 steps, 1 round, 1 image and one size, and sizes that are multiples of 64")
     given.mis_size = given.mis_size or min(given.sizes)
     return given

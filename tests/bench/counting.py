@@ -22,6 +22,7 @@ def count_calls(models: Models) -> dict[str, dict[str, int]]:
             count[name] += 1
             if items is not None:
                 count[items] += out.shape[0]
+
         return hook
 
     counted = [

@@ -62,7 +62,11 @@ def shares(pictures: torch.Tensor, given: list[Layout]) -> tuple[float, str]:
 
 def repair(studio: Studio, given: list[Layout], seeds: list[int]) -> tuple[list[float], list[np.ndarray]]:
     """Shares of satisfied instances before the repair and after each round; the pictures of the last one."""
-    pictures = _batched(lambda some, numbers: torch.from_numpy(np.stack(studio.draw(some, numbers, SETTINGS))).float() / 255, given, seeds)
+    pictures = _batched(
+        lambda some, numbers: torch.from_numpy(np.stack(studio.draw(some, numbers, SETTINGS))).float() / 255,
+        given,
+        seeds,
+    )
     share, results = shares(pictures, given)
     found = [share]
     for turn in range(1, ROUNDS + 1):
@@ -77,7 +81,9 @@ def repair(studio: Studio, given: list[Layout], seeds: list[int]) -> tuple[list[
     return found, [(picture * 255).round().byte().numpy() for picture in pictures]
 
 
-def edits(studio: Studio, given: list[Layout], backgrounds: list[str], seeds: list[int]) -> tuple[dict[str, dict[str, float]], dict[str, list[np.ndarray]]]:
+def edits(
+    studio: Studio, given: list[Layout], backgrounds: list[str], seeds: list[int]
+) -> tuple[dict[str, dict[str, float]], dict[str, list[np.ndarray]]]:
     """edit -> share of pictures in which it acts, and mean difference of the pixels (0..255) outside the edited places.
 
     Both with the old caption and with one that names what is there now, from the same noise; the second also from other noise. Then the
@@ -87,13 +93,20 @@ def edits(studio: Studio, given: list[Layout], backgrounds: list[str], seeds: li
     out, pictures = {}, {"before": plain}
     for name, edit in EDITS.items():
         kept = [edit_instances((layout,), edit)[0] for layout in given]
-        told = [replace(layout, prompt=sentence([i.prompt for i in layout.instances], background)) for layout, background in zip(kept, backgrounds)]
+        told = [
+            replace(layout, prompt=sentence([i.prompt for i in layout.instances], background))
+            for layout, background in zip(kept, backgrounds)
+        ]
         outside = [~_touched(before, after) for before, after in zip(given, kept)]
         row = {}
         for way, these, add in (("old caption", kept, 0), (TOLD, told, 0), (f"{TOLD}, other noise", told, OTHER_NOISE)):
             if way != TOLD or told != kept:  # a caption without places is the same after a move
                 drawn = _drawn(studio, these, [seed + add for seed in seeds])
-            row[f"{way}: changed outside"] = float(np.mean([np.abs(a.astype(int) - b.astype(int))[free].mean() for a, b, free in zip(plain, drawn, outside)]))
+            row[f"{way}: changed outside"] = float(
+                np.mean(
+                    [np.abs(a.astype(int) - b.astype(int))[free].mean() for a, b, free in zip(plain, drawn, outside)]
+                )
+            )
             row[f"{way}: acts"] = _acts(name, drawn, given, kept)
             if way == TOLD:
                 pictures[name] = drawn
@@ -105,7 +118,10 @@ def _acts(name: str, drawn: list[np.ndarray], before: list[Layout], after: list[
     """Share of the pictures in which the edited instance passes; of "remove": in which it no longer does."""
     judged = before if name == "remove" else after
     pictures = torch.from_numpy(np.stack(drawn)).float() / 255
-    rows = [picture["instances"][-1 if name == "add" else 0] for picture in json.loads(shares(pictures, judged)[1])["pictures"]]
+    rows = [
+        picture["instances"][-1 if name == "add" else 0]
+        for picture in json.loads(shares(pictures, judged)[1])["pictures"]
+    ]
     return float(np.mean([row["passed"] != (name == "remove") for row in rows]))
 
 
@@ -119,11 +135,15 @@ def _touched(before: Layout, after: Layout) -> np.ndarray:
 
 
 def _drawn(studio: Studio, given: list[Layout], seeds: list[int]) -> list[np.ndarray]:
-    return [p for at in range(0, len(given), BATCH) for p in studio.draw(given[at:at + BATCH], seeds[at:at + BATCH], SETTINGS)]
+    return [
+        p
+        for at in range(0, len(given), BATCH)
+        for p in studio.draw(given[at : at + BATCH], seeds[at : at + BATCH], SETTINGS)
+    ]
 
 
 def _batched(draw, given: list[Layout], numbers: list[int]) -> torch.Tensor:
-    return torch.cat([draw(given[at:at + BATCH], numbers[at:at + BATCH]) for at in range(0, len(given), BATCH)])
+    return torch.cat([draw(given[at : at + BATCH], numbers[at : at + BATCH]) for at in range(0, len(given), BATCH)])
 
 
 def main() -> None:
@@ -135,8 +155,14 @@ def main() -> None:
     rounds, _ = repair(studio, given, seeds)
     several, backgrounds = zip(*(one for one in known if len(one[0].instances) > 1))
     edited, pictures = edits(studio, list(several), list(backgrounds), list(range(len(several))))
-    result = {"satisfied": [round(share, 4) for share in rounds], "edits": edited, "layouts": len(given), "edited_layouts": len(several),
-              "stream": STREAM, "command": "python tests/bench/editing.py"}
+    result = {
+        "satisfied": [round(share, 4) for share in rounds],
+        "edits": edited,
+        "layouts": len(given),
+        "edited_layouts": len(several),
+        "stream": STREAM,
+        "command": "python tests/bench/editing.py",
+    }
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
     if args.count == COUNT:
         rows = [(title, [Image.fromarray(picture) for picture in drawn[:COLUMNS]]) for title, drawn in pictures.items()]

@@ -39,11 +39,24 @@ HERE = Path(__file__).resolve().parent
 LORA = ROOT / "tests" / "data" / "checkered_lora.safetensors"
 STREAM, COUNT, TEXTURE, SHARE = 7007, 40, "checkered", 0.36
 SETTINGS = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0)
-ROWS = {"without": "without", "LoRA on the\nwhole model": "whole model", "on one\ninstance": "strength 10", "the same,\nin branches": "branches, strength 10"}
+ROWS = {
+    "without": "without",
+    "LoRA on the\nwhole model": "whole model",
+    "on one\ninstance": "strength 10",
+    "the same,\nin branches": "branches, strength 10",
+}
 COLUMNS, SIDE, TITLE = 7, 118, 100
 MIN_SIDE, MARGIN = 0.3, 12  # of an instance that has room for a texture; pixels around it that count as its own
-CASES = {"without": (0.0, None), "whole model": (0.0, "all"), "strength 1": (0.0, 1.0), "strength 2": (0.0, 2.0), "strength 4": (0.0, 4.0), "strength 10": (0.0, 10.0),
-         "branches, strength 10": (SHARE, 10.0), "branches, without": (SHARE, None)}
+CASES = {
+    "without": (0.0, None),
+    "whole model": (0.0, "all"),
+    "strength 1": (0.0, 1.0),
+    "strength 2": (0.0, 2.0),
+    "strength 4": (0.0, 4.0),
+    "strength 10": (0.0, 10.0),
+    "branches, strength 10": (SHARE, 10.0),
+    "branches, without": (SHARE, None),
+}
 
 
 def scenes(count: int) -> list[tuple[Layout, int]]:
@@ -52,7 +65,10 @@ def scenes(count: int) -> list[tuple[Layout, int]]:
     while len(found) < count:
         scene = random_scene((STREAM, number), counts=(2, 4))
         layout = only(scene_layout(scene, number), "box")
-        sides = [min(i.box[2] - i.box[0], i.box[3] - i.box[1]) if thing.texture == "plain" else 0 for i, thing in zip(layout.instances, scene.things)]
+        sides = [
+            min(i.box[2] - i.box[0], i.box[3] - i.box[1]) if thing.texture == "plain" else 0
+            for i, thing in zip(layout.instances, scene.things)
+        ]
         if max(sides) >= MIN_SIDE:
             found.append((layout, int(np.argmax(sides))))
         number += 1
@@ -89,11 +105,27 @@ def measure(pictures: dict[str, list[np.ndarray]], given: list[tuple[Layout, int
         textures, changes = {"chosen": [], "others": []}, {"inside": [], "outside": []}
         for picture, before, (layout, chosen) in zip(drawn, bare, given):
             for i, instance in enumerate(layout.instances):
-                near = [d for d in detect_shapes(picture) if d.attributes["shape"] in instance.prompt.split() and d.attributes["color"] in instance.prompt.split()]
-                textures["chosen" if i == chosen else "others"] += [d.attributes["texture"] == TEXTURE and TEXTURE not in instance.prompt for d in near[:1]]
+                near = [
+                    d
+                    for d in detect_shapes(picture)
+                    if d.attributes["shape"] in instance.prompt.split()
+                    and d.attributes["color"] in instance.prompt.split()
+                ]
+                textures["chosen" if i == chosen else "others"] += [
+                    d.attributes["texture"] == TEXTURE and TEXTURE not in instance.prompt for d in near[:1]
+                ]
             x0, y0, x1, y1 = layout.instances[chosen].box
             inside = draw_box((x0, y0, x1, y1), 256, 256)
-            grown = draw_box((max(x0 - MARGIN / 256, 0), max(y0 - MARGIN / 256, 0), min(x1 + MARGIN / 256, 1), min(y1 + MARGIN / 256, 1)), 256, 256)
+            grown = draw_box(
+                (
+                    max(x0 - MARGIN / 256, 0),
+                    max(y0 - MARGIN / 256, 0),
+                    min(x1 + MARGIN / 256, 1),
+                    min(y1 + MARGIN / 256, 1),
+                ),
+                256,
+                256,
+            )
             change = np.abs(picture.astype(int) - before.astype(int)).mean(-1)
             changes["inside"].append(change[inside].mean())
             changes["outside"].append(change[~grown].mean())
@@ -107,12 +139,21 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=COUNT, help="layouts; results are written for all of them only")
     args = parser.parse_args()
     painter, given = Painter(), scenes(args.count)
-    pictures = {case: [painter.draw(layout, chosen, n, case) for n, (layout, chosen) in enumerate(given)] for case in CASES}
-    result = {"cases": measure(pictures, given), "layouts": args.count, "stream": STREAM, "command": "python tests/bench/instance_lora.py"}
+    pictures = {
+        case: [painter.draw(layout, chosen, n, case) for n, (layout, chosen) in enumerate(given)] for case in CASES
+    }
+    result = {
+        "cases": measure(pictures, given),
+        "layouts": args.count,
+        "stream": STREAM,
+        "command": "python tests/bench/instance_lora.py",
+    }
     sys.stdout.write(json.dumps(result, indent=1) + "\n")
     if args.count == COUNT:
         rows = [("layout", [draw_layout(layout, 256, 256) for layout, _ in given[:COLUMNS]])]
-        rows += [(title, [Image.fromarray(picture) for picture in pictures[case][:COLUMNS]]) for title, case in ROWS.items()]
+        rows += [
+            (title, [Image.fromarray(picture) for picture in pictures[case][:COLUMNS]]) for title, case in ROWS.items()
+        ]
         sheet(rows, SIDE, TITLE).save(ROOT / "web" / "docs" / "instance-lora.jpg", quality=88)
         (HERE / "instance_lora.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
 

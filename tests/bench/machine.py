@@ -14,7 +14,16 @@ import comfyui_version
 import torch
 from support.pack import ROOT
 
-MEASURED = ("nodes/apply", "nodes/branch*", "nodes/model", "nodes/prompts", "nodes/sampler", "instdiff_modules/grounding/*", "instdiff_modules/networks/*", "instdiff_modules/sampling/*")
+MEASURED = (
+    "nodes/apply",
+    "nodes/branch*",
+    "nodes/model",
+    "nodes/prompts",
+    "nodes/sampler",
+    "instdiff_modules/grounding/*",
+    "instdiff_modules/networks/*",
+    "instdiff_modules/sampling/*",
+)
 MEASURING = ("arithmetic", "cases", "counting", "machine", "measuring")
 
 
@@ -26,7 +35,9 @@ def describe(device: str) -> dict[str, str | int]:
         "threads": torch.get_num_threads() if device == "cpu" else 0,
         "cores": os.cpu_count() or 0,
         "attention": "pytorch",
-        "python": platform.python_version(), "torch": torch.__version__, "comfyui": comfyui_version.__version__,
+        "python": platform.python_version(),
+        "torch": torch.__version__,
+        "comfyui": comfyui_version.__version__,
     }
 
 
@@ -41,7 +52,9 @@ def processor() -> str:
 def commit() -> str:
     """Commit of the sources, with a + where they were changed since; "unknown" outside a git checkout."""
     try:
-        found = subprocess.run(["git", "-C", str(ROOT), "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=True)
+        found = subprocess.run(
+            ["git", "-C", str(ROOT), "describe", "--always", "--dirty=+"], capture_output=True, text=True, check=True
+        )
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return found.stdout.strip()
@@ -59,9 +72,11 @@ def code() -> str:
 def clock(device: str) -> Callable[[], float]:
     """Seconds. On one core those that this process had the core, so that a neighbour's work does not count."""
     if device == "cuda":
+
         def synchronized() -> float:
             torch.cuda.synchronize()
             return time.perf_counter()
+
         return synchronized
     return time.process_time if torch.get_num_threads() == 1 else time.perf_counter
 
@@ -87,6 +102,9 @@ class PeakMemory:
         if self.device == "cuda":
             return torch.cuda.max_memory_allocated()
         try:
-            return int(re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"), re.M)[1]) * 1024
+            return (
+                int(re.search(r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(encoding="ascii"), re.M)[1])
+                * 1024
+            )
         except (OSError, TypeError):
             return None

@@ -27,8 +27,19 @@ class Bench:
         self.clock, self.memory = clock(given.device), PeakMemory(given.device)
         settings = {name: getattr(given, name) for name in SETTINGS}
         self.data: dict[str, Any] = {
-            "machine": describe(given.device), "commit": commit(), "code": code(), "settings": settings,
-            "limits": {}, "ratios": {}, "spread": {}, "rounds": [], "tokenizer": {}, "counts": {}, "peak_bytes": {}, "multiply_adds": {}, "seconds": {},
+            "machine": describe(given.device),
+            "commit": commit(),
+            "code": code(),
+            "settings": settings,
+            "limits": {},
+            "ratios": {},
+            "spread": {},
+            "rounds": [],
+            "tokenizer": {},
+            "counts": {},
+            "peak_bytes": {},
+            "multiply_adds": {},
+            "seconds": {},
             "fuser_bytes": models.fuser_bytes,
         }
         self._known_work: dict[int, arithmetic.Work] = {}
@@ -58,7 +69,15 @@ class Bench:
         """(size, cases that run in turn): the basic ones of each size first, then multi-instance sampling."""
         for size in self.given.sizes:
             yield size, [case for case in cases(self.given.instances)[1:] if self._wanted(f"{case}_{size}")]
-        yield self.given.mis_size, [f"mis{n}{fast}" for n in self.given.branches for fast in ("", FAST)[:1 + (n > 2)] if self._wanted(figure(f"mis{n}{fast}"))]
+        yield (
+            self.given.mis_size,
+            [
+                f"mis{n}{fast}"
+                for n in self.given.branches
+                for fast in ("", FAST)[: 1 + (n > 2)]
+                if self._wanted(figure(f"mis{n}{fast}"))
+            ],
+        )
 
     def _group(self, size: int, names: list[str]) -> bool:
         """Every case between two runs of what it is compared with: a machine's speed drifts by more than our differences."""
@@ -81,7 +100,9 @@ class Bench:
         times = time_steps(self.models, case, size, self.given.batch, self.given.steps, self.clock)
         peak, name = self.memory.read(), f"{case}_{size}"
         if peak is not None:
-            self.data["peak_bytes"][name] = min(peak, self.data["peak_bytes"].get(name, peak))  # more is what others left behind
+            self.data["peak_bytes"][name] = min(
+                peak, self.data["peak_bytes"].get(name, peak)
+            )  # more is what others left behind
         sys.stderr.write(f"{name}: {' '.join(f'{t:.3f}' for t in times)} s\n")
         return times
 
@@ -110,7 +131,9 @@ class Bench:
         for one in self.data["rounds"]:
             if base_of(one["case"]) == "plain":
                 plain.setdefault(one["size"], []).extend(map(steady, one["around"]))
-        self.data["seconds"] = {f"plain_{size}": round(statistics.median(times), 4) for size, times in sorted(plain.items())}
+        self.data["seconds"] = {
+            f"plain_{size}": round(statistics.median(times), 4) for size, times in sorted(plain.items())
+        }
         if self.given.json is not None:
             self.given.json.parent.mkdir(parents=True, exist_ok=True)
             unfinished = self.given.json.with_suffix(".part")
@@ -119,7 +142,9 @@ class Bench:
 
     def _ratios(self) -> Iterator[tuple[str, list[float]]]:
         for size, case in sorted({(one["size"], one["case"]) for one in self.data["rounds"]}):
-            found = [(one["times"], [statistics.mean(pair) for pair in zip(*one["around"])]) for one in self._of(case, size)]
+            found = [
+                (one["times"], [statistics.mean(pair) for pair in zip(*one["around"])]) for one in self._of(case, size)
+            ]
             if case.startswith("mis"):
                 yield figure(case), [whole_run(times, around) for times, around in found]
             else:
@@ -131,7 +156,9 @@ class Bench:
             case, _, kind = name.partition("_")
             if case.startswith("mis"):
                 instances = branched_instances(case)
-                limits[name] = arithmetic.multi_instance_limit(min(instances, 2) if kind == FAST else instances, STEPS, APART)
+                limits[name] = arithmetic.multi_instance_limit(
+                    min(instances, 2) if kind == FAST else instances, STEPS, APART
+                )
             else:
                 limits[name] = 1.0 if case in ("scaleu", "outside") else self._work(int(kind)).full
         return {name: round(limit, 4) for name, limit in limits.items()}

@@ -111,7 +111,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--weights", type=Path, help="folder of the random weights (default: beside quickstart's ComfyUI)")
+    parser.add_argument(
+        "--weights", type=Path, help="folder of the random weights (default: beside quickstart's ComfyUI)"
+    )
     parser.add_argument("--tiny", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
@@ -121,7 +123,10 @@ def main() -> None:
         models = Models(args.weights or home() / "bench" / ("tiny" if args.tiny else "full"), args.tiny)
         for _ in range(args.rounds):
             rounds.append({case: measure(models, case, args.size) for case in ("plain", "full")})
-    keys = sorted({key for one in rounds for ledger in one.values() for key in ledger.seconds}, key=lambda key: (PLACES.index(key[0]), key[1]))
+    keys = sorted(
+        {key for one in rounds for ledger in one.values() for key in ledger.seconds},
+        key=lambda key: (PLACES.index(key[0]), key[1]),
+    )
     rows = []
     for place, kind in keys:
         row: dict[str, Any] = {"place": place, "kind": kind}
@@ -130,13 +135,21 @@ def main() -> None:
             row[f"{case} multiply-adds"] = round(rounds[0][case].work.get((place, kind), 0.0) / 1e9, 1)
         rows.append(row)
     totals = {case: sum(row[case] for row in rows) for case in ("plain", "full")}
-    print(f"seconds of one guided step at {args.size}x{args.size}: plain {totals['plain']:.2f}, full {totals['full']:.2f}, ratio {totals['full'] / totals['plain']:.3f}")
-    print("| where | what | plain, s | full, s | 10^9 multiply-adds, full | of them a second |\n|---|---|---|---|---|---|")
+    print(
+        f"seconds of one guided step at {args.size}x{args.size}: plain {totals['plain']:.2f}, full {totals['full']:.2f}, ratio {totals['full'] / totals['plain']:.3f}"
+    )
+    print(
+        "| where | what | plain, s | full, s | 10^9 multiply-adds, full | of them a second |\n|---|---|---|---|---|---|"
+    )
     for row in rows:
         rate = f"{row['full multiply-adds'] / row['full']:.0f}" if row["full multiply-adds"] and row["full"] else "-"
-        print(f"| {row['place']} | {row['kind']} | {row['plain']:.2f} | {row['full']:.2f} | {row['full multiply-adds']:.0f} | {rate} |")
+        print(
+            f"| {row['place']} | {row['kind']} | {row['plain']:.2f} | {row['full']:.2f} | {row['full multiply-adds']:.0f} | {rate} |"
+        )
     if not args.tiny:
-        (HERE / "results" / f"operations_{args.size}.json").write_text(json.dumps({"size": args.size, "rounds": args.rounds, "rows": rows}, indent=1) + "\n", encoding="utf-8")
+        (HERE / "results" / f"operations_{args.size}.json").write_text(
+            json.dumps({"size": args.size, "rounds": args.rounds, "rows": rows}, indent=1) + "\n", encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

@@ -52,7 +52,9 @@ class Axes:
         self.row += 1
 
     def _line(self, start: Point, end: Point, color: tuple, dashed: bool) -> None:
-        pieces = max(1, int(((end[0] - start[0]) ** 2 + (end[1] - start[1]) ** 2) ** 0.5 / (6 * SCALE))) if dashed else 1
+        pieces = (
+            max(1, int(((end[0] - start[0]) ** 2 + (end[1] - start[1]) ** 2) ** 0.5 / (6 * SCALE))) if dashed else 1
+        )
         for i in range(0, pieces, 2):
             a, b = (tuple(s + (e - s) * k / pieces for s, e in zip(start, end)) for k in (i, min(i + 1, pieces)))
             self.draw.line([a, b], fill=color, width=2 * SCALE)
@@ -61,19 +63,32 @@ class Axes:
 def draw(data: dict[str, Any]) -> Image.Image:
     """The picture for the figures of tests/bench/cost.py; they must hold full_<size> and some mis<N>_exact of that size."""
     ratios, limits = data["ratios"], data["limits"]
-    numbers = sorted(int(name[3:].partition("_")[0]) for name in ratios if name.startswith("mis") and name.endswith("_exact"))
+    numbers = sorted(
+        int(name[3:].partition("_")[0]) for name in ratios if name.startswith("mis") and name.endswith("_exact")
+    )
     size = next((one["size"] for one in data["rounds"] if one["case"].startswith("mis")), None)
     full = f"full_{size}"
     if not numbers or full not in ratios:
         raise SystemExit("Expected figures of multi-instance sampling and of full at the same size, found none.")
-    flat = {4: full, **{int(name[9:].partition("_")[0]): name for name in ratios if name.startswith("instances") and name.endswith(f"_{size}")}}
+    flat = {
+        4: full,
+        **{
+            int(name[9:].partition("_")[0]): name
+            for name in ratios
+            if name.startswith("instances") and name.endswith(f"_{size}")
+        },
+    }
     width = max(numbers[-1], 6) + 0.5
     apart = [(n, ratios[f"mis{n}_exact"] * ratios[full]) for n in numbers]
     limit = [(n, limits[f"mis{n}_exact"] * limits[full]) for n in numbers]
     height = max(y for _, y in [*apart, *PUBLISHED]) * 1.35
     axes = Axes(width, height)
     axes.grid(range(int(width) + 1), range(int(height) + 1))
-    axes.text(SIZE[0] / 2, 20, f"Time of 20 guided steps at {size}x{size} over the plain KSampler's ({data['machine']['device']})")
+    axes.text(
+        SIZE[0] / 2,
+        20,
+        f"Time of 20 guided steps at {size}x{size} over the plain KSampler's ({data['machine']['device']})",
+    )
     axes.text(SIZE[0] / 2, SIZE[1] - 16, "instances")
     axes.series("published: InstanceDiffusion with its sampler, over GLIGEN", PUBLISHED, RED)
     axes.series("multi-instance sampling, share 0.2", apart, ORANGE)

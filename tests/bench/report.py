@@ -1,6 +1,6 @@
 """Figures of tests/bench/cost.py as a Markdown table and as a plot.
 
-    python tests/bench/report.py FILE [--plot PNG]
+python tests/bench/report.py FILE [--plot PNG]
 """
 
 import argparse
@@ -10,8 +10,13 @@ import sys
 from pathlib import Path
 from typing import Any, Iterator
 
-WORDS = {"scaleu": "ScaleU alone", "fusers": "fusers alone", "full": "full, 4 instances", "outside": "full, outside start..end",
-         "masked": "full, masked attention at the finest level"}
+WORDS = {
+    "scaleu": "ScaleU alone",
+    "fusers": "fusers alone",
+    "full": "full, 4 instances",
+    "outside": "full, outside start..end",
+    "masked": "full, masked attention at the finest level",
+}
 
 
 def title(name: str) -> str:
@@ -28,11 +33,16 @@ def table(data: dict[str, Any]) -> str:
     lines = list(_ratios(data))
     if data["tokenizer"]:
         lines += ["", "| tokenizer, once for a new layout | seconds |", "|---|---|"]
-        lines += [f"| {name.split()[1]} {name.split()[0]} | {statistics.median(times):.2f} |" for name, times in data["tokenizer"].items()]
+        lines += [
+            f"| {name.split()[1]} {name.split()[0]} | {statistics.median(times):.2f} |"
+            for name, times in data["tokenizer"].items()
+        ]
     if data["counts"]:
         names = list(next(iter(data["counts"].values())))
         lines += ["", f"| runs of | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
-        lines += [f"| {what} | {' | '.join(str(found[name]) for name in names)} |" for what, found in data["counts"].items()]
+        lines += [
+            f"| {what} | {' | '.join(str(found[name]) for name in names)} |" for what, found in data["counts"].items()
+        ]
     if data["peak_bytes"]:
         lines += ["", *_memory(data)]
     return "\n".join(lines)

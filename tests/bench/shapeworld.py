@@ -21,6 +21,7 @@ if __name__ == "__main__":
     prepare(__file__)
 
 import numpy as np  # noqa: E402
+from bench.sheet import sheet  # noqa: E402
 from instdiff.instdiff_modules.layout.instance import Layout  # noqa: E402
 from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes  # noqa: E402
 from instdiff.instdiff_modules.metrics.record import Record, record_from_dict, record_to_dict  # noqa: E402
@@ -31,7 +32,6 @@ from instdiff.instdiff_modules.preview.draw import draw_layout  # noqa: E402
 from instdiff.instdiff_modules.shapeworld.layouts import scene_layout  # noqa: E402
 from instdiff.instdiff_modules.shapeworld.scene import random_scene  # noqa: E402
 from instdiff.nodes.demo_model import DEMO_FILE  # noqa: E402
-from bench.sheet import sheet  # noqa: E402
 from PIL import Image  # noqa: E402
 from support.pack import ROOT  # noqa: E402
 from support.studio import Settings, Studio, only  # noqa: E402
@@ -66,13 +66,30 @@ CASES: dict[str, tuple[tuple[str, ...], Settings]] = {
 # Drawn only when named: does multi-instance sampling lower leaking where no boxes are given, or with a smaller share?
 MORE: dict[str, tuple[tuple[str, ...], Settings]] = {
     **{f"mis_{name}": ((name,), changed(share=SHARE)) for name in ("mask", "point", "scribble")},
-    **{f"mis_{name}_{share:g}": ((name,), changed(share=share)) for name in ("box", "point", "scribble") for share in (0.1, 0.2)},
+    **{
+        f"mis_{name}_{share:g}": ((name,), changed(share=share))
+        for name in ("box", "point", "scribble")
+        for share in (0.1, 0.2)
+    },
     "mis_point_crop": (("point",), changed(share=SHARE, merge="crop and paste")),
 }
 
 
-ROWS = {"layout": "", "base alone": "base", "with boxes": "box", "with masks": "mask", "with points": "point", "with scribbles": "scribble"}
-LEAKING = {"layout": "", "boxes": "box", "at half\nstrength": "weak", "with crop\nand paste": "weak_mis_crop", "with masked\naverage": "weak_mis_masked"}
+ROWS = {
+    "layout": "",
+    "base alone": "base",
+    "with boxes": "box",
+    "with masks": "mask",
+    "with points": "point",
+    "with scribbles": "scribble",
+}
+LEAKING = {
+    "layout": "",
+    "boxes": "box",
+    "at half\nstrength": "weak",
+    "with crop\nand paste": "weak_mis_crop",
+    "with masked\naverage": "weak_mis_masked",
+}
 COLUMNS, SIDE, MARGIN = 7, 118, 100  # of the first sheet the first scenes, not chosen ones
 
 
@@ -85,7 +102,7 @@ def draw(studio: Studio, layouts: list[Layout], folder: Path, case: str, numbers
     (folder / case).mkdir(parents=True, exist_ok=True)
     left = [n for n in numbers if not (folder / case / f"{n:03}.png").exists()]
     for at in range(0, len(left), BATCH):
-        some = left[at:at + BATCH]
+        some = left[at : at + BATCH]
         given = [only(layouts[n], *formats) if formats else layouts[n] for n in some]
         for n, picture in zip(some, studio.draw(given, some, settings, grounded=bool(formats))):
             Image.fromarray(picture).save(folder / case / f"{n:03}.png")
@@ -100,7 +117,9 @@ def measure(layouts: list[Layout], folder: Path, case: str, numbers: list[int]) 
         if not path.exists():
             picture = np.asarray(Image.open(path.with_suffix(".png")))
             size = (picture.shape[1], picture.shape[0])
-            record = score_picture(f"{n:03}", layouts[n], detect_shapes(picture), size, Measure(categories=SHAPES), picture, colors=True)
+            record = score_picture(
+                f"{n:03}", layouts[n], detect_shapes(picture), size, Measure(categories=SHAPES), picture, colors=True
+            )
             path.write_text(json.dumps(record_to_dict(record)), encoding="utf-8")
         records.append(record_from_dict(json.loads(path.read_text(encoding="utf-8"))))
     return records
@@ -111,7 +130,9 @@ def main() -> None:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--job", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--count", type=int, default=COUNT, help="scenes; results are written for all 200 of the first stream only")
+    parser.add_argument(
+        "--count", type=int, default=COUNT, help="scenes; results are written for all 200 of the first stream only"
+    )
     parser.add_argument("--cases", nargs="+", choices=[*CASES, *MORE], default=list(CASES))
     parser.add_argument("--stream", type=int, default=STREAM, help="2027 holds other scenes that were never trained on")
     args = parser.parse_args()
@@ -133,14 +154,20 @@ def main() -> None:
     if (args.count, args.stream) == (COUNT, STREAM) and set(args.cases) == set(CASES):
         counts = [len(layout.instances) for layout in layouts]
         write(totals, {case: by_count(records[case], counts) for case in records})
-        for name, rows, scenes in (("shapeworld", ROWS, range(COLUMNS)), ("leaking", LEAKING, most_leaking(records["weak"]))):
+        for name, rows, scenes in (
+            ("shapeworld", ROWS, range(COLUMNS)),
+            ("leaking", LEAKING, most_leaking(records["weak"])),
+        ):
             grid(layouts, args.folder, rows, scenes).save(ROOT / "web" / "docs" / f"{name}.jpg", quality=88)
 
 
 def table(totals: dict[str, Totals]) -> str:
     """Markdown: a line for each case."""
     lines = ["| | " + " | ".join(SHOWN) + " |", "|" + "---|" * (len(SHOWN) + 1)]
-    lines += [f"| {case} | " + " | ".join(_shown(getattr(total, name)) for name in SHOWN) + " |" for case, total in totals.items()]
+    lines += [
+        f"| {case} | " + " | ".join(_shown(getattr(total, name)) for name in SHOWN) + " |"
+        for case, total in totals.items()
+    ]
     return "\n".join(lines) + "\n"
 
 
@@ -162,17 +189,33 @@ def most_leaking(records: list[Record]) -> list[int]:
 
 
 MERGES = ("average", "crop", "masked")
-SHOWN = ("box_ap50", "box_ap", "mask_miou", "pim_point", "pim_scribble", "color_acc", "texture_acc", "leakage", "success")
+SHOWN = (
+    "box_ap50",
+    "box_ap",
+    "mask_miou",
+    "pim_point",
+    "pim_scribble",
+    "color_acc",
+    "texture_acc",
+    "leakage",
+    "success",
+)
 
 
 def by_count(records: list[Record], counts: list[int]) -> dict[str, float | None]:
     """Number of instances -> leakage of the pictures with so many."""
-    return {str(n): summarise([record for record, count in zip(records, counts) if count == n]).leakage for n in sorted(set(counts))}
+    return {
+        str(n): summarise([record for record, count in zip(records, counts) if count == n]).leakage
+        for n in sorted(set(counts))
+    }
 
 
 def leaked_more(one: list[Record], other: list[Record]) -> tuple[float, float]:
     """Leakage of the other minus that of the one, on the same scenes; and its standard error, by a bootstrap over the scenes."""
-    pairs = [[(b.leakage - a.leakage) for a, b in zip(x.rows, y.rows, strict=True) if a.leakage is not None] for x, y in zip(one, other, strict=True)]
+    pairs = [
+        [(b.leakage - a.leakage) for a, b in zip(x.rows, y.rows, strict=True) if a.leakage is not None]
+        for x, y in zip(one, other, strict=True)
+    ]
     sums, counts = np.array([sum(pair) for pair in pairs]), np.array([len(pair) for pair in pairs])
     drawn = np.random.default_rng(0).integers(len(pairs), size=(4000, len(pairs)))
     return sums.sum() / counts.sum(), (sums[drawn].sum(1) / counts[drawn].sum(1)).std()
@@ -182,16 +225,34 @@ def write(totals: dict[str, Totals], leakage: dict[str, dict[str, float | None]]
     def row(case: dict[str, str]) -> dict[str, float | None]:
         return {name: getattr(totals[source], name) for name, source in case.items()}
 
-    ours = {"box_ap50": "box", "mask_miou": "mask", "pim_point": "point", "pim_scribble": "scribble", "color_acc": "box", "texture_acc": "box"}
+    ours = {
+        "box_ap50": "box",
+        "mask_miou": "mask",
+        "pim_point": "point",
+        "pim_scribble": "scribble",
+        "color_acc": "box",
+        "texture_acc": "box",
+    }
     result = {
         "base": row(dict.fromkeys(ours, "base")),
         "instdiff": row(ours),
         "leakage": {"without_mis": totals["box"].leakage, "with_mis": totals["mis_average"].leakage},
         "leakage_by_instances": {"without_mis": leakage["box"], "with_mis": leakage["mis_average"]},
-        "leakage_at_half_strength": {"without_mis": totals["weak"].leakage, "with_mis": {merge: totals[f"weak_mis_{merge}"].leakage for merge in MERGES}},
-        "leakage_at_half_strength_by_instances": {"without_mis": leakage["weak"], "with_mis": {merge: leakage[f"weak_mis_{merge}"] for merge in MERGES}},
-        "cases": {case: {**{k: v for k, v in total.__dict__.items() if v is not None}, "settings": {"formats": CASES[case][0], **CASES[case][1].__dict__}}
-                  for case, total in totals.items()},
+        "leakage_at_half_strength": {
+            "without_mis": totals["weak"].leakage,
+            "with_mis": {merge: totals[f"weak_mis_{merge}"].leakage for merge in MERGES},
+        },
+        "leakage_at_half_strength_by_instances": {
+            "without_mis": leakage["weak"],
+            "with_mis": {merge: leakage[f"weak_mis_{merge}"] for merge in MERGES},
+        },
+        "cases": {
+            case: {
+                **{k: v for k, v in total.__dict__.items() if v is not None},
+                "settings": {"formats": CASES[case][0], **CASES[case][1].__dict__},
+            }
+            for case, total in totals.items()
+        },
         "command": "python tests/bench/shapeworld.py FOLDER",
         "seeds": {"stream": STREAM, "numbers": list(range(COUNT))},
         "model": {"file": DEMO_FILE.name, "sha256": hashlib.sha256(DEMO_FILE.read_bytes()).hexdigest()},

@@ -29,7 +29,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Remember that a test failed, for the picture that is taken then."""
     report = yield
     item.stash[FAILED] = item.stash.get(FAILED, False) or report.failed
@@ -49,7 +51,9 @@ def browser() -> Iterator["Browser"]:
 
 
 @pytest.fixture(scope="session", params=["pinned", "newest"])
-def frontend(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, browser: "Browser") -> Iterator[ComfyServer]:
+def frontend(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, browser: "Browser"
+) -> Iterator[ComfyServer]:
     """A server with one of the frontends."""
     extra: tuple[str, ...] = ()
     if request.param == "newest":

@@ -120,5 +120,7 @@ def test_what_the_server_gets_is_what_was_drawn_byte_for_byte(comfy: ComfyPage, 
     assert graph[str(editor.node)]["inputs"]["layout"] == drawn == editor.text
     assert entry["status"]["status_str"] == "success"
     written = layout_to_json(parse_layout(drawn))
-    assert written.replace(".0,", ",") == drawn.replace(".0,", ","), "both languages write the same document, but for 1.0 and 1"
+    assert written.replace(".0,", ",") == drawn.replace(".0,", ","), (
+        "both languages write the same document, but for 1.0 and 1"
+    )
     comfy.screenshot("all-kinds")

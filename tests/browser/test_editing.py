@@ -33,7 +33,9 @@ def three(comfy: ComfyPage, editor: Editor) -> Editor:
     """An editor with three boxes, nothing selected, no snapping, and the select tool."""
     editor.do("({ store }) => store.setSession({ tool: 'select', selection: [] })")
     editor.load(layout(FOX, OWL, ROCK))
-    comfy.page.evaluate("id => { app.canvas.graph.getNodeById(id).properties.instdiff_view = { snap: false }; }", editor.node)
+    comfy.page.evaluate(
+        "id => { app.canvas.graph.getNodeById(id).properties.instdiff_view = { snap: false }; }", editor.node
+    )
     editor.focus()
     return editor
 
@@ -152,7 +154,10 @@ def test_depth_by_keys_buttons_and_by_dragging_in_the_list(three: Editor) -> Non
     three.act("back")
     assert order() == ["i1", "i2", "i3"]
     grips = [one.bounding_box() for one in three.root().query_selector_all('[data-act="reorder"]')]
-    page, (x, y) = three.page, (grips[2]["x"] + 5, grips[2]["y"] + 8)  # the front-most stands on top: the last row is i1
+    page, (x, y) = (
+        three.page,
+        (grips[2]["x"] + 5, grips[2]["y"] + 8),
+    )  # the front-most stands on top: the last row is i1
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x, grips[0]["y"] + 10, steps=6)
@@ -201,7 +206,9 @@ def test_duplicate_copy_cut_and_paste(three: Editor) -> None:
 
 
 def test_edges_snap_to_other_instances(comfy: ComfyPage, three: Editor) -> None:
-    comfy.page.evaluate("id => { app.canvas.graph.getNodeById(id).properties.instdiff_view = { snap: true }; }", three.node)
+    comfy.page.evaluate(
+        "id => { app.canvas.graph.getNodeById(id).properties.instdiff_view = { snap: true }; }", three.node
+    )
     three.click(0.2, 0.2)
     three.drag(0.3, 0.2, 0.496, 0.2)  # the right edge to nearly the left edge of the other one
     assert boxes(three)[0][2] == pytest.approx(0.5, abs=1e-5)
@@ -243,7 +250,9 @@ def test_an_unfinished_polygon_outlives_another_tool_and_an_undo(comfy: ComfyPag
     assert "mask" in three.instances[-1]
 
 
-def test_what_is_hidden_is_not_painted_and_what_is_locked_does_not_hold_the_others(comfy: ComfyPage, three: Editor) -> None:
+def test_what_is_hidden_is_not_painted_and_what_is_locked_does_not_hold_the_others(
+    comfy: ComfyPage, three: Editor
+) -> None:
     three.draw("m", [(0.6, 0.1), (0.9, 0.1)], "a cloud")
     cloud = three.instances[-1]
     three.do("({ store }, id) => store.setSession({ selection: [id] })", cloud["id"])
@@ -253,8 +262,11 @@ def test_what_is_hidden_is_not_painted_and_what_is_locked_does_not_hold_the_othe
     comfy.settle()
     assert len(three.instances) == 5 and three.instances[3]["mask"] == cloud["mask"]
     first, second = three.instances[0]["id"], three.instances[1]["id"]
-    three.do("({ store }, [a, b]) => { store.dispatch({ type: 'setLocation', id: a, kind: 'box', value: [0, 0, 1, 1] });"
-             "store.dispatch({ type: 'update', ids: [a], fields: { locked: true } }); store.setSession({ selection: [a, b], tool: 'select' }); }", [first, second])
+    three.do(
+        "({ store }, [a, b]) => { store.dispatch({ type: 'setLocation', id: a, kind: 'box', value: [0, 0, 1, 1] });"
+        "store.dispatch({ type: 'update', ids: [a], fields: { locked: true } }); store.setSession({ selection: [a, b], tool: 'select' }); }",
+        [first, second],
+    )
     before = three.instances[1]["box"]
     three.focus()
     three.press("ArrowRight")

@@ -72,7 +72,9 @@ def test_other_formats_go_out_and_come_back(editor: Editor, kind: str, tmp_path:
     data = saved(editor, f"export-{kind}")
     if kind in ("authors", "coco"):
         given = read_layout(data.decode())
-        assert [i.prompt for i in given.instances] == ["a red fox", "an owl"] and given.instances[0].box == WIDE.instances[0].box
+        assert [i.prompt for i in given.instances] == ["a red fox", "an owl"] and given.instances[
+            0
+        ].box == WIDE.instances[0].box
     (tmp_path / "layout.json").write_bytes(data)
     menu(editor, "clear")
     assert editor.instances == []

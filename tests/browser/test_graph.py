@@ -6,7 +6,13 @@ from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layo
 from support.browser import EDITOR, ComfyPage
 from support.editor import Editor, add_editor
 
-BOX = {"version": 1, "width": 512, "height": 512, "prompt": "", "instances": [{"id": "fox", "prompt": "a fox", "box": [0.1, 0.2, 0.5, 0.9]}]}
+BOX = {
+    "version": 1,
+    "width": 512,
+    "height": 512,
+    "prompt": "",
+    "instances": [{"id": "fox", "prompt": "a fox", "box": [0.1, 0.2, 0.5, 0.9]}],
+}
 TEXT = layout_to_json(parse_layout(BOX))
 
 

@@ -24,7 +24,9 @@ def test_nodes_and_the_editor_speak_chinese(chinese: ComfyPage) -> None:
     words = read("zh")[EDITOR]
     node = "id => app.canvas.graph.getNodeById(id)"
     assert chinese.run(f"id => ({node})(id).title", editor.node) == words["display_name"] == "布局编辑器"
-    labels = chinese.run(f"id => ({node})(id).outputs.map((one) => one.label ?? one.localized_name ?? one.name)", editor.node)
+    labels = chinese.run(
+        f"id => ({node})(id).outputs.map((one) => one.label ?? one.localized_name ?? one.name)", editor.node
+    )
     assert labels == [words["outputs"][str(i)]["name"] for i in range(7)]
     assert editor.control("tool-box").get_attribute("aria-label") == "方框"
     chinese.screenshot("chinese")

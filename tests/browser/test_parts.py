@@ -30,7 +30,9 @@ def near(box, dx: float = 0, dy: float = 0):
 def loaded(editor: Editor, text: str) -> Editor:
     editor.do("({ store }) => store.setSession({ tool: 'select', selection: [] })")
     editor.load(text)
-    editor.page.evaluate("id => { app.canvas.graph.getNodeById(id).properties.instdiff_view = { snap: false }; }", editor.node)
+    editor.page.evaluate(
+        "id => { app.canvas.graph.getNodeById(id).properties.instdiff_view = { snap: false }; }", editor.node
+    )
     editor.focus()
     return editor
 
@@ -46,7 +48,11 @@ def test_a_dragged_parent_takes_its_parts_along_and_undo_brings_both_back(comfy:
     whole.drag(0.4, 0.6, 0.6, 0.65)
     moved = found(whole)
     assert moved["eagle"]["box"] == near(EAGLE, 0.2, 0.05) and moved["head"]["box"] == near(HEAD, 0.2, 0.05)
-    assert moved["head"]["point"] == near([0.25, 0.3], 0.2, 0.05) and moved["rock"]["box"] == ROCK and whole.session["selection"] == ["eagle"]
+    assert (
+        moved["head"]["point"] == near([0.25, 0.3], 0.2, 0.05)
+        and moved["rock"]["box"] == ROCK
+        and whole.session["selection"] == ["eagle"]
+    )
     after = whole.text
     comfy.press("Control+z")
     comfy.settle()
@@ -59,7 +65,9 @@ def test_a_dragged_parent_takes_its_parts_along_and_undo_brings_both_back(comfy:
 def test_handles_lie_around_the_whole_and_stretch_the_parts(whole: Editor) -> None:
     whole.click(0.4, 0.6)
     whole.drag(0.5, 0.2, 0.9, 0.45)  # the corner of eagle and head together: twice as wide, half as high
-    assert found(whole)["eagle"]["box"] == near([0.1, 0.5, 0.9, 0.7]) and found(whole)["head"]["box"] == near([0.3, 0.45, 0.5, 0.55])
+    assert found(whole)["eagle"]["box"] == near([0.1, 0.5, 0.9, 0.7]) and found(whole)["head"]["box"] == near(
+        [0.3, 0.45, 0.5, 0.55]
+    )
 
 
 def test_the_whole_stops_at_the_border_with_its_shape(whole: Editor) -> None:
@@ -122,7 +130,9 @@ def test_a_copied_whole_has_parts_of_its_own_in_another_node(comfy: ComfyPage) -
     two.focus()
     comfy.press("Control+v")
     eagle, head = two.instances[3:]
-    assert (eagle["prompt"], head["prompt"]) == ("an eagle", "an eagle's head, turned left") and head["parent"] == eagle["id"] != "eagle"
+    assert (eagle["prompt"], head["prompt"]) == ("an eagle", "an eagle's head, turned left") and head[
+        "parent"
+    ] == eagle["id"] != "eagle"
 
 
 def test_parts_are_saved_sent_and_back_after_a_reload(comfy: ComfyPage, whole: Editor) -> None:

@@ -15,9 +15,15 @@ def many() -> str:
     instances = []
     for i in range(100):
         x, y = 0.02 + (i % 10) * 0.095, 0.02 + (i // 10) * 0.095
-        item = {"id": f"i{i}", "prompt": f"a (detailed:1.1) animal number {i}, standing in tall grass at noon", "box": [x, y, x + 0.12, y + 0.12]}
+        item = {
+            "id": f"i{i}",
+            "prompt": f"a (detailed:1.1) animal number {i}, standing in tall grass at noon",
+            "box": [x, y, x + 0.12, y + 0.12],
+        }
         if i % 10 == 0:
-            shape = (rows - 512 * y - 30) ** 2 + (columns - 256 - 20 * np.sin(rows / 9)) ** 2 < (40 + 12 * np.cos(columns / 7)) ** 2
+            shape = (rows - 512 * y - 30) ** 2 + (columns - 256 - 20 * np.sin(rows / 9)) ** 2 < (
+                40 + 12 * np.cos(columns / 7)
+            ) ** 2
             mask = encode_mask(shape)
             item["mask"] = {"size": [512, 512], "counts": mask.counts}
         instances.append(item)
@@ -48,7 +54,9 @@ SCRIPT = """async (root, frames) => {
 }"""
 
 
-def test_dragging_is_measured_and_nothing_is_drawn_at_rest(comfy: ComfyPage, editor: Editor, request, record_property) -> None:
+def test_dragging_is_measured_and_nothing_is_drawn_at_rest(
+    comfy: ComfyPage, editor: Editor, request, record_property
+) -> None:
     text = many()
     assert len(text) < 200_000
     editor.load(text)
@@ -56,7 +64,10 @@ def test_dragging_is_measured_and_nothing_is_drawn_at_rest(comfy: ComfyPage, edi
     editor.focus()
     runs = [editor.root().evaluate(SCRIPT, FRAMES) for _ in range(3)]  # whatever else the machine does comes and goes
     best = max(runs, key=lambda one: one["fps"])
-    record_property(f"Dragging one of 100 instances, {request.node.callspec.id}", f"{best['fps']:.0f} frames per second, {best['busy']:.1f} ms of script a frame")
+    record_property(
+        f"Dragging one of 100 instances, {request.node.callspec.id}",
+        f"{best['fps']:.0f} frames per second, {best['busy']:.1f} ms of script a frame",
+    )
     comfy.screenshot(f"hundred-{comfy.renderer}")
 
     comfy.settle(500)

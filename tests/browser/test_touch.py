@@ -91,4 +91,6 @@ def test_a_scene_of_four_from_scratch_with_drags_and_typing_alone(comfy: ComfyPa
     assert [one["prompt"] for one in editor.instances] == list(SCENE)
     for one, corners in zip(editor.instances, SCENE.values(), strict=True):
         assert [round(v * 512) for v in one["box"]] == pytest.approx(corners, abs=3)
-    assert all(one["visible"] and not one["locked"] for one in editor.instances), "typing went into the fields, not to the shortcuts"
+    assert all(one["visible"] and not one["locked"] for one in editor.instances), (
+        "typing went into the fields, not to the shortcuts"
+    )

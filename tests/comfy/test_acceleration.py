@@ -45,7 +45,9 @@ def test_with_next_to_no_memory_for_weights_nothing_changes(monkeypatch):
     before = sample(patched, noise())
     comfy.model_management.unload_all_models()
     monkeypatch.setattr(comfy.model_management, "vram_state", comfy.model_management.VRAMState.NO_VRAM)
-    monkeypatch.setattr(comfy.model_management, "is_device_cpu", lambda device: False)  # else a CPU loads everything whole
+    monkeypatch.setattr(
+        comfy.model_management, "is_device_cpu", lambda device: False
+    )  # else a CPU loads everything whole
     again = sample(patched, noise())
     assert model.model.model_lowvram and weights.adapter.model.model_lowvram
     monkeypatch.undo()

@@ -11,7 +11,9 @@ COST = ROOT / "tests" / "bench" / "cost.py"
 
 
 def run(script, *args):
-    done = subprocess.run([sys.executable, "-I", str(script), *map(str, args)], capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-I", str(script), *map(str, args)], capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stderr
     return done.stdout
 
@@ -20,18 +22,42 @@ def run(script, *args):
 def figures(tmp_path_factory):
     """(file, options, what was printed) of a small run."""
     folder = tmp_path_factory.mktemp("bench")
-    options = ["--tiny", "--weights", folder / "weights", "--sizes", "64", "--instances", "1,4", "--branches", "2,3", "--json", folder / "figures.json"]
+    options = [
+        "--tiny",
+        "--weights",
+        folder / "weights",
+        "--sizes",
+        "64",
+        "--instances",
+        "1,4",
+        "--branches",
+        "2,3",
+        "--json",
+        folder / "figures.json",
+    ]
     printed = run(COST, *options, "--rounds", 1)
     return folder / "figures.json", options, printed
 
 
 def test_every_figure_stands_beside_its_limit(figures):
     data = json.loads(figures[0].read_text())
-    names = {"scaleu_64", "fusers_64", "full_64", "outside_64", "masked_64", "instances1_64", "mis2_exact", "mis3_exact", "mis3_fast"}
+    names = {
+        "scaleu_64",
+        "fusers_64",
+        "full_64",
+        "outside_64",
+        "masked_64",
+        "instances1_64",
+        "mis2_exact",
+        "mis3_exact",
+        "mis3_fast",
+    }
     assert data["ratios"].keys() == data["limits"].keys() == data["spread"].keys() == names
     assert 1 < data["limits"]["full_64"] < 2 and data["limits"]["outside_64"] == 1
     assert data["machine"]["device"] and data["seconds"]["plain_64"] > 0
-    assert len(data["tokenizer"]) == 3 and all(name in figures[2] for name in ("ScaleU alone, 64x64", "4 boxes", "peak memory"))
+    assert len(data["tokenizer"]) == 3 and all(
+        name in figures[2] for name in ("ScaleU alone, 64x64", "4 boxes", "peak memory")
+    )
 
 
 def test_the_networks_run_as_often_as_they_must(figures):
@@ -44,9 +70,24 @@ def test_the_networks_run_as_often_as_they_must(figures):
 
 
 def test_every_operation_is_booked_where_it_happens(figures):
-    printed = run(COST.with_name("operations.py"), "--tiny", "--weights", figures[0].parent / "weights", "--size", 64, "--rounds", 1)
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines() if line.startswith(("| UNet", "| fusers", "| ScaleU"))]
-    assert {(row[0], row[1]) for row in rows} >= {(place, kind) for place in ("UNet", "fusers") for kind in ("matrix products", "attention", "all else")}
+    printed = run(
+        COST.with_name("operations.py"),
+        "--tiny",
+        "--weights",
+        figures[0].parent / "weights",
+        "--size",
+        64,
+        "--rounds",
+        1,
+    )
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in printed.splitlines()
+        if line.startswith(("| UNet", "| fusers", "| ScaleU"))
+    ]
+    assert {(row[0], row[1]) for row in rows} >= {
+        (place, kind) for place in ("UNet", "fusers") for kind in ("matrix products", "attention", "all else")
+    }
     assert all(float(row[2]) == 0 for row in rows if row[0] != "UNet")
 
 
@@ -55,10 +96,12 @@ def test_a_second_run_measures_only_what_is_missing(figures):
     before = json.loads(path.read_text())
     run(COST, *options, "--rounds", 2, "--only", "scaleu_64")
     after = json.loads(path.read_text())
-    assert [one["case"] for one in after["rounds"][len(before["rounds"]):]] == ["scaleu"]
-    assert after["rounds"][:len(before["rounds"])] == before["rounds"] and after["tokenizer"] == before["tokenizer"]
+    assert [one["case"] for one in after["rounds"][len(before["rounds"]) :]] == ["scaleu"]
+    assert after["rounds"][: len(before["rounds"])] == before["rounds"] and after["tokenizer"] == before["tokenizer"]
 
 
 def test_the_report_draws_the_plot(figures, tmp_path):
-    assert "| over the plain KSampler |" in run(COST.with_name("report.py"), figures[0], "--plot", tmp_path / "plot.png")
+    assert "| over the plain KSampler |" in run(
+        COST.with_name("report.py"), figures[0], "--plot", tmp_path / "plot.png"
+    )
     assert (tmp_path / "plot.png").stat().st_size > 5000

@@ -20,8 +20,16 @@ BAD = context("bad")[0][0]
 def run(model, start, negative, positive=None, sampler="euler", steps=3, cfg=5.0, mask=None):
     with torch.inference_mode():
         ksampler = comfy.samplers.KSampler(model, steps, model.load_device, sampler, "normal", 1.0, model.model_options)
-        return ksampler.sample(start, positive or context("a scene"), negative, cfg, torch.zeros_like(start), denoise_mask=mask,
-                               disable_pbar=True, seed=5)
+        return ksampler.sample(
+            start,
+            positive or context("a scene"),
+            negative,
+            cfg,
+            torch.zeros_like(start),
+            denoise_mask=mask,
+            disable_pbar=True,
+            seed=5,
+        )
 
 
 @pytest.fixture
@@ -58,7 +66,9 @@ class Mean(torch.nn.Module):
     dtype = torch.float32
 
     def forward(self, x, hint, timesteps, context, **kwargs):
-        middle = torch.nn.functional.adaptive_avg_pool2d(hint.mean(1, keepdim=True), [-(-side // 8) for side in x.shape[-2:]])
+        middle = torch.nn.functional.adaptive_avg_pool2d(
+            hint.mean(1, keepdim=True), [-(-side // 8) for side in x.shape[-2:]]
+        )
         return {"middle": [middle.expand(x.shape[0], 128, -1, -1).clone()], "output": []}
 
 
@@ -69,7 +79,10 @@ def control(batch=1, kind=comfy.controlnet.ControlNet):
 
 
 def with_control(conditioning, batch=1, **kwargs):
-    return [[prompt, {**options, "control": control(batch, **kwargs), "control_apply_to_uncond": False}] for prompt, options in conditioning]
+    return [
+        [prompt, {**options, "control": control(batch, **kwargs), "control_apply_to_uncond": False}]
+        for prompt, options in conditioning
+    ]
 
 
 MASK = torch.zeros(1, 128, 192)
@@ -80,7 +93,10 @@ def lora_hook():
     """A LoRA that acts for one conditioning alone."""
     place, random = "diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k", torch.Generator().manual_seed(3)
     width = base()[0].get_model_object("diffusion_model").middle_block[1].transformer_blocks[0].attn2.to_k.weight.shape
-    lora = {f"{place}.lora_up.weight": torch.randn(width[0], 2, generator=random), f"{place}.lora_down.weight": torch.randn(2, width[1], generator=random)}
+    lora = {
+        f"{place}.lora_up.weight": torch.randn(width[0], 2, generator=random),
+        f"{place}.lora_down.weight": torch.randn(2, width[1], generator=random),
+    }
     return comfy.hooks.create_hook_lora(lora, 1.0, 0.0)
 
 
@@ -88,7 +104,10 @@ NEGATIVES = {
     "one": [[BAD, {}]],
     "two, one of them masked": [[BAD, {}], [context("ugly")[0][0], {"mask": MASK, "mask_strength": 1.0}]],
     "an area": [[BAD, {}], [context("ugly")[0][0], {"area": (8, 8, 0, 8), "strength": 0.7}]],
-    "from half way on": [[BAD, {"start_percent": 0.5, "end_percent": 1.0}], [context("ugly")[0][0], {"start_percent": 0.0, "end_percent": 0.5}]],
+    "from half way on": [
+        [BAD, {"start_percent": 0.5, "end_percent": 1.0}],
+        [context("ugly")[0][0], {"start_percent": 0.0, "end_percent": 0.5}],
+    ],
     "with a default": [[BAD, {"default": True}], [context("ugly")[0][0], {"mask": MASK, "mask_strength": 1.0}]],
     "a ControlNet": with_control([[BAD, {}]]),
     "a LoRA of its own": [[BAD, {"hooks": lora_hook()}]],
@@ -114,7 +133,9 @@ def test_a_batch_with_frames_and_a_latent_mask(monkeypatch, asked):
     mask = torch.ones(2, 1, 16, 24)
     mask[1, ..., :8] = 0
     negative = with_control([[torch.cat([BAD, context("ugly")[0][0]]), {}]], batch=2)
-    fewer, more = both_ways(monkeypatch, asked, model, noise(2), negative, with_control(context("a scene"), batch=2), mask=mask)
+    fewer, more = both_ways(
+        monkeypatch, asked, model, noise(2), negative, with_control(context("a scene"), batch=2), mask=mask
+    )
     assert fewer[0] < more[0]
     torch.testing.assert_close(fewer[1], more[1], atol=1e-2, rtol=1e-4)
 
@@ -139,10 +160,16 @@ class Adapter(comfy.controlnet.ControlNet):
     """A control of another kind, that may keep what it made for its first batch."""
 
 
-@pytest.mark.parametrize("negative", [
-    [[torch.cat([BAD, context("ugly")[0][0]]), {}]], with_control([[BAD, {}]], batch=2), with_control([[BAD, {}]], kind=Adapter),
-    [[BAD, {"mask": torch.cat([MASK, 1 - MASK, MASK]), "mask_strength": 1.0}]],
-], ids=["more prompts than images", "more hints than images", "another kind of control", "more masks than images"])
+@pytest.mark.parametrize(
+    "negative",
+    [
+        [[torch.cat([BAD, context("ugly")[0][0]]), {}]],
+        with_control([[BAD, {}]], batch=2),
+        with_control([[BAD, {}]], kind=Adapter),
+        [[BAD, {"mask": torch.cat([MASK, 1 - MASK, MASK]), "mask_strength": 1.0}]],
+    ],
+    ids=["more prompts than images", "more hints than images", "another kind of control", "more masks than images"],
+)
 def test_where_branches_may_differ_all_are_asked(asked, negative):
     run(branched(), noise(), negative)
     assert sum(asked) == 18
@@ -167,7 +194,14 @@ def test_of_three_conditionings_only_the_negative_is_common(monkeypatch, asked):
         guider.set_cfg(3.0, 5.0)
         sigmas = comfy.samplers.calculate_sigmas(patched.get_model_object("model_sampling"), "normal", 3)
         with torch.inference_mode():
-            return guider.sample(start, torch.zeros_like(start), comfy.samplers.sampler_object("euler"), sigmas, disable_pbar=True, seed=5)
+            return guider.sample(
+                start,
+                torch.zeros_like(start),
+                comfy.samplers.sampler_object("euler"),
+                sigmas,
+                disable_pbar=True,
+                seed=5,
+            )
 
     with_it = guided()
     assert sum(asked) == 27 - 2
@@ -176,4 +210,6 @@ def test_of_three_conditionings_only_the_negative_is_common(monkeypatch, asked):
 
 
 def test_the_lora_of_the_negative_acts():
-    assert (run(branched(), noise(), NEGATIVES["a LoRA of its own"]) - run(branched(), noise(), NEGATIVES["one"])).abs().max() > 0.1
+    assert (
+        run(branched(), noise(), NEGATIVES["a LoRA of its own"]) - run(branched(), noise(), NEGATIVES["one"])
+    ).abs().max() > 0.1

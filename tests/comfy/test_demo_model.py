@@ -48,8 +48,14 @@ def placed(studio: Studio, layouts: list[Layout]) -> Totals:
 
 
 def measured(layouts: list[Layout], pictures: list[np.ndarray]) -> Totals:
-    return summarise([score_picture(str(i), layout, detect_shapes(picture), (256, 256), Measure(categories=SHAPES), picture, colors=True)
-                      for i, (layout, picture) in enumerate(zip(layouts, pictures))])
+    return summarise(
+        [
+            score_picture(
+                str(i), layout, detect_shapes(picture), (256, 256), Measure(categories=SHAPES), picture, colors=True
+            )
+            for i, (layout, picture) in enumerate(zip(layouts, pictures))
+        ]
+    )
 
 
 def test_the_shipment_is_small_enough() -> None:
@@ -58,7 +64,11 @@ def test_the_shipment_is_small_enough() -> None:
 
 def test_every_weight_arrives(studio: Studio) -> None:
     shipment = read_shipment(DEMO_FILE)
-    modules = (studio.model.model.diffusion_model, studio.vae.first_stage_model, studio.clip.cond_stage_model.clip_l.transformer)
+    modules = (
+        studio.model.model.diffusion_model,
+        studio.vae.first_stage_model,
+        studio.clip.cond_stage_model.clip_l.transformer,
+    )
     for module, part in zip(modules, ("unet", "vae", "text")):
         ours, theirs = shipment.tensors[part], dict(module.state_dict())
         theirs.pop("text_projection.weight", None)
@@ -77,7 +87,9 @@ def test_comfyui_can_make_a_second_copy_where_it_moves_weights_dynamically(studi
         again = make(*arguments, disable_dynamic=True)
         assert type(again) is comfy.model_patcher.ModelPatcher and again.model is not patcher.model
         ours, theirs = again.model.state_dict(), patcher.model.state_dict()
-        assert set(ours) == set(theirs) and all(torch.equal(ours[key], theirs[key]) for key in ours if not key.endswith(UNUSED))
+        assert set(ours) == set(theirs) and all(
+            torch.equal(ours[key], theirs[key]) for key in ours if not key.endswith(UNUSED)
+        )
 
 
 def test_a_missing_file_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
@@ -88,7 +100,9 @@ def test_a_missing_file_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, t
 
 def test_its_weights_saved_are_loaded_again(studio: Studio, tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
-    monkeypatch.setitem(folder_paths.folder_names_and_paths, FOLDER, ([str(tmp_path)], folder_paths.supported_pt_extensions))
+    monkeypatch.setitem(
+        folder_paths.folder_names_and_paths, FOLDER, ([str(tmp_path)], folder_paths.supported_pt_extensions)
+    )
     InstDiffSaveModel.execute(studio.networks, "demo", "as loaded")
     again = InstDiffLoadModel.execute("demo_00001_.safetensors", "auto")[0]
     ours, theirs = studio.networks.state_dict(), again.state_dict()
@@ -110,10 +124,17 @@ def test_boxes_put_things_where_captions_alone_do_not(studio: Studio, layouts: l
 
 
 def test_scribbles_put_things_where_they_are_drawn(studio: Studio, layouts: list[Layout]) -> None:
-    assert measured(layouts, studio.draw([only(layout, "scribble") for layout in layouts], range(SCENES), SETTINGS)).pim_scribble > 0.75
+    assert (
+        measured(
+            layouts, studio.draw([only(layout, "scribble") for layout in layouts], range(SCENES), SETTINGS)
+        ).pim_scribble
+        > 0.75
+    )
 
 
-def test_colours_leak_no_more_with_multi_instance_sampling(studio: Studio, layouts: list[Layout], placed: Totals) -> None:
+def test_colours_leak_no_more_with_multi_instance_sampling(
+    studio: Studio, layouts: list[Layout], placed: Totals
+) -> None:
     given = [only(layout, "box") for layout in layouts]
     apart = measured(layouts, studio.draw(given, range(SCENES), replace(SETTINGS, share=0.2)))
     assert apart.leakage < placed.leakage + 0.01
@@ -126,7 +147,10 @@ def test_painting_what_failed_anew_raises_the_share_of_satisfied_instances(studi
 
 
 def test_moving_a_box_moves_its_object_and_leaves_the_other(studio: Studio) -> None:
-    prompt, other = "a red star and a blue circle on a white background", Instance("b", "a blue circle", box=(0.58, 0.55, 0.92, 0.89))
+    prompt, other = (
+        "a red star and a blue circle on a white background",
+        Instance("b", "a blue circle", box=(0.58, 0.55, 0.92, 0.89)),
+    )
     places = [(0.08, 0.08, 0.44, 0.44), (0.08, 0.52, 0.44, 0.88)]
     given = [Layout((Instance("a", "a red star", box=box), other), 256, 256, prompt) for box in places]
     for box, picture in zip(places, studio.draw(given, [3, 3], SETTINGS)):
@@ -140,8 +164,10 @@ def test_sampling_apart_lowers_leaking_where_instances_steer_weakly(studio: Stud
     numbers = (28, 97, 161)
     scenes = [scene_layout(random_scene((shapeworld.STREAM, n)), n) for n in numbers]
     given = [only(scene, "box") for scene in scenes]
-    without, crop, masked = (measured(scenes, studio.draw(given, numbers, shapeworld.CASES[case][1])).leakage
-                             for case in ("weak", "weak_mis_crop", "weak_mis_masked"))
+    without, crop, masked = (
+        measured(scenes, studio.draw(given, numbers, shapeworld.CASES[case][1])).leakage
+        for case in ("weak", "weak_mis_crop", "weak_mis_masked")
+    )
     assert crop < 0.5 * without and masked < 0.8 * without
 
 
@@ -153,7 +179,10 @@ def test_the_bench_says_which_file_it_measured() -> None:
 
 def test_a_lora_on_one_instance_paints_it_and_leaves_the_others() -> None:
     painter, given = instance_lora.Painter(), instance_lora.scenes(4)
-    pictures = {case: [painter.draw(layout, chosen, n, case) for n, (layout, chosen) in enumerate(given)] for case in ("without", "strength 10")}
+    pictures = {
+        case: [painter.draw(layout, chosen, n, case) for n, (layout, chosen) in enumerate(given)]
+        for case in ("without", "strength 10")
+    }
     found = instance_lora.measure(pictures, given)
     assert found["without"]["checkered chosen"] == 0 and found["strength 10"]["checkered chosen"] >= 0.5
     assert found["strength 10"]["checkered others"] == 0

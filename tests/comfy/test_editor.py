@@ -43,7 +43,9 @@ def test_it_gives_what_other_nodes_take():
     (instances, width, height, prompt, boxes, masks, preview), told = run(TEXT)
     assert instances == (DRAWN,) and (width, height, prompt) == (96, 64, "a valley")
     assert [(box["x"], box["y"], box["label"]) for box in boxes] == [(10, 13, "a red fox"), (72, 16, "")]
-    assert masks.shape == (2, 64, 96) and masks.dtype == torch.float32 and masks[0, 30, 20] == 1 and masks[1, 16, 72] == 1
+    assert (
+        masks.shape == (2, 64, 96) and masks.dtype == torch.float32 and masks[0, 30, 20] == 1 and masks[1, 16, 72] == 1
+    )
     assert preview.shape == (1, 64, 96, 3) and preview.std() > 0.05
     assert told is None
 
@@ -51,8 +53,12 @@ def test_it_gives_what_other_nodes_take():
 def test_the_empty_layout_that_it_starts_with():
     default = next(item.default for item in InstDiffLayoutEditor.GET_SCHEMA().inputs if item.id == "layout")
     (instances, width, height, prompt, boxes, masks, preview), _ = run(default)
-    assert default == EMPTY == layout_to_json(Layout(width=512, height=512)) and instances == (Layout(width=512, height=512),)
-    assert (width, height, prompt, boxes) == (512, 512, "", []) and not masks.any() and preview.shape == (1, 512, 512, 3)
+    assert default == EMPTY == layout_to_json(Layout(width=512, height=512)) and instances == (
+        Layout(width=512, height=512),
+    )
+    assert (
+        (width, height, prompt, boxes) == (512, 512, "", []) and not masks.any() and preview.shape == (1, 512, 512, 3)
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])
@@ -133,15 +139,24 @@ def test_an_incoming_layout_is_sent_and_the_answer_to_it_counts(comfy: ComfyServ
     assert json.loads(sent["layout"])["source"] == sent["source"] == fingerprint(OTHER)
     editor["inputs"]["layout"] = sent["layout"].replace("a red fox", "a blue fox")
     show = {"class_type": "InstDiffToJSON", "inputs": {"instances": ["editor", 0]}}
-    outputs = comfy.run({**graph, "show": show, "text": {"class_type": "PreviewAny", "inputs": {"source": ["show", 0]}}}).outputs
-    assert "instdiff_incoming" not in outputs.get("editor", {}) and outputs["text"]["text"] == [editor["inputs"]["layout"]]
+    outputs = comfy.run(
+        {**graph, "show": show, "text": {"class_type": "PreviewAny", "inputs": {"source": ["show", 0]}}}
+    ).outputs
+    assert "instdiff_incoming" not in outputs.get("editor", {}) and outputs["text"]["text"] == [
+        editor["inputs"]["layout"]
+    ]
 
 
 @pytest.mark.comfy
 def test_the_page_is_asked_for_our_widget_and_offers_no_socket(comfy: ComfyServer):
     info = comfy.client.get("/object_info/InstDiffLayoutEditor")["InstDiffLayoutEditor"]
     kind, options = info["input"]["required"]["layout"]
-    assert kind == "STRING" and options["widgetType"] == "INSTDIFF_LAYOUT" and options["socketless"] and options["default"] == EMPTY
+    assert (
+        kind == "STRING"
+        and options["widgetType"] == "INSTDIFF_LAYOUT"
+        and options["socketless"]
+        and options["default"] == EMPTY
+    )
     assert info["output"] == ["INSTANCES", "INT", "INT", "STRING", "BOUNDING_BOX", "MASK", "IMAGE"]
 
 

@@ -13,7 +13,21 @@ import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Layout, parse_layout
 from instdiff.nodes import apply as apply_nodes
-from instdiff.nodes import conditioning, edit, editor, keyframes, language, layout_io, load, neighbours, plausibility, preview, sampler, score
+from instdiff.nodes import (
+    arrange,
+    conditioning,
+    edit,
+    editor,
+    keyframes,
+    language,
+    layout_io,
+    load,
+    neighbours,
+    plausibility,
+    preview,
+    sampler,
+    score,
+)
 from instdiff.nodes import instances as make
 from support.other_models import other_model
 from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise
@@ -21,7 +35,23 @@ from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames,
 import nodes as comfy_nodes
 
 NAN, INF = float("nan"), float("inf")
-FILES = (load, editor, make, layout_io, neighbours, keyframes, edit, language, plausibility, preview, apply_nodes, conditioning, sampler, score)
+FILES = (
+    load,
+    editor,
+    make,
+    layout_io,
+    arrange,
+    neighbours,
+    keyframes,
+    edit,
+    language,
+    plausibility,
+    preview,
+    apply_nodes,
+    conditioning,
+    sampler,
+    score,
+)
 ALL_NODES = {n.GET_SCHEMA().node_id: n for file in FILES for n in file.NODES}
 DOCUMENT = {
     "version": 1, "width": 768, "height": 512, "prompt": "a valley", "zoom": {"kept": [1, 2]},
@@ -287,7 +317,9 @@ def test_inpainting_checkpoints_of_sd15_fit():
     assert run("InstDiffApply", model=other_model("SD15 inpaint"))
 
 
-@pytest.mark.parametrize("width, pooled", [(2048, 1280), (1024, 1024), (768, 1280), (4096, None)], ids=["SDXL", "SD2", "half", "T5"])
+@pytest.mark.parametrize(
+    "width, pooled", [(2048, 1280), (1024, 1024), (768, 1280), (4096, None)], ids=["SDXL", "SD2", "half", "T5"]
+)
 def test_clips_of_another_kind_are_refused_by_apply(width, pooled):
     class OtherClip(FakeClip):
         def encode_from_tokens(self, prompt, return_pooled):
@@ -386,11 +418,17 @@ def test_the_patch_refuses_a_foreign_conditioning_in_any_sampler_node():
         assert words in said
 
 
-@pytest.mark.parametrize("kind, width, channels", [("SDXL", 2048, 4), ("SD20", 1024, 4), ("Flux", 16, 16), ("SD15 inpaint", 768, 4)])
+@pytest.mark.parametrize(
+    "kind, width, channels", [("SDXL", 2048, 4), ("SD20", 1024, 4), ("Flux", 16, 16), ("SD15 inpaint", 768, 4)]
+)
 def test_the_ksampler_without_instances_asks_no_more_of_a_model_than_the_plain_one(kind, width, channels):
     prompt, latent = [[torch.zeros(1, 77, width), {}]], {"samples": torch.ones(1, channels, 8, 12)}
-    settings = {k: v for k, v in valid("InstDiffKSampler").items() if k not in ("model", "share", "merge", "feather", "speed")}
-    sampler.check_sampling(other_model(kind), **{**settings, "positive": prompt, "negative": prompt, "latent_image": latent})
+    settings = {
+        k: v for k, v in valid("InstDiffKSampler").items() if k not in ("model", "share", "merge", "feather", "speed")
+    }
+    sampler.check_sampling(
+        other_model(kind), **{**settings, "positive": prompt, "negative": prompt, "latent_image": latent}
+    )
 
 
 CORE = {

@@ -12,7 +12,10 @@ BOX = {"left": 0.1, "top": 0.2, "right": 0.5, "bottom": 0.9}
 def preview(**nodes):
     """Nodes by id, and a Preview Layout of the first one."""
     first = next(iter(nodes))
-    return {**nodes, "show": {"class_type": "InstDiffPreview", "inputs": {"instances": [first, 0], "width": 96, "height": 64}}}
+    return {
+        **nodes,
+        "show": {"class_type": "InstDiffPreview", "inputs": {"instances": [first, 0], "width": 96, "height": 64}},
+    }
 
 
 def box(**inputs):
@@ -68,12 +71,16 @@ def test_a_node_that_raises_shows_our_sentence_and_the_next_graph_runs(server: C
 ], ids=["weights", "too large", "text", "menu", "nothing connected"])  # fmt: skip
 def test_widgets_are_checked_before_anything_runs(server: ComfyServer, graph: dict, node: str, words: str) -> None:
     error = server.error(graph)
-    assert isinstance(error, GraphRefused) and words in json.dumps(error.details["node_errors"][node], ensure_ascii=False)
+    assert isinstance(error, GraphRefused) and words in json.dumps(
+        error.details["node_errors"][node], ensure_ascii=False
+    )
 
 
 def test_a_layout_of_5_mb_is_drawn(server: ComfyServer) -> None:
     stroke = [[i % 1000 / 1000, i % 997 / 997] for i in range(250_000)]
-    text = json.dumps({"version": 1, "width": 768, "height": 512, "instances": [{"prompt": "a road", "scribble": stroke}]})
+    text = json.dumps(
+        {"version": 1, "width": 768, "height": 512, "instances": [{"prompt": "a road", "scribble": stroke}]}
+    )
     assert len(text) > 4_900_000
     graph = preview(a={"class_type": "InstDiffFromJSON", "inputs": {"text": text}})
     assert server.images(graph)[0].shape == (64, 96, 3)

@@ -26,9 +26,29 @@ NAMES = [f"{i:012}" for i in sorted(IDS)]
 def start(tmp_path: Path, *urls: str, out: str = "out", **options: object) -> int:
     """The command `coco` on four small pictures with random weights; the exit code."""
     annotations, captions = synthetic_coco.write(tmp_path)
-    given = {"annotations": annotations, "captions": captions, "format": "box", "out": tmp_path / out, "server": ",".join(urls), "size": SIZE,
-             "checkpoint": BASE_NAME, "weights": INSTDIFF_NAME, "steps": 2, **options}
-    return main(["coco", *(str(part) for key, value in given.items() if value is not None for part in (f"--{key.replace('_', '-')}", value))])
+    given = {
+        "annotations": annotations,
+        "captions": captions,
+        "format": "box",
+        "out": tmp_path / out,
+        "server": ",".join(urls),
+        "size": SIZE,
+        "checkpoint": BASE_NAME,
+        "weights": INSTDIFF_NAME,
+        "steps": 2,
+        **options,
+    }
+    return main(
+        [
+            "coco",
+            *(
+                str(part)
+                for key, value in given.items()
+                if value is not None
+                for part in (f"--{key.replace('_', '-')}", value)
+            ),
+        ]
+    )
 
 
 def runs(server: ComfyServer) -> int:
@@ -41,7 +61,9 @@ def pixels(folder: RunFolder) -> dict[str, np.ndarray]:
 
 
 @pytest.mark.comfy
-def test_pictures_are_made_once_go_on_after_a_stop_and_are_scored(server: ComfyServer, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch):
+def test_pictures_are_made_once_go_on_after_a_stop_and_are_scored(
+    server: ComfyServer, tmp_path: Path, capsys, monkeypatch: pytest.MonkeyPatch
+):
     folder, before = RunFolder(tmp_path / "out"), runs(server)
     kept, stops = RunFolder.keep, iter([None, KeyboardInterrupt()])
 
@@ -56,10 +78,14 @@ def test_pictures_are_made_once_go_on_after_a_stop_and_are_scored(server: ComfyS
     assert "2 of 4 pictures are there already" in capsys.readouterr().err and runs(server) - before == 4
     assert start(tmp_path, server.url) == 0 and runs(server) - before == 4, "nothing is done twice"
     made = pixels(folder)
-    assert list(made) == NAMES and all(picture.shape == (SIZE, SIZE, 3) and picture.std() > 20 for picture in made.values())
+    assert list(made) == NAMES and all(
+        picture.shape == (SIZE, SIZE, 3) and picture.std() > 20 for picture in made.values()
+    )
     assert all((made[one] != made[other]).any() for one in NAMES for other in NAMES if one < other)
     folder.picture(NAMES[1]).unlink()
-    assert start(tmp_path, server.url) == 0 and (pixels(folder)[NAMES[1]] == made[NAMES[1]]).all(), "the same seed, the same picture"
+    assert start(tmp_path, server.url) == 0 and (pixels(folder)[NAMES[1]] == made[NAMES[1]]).all(), (
+        "the same seed, the same picture"
+    )
     capsys.readouterr()
     assert main(["score", str(folder.path), "--detector", "shapeworld"]) == 0
     assert "| paper | 38.8 | 55.4 | 52.9 | 23.9 |" in capsys.readouterr().out
@@ -70,7 +96,13 @@ def test_pictures_are_made_once_go_on_after_a_stop_and_are_scored(server: ComfyS
 @pytest.mark.comfy
 def test_the_formats_and_the_locations_reach_the_picture(server: ComfyServer, tmp_path: Path):
     made = {}
-    for format, locations in (("box", "authors"), ("mask", "authors"), ("point", "authors"), ("point", "given"), ("colors", "authors")):
+    for format, locations in (
+        ("box", "authors"),
+        ("mask", "authors"),
+        ("point", "authors"),
+        ("point", "given"),
+        ("colors", "authors"),
+    ):
         out = f"{format}-{locations}"
         assert start(tmp_path, server.url, out=out, format=format, locations=locations, images=1) == 0
         made[out] = pixels(RunFolder(tmp_path / out))[NAMES[0]].astype(int)
@@ -83,12 +115,17 @@ def test_the_formats_and_the_locations_reach_the_picture(server: ComfyServer, tm
 def test_jobs_share_the_pictures_and_together_they_are_the_whole(server: ComfyServer, tmp_path: Path, capsys):
     folder = RunFolder(tmp_path / "out")
     assert start(tmp_path, server.url, job=1, jobs=2) == 0 and list(pixels(folder)) == NAMES[1::2]
-    assert not (folder.path / "coco" / "val2017.txt").exists() and "2 of other jobs are missing yet" in capsys.readouterr().out
+    assert (
+        not (folder.path / "coco" / "val2017.txt").exists()
+        and "2 of other jobs are missing yet" in capsys.readouterr().out
+    )
     assert start(tmp_path, server.url, job=0, jobs=2) == 0 and list(pixels(folder)) == NAMES
     assert (folder.path / "coco" / "val2017.txt").exists()
     alone = RunFolder(tmp_path / "alone")
     assert start(tmp_path, server.url, out="alone", images=2) == 0
-    assert all((pixels(alone)[name] == pixels(folder)[name]).all() for name in NAMES[:2]), "whoever makes a picture makes the same"
+    assert all((pixels(alone)[name] == pixels(folder)[name]).all() for name in NAMES[:2]), (
+        "whoever makes a picture makes the same"
+    )
 
 
 @pytest.mark.comfy
@@ -131,7 +168,12 @@ def test_stopping_takes_the_picture_off_the_server_and_a_forgotten_one_is_a_lost
         paint(server.url, graph, SIZE, 300, lambda: bool(server.client.get("/queue")["queue_running"]))
     server.client.run(small_demo(steps=1, file="afterwards"), timeout=120)  # the server is free, long before 40 steps
     with pytest.raises(ServerLost, match="in time"):
-        paint(server.url, {**graph, "layout": {**graph["layout"], "inputs": {"text": graph["layout"]["inputs"]["text"] + " "}}}, SIZE, 0.0)
+        paint(
+            server.url,
+            {**graph, "layout": {**graph["layout"], "inputs": {"text": graph["layout"]["inputs"]["text"] + " "}}},
+            SIZE,
+            0.0,
+        )
     with pytest.raises(GraphRefused):
         paint(server.url, {"1": {"class_type": "NoSuchNode", "inputs": {}}}, SIZE, 10)
 
@@ -154,7 +196,11 @@ def test_a_server_that_dies_costs_the_picture_in_flight_and_no_more(server: Comf
         killer.join(10)
         assert second.process.poll() is not None, "it was killed"
     said = capsys.readouterr().err
-    assert list(pixels(folder)) == NAMES and f"{second.url} is given up" in said and said.count("goes to another server") == 1
+    assert (
+        list(pixels(folder)) == NAMES
+        and f"{second.url} is given up" in said
+        and said.count("goes to another server") == 1
+    )
     assert runs(server) - before == len(IDS), "the one that was in flight, and its own"
     picture = Image.open(io.BytesIO(folder.picture(NAMES[0]).read_bytes()))
     assert picture.size == (SIZE, SIZE)

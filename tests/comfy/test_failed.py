@@ -39,7 +39,14 @@ def results(boxes, image=GRAY, instances=WIDE, **more):
 
 
 def select(given, instances=WIDE, **more):
-    return SimpleNamespace(**dict(zip(("instances", "mask", "masks", "segs", "count"), InstDiffSelectFailed.execute(instances, given, **more).args)))
+    return SimpleNamespace(
+        **dict(
+            zip(
+                ("instances", "mask", "masks", "segs", "count"),
+                InstDiffSelectFailed.execute(instances, given, **more).args,
+            )
+        )
+    )
 
 
 def filled(mask):
@@ -62,11 +69,22 @@ def test_where_a_stray_object_was_found_is_painted_over_and_what_passed_is_spare
     stray = select(results([[FOX, STRAY]]), grow=0)
     assert stray.count == 1
     white = stray.mask[0].numpy() > 0
-    assert white[64:192, 384:480].all() and white[67:190, 436:535].all() and not white[:, 540:].any() and not white[:, :384].any()
+    assert (
+        white[64:192, 384:480].all()
+        and white[67:190, 436:535].all()
+        and not white[:, 540:].any()
+        and not white[:, :384].any()
+    )
     assert filled(select(results([[FOX, STRAY]]), grow=0, erase=False).mask[0].numpy()) == (384, 64, 480, 192)
     far = select(results([[FOX, {**OWL, "x": 600.0, "y": 300.0}]]), grow=0).mask[0].numpy() > 0
     assert far[301:424, 601:699].all() and far[64:192, 384:480].all()
-    over_the_fox = {**OWL, "x": 200.0, "width": 220.0, "y": 130.0, "height": 200.0}  # touches its own box, covers the fox's
+    over_the_fox = {
+        **OWL,
+        "x": 200.0,
+        "width": 220.0,
+        "y": 130.0,
+        "height": 200.0,
+    }  # touches its own box, covers the fox's
     fox = select(results([[FOX, over_the_fox]]), grow=0).mask[0].numpy() > 0
     assert not fox[128:384, 96:288].any() and fox[140:300, 300:380].all()
 
@@ -80,7 +98,9 @@ def test_masks_of_sam3_score_and_choose_too():
     assert [i.id for i in out.instances[0].instances] == ["owl"]
 
 
-@pytest.mark.parametrize("boxes, failed", [([[]], ["fox", "owl"]), ([], ["fox", "owl"]), ([[FOX, OWL]], [])], ids=["none", "nothing", "all"])
+@pytest.mark.parametrize(
+    "boxes, failed", [([[]], ["fox", "owl"]), ([], ["fox", "owl"]), ([[FOX, OWL]], [])], ids=["none", "nothing", "all"]
+)
 def test_nothing_found_and_everything_in_place_are_results(boxes, failed):
     out = select(results(boxes))
     assert [i.id for i in out.instances[0].instances] == failed and out.count == len(failed)
@@ -92,10 +112,23 @@ def test_segs_are_the_impact_packs():
     ((size, segs),) = select(results([[FOX]]), grow=0).segs
     (owl,) = segs
     assert size == (512, 768)
-    assert owl._fields == ("cropped_image", "cropped_mask", "confidence", "crop_region", "bbox", "label", "control_net_wrapper")
+    assert owl._fields == (
+        "cropped_image",
+        "cropped_mask",
+        "confidence",
+        "crop_region",
+        "bbox",
+        "label",
+        "control_net_wrapper",
+    )
     assert owl.bbox == [384, 64, 480, 192] and owl.label == "an owl" and owl.cropped_image is None
     x0, y0, x1, y1 = owl.crop_region
-    assert owl.cropped_mask.shape == (y1 - y0, x1 - x0) and (x0, y0, x1, y1) == (336, 0, 528, 256)  # twice the sides, moved into the picture
+    assert owl.cropped_mask.shape == (y1 - y0, x1 - x0) and (x0, y0, x1, y1) == (
+        336,
+        0,
+        528,
+        256,
+    )  # twice the sides, moved into the picture
     whole = np.zeros(size)
     whole[y0:y1, x0:x1] = owl.cropped_mask
     assert filled(whole) == tuple(owl.bbox)
@@ -106,7 +139,11 @@ def test_each_picture_of_a_batch_has_its_own():
     out = select(results([[FOX, OWL], [FOX], []], batch))
     assert [[i.id for i in layout.instances] for layout in out.instances] == [[], ["owl"], ["fox", "owl"]]
     assert out.mask.shape[0] == 3 and out.masks.shape[0] == out.count == 3 and len(out.segs) == 3
-    assert not out.mask[0].any() and torch.equal(out.mask[1], out.masks[0]) and torch.equal(out.mask[2], out.masks[1:].amax(0))
+    assert (
+        not out.mask[0].any()
+        and torch.equal(out.mask[1], out.masks[0])
+        and torch.equal(out.mask[2], out.masks[1:].amax(0))
+    )
     frames = (WIDE[0], Layout(width=768, height=512))
     assert select(results([[], []], batch[:2], frames), frames).count == 2
 
@@ -132,8 +169,15 @@ def test_frames_that_are_not_those_of_the_score():
 def test_the_loop_repairs_only_what_failed(server: ComfyServer):
     """In the server: generate, take recorded boxes, score, choose, inpaint, compose; what passed stays pixel by pixel."""
     graph = small_demo(file="loop")
-    layout = {"version": 1, "width": 128, "height": 128, "instances": [
-        {"id": "fox", "prompt": "a fox", "box": [0, 0, 0.4, 1]}, {"id": "owl", "prompt": "an owl", "box": [0.625, 0.125, 0.875, 0.5]}]}
+    layout = {
+        "version": 1,
+        "width": 128,
+        "height": 128,
+        "instances": [
+            {"id": "fox", "prompt": "a fox", "box": [0, 0, 0.4, 1]},
+            {"id": "owl", "prompt": "an owl", "box": [0.625, 0.125, 0.875, 0.5]},
+        ],
+    }
     graph["3"]["inputs"]["text"] = json.dumps(layout)
     found = {"x": 0, "y": 0, "width": 51, "height": 128}
     graph |= {

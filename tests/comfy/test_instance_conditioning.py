@@ -21,8 +21,13 @@ CLOSE = {"atol": 2e-3, "rtol": 1e-3}
 
 def lora():
     place, random = "diffusion_model.middle_block.1.transformer_blocks.0.attn2.to_k", torch.Generator().manual_seed(3)
-    height, width = base()[0].get_model_object("diffusion_model").middle_block[1].transformer_blocks[0].attn2.to_k.weight.shape
-    return {f"{place}.lora_up.weight": torch.randn(height, 2, generator=random), f"{place}.lora_down.weight": torch.randn(2, width, generator=random)}
+    height, width = (
+        base()[0].get_model_object("diffusion_model").middle_block[1].transformer_blocks[0].attn2.to_k.weight.shape
+    )
+    return {
+        f"{place}.lora_up.weight": torch.randn(height, 2, generator=random),
+        f"{place}.lora_down.weight": torch.randn(2, width, generator=random),
+    }
 
 
 def hooked(conditioning):
@@ -31,14 +36,25 @@ def hooked(conditioning):
 
 
 def own(conditioning, which="1", strength=2.0, layouts=LAYOUT, positive=None):
-    return InstDiffInstanceConditioning.execute(positive or context("a scene"), layouts, conditioning, which, strength).args[0]
+    return InstDiffInstanceConditioning.execute(
+        positive or context("a scene"), layouts, conditioning, which, strength
+    ).args[0]
 
 
 def run(model, positive, start=None, cfg=1.0, steps=3, negative=None, callback=None):
     start = noise() if start is None else start
     with torch.inference_mode():
         ksampler = comfy.samplers.KSampler(model, steps, model.load_device, "euler", "normal", 1.0, model.model_options)
-        return ksampler.sample(start, positive, negative or context("bad"), cfg, torch.zeros_like(start), callback=callback, disable_pbar=True, seed=5)
+        return ksampler.sample(
+            start,
+            positive,
+            negative or context("bad"),
+            cfg,
+            torch.zeros_like(start),
+            callback=callback,
+            disable_pbar=True,
+            seed=5,
+        )
 
 
 def branches(positive, model=None, start=None, cfg=1.0, share=1.0, layouts=LAYOUT, images=1):
@@ -58,7 +74,9 @@ def branches(positive, model=None, start=None, cfg=1.0, share=1.0, layouts=LAYOU
 
 def test_without_branches_it_is_comfyui_s_own_masked_conditioning():
     [[_, options]] = own(context("a dragon"))[1:]
-    masked = [[context("a dragon")[0][0], {key: options[key] for key in ("mask", "mask_strength", "set_area_to_bounds")}]]
+    masked = [
+        [context("a dragon")[0][0], {key: options[key] for key in ("mask", "mask_strength", "set_area_to_bounds")}]
+    ]
     assert options["mask"].shape == (1, 128, 192) and options["mask"].mean() == pytest.approx(0.4 * 0.7, abs=0.01)
     model = apply(LAYOUT)
     assert torch.equal(run(model, own(context("a dragon"))), run(model, [*context("a scene"), *masked]))
@@ -107,7 +125,9 @@ def test_with_little_memory_the_same_comes_out(monkeypatch):
 
 def test_frames_meet_their_own_images():
     """The second image has another first instance, which must not get the fox's conditioning."""
-    layouts = frames(FOX, OWL, width=192, height=128) + frames(replace(OWL, id="c"), replace(FOX, id="d"), width=192, height=128)
+    layouts = frames(FOX, OWL, width=192, height=128) + frames(
+        replace(OWL, id="c"), replace(FOX, id="d"), width=192, height=128
+    )
     positive = own(context("a dragon"), "a", layouts=layouts)
     assert positive[1][1]["mask"][1].max() == 0
     start = noise(2)
@@ -118,7 +138,16 @@ def test_frames_meet_their_own_images():
 
 def test_two_groups_keep_it_in_its_region():
     def drawn(positive):
-        return run(with_multi_instance(apply(frames(FOX, OWL, replace(OWL, id="c", box=(0.0, 0.0, 0.2, 0.2)))), 0.7, "crop and paste", 0, "two groups"), positive)
+        return run(
+            with_multi_instance(
+                apply(frames(FOX, OWL, replace(OWL, id="c", box=(0.0, 0.0, 0.2, 0.2)))),
+                0.7,
+                "crop and paste",
+                0,
+                "two groups",
+            ),
+            positive,
+        )
 
     assert not torch.allclose(drawn(own(context("a dragon"))), drawn(context("a scene")))
 
@@ -156,8 +185,13 @@ def test_times_of_the_instance_and_of_the_conditioning_both_count():
 def test_frames_keep_their_own_times_and_an_instance_has_its_region_wherever_it_is():
     """By its number the owl is chosen in the second frame only; it is the same instance in the first."""
     layouts = frames(FOX, replace(OWL, end=0.5), width=192, height=128) + frames(OWL, width=192, height=128)
-    masks = {(entry["end_percent"] if "end_percent" in entry else 1.0): entry["mask"] for _, entry in own(context("x"), "b", layouts=layouts)[1:]}
-    assert masks[0.5][0].max() == 1 and masks[0.5][1].max() == 0 and masks[1.0][1].max() == 1 and masks[1.0][0].max() == 0
+    masks = {
+        (entry["end_percent"] if "end_percent" in entry else 1.0): entry["mask"]
+        for _, entry in own(context("x"), "b", layouts=layouts)[1:]
+    }
+    assert (
+        masks[0.5][0].max() == 1 and masks[0.5][1].max() == 0 and masks[1.0][1].max() == 1 and masks[1.0][0].max() == 0
+    )
     same = frames(FOX, OWL, width=192, height=128) + frames(OWL, width=192, height=128)
     [fox, owl] = own(context("x"), "1", layouts=same)[1:]
     assert fox[1]["mask"][1].max() == 0 and owl[1]["mask"][0].max() == owl[1]["mask"][1].max() == 1
@@ -180,14 +214,21 @@ def test_a_batch_of_four_in_branches_is_four_singles_and_a_second_run_the_first(
     together = run(model, positive, start, cfg=5.0)
     assert torch.equal(run(model, positive, start, cfg=5.0), together)
     for image in (0, 3):
-        torch.testing.assert_close(run(model, positive, start[image:image + 1], cfg=5.0)[0], together[image], **CLOSE)
+        torch.testing.assert_close(run(model, positive, start[image : image + 1], cfg=5.0)[0], together[image], **CLOSE)
 
 
 def test_in_context_windows_of_branches_it_waits_for_the_merge():
     """A window holds some of the branches, and nobody says whose conditioning is meant for whom."""
     windows, fuses = comfy.context_windows.ContextSchedules, comfy.context_windows.ContextFuseMethods
     handler = comfy.context_windows.IndexListContextHandler(
-        comfy.context_windows.get_matching_context_schedule(windows.STATIC_STANDARD), comfy.context_windows.get_matching_fuse_method(fuses.FLAT), 2, 1, 1, False, 0)
+        comfy.context_windows.get_matching_context_schedule(windows.STATIC_STANDARD),
+        comfy.context_windows.get_matching_fuse_method(fuses.FLAT),
+        2,
+        1,
+        1,
+        False,
+        0,
+    )
 
     def drawn(positive, share):
         model = with_multi_instance(apply(LAYOUT), share, "average", 0)

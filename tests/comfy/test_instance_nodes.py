@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Layout, parse_layout
+from instdiff.nodes import arrange, editor
 from instdiff.nodes import conditioning as conditioning_nodes
 from instdiff.nodes import edit as edit_nodes
-from instdiff.nodes import editor
 from instdiff.nodes import instances as make
 from instdiff.nodes import language as language_nodes
 from instdiff.nodes import layout_io as io_nodes
@@ -21,7 +21,7 @@ from support.server import ComfyServer
 
 FRACTIONS, PIXELS = make.UNITS
 ALL_NODES = [
-    *editor.NODES, *make.NODES, *io_nodes.NODES, *edit_nodes.NODES, *language_nodes.NODES, *plausibility_nodes.NODES, *preview_nodes.NODES,
+    *editor.NODES, *make.NODES, *io_nodes.NODES, *arrange.NODES, *edit_nodes.NODES, *language_nodes.NODES, *plausibility_nodes.NODES, *preview_nodes.NODES,
     *score_nodes.NODES, *neighbour_nodes.NODES, *conditioning_nodes.NODES,
 ]  # fmt: skip
 BOX = {"left": 0.1, "top": 0.2, "right": 0.5, "bottom": 0.9}
@@ -133,10 +133,10 @@ def test_every_frame_gets_the_instance():
         (io_nodes.InstDiffFromJSON, [""], {}, "text is empty"),
         (io_nodes.InstDiffFromJSON, ['{"version": 2, "instances": []}'], {}, "has version 2"),
         (io_nodes.InstDiffFromJSON, ["[" * (33 * 2**20)], {}, "MB are read"),
-        (io_nodes.InstDiffSelect, [WIDE, "7", "number"], {}, "No instance has the number '7'"),
-        (io_nodes.InstDiffSelect, [(Layout(),), "1", "number"], {}, "The layout has no instances"),
-        (io_nodes.InstDiffCombine, [None], {}, "Nothing is connected"),
-        (io_nodes.InstDiffFrames, [None], {}, "Nothing is connected"),
+        (arrange.InstDiffSelect, [WIDE, "7", "number"], {}, "No instance has the number '7'"),
+        (arrange.InstDiffSelect, [(Layout(),), "1", "number"], {}, "The layout has no instances"),
+        (arrange.InstDiffCombine, [None], {}, "Nothing is connected"),
+        (arrange.InstDiffFrames, [None], {}, "Nothing is connected"),
         (preview_nodes.InstDiffPreview, [WIDE, torch.zeros(4, 4)], {}, "Expected an IMAGE"),
     ],
 )
@@ -194,11 +194,11 @@ def test_a_layout_without_instances_goes_through_every_helper(empty):
 
 
 def test_layouts_are_joined_lined_up_and_chosen_from():
-    (joined,) = run(io_nodes.InstDiffCombine, WIDE, None, WIDE)
+    (joined,) = run(arrange.InstDiffCombine, WIDE, None, WIDE)
     assert [i.id for i in joined[0].instances] == ["fox", "rock", "fox-2", "rock-2"]
-    frames, count = run(io_nodes.InstDiffFrames, WIDE, joined, repeat=2)
+    frames, count = run(arrange.InstDiffFrames, WIDE, joined, repeat=2)
     assert count == 4 and [len(layout.instances) for layout in frames] == [2, 2, 4, 4]
-    (chosen,) = run(io_nodes.InstDiffSelect, frames, "fox", "text", True)
+    (chosen,) = run(arrange.InstDiffSelect, frames, "fox", "text", True)
     assert [len(layout.instances) for layout in chosen] == [1, 1, 2, 2]
 
 

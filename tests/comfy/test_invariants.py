@@ -17,12 +17,16 @@ def plain():
     return sample(base()[0], noise())
 
 
-@pytest.mark.parametrize("layouts, settings", [
-    (frames(), {}),
-    (frames(FOX), {"strength": 0.0}),
-    (frames(replace(FOX, strength=0.0)), {}),
-    (frames(replace(FOX, visible=False)), {}),
-], ids=["no instances", "strength 0", "every instance at strength 0", "every instance hidden"])
+@pytest.mark.parametrize(
+    "layouts, settings",
+    [
+        (frames(), {}),
+        (frames(FOX), {"strength": 0.0}),
+        (frames(replace(FOX, strength=0.0)), {}),
+        (frames(replace(FOX, visible=False)), {}),
+    ],
+    ids=["no instances", "strength 0", "every instance at strength 0", "every instance hidden"],
+)
 def test_nothing_to_do_is_the_plain_model_bit_for_bit(plain, layouts, settings):
     assert torch.equal(sample(apply(layouts, **settings), noise()), plain)
 
@@ -51,11 +55,20 @@ def mask_of(rows, columns):
     return encode_mask(picture.numpy().astype(bool))
 
 
-@pytest.mark.parametrize("change", [
-    {"box": (0.1, 0.2, 0.6, 0.9)}, {"point": (0.4, 0.3)}, {"scribble": ((0.2, 0.3), (0.4, 0.8))},
-    {"mask": mask_of(slice(10, 50), slice(10, 40))}, {"prompt": "a blue fox"}, {"strength": 0.5},
-    {"end": 0.5}, {"start": 0.5},
-], ids=lambda change: next(iter(change)))
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"box": (0.1, 0.2, 0.6, 0.9)},
+        {"point": (0.4, 0.3)},
+        {"scribble": ((0.2, 0.3), (0.4, 0.8))},
+        {"mask": mask_of(slice(10, 50), slice(10, 40))},
+        {"prompt": "a blue fox"},
+        {"strength": 0.5},
+        {"end": 0.5},
+        {"start": 0.5},
+    ],
+    ids=lambda change: next(iter(change)),
+)
 def test_every_field_of_an_instance_matters(change):
     before, after = apply(frames(FOX, OWL)), apply(frames(replace(FOX, **change), OWL))
     assert (sample(before, noise()) - sample(after, noise())).abs().max() > 1e-3
@@ -67,7 +80,9 @@ def test_an_instance_of_strength_0_is_as_if_it_were_not_there():
 
 
 def test_the_order_of_boxes_does_not_matter():
-    torch.testing.assert_close(sample(apply(frames(FOX, OWL)), noise()), sample(apply(frames(OWL, FOX)), noise()), atol=2e-3, rtol=1e-3)
+    torch.testing.assert_close(
+        sample(apply(frames(FOX, OWL)), noise()), sample(apply(frames(OWL, FOX)), noise()), atol=2e-3, rtol=1e-3
+    )
 
 
 def test_a_batch_of_two_equals_two_singles():
@@ -94,7 +109,9 @@ def test_outside_its_window_the_fuser_does_no_work(plain):
     # 0.1 % of the denoising holds the first of four steps alone
     adapter = base()[1].adapter.model
     calls = []
-    handles = [adapter.get_submodule(path).register_forward_hook(lambda *a: calls.append(1)) for path in adapter.paths.values()]
+    handles = [
+        adapter.get_submodule(path).register_forward_hook(lambda *a: calls.append(1)) for path in adapter.paths.values()
+    ]
     sample(patched, noise())
     for handle in handles:
         handle.remove()
@@ -148,8 +165,14 @@ def test_half_precision_stays_near_full_precision():
         unet = copy.deepcopy(model.model.diffusion_model).to(dtype)
         unet.dtype = dtype
         with torch.inference_mode():
-            results.append(unet(start.to(dtype), torch.tensor([500.0, 500.0]), prompt.to(dtype),
-                                transformer_options={"patches": patches, "cond_or_uncond": [0, 1]}).float())
+            results.append(
+                unet(
+                    start.to(dtype),
+                    torch.tensor([500.0, 500.0]),
+                    prompt.to(dtype),
+                    transformer_options={"patches": patches, "cond_or_uncond": [0, 1]},
+                ).float()
+            )
         patches["middle_patch"][0].cleanup()
     full, half = results
     assert (half - full).norm() / full.norm() < 0.08
@@ -158,12 +181,18 @@ def test_half_precision_stays_near_full_precision():
 @pytest.mark.parametrize("side", ["positive", "negative"])
 def test_a_prompt_for_an_area_is_guided_as_one_for_the_whole(side):
     """ComfyUI gives the other side a copy of it under the same uuid, which must not make it guide the other way."""
-    model, start, prompts = apply(frames(FOX, OWL)), noise(), {"positive": context("a scene"), "negative": context("bad")}
+    model, start, prompts = (
+        apply(frames(FOX, OWL)),
+        noise(),
+        {"positive": context("a scene"), "negative": context("bad")},
+    )
 
     def run():
         ksampler = comfy.samplers.KSampler(model, 2, model.load_device, "euler", "normal", 1.0, model.model_options)
         with torch.inference_mode():
-            return ksampler.sample(start, prompts["positive"], prompts["negative"], 5.0, torch.zeros_like(start), disable_pbar=True, seed=5)
+            return ksampler.sample(
+                start, prompts["positive"], prompts["negative"], 5.0, torch.zeros_like(start), disable_pbar=True, seed=5
+            )
 
     whole = run()
     prompts[side] = [[prompt, {"area": (16, 24, 0, 0), "strength": 1.0}] for prompt, _ in prompts[side]]
@@ -182,6 +211,8 @@ def test_the_mask_of_a_level_is_made_once_for_its_blocks(monkeypatch):
     patched, made = apply(frames(FOX, OWL), masked_attention="all levels"), []
     before = sample(patched, noise(), steps=1)
     make = patches.additive_mask
-    monkeypatch.setattr(patches, "additive_mask", lambda allowed, dtype: made.append(allowed.shape[0]) or make(allowed, dtype))
+    monkeypatch.setattr(
+        patches, "additive_mask", lambda allowed, dtype: made.append(allowed.shape[0]) or make(allowed, dtype)
+    )
     assert torch.equal(sample(patched, noise(), steps=1), before)
     assert made == [384, 96, 24, 6, 24, 96, 384]  # down the UNet and up again, two or three blocks on each level

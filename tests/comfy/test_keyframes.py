@@ -43,7 +43,10 @@ def in_windows(model, windows):
         out = [torch.zeros_like(x) for _ in conds]
         for window in windows:
             params = {"full_length": x.shape[0], "context_length": len(window), "sub_idxs": window}
-            options = {**model_options, "transformer_options": {**model_options["transformer_options"], "ad_params": params}}
+            options = {
+                **model_options,
+                "transformer_options": {**model_options["transformer_options"], "ad_params": params},
+            }
             for whole, part in zip(out, executor(model, conds, x[window], timestep[window], options)):
                 whole[window] = part
         return out
@@ -71,9 +74,13 @@ def test_the_frames_of_a_window_get_their_own_layouts(together, windows):
 
 def test_comfyuis_own_context_windows_over_the_batch_too(together):
     patched = apply(moving())
-    schedule = comfy.context_windows.get_matching_context_schedule(comfy.context_windows.ContextSchedules.STATIC_STANDARD)
+    schedule = comfy.context_windows.get_matching_context_schedule(
+        comfy.context_windows.ContextSchedules.STATIC_STANDARD
+    )
     fuse = comfy.context_windows.get_matching_fuse_method(comfy.context_windows.ContextFuseMethods.FLAT)
-    patched.model_options["context_handler"] = comfy.context_windows.IndexListContextHandler(schedule, fuse, 2, 1, 1, False, 0)
+    patched.model_options["context_handler"] = comfy.context_windows.IndexListContextHandler(
+        schedule, fuse, 2, 1, 1, False, 0
+    )
     torch.testing.assert_close(sample(patched, noise(3)), together, **CLOSE)
 
 
@@ -94,5 +101,8 @@ def test_multi_instance_sampling_gives_each_image_its_own_branches():
     layouts = tuple(replace(layout, instances=layout.instances[:1]) for layout in moving())
     start = noise(3)
     whole = sample(with_multi_instance(apply(layouts), 0.5, "average", 0), start)
-    alone = [sample(with_multi_instance(apply((layout,)), 0.5, "average", 0), start[k : k + 1]) for k, layout in enumerate(layouts)]
+    alone = [
+        sample(with_multi_instance(apply((layout,)), 0.5, "average", 0), start[k : k + 1])
+        for k, layout in enumerate(layouts)
+    ]
     torch.testing.assert_close(whole, torch.cat(alone), **CLOSE)

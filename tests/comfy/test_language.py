@@ -25,13 +25,18 @@ def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
     """A server that has the stand-in among its custom nodes."""
     server = start_server(tmp_path_factory.mktemp("talking"))
     source = (ROOT / "tests" / "support" / "stand_in_text.py").read_text(encoding="utf-8")
-    (server.base / "custom_nodes" / "stand_in_text.py").write_text(source.replace("@ANSWERS@", str(ANSWERS)), encoding="utf-8")
+    (server.base / "custom_nodes" / "stand_in_text.py").write_text(
+        source.replace("@ANSWERS@", str(ANSWERS)), encoding="utf-8"
+    )
     with server:
         yield server
 
 
 def request(wish="a fox and an owl", count=2, **more):
-    return {"class_type": "InstDiffLayoutRequest", "inputs": {"wish": wish, "width": 768, "height": 512, "count": count, **more}}
+    return {
+        "class_type": "InstDiffLayoutRequest",
+        "inputs": {"wish": wish, "width": 768, "height": 512, "count": count, **more},
+    }
 
 
 def answered(name, link):
@@ -39,7 +44,10 @@ def answered(name, link):
 
 
 def read(link, **inputs):
-    return {"class_type": "InstDiffLayoutFromText", "inputs": {"text": link, "units": "as declared", "order": "as declared", **inputs}}
+    return {
+        "class_type": "InstDiffLayoutFromText",
+        "inputs": {"text": link, "units": "as declared", "order": "as declared", **inputs},
+    }
 
 
 def shown(link):
@@ -51,7 +59,9 @@ def text_of(result, node):
 
 
 def test_the_request_says_what_is_wanted():
-    text, schema, width, height, count = InstDiffLayoutRequest.execute('two {cats} in "Rome"', 768, 512, 3, "oil on canvas", "0..1000", 2).args
+    text, schema, width, height, count = InstDiffLayoutRequest.execute(
+        'two {cats} in "Rome"', 768, 512, 3, "oil on canvas", "0..1000", 2
+    ).args
     assert (width, height, count) == (768, 512, 3)
     for words in (
         'two {cats} in "Rome"',
@@ -89,9 +99,16 @@ def test_a_layout_to_change_is_put_into_words():
 
 def test_check_layout_corrects_on_request():
     same, score, report, findings = InstDiffCheckLayout.execute(WIDE, False, 3).args
-    assert same == WIDE and score == pytest.approx(1 / 3) and "perspective" in report and json.loads(findings)["frames"][0]["changes"] == []
+    assert (
+        same == WIDE
+        and score == pytest.approx(1 / 3)
+        and "perspective" in report
+        and json.loads(findings)["frames"][0]["changes"] == []
+    )
     changed, _, report, findings = InstDiffCheckLayout.execute(WIDE, True, 2).args
-    assert changed != WIDE and "1.00 after the corrections" in report and json.loads(findings)["frames"][0]["after"] == 1.0
+    assert (
+        changed != WIDE and "1.00 after the corrections" in report and json.loads(findings)["frames"][0]["after"] == 1.0
+    )
 
 
 def test_edits_chain_into_the_rounds_of_the_paper():
@@ -105,7 +122,11 @@ def test_edits_chain_into_the_rounds_of_the_paper():
     for edit in rounds:
         (layout,) = InstDiffEditInstances.execute(**{"instances": layout, "which": "", **edit}).args
     dog = layout[0].instances[2]
-    assert (dog.id, dog.prompt) == ("dog", "a fox") and dog.box == pytest.approx((0.25, 0.7, 0.45, 0.9)) and layout[0].instances[:2] == WIDE[0].instances
+    assert (
+        (dog.id, dog.prompt) == ("dog", "a fox")
+        and dog.box == pytest.approx((0.25, 0.7, 0.45, 0.9))
+        and layout[0].instances[:2] == WIDE[0].instances
+    )
 
 
 @pytest.mark.comfy
@@ -113,8 +134,14 @@ def test_every_recorded_answer_goes_through_the_server(talking: ComfyServer):
     good = {name: case for name, case in CASES.items() if "error" not in case}
     graph = {"ask": request()}
     for name, case in good.items():
-        graph |= {f"{name}.a": answered(name, ["ask", 0]), f"{name}.b": read([f"{name}.a", 0], **case.get("inputs", {}))}
-        graph |= {f"{name}.c": {"class_type": "InstDiffToJSON", "inputs": {"instances": [f"{name}.b", 0]}}, f"{name}.d": shown([f"{name}.c", 0])}
+        graph |= {
+            f"{name}.a": answered(name, ["ask", 0]),
+            f"{name}.b": read([f"{name}.a", 0], **case.get("inputs", {})),
+        }
+        graph |= {
+            f"{name}.c": {"class_type": "InstDiffToJSON", "inputs": {"instances": [f"{name}.b", 0]}},
+            f"{name}.d": shown([f"{name}.c", 0]),
+        }
         graph |= {f"{name}.e": shown([f"{name}.b", 4])}
     result = talking.run(graph)
     for name, case in good.items():
@@ -127,7 +154,12 @@ def test_every_recorded_answer_goes_through_the_server(talking: ComfyServer):
 @pytest.mark.parametrize("name", ["broken-refusal", "asks-gemini", "hostile-deep", "hostile-python-call"])
 def test_what_cannot_be_read_is_told_by_the_server(talking: ComfyServer, name: str):
     case = CASES[name]
-    graph = {"1": request(), "2": answered(name, ["1", 0]), "3": read(["2", 0], **case.get("inputs", {})), "4": shown(["3", 1])}
+    graph = {
+        "1": request(),
+        "2": answered(name, ["1", 0]),
+        "3": read(["2", 0], **case.get("inputs", {})),
+        "4": shown(["3", 1]),
+    }
     said = str(talking.error(graph))
     assert all(words in said for words in case["error"]) and "The answer begins" in said
 

@@ -40,7 +40,9 @@ def test_sampling_goes_on_after_the_merge_as_if_nothing_had_happened():
 
 def test_the_order_of_the_two_patches_does_not_matter():
     first = with_multi_instance(base()[0], 0.5, "average", 0)
-    assert torch.equal(sample(apply(frames(FOX, OWL), model=first), noise()), sample(branched(frames(FOX, OWL)), noise()))
+    assert torch.equal(
+        sample(apply(frames(FOX, OWL), model=first), noise()), sample(branched(frames(FOX, OWL)), noise())
+    )
 
 
 def test_new_settings_leave_the_given_model_alone():
@@ -131,13 +133,25 @@ def test_every_scheduler_runs(scheduler):
 
 def test_plms_needs_one_model_call_more_than_steps_and_keeps_its_history():
     start = noise(height=8, width=12)
-    run = dict(seed=1, steps=5, cfg=1.0, sampler_name="plms", scheduler="normal", positive=context("a scene"), negative=context("bad"),
-               latent_image={"samples": torch.zeros_like(start)}, denoise=1.0, merge="average")
+    run = dict(
+        seed=1,
+        steps=5,
+        cfg=1.0,
+        sampler_name="plms",
+        scheduler="normal",
+        positive=context("a scene"),
+        negative=context("bad"),
+        latent_image={"samples": torch.zeros_like(start)},
+        denoise=1.0,
+        merge="average",
+    )
     same = apply(frames(replace(FOX, prompt="a scene")))
     with torch.inference_mode():
         plain = MultiInstanceKSampler.execute(same, share=0.0, **run).args[0]["samples"]
         split = MultiInstanceKSampler.execute(same, share=0.4, **run).args[0]["samples"]
-    torch.testing.assert_close(split, plain, atol=1e-4, rtol=1e-4)  # identical branches: the history goes on over the merge
+    torch.testing.assert_close(
+        split, plain, atol=1e-4, rtol=1e-4
+    )  # identical branches: the history goes on over the merge
 
 
 def test_a_guider_that_numbers_its_negative_first_still_gets_null_tokens_there():
@@ -147,5 +161,7 @@ def test_a_guider_that_numbers_its_negative_first_still_gets_null_tokens_there()
     guider.set_cfg(1.0, 5.0)  # with both positives the same, the second number is the ordinary guidance
     sigmas = comfy.samplers.calculate_sigmas(patched.get_model_object("model_sampling"), "normal", 4)
     with torch.inference_mode():
-        dual = guider.sample(start, torch.zeros_like(start), comfy.samplers.sampler_object("euler"), sigmas, disable_pbar=True, seed=5)
+        dual = guider.sample(
+            start, torch.zeros_like(start), comfy.samplers.sampler_object("euler"), sigmas, disable_pbar=True, seed=5
+        )
     torch.testing.assert_close(dual, sample(patched, start), atol=2e-3, rtol=1e-3)

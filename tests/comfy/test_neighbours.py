@@ -35,15 +35,18 @@ def test_masks_are_those_of_core():
     assert len(conditioning) == 3 and conditioning[0] is POSITIVE[0]
     for method, bounds in (("masks", "default"), ("mask bounds", "mask bounds")):
         (_, fox), *_ = to_conditioning(method, 0.8)[0][1:]
-        (_, theirs), = comfy_nodes.ConditioningSetMask().append(context("a red fox"), masks[0], bounds, 0.4)[0]
+        ((_, theirs),) = comfy_nodes.ConditioningSetMask().append(context("a red fox"), masks[0], bounds, 0.4)[0]
         assert torch.equal(fox["mask"], theirs["mask"]) and fox["mask_strength"] == theirs["mask_strength"]
-        assert fox["set_area_to_bounds"] == theirs["set_area_to_bounds"] and (fox["start_percent"], fox["end_percent"]) == (0, 0.8)
+        assert fox["set_area_to_bounds"] == theirs["set_area_to_bounds"] and (
+            fox["start_percent"],
+            fox["end_percent"],
+        ) == (0, 0.8)
     assert "start_percent" not in conditioning[2][1] and torch.equal(conditioning[2][0], context("an owl")[0][0])
 
 
 def test_areas_are_those_of_core():
     (_, owl) = to_conditioning("areas")[0][2]
-    (_, theirs), = comfy_nodes.ConditioningSetAreaPercentage().append(context("an owl"), 0.75, 0.5, 0.25, 0.0, 1.0)[0]
+    ((_, theirs),) = comfy_nodes.ConditioningSetAreaPercentage().append(context("an owl"), 0.75, 0.5, 0.25, 0.0, 1.0)[0]
     assert owl["area"] == theirs["area"] and owl["strength"] == theirs["strength"]
 
 
@@ -58,7 +61,9 @@ def test_gligen_boxes_are_those_of_core_and_come_back():
     assert ours[:2] == other[:2] and [p[1:] for p in ours[2]] == [p[1:] for p in other[2]]
     assert all(torch.equal(a[0], b[0]) for a, b in zip(ours[2], other[2]))
     frames, count = InstDiffFromBoxes.execute(conditioning, prompts="a red fox\nan owl", width=192, height=128).args
-    assert count == 2 and [(i.prompt, i.box) for i in frames[0].instances] == [(i.prompt, i.box) for i in WIDE[0].instances[:2]]
+    assert count == 2 and [(i.prompt, i.box) for i in frames[0].instances] == [
+        (i.prompt, i.box) for i in WIDE[0].instances[:2]
+    ]
 
 
 def test_prompts_alone_and_a_layout_without_instances():
@@ -74,7 +79,9 @@ def test_the_sampler_takes_the_regions_and_each_acts_in_its_place(method):
     def sample(positive):
         with torch.inference_mode():
             run = comfy.samplers.KSampler(model, 2, model.load_device, "euler", "normal", 1.0, model.model_options)
-            return run.sample(noise(), positive, context("bad"), 5.0, torch.zeros_like(noise()), disable_pbar=True, seed=1)
+            return run.sample(
+                noise(), positive, context("bad"), 5.0, torch.zeros_like(noise()), disable_pbar=True, seed=1
+            )
 
     change = (sample(to_conditioning(method)[0]) - sample(POSITIVE)).abs().mean(dim=(0, 1))  # 16 x 24 cells
     assert change[:4, :6].max() < 0.2 * change[4:8, 6:12].mean() and torch.isfinite(change).all()
@@ -82,7 +89,10 @@ def test_the_sampler_takes_the_regions_and_each_acts_in_its_place(method):
 
 def test_regions_share_no_pixel_and_cover_the_picture():
     background, fox, owl = to_conditioning("masks")[1].preprocess()
-    assert torch.equal(background.mask + fox.mask + owl.mask, torch.ones(1, 128, 192)) and background.conditioning is POSITIVE
+    assert (
+        torch.equal(background.mask + fox.mask + owl.mask, torch.ones(1, 128, 192))
+        and background.conditioning is POSITIVE
+    )
     assert fox.mask[0, 40, 60] == 0 and owl.mask[0, 40, 60] == 1, "the owl is in front"
 
 
@@ -94,10 +104,16 @@ def test_what_our_nodes_write_they_read():
                   {"boxes": bbox, "order": "left, top, right, bottom", "image": torch.zeros(1, 128, 192, 3), "prompts": "a red fox\nan owl"},
                   {"boxes": tracking, "prompts": words}, {"boxes": json.dumps(elements)}):  # fmt: skip
         frames, count = InstDiffFromBoxes.execute(**given).args
-        assert count == 2 and [i.box for i in frames[0].instances] == places and [i.prompt for i in frames[0].instances] == ["a red fox", "an owl"]
+        assert (
+            count == 2
+            and [i.box for i in frames[0].instances] == places
+            and [i.prompt for i in frames[0].instances] == ["a red fox", "an owl"]
+        )
     for given, words in ((masks, "a red fox\nan owl"), (segs, "")):
         frames, count = InstDiffFromMasks.execute(given, words).args
-        assert torch.equal(InstDiffToMasks.execute(frames).args[0], masks) and [i.prompt for i in frames[0].instances] == ["a red fox", "an owl"]
+        assert torch.equal(InstDiffToMasks.execute(frames).args[0], masks) and [
+            i.prompt for i in frames[0].instances
+        ] == ["a red fox", "an owl"]
     assert json.loads(InstDiffToJSON.execute(WIDE, "elements").args[0]) == elements
 
 
@@ -105,7 +121,10 @@ def test_several_splines_are_an_instance_each():
     splines = '[[{"x": 19, "y": 64}, {"x": 96, "y": 64}], [{"x": 0, "y": 0}, {"x": 192, "y": 128}]]'
     (frames,) = InstDiffScribble.execute("a path\na wire", splines, "pixels", 192, 128).args
     assert [(i.prompt, i.scribble[1]) for i in frames[0].instances] == [("a path", (0.5, 0.5)), ("a wire", (1, 1))]
-    assert [i.prompt for i in InstDiffScribble.execute("a path", splines, "pixels", 192, 128).args[0][0].instances] == ["a path", "a path"]
+    assert [i.prompt for i in InstDiffScribble.execute("a path", splines, "pixels", 192, 128).args[0][0].instances] == [
+        "a path",
+        "a path",
+    ]
     with pytest.raises(ValueError, match="2 strokes and 3 lines"):
         InstDiffScribble.execute("a\nb\nc", splines, "pixels", 192, 128)
 
@@ -113,7 +132,12 @@ def test_several_splines_are_an_instance_each():
 @pytest.mark.comfy
 def test_wires_of_core_nodes_fit_and_run(server: ComfyServer):
     """Boxes of a core node, masks of a core node, JSON text, and the conditioning of core's own sampler."""
-    server.put_input("blob.png", np.dstack([np.full((128, 128, 3), 90, np.uint8), np.pad(np.zeros((64, 64), np.uint8), 32, constant_values=255)]))
+    server.put_input(
+        "blob.png",
+        np.dstack(
+            [np.full((128, 128, 3), 90, np.uint8), np.pad(np.zeros((64, 64), np.uint8), 32, constant_values=255)]
+        ),
+    )
     tracking = json.dumps({"fox": {"0": [[0, 0, 64, 64, 128, 128], None]}})
     graph = small_demo(file="regions")
     graph |= {
@@ -138,9 +162,14 @@ def test_wires_of_core_nodes_fit_and_run(server: ComfyServer):
     graph["8"]["inputs"] |= {"model": ["1", 0], "positive": ["27", 0]}
     result = server.run({node: spec for node, spec in graph.items() if node not in ("2", "4", "36")})
     assert [result.outputs[node]["text"] for node in ("30", "33", "35")] == [["1"], ["2"], ["2"]]
-    assert "COUPLE MASK(0.0625 0.5625, 0.125 0.875, 1) a red fox COUPLE MASK(0.25 0.75, 0.25 0.75, 1) an owl" in result.outputs["29"]["text"][0]
+    assert (
+        "COUPLE MASK(0.0625 0.5625, 0.125 0.875, 1) a red fox COUPLE MASK(0.25 0.75, 0.25 0.75, 1) an owl"
+        in result.outputs["29"]["text"][0]
+    )
     (picture,) = [server.image(image) for image in result.outputs["10"]["images"]]
     assert picture.shape == (128, 128, 3) and picture.std() > 20
-    refused = {**{node: graph[node] for node in ("1", "3", "5", "20", "21", "22", "23", "26", "27", "36")},
-               "37": {"class_type": "InstDiffPreview", "inputs": {"instances": ["36", 0]}}}
+    refused = {
+        **{node: graph[node] for node in ("1", "3", "5", "20", "21", "22", "23", "26", "27", "36")},
+        "37": {"class_type": "InstDiffPreview", "inputs": {"instances": ["36", 0]}},
+    }
     assert "holds no GLIGEN boxes" in str(server.error(refused))

@@ -49,13 +49,19 @@ def test_the_shapes_of_a_batch_against_one_layout():
     value, table, drawn, results = score(picture(SCENE, FAULTY), LAYOUT, SHAPE_WORLD)
     assert value == results["score"] == 0.75 and drawn.shape == (2, 128, 192, 3)
     assert [[row["passed"] for row in one["instances"]] for one in results["pictures"]] == [[True, True], [False, True]]
-    assert "**Score 0.75** (mean of 2 pictures): 3 of 4" in table and "| 2 | 1 | a red star | FAIL |" in table and "green instead of red" in table
+    assert (
+        "**Score 0.75** (mean of 2 pictures): 3 of 4" in table
+        and "| 2 | 1 | a red star | FAIL |" in table
+        and "green instead of red" in table
+    )
     assert results["pictures"][1]["instances"][0]["color_right"] is False
 
 
 def test_a_batch_is_what_its_pictures_are_alone():
     both, first = score(picture(SCENE, FAULTY), LAYOUT, SHAPE_WORLD), score(picture(SCENE), LAYOUT, SHAPE_WORLD)
-    assert (both[2][:1] == first[2]).all() and both[3]["pictures"][0]["instances"] == first[3]["pictures"][0]["instances"]
+    assert (both[2][:1] == first[2]).all() and both[3]["pictures"][0]["instances"] == first[3]["pictures"][0][
+        "instances"
+    ]
 
 
 def test_frames_are_matched_with_the_batch():
@@ -65,7 +71,11 @@ def test_frames_are_matched_with_the_batch():
     assert value == 0.75 and len(drawn) == 2, "a single picture serves several layouts"
 
 
-@pytest.mark.parametrize("boxes, expected", [([FOX], 0.5), ([[FOX]], 0.5), (FOX, 0.5), ([], 0.0), ([[]], 0.0), ([{**FOX, "x": 300}], 0.0)], ids=str)
+@pytest.mark.parametrize(
+    "boxes, expected",
+    [([FOX], 0.5), ([[FOX]], 0.5), (FOX, 0.5), ([], 0.0), ([[]], 0.0), ([{**FOX, "x": 300}], 0.0)],
+    ids=str,
+)
 def test_connected_boxes_of_any_nesting(boxes, expected):
     value, table, drawn, results = score(GRAY, WIDE, boxes=boxes)
     assert value == expected and "a rock | FAIL" in table and drawn.shape == GRAY.shape
@@ -94,7 +104,11 @@ def test_what_our_own_nodes_give_is_found_where_it_is():
 def test_an_empty_layout_asks_for_nothing():
     for empty in ((Layout(),), None):
         value, table, drawn, results = score(GRAY, empty, boxes=[])
-        assert (value, results["pictures"][0]["instances"]) == (1.0, []) and "no instances" in table and torch.allclose(drawn, GRAY, atol=0.01)
+        assert (
+            (value, results["pictures"][0]["instances"]) == (1.0, [])
+            and "no instances" in table
+            and torch.allclose(drawn, GRAY, atol=0.01)
+        )
 
 
 @pytest.mark.parametrize("size", [(1, 1), (3, 2), (8, 12)])
@@ -126,6 +140,9 @@ def test_a_missing_detector_is_told_by_the_server(server: ComfyServer):
     graph = {
         "1": {"class_type": "LoadImage", "inputs": {"image": "scene.png"}},
         "2": {"class_type": "InstDiffFromJSON", "inputs": {"text": layout_to_json(LAYOUT[0])}},
-        "3": {"class_type": "InstDiffLayoutScore", "inputs": {"image": ["1", 0], "instances": ["2", 0], "detector": CONNECTED, "threshold": 0.5}},
+        "3": {
+            "class_type": "InstDiffLayoutScore",
+            "inputs": {"image": ["1", 0], "instances": ["2", 0], "detector": CONNECTED, "threshold": 0.5},
+        },
     }
     assert "Nothing is connected that says what is in the picture" in str(server.error(graph))

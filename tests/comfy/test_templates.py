@@ -25,7 +25,10 @@ STAND_INS = {
     "ckpt_name": "instdiff_random_sd15.safetensors", "model": "instdiff_random.safetensors", "control_net_name": CONTROLNET, "gligen_name": GLIGEN,
     "lora_name": LORA,
 }  # fmt: skip
-FOUND = {"class_type": "PrimitiveBoundingBox", "inputs": {"x": 8, "y": 60, "width": 48, "height": 58}}  # stands in for a detector: the cat alone
+FOUND = {
+    "class_type": "PrimitiveBoundingBox",
+    "inputs": {"x": 8, "y": 60, "width": 48, "height": 58},
+}  # stands in for a detector: the cat alone
 
 
 def read(path: Path) -> dict:
@@ -51,8 +54,24 @@ def object_info(server: ComfyServer) -> dict:
 
 
 def test_the_templates_are_all_there():
-    wanted = {"box", "mask", "points_and_scribble", "hybrid", "layout_editor", "multi_instance_controlnet_hires", "words_to_layout", "parts", "keyframes", DEMO,
-              "closed_loop", "compare_methods", "tracking_migration", "sdxl_refiner", "bridge_sdxl", "instance_lora"}
+    wanted = {
+        "box",
+        "mask",
+        "points_and_scribble",
+        "hybrid",
+        "layout_editor",
+        "multi_instance_controlnet_hires",
+        "words_to_layout",
+        "parts",
+        "keyframes",
+        DEMO,
+        "closed_loop",
+        "compare_methods",
+        "tracking_migration",
+        "sdxl_refiner",
+        "bridge_sdxl",
+        "instance_lora",
+    }
     assert {path.stem for path in TEMPLATES} >= wanted
 
 
@@ -130,7 +149,10 @@ def test_the_server_knows_every_node_input_output_and_choice(path, object_info):
         info = object_info[node["type"]]
         for slot, output in enumerate(node["outputs"]):
             assert not output["links"] or output["type"] == info["output"][slot], (node["type"], slot)
-        values, linked = widget_values(node, info), {slot["name"] for slot in node["inputs"] if slot.get("link") is not None}
+        values, linked = (
+            widget_values(node, info),
+            {slot["name"] for slot in node["inputs"] if slot.get("link") is not None},
+        )
         files = {model["name"] for model in node["properties"].get("models", ())}
         for name, kind, options, required in input_specs(info):
             where = (node["type"], name)
@@ -146,7 +168,9 @@ def test_the_server_knows_every_node_input_output_and_choice(path, object_info):
 def made_small(graph: Graph) -> Graph:
     """The graph with stand-ins for the downloads, a quarter of the size and a few steps."""
     graph = {
-        number: FOUND if node["class_type"] == "RTDETR_detect" else node for number, node in graph.items() if node["class_type"] != "UNETLoader"
+        number: FOUND if node["class_type"] == "RTDETR_detect" else node
+        for number, node in graph.items()
+        if node["class_type"] != "UNETLoader"
     }  # its weights are too large for a test
     for node in graph.values():
         inputs = node["inputs"]
@@ -175,12 +199,27 @@ def test_it_runs(path, comfy, object_info):
     kinds = {node: graph[node]["class_type"] for node in graph}
     assert not path.stem.startswith("multi_instance") or "InstDiffKSampler" in kinds.values()
     outputs = comfy.run(graph).outputs
-    shown = {kinds[node]: [comfy.image(image) for image in output["images"]] for node, output in outputs.items() if "images" in output}
+    shown = {
+        kinds[node]: [comfy.image(image) for image in output["images"]]
+        for node, output in outputs.items()
+        if "images" in output
+    }
     pictures, previews = shown["SaveImage"], shown["InstDiffPreview"]
     assert len(pictures) == {"compare_methods": 3, "tracking_migration": 3, "keyframes": 3}.get(path.stem, 1)
     height, width = previews[0].shape[:2]
     # in these the layout itself was made small
-    scale = {"multi_instance_controlnet_hires": 1.5, "layout_editor": 1, "words_to_layout": 1, "parts": 1, "keyframes": 1, "closed_loop": 1, "compare_methods": 1,
-             "sdxl_refiner": 2, "bridge_sdxl": 2, "instance_lora": 1, DEMO: 1}.get(path.stem, 0.25)
+    scale = {
+        "multi_instance_controlnet_hires": 1.5,
+        "layout_editor": 1,
+        "words_to_layout": 1,
+        "parts": 1,
+        "keyframes": 1,
+        "closed_loop": 1,
+        "compare_methods": 1,
+        "sdxl_refiner": 2,
+        "bridge_sdxl": 2,
+        "instance_lora": 1,
+        DEMO: 1,
+    }.get(path.stem, 0.25)
     assert all(drawn(picture, int(height * scale), int(width * scale)) for picture in pictures)
     assert all(preview.std() > 5 for preview in previews)

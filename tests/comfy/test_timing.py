@@ -26,7 +26,9 @@ def timed(model):
 def test_the_picture_is_the_same_and_each_run_is_told(shown):
     model = with_multi_instance(apply(frames(FOX, OWL)), 0.5, "average", 0)
     plain, watched = sample(model, noise()), timed(model)
-    assert torch.equal(sample(watched, noise()), plain) and torch.equal(sample(watched, noise(), steps=7), sample(model, noise(), steps=7))
+    assert torch.equal(sample(watched, noise()), plain) and torch.equal(
+        sample(watched, noise(), steps=7), sample(model, noise(), steps=7)
+    )
     assert [re.search(r"for ([0-9]+) steps", text).group(1) for text in shown] == ["4", "7"]
 
 
@@ -65,9 +67,21 @@ def test_two_nodes_on_one_model_are_two(server: ComfyServer):
     }
     for timed_node, sampler, decoded, shown_node, seed in (("4", "5", "6", "7", 1), ("14", "15", "16", "17", 2)):
         graph[timed_node] = {"class_type": "InstDiffTimeSampling", "inputs": {"model": ["1", 0]}}
-        graph[sampler] = {"class_type": "KSampler", "inputs": {
-            "model": [timed_node, 0], "seed": seed, "steps": 1, "cfg": 2.0, "sampler_name": "euler", "scheduler": "normal", "positive": ["2", 0],
-            "negative": ["2", 0], "latent_image": ["3", 0], "denoise": 1.0}}
+        graph[sampler] = {
+            "class_type": "KSampler",
+            "inputs": {
+                "model": [timed_node, 0],
+                "seed": seed,
+                "steps": 1,
+                "cfg": 2.0,
+                "sampler_name": "euler",
+                "scheduler": "normal",
+                "positive": ["2", 0],
+                "negative": ["2", 0],
+                "latent_image": ["3", 0],
+                "denoise": 1.0,
+            },
+        }
         graph[decoded] = {"class_type": "VAEDecode", "inputs": {"samples": [sampler, 0], "vae": ["1", 2]}}
         graph[shown_node] = {"class_type": "PreviewImage", "inputs": {"images": [decoded, 0]}}
     ran = []

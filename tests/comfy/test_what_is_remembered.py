@@ -52,9 +52,18 @@ def test_what_is_picked_out_is_what_an_instance_alone_would_give(runs):
     assert bank.boxes(row) == alone.boxes(other) and (bank.tokens([row]) - bank.tokens([0])).abs().max() > 0.1
 
 
-@pytest.mark.parametrize("settings", [
-    {"strength": 0.5}, {"start": 0.1}, {"end": 0.7}, {"fade": 0.2}, {"scaleu": "off"}, {"masked_attention": "all levels"},
-], ids=lambda settings: next(iter(settings)))
+@pytest.mark.parametrize(
+    "settings",
+    [
+        {"strength": 0.5},
+        {"start": 0.1},
+        {"end": 0.7},
+        {"fade": 0.2},
+        {"scaleu": "off"},
+        {"masked_attention": "all levels"},
+    ],
+    ids=lambda settings: next(iter(settings)),
+)
 def test_other_settings_of_apply_tokenize_nothing(runs, settings):
     before = tokens(apply(frames(FOX, CAT)))
     runs.clear()
@@ -69,10 +78,19 @@ def test_sampling_again_tokenizes_nothing(runs):
     assert not runs
 
 
-@pytest.mark.parametrize("changed, expected", [
-    ({"strength": 0.5}, 0), ({"end": 0.5}, 1), ({"box": (0.1, 0.2, 0.6, 0.9)}, 1), ({"point": (0.3, 0.3)}, 1), ({"prompt": "a blue fox"}, 1),
-    ({"mask": CAT.mask}, 1), ({"scribble": ((0.2, 0.3), (0.4, 0.8))}, 1),
-], ids=lambda value: next(iter(value), None) if isinstance(value, dict) else "")
+@pytest.mark.parametrize(
+    "changed, expected",
+    [
+        ({"strength": 0.5}, 0),
+        ({"end": 0.5}, 1),
+        ({"box": (0.1, 0.2, 0.6, 0.9)}, 1),
+        ({"point": (0.3, 0.3)}, 1),
+        ({"prompt": "a blue fox"}, 1),
+        ({"mask": CAT.mask}, 1),
+        ({"scribble": ((0.2, 0.3), (0.4, 0.8))}, 1),
+    ],
+    ids=lambda value: next(iter(value), None) if isinstance(value, dict) else "",
+)
 def test_a_change_tokenizes_the_layout_once(runs, changed, expected):
     """A window gives it one more stretch, of the two others."""
     apply(frames(FOX, OWL, CAT))
@@ -81,11 +99,18 @@ def test_a_change_tokenizes_the_layout_once(runs, changed, expected):
     assert sum(runs) == expected
 
 
-@pytest.mark.parametrize("speed, layouts, expected", [
-    ("exact", (FOX, OWL), 0),  # each alone is picked out of the layout
-    ("exact", (FOX, OWL, CAT), 2),  # the layout as if without masks, from which two are picked out; the masked one alone
-    ("two groups", (FOX, OWL, CAT), 2),  # the group with the mask; the layout as if without masks
-])
+@pytest.mark.parametrize(
+    "speed, layouts, expected",
+    [
+        ("exact", (FOX, OWL), 0),  # each alone is picked out of the layout
+        (
+            "exact",
+            (FOX, OWL, CAT),
+            2,
+        ),  # the layout as if without masks, from which two are picked out; the masked one alone
+        ("two groups", (FOX, OWL, CAT), 2),  # the group with the mask; the layout as if without masks
+    ],
+)
 def test_branches_tokenize_what_they_need_once_and_before_the_models_are_loaded(runs, speed, layouts, expected):
     order = []
 

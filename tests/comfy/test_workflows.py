@@ -23,25 +23,28 @@ def comfy(server: ComfyServer) -> Iterator[Bench]:
         yield Bench(server)
 
 
-@pytest.mark.parametrize("name, latents, height, width", [
-    ("ksampler", {"sampler": 1}, 128, 192),
-    ("ksampler_advanced", {"sampler": 1, "whole": 1}, 128, 192),
-    ("sampler_custom_advanced", {"sampler": 1}, 128, 192),
-    ("multi_instance_patch", {"sampler": 1}, 128, 192),
-    ("plms", {"sampler": 1}, 128, 192),
-    ("controlnet", {"sampler": 1}, 128, 192),
-    ("lora", {"sampler": 1}, 128, 192),
-    ("img2img", {"sampler": 1}, 128, 192),
-    ("inpaint", {"sampler": 1}, 128, 192),
-    ("inpaint_vae", {"sampler": 1}, 128, 192),
-    ("batch", {"sampler": 4}, 128, 192),
-    ("frames", {"sampler": 2}, 128, 192),
-    ("two_applies", {"sampler": 1, "other": 1, "chained": 1}, 128, 192),
-    ("patched_and_plain", {"sampler": 1, "plain": 1}, 128, 192),
-    ("second_pass", {"second": 1}, 192, 192),
-    ("image_upscale", {}, 512, 512),
-    ("wide", {"sampler": 1}, 512, 768),
-])
+@pytest.mark.parametrize(
+    "name, latents, height, width",
+    [
+        ("ksampler", {"sampler": 1}, 128, 192),
+        ("ksampler_advanced", {"sampler": 1, "whole": 1}, 128, 192),
+        ("sampler_custom_advanced", {"sampler": 1}, 128, 192),
+        ("multi_instance_patch", {"sampler": 1}, 128, 192),
+        ("plms", {"sampler": 1}, 128, 192),
+        ("controlnet", {"sampler": 1}, 128, 192),
+        ("lora", {"sampler": 1}, 128, 192),
+        ("img2img", {"sampler": 1}, 128, 192),
+        ("inpaint", {"sampler": 1}, 128, 192),
+        ("inpaint_vae", {"sampler": 1}, 128, 192),
+        ("batch", {"sampler": 4}, 128, 192),
+        ("frames", {"sampler": 2}, 128, 192),
+        ("two_applies", {"sampler": 1, "other": 1, "chained": 1}, 128, 192),
+        ("patched_and_plain", {"sampler": 1, "plain": 1}, 128, 192),
+        ("second_pass", {"second": 1}, 192, 192),
+        ("image_upscale", {}, 512, 512),
+        ("wide", {"sampler": 1}, 512, 768),
+    ],
+)
 def test_a_workflow_makes_its_picture(comfy, name, latents, height, width):
     out = comfy.run(api_graph(name))
     for node, batch in latents.items():
@@ -50,10 +53,20 @@ def test_a_workflow_makes_its_picture(comfy, name, latents, height, width):
         assert drawn(picture, height, width)
 
 
-@pytest.mark.parametrize("name, layout", [
-    ("ksampler", OTHER), ("plms", OTHER), ("controlnet", OTHER), ("lora", OTHER), ("img2img", OTHER), ("inpaint", OTHER),
-    ("inpaint_vae", OTHER), ("second_pass", SQUARE), ("image_upscale", SQUARE),
-])
+@pytest.mark.parametrize(
+    "name, layout",
+    [
+        ("ksampler", OTHER),
+        ("plms", OTHER),
+        ("controlnet", OTHER),
+        ("lora", OTHER),
+        ("img2img", OTHER),
+        ("inpaint", OTHER),
+        ("inpaint_vae", OTHER),
+        ("second_pass", SQUARE),
+        ("image_upscale", SQUARE),
+    ],
+)
 def test_another_layout_makes_another_picture(comfy, name, layout):
     one, two = comfy.run(api_graph(name)), comfy.run(changed(api_graph(name), layout={"text": layout}))
     assert one.picture.shape == two.picture.shape
@@ -61,6 +74,7 @@ def test_another_layout_makes_another_picture(comfy, name, layout):
 
 
 # The samplers of ComfyUI
+
 
 def test_the_stock_samplers_agree_on_a_patched_model(comfy):
     custom = comfy.run(api_graph("sampler_custom_advanced"))
@@ -86,6 +100,7 @@ def test_plms_is_a_sampler_of_its_own(comfy):
 
 # The same model twice in one graph
 
+
 def test_beside_a_patched_model_the_plain_one_is_what_it_is_without_instdiff(comfy):
     both = comfy.run(api_graph("patched_and_plain"))
     stranger = comfy.run(without_instdiff(api_graph("ksampler")))
@@ -100,12 +115,17 @@ def test_two_applies_side_by_side_do_not_meet_and_in_a_row_they_add_up(comfy):
     graph = api_graph("two_applies")
     out = comfy.run(graph)
     assert torch.equal(out.latent, comfy.run(api_graph("ksampler")).latent)
-    swapped = changed(graph, layout={"text": graph["other_layout"]["inputs"]["text"]}, other_layout={"text": graph["layout"]["inputs"]["text"]})
+    swapped = changed(
+        graph,
+        layout={"text": graph["other_layout"]["inputs"]["text"]},
+        other_layout={"text": graph["layout"]["inputs"]["text"]},
+    )
     assert torch.equal(comfy.run(swapped).latents["other"], out.latent)
     assert min(distance(out.latents["chained"], out.latents[node]) for node in ("sampler", "other")) > SEEN
 
 
 # ControlNet and LoRA
+
 
 def test_controlnet_steers_a_picture_with_instances(comfy):
     graph = api_graph("controlnet")
@@ -119,7 +139,12 @@ def test_controlnet_steers_a_picture_with_instances(comfy):
 def test_a_lora_counts_whether_it_is_loaded_before_or_after_apply(comfy):
     graph = changed(api_graph("lora"), lora={"strength_clip": 0.0})
     before = comfy.run(graph)
-    after = changed(graph, lora={"model": ["apply", 0]}, apply={"model": ["checkpoint", 0], "clip": ["checkpoint", 1]}, sampler={"model": ["lora", 0]})
+    after = changed(
+        graph,
+        lora={"model": ["apply", 0]},
+        apply={"model": ["checkpoint", 0], "clip": ["checkpoint", 1]},
+        sampler={"model": ["lora", 0]},
+    )
     assert torch.equal(comfy.run(after).latent, before.latent)
     without = comfy.run(changed(graph, lora={"strength_model": 0.0}))
     assert torch.equal(without.latent, comfy.run(api_graph("ksampler")).latent)
@@ -128,11 +153,17 @@ def test_a_lora_counts_whether_it_is_loaded_before_or_after_apply(comfy):
 
 def test_a_lora_on_clip_reaches_the_prompts_of_the_instances(comfy):
     # positive and negative use the plain CLIP here, so only Apply sees the LoRA
-    graph = changed(api_graph("lora"), lora={"strength_model": 0.0}, positive={"clip": ["checkpoint", 1]}, negative={"clip": ["checkpoint", 1]})
+    graph = changed(
+        api_graph("lora"),
+        lora={"strength_model": 0.0},
+        positive={"clip": ["checkpoint", 1]},
+        negative={"clip": ["checkpoint", 1]},
+    )
     assert distance(comfy.run(graph).latent, comfy.run(api_graph("ksampler")).latent) > SEEN
 
 
 # Second passes
+
 
 def test_the_layout_acts_in_the_second_pass_too(comfy):
     graph = api_graph("second_pass")
@@ -148,6 +179,7 @@ def test_an_upscaler_takes_the_decoded_picture(comfy):
 
 
 # From a picture
+
 
 def correlation(one: torch.Tensor, other: torch.Tensor) -> float:
     return torch.corrcoef(torch.stack([one.flatten(), other.flatten()]))[0, 1].item()
@@ -172,6 +204,7 @@ def test_inpainting_changes_the_hole_alone(comfy, name):
 
 
 # Batches
+
 
 def test_a_batch_of_four_holds_four_pictures_and_the_first_is_that_of_a_batch_of_one(comfy):
     four = comfy.run(api_graph("batch"))
@@ -202,6 +235,7 @@ def test_a_wide_canvas_of_768x512_puts_the_instance_where_it_belongs(comfy):
 
 
 # A server that goes on
+
 
 def test_after_a_cancel_in_mid_sampling_the_next_run_is_as_if_nothing_had_happened(comfy, server):
     graph = api_graph("plms")

@@ -27,21 +27,36 @@ SETTINGS = {
 }  # fmt: skip
 READY = f"""() => window.app?.extensionManager && window.app.rootGraph && window.app.vueAppReady !== false
   && window.LiteGraph?.registered_node_types?.{EDITOR} && document.querySelector('canvas')"""
-EMPTY_GRAPH = {"version": 0.4, "nodes": [], "links": [], "groups": [], "config": {}, "extra": {}, "last_node_id": 0, "last_link_id": 0}
+EMPTY_GRAPH = {
+    "version": 0.4,
+    "nodes": [],
+    "links": [],
+    "groups": [],
+    "config": {},
+    "extra": {},
+    "last_node_id": 0,
+    "last_link_id": 0,
+}
 
 
 class ComfyPage:
     """One page. `renderer`: "classic" or "nodes2". `problems`: errors of our own scripts since the list was last cleared."""
 
-    def __init__(self, browser: Browser, server: ComfyServer, renderer: str, settings: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self, browser: Browser, server: ComfyServer, renderer: str, settings: Mapping[str, Any] | None = None
+    ) -> None:
         self.server, self.renderer = server, renderer
         self.problems: list[str] = []
-        server.client.post("/api/settings", {**SETTINGS, "Comfy.VueNodes.Enabled": renderer == "nodes2", **(settings or {})})
+        server.client.post(
+            "/api/settings", {**SETTINGS, "Comfy.VueNodes.Enabled": renderer == "nodes2", **(settings or {})}
+        )
         self.context = browser.new_context(viewport=SIZE, permissions=["clipboard-read", "clipboard-write"])
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(15_000)
         self.page.on("pageerror", lambda error: self._note(f"{error}\n{error.stack or ''}"))
-        self.page.on("console", lambda said: said.type == "error" and self._note(f"{said.text} {said.location.get('url', '')}"))
+        self.page.on(
+            "console", lambda said: said.type == "error" and self._note(f"{said.text} {said.location.get('url', '')}")
+        )
         self.page.on("dialog", lambda dialog: dialog.accept())  # "leave this page?"
         self.page.goto(server.url, wait_until="domcontentloaded")
         self._wait_until_ready()
@@ -53,7 +68,9 @@ class ComfyPage:
     def _wait_until_ready(self) -> None:
         self.page.wait_for_function(READY, timeout=60_000)
         # the page loads the last or the default workflow at the end of its start
-        self.page.wait_for_function("() => window.app.rootGraph._nodes.length > 0 || !app.configuringGraph", timeout=30_000)
+        self.page.wait_for_function(
+            "() => window.app.rootGraph._nodes.length > 0 || !app.configuringGraph", timeout=30_000
+        )
 
     def reload(self) -> None:
         """F5, and wait until the last workflow is back."""
@@ -85,7 +102,14 @@ class ComfyPage:
         """Wait for the browser to draw so many frames."""
         self.run("async n => { while (n-- > 0) await new Promise(requestAnimationFrame); }", count)
 
-    def add(self, kind: str, x: float = 0, y: float = 0, size: tuple[float, float] | None = None, values: Mapping[str, Any] | None = None) -> int:
+    def add(
+        self,
+        kind: str,
+        x: float = 0,
+        y: float = 0,
+        size: tuple[float, float] | None = None,
+        values: Mapping[str, Any] | None = None,
+    ) -> int:
         """A node of the graph that is shown; its id."""
         script = """([kind, x, y, size, values]) => { const node = LiteGraph.createNode(kind);
           node.pos = [x, y]; app.canvas.graph.add(node); if (size) node.setSize(size);
@@ -101,7 +125,9 @@ class ComfyPage:
 
     def nodes(self, kind: str = EDITOR) -> list[int]:
         """Ids of the nodes of a kind on the graph that is shown."""
-        return self.run("kind => app.canvas.graph._nodes.filter((node) => node.type === kind).map((node) => node.id)", kind)
+        return self.run(
+            "kind => app.canvas.graph._nodes.filter((node) => node.type === kind).map((node) => node.id)", kind
+        )
 
     def command(self, name: str) -> None:
         """A command of ComfyUI, as its menus and keys start it."""
@@ -143,7 +169,9 @@ class ComfyPage:
 
     def enter_subgraph(self) -> None:
         """Open the first subgraph node of the graph."""
-        self.run("() => { const node = app.canvas.graph._nodes.find((one) => one.isSubgraphNode?.()); app.canvas.openSubgraph(node.subgraph, node); }")
+        self.run(
+            "() => { const node = app.canvas.graph._nodes.find((one) => one.isSubgraphNode?.()); app.canvas.openSubgraph(node.subgraph, node); }"
+        )
         self.settle()
         self.look(*VIEW)
 

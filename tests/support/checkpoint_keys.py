@@ -185,8 +185,12 @@ def _position_net(sizes: Sizes) -> Shapes:
 def _inside(name: str, leaf: list[str]) -> str:
     """A layer's parameters within a residual block or a transformer, whose names stay the same."""
     renamed = {
-        "in_layers.0": "norm1", "in_layers.2": "conv1", "emb_layers.1": "time_emb_proj", "out_layers.0": "norm2",
-        "out_layers.3": "conv2", "skip_connection": "conv_shortcut",
+        "in_layers.0": "norm1",
+        "in_layers.2": "conv1",
+        "emb_layers.1": "time_emb_proj",
+        "out_layers.0": "norm2",
+        "out_layers.3": "conv2",
+        "skip_connection": "conv_shortcut",
     }
     path, last = ".".join(leaf[:-1]), leaf[-1]
     return f"{name}.{renamed.get(path, path)}.{last}" if path else f"{name}.{last}"

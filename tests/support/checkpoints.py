@@ -33,22 +33,33 @@ def official_content(tensors: Mapping[str, Tensor], ema: bool = True, config: An
     if ema:
         content["ema"] = dict(tensors)
     return content | {
-        "autoencoder": {"encoder.conv_in.weight": torch.zeros(8, 3, 3, 3), "decoder.conv_in.weight": torch.zeros(8, 4, 3, 3)},
+        "autoencoder": {
+            "encoder.conv_in.weight": torch.zeros(8, 3, 3, 3),
+            "decoder.conv_in.weight": torch.zeros(8, 4, 3, 3),
+        },
         "text_encoder": {"transformer.text_model.final_layer_norm.weight": torch.zeros(8)},
         "diffusion": {"betas": torch.linspace(0.00085, 0.012, 1000, dtype=torch.float64)},
         "opt": {"state": {0: {"step": torch.tensor(3.0)}}, "param_groups": [{"lr": 5e-5, "params": [0]}]},
-        "scheduler": {"last_epoch": 3, "lr_lambdas": [None]}, "iters": 3, "config_dict": config,
+        "scheduler": {"last_epoch": 3, "lr_lambdas": [None]},
+        "iters": 3,
+        "config_dict": config,
     }
 
 
-def split_contents(tensors: Mapping[str, Tensor], index: Callable[[int], Any] = str, lists: bool = False) -> dict[str, Any]:
+def split_contents(
+    tensors: Mapping[str, Tensor], index: Callable[[int], Any] = str, lists: bool = False
+) -> dict[str, Any]:
     """File name -> content of the three files of logtd/ComfyUI-InstanceDiffusion; lists=True for bare lists in order."""
     fusers: dict[str, Any] = {"input_blocks": {}, "middle_block": {}, "output_blocks": {}}
     for place in transformer_widths(Sizes()):
         part, number = place.split(".")[:2]
         prefix = f"{place}.transformer_blocks.0.fuser."
         state = {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}
-        params = {"context_dim": state["linear.weight"].shape[1], "n_heads": 8, "d_head": state["linear.weight"].shape[0] // 8}
+        params = {
+            "context_dim": state["linear.weight"].shape[1],
+            "n_heads": 8,
+            "d_head": state["linear.weight"].shape[0] // 8,
+        }
         fusers[part][index(int(number))] = {"params": params, "state": state}
     scaleu = {index(i): {"scaleu_b": tensors[f"scaleu_b_{i}"], "scaleu_s": tensors[f"scaleu_s_{i}"]} for i in range(12)}
     if lists:
@@ -93,13 +104,32 @@ def omegaconf_like() -> Iterator[Any]:
         return made
 
     def node(value: Any) -> Any:
-        return make("omegaconf.nodes", "AnyNode", _val=value, _parent=None, _metadata=make("omegaconf.base", "Metadata", ref_type=typing.Any, optional=True))
+        return make(
+            "omegaconf.nodes",
+            "AnyNode",
+            _val=value,
+            _parent=None,
+            _metadata=make("omegaconf.base", "Metadata", ref_type=typing.Any, optional=True),
+        )
 
     cache = defaultdict(dict, {"resolver": {}})
-    metadata = make("omegaconf.base", "ContainerMetadata", ref_type=typing.Any, object_type=dict, key_type=typing.Union[int, str], resolver_cache=cache)
+    metadata = make(
+        "omegaconf.base",
+        "ContainerMetadata",
+        ref_type=typing.Any,
+        object_type=dict,
+        key_type=typing.Union[int, str],
+        resolver_cache=cache,
+    )
     names_list = make("omegaconf.listconfig", "ListConfig", _metadata=metadata, _content=[node("a"), node(2)])
     try:
-        yield make("omegaconf.dictconfig", "DictConfig", _metadata=metadata, _parent=None, _content={"lr": node(5e-5), "names": names_list})
+        yield make(
+            "omegaconf.dictconfig",
+            "DictConfig",
+            _metadata=metadata,
+            _parent=None,
+            _content={"lr": node(5e-5), "names": names_list},
+        )
     finally:
         for name, module in saved.items():
             sys.modules.pop(name, None)

@@ -12,7 +12,17 @@ if TYPE_CHECKING:  # without Playwright the tests are skipped, not broken
 
 WIDGET = "layout"
 NODE = (840, 700)
-SESSION = {"tool": "select", "selection": [], "brush": 32, "zoom": None, "pan": [0, 0], "popout": False, "help": False, "notice": None, "target": "new"}
+SESSION = {
+    "tool": "select",
+    "selection": [],
+    "brush": 32,
+    "zoom": None,
+    "pan": [0, 0],
+    "popout": False,
+    "help": False,
+    "notice": None,
+    "target": "new",
+}
 
 
 def add_editor(comfy: ComfyPage, x: float = 0, y: float = 0, size: tuple[float, float] = NODE) -> Editor:

@@ -13,8 +13,15 @@ from torch import Tensor
 
 SLOTS = 30
 # Trailing shape of one slot of each grounding input.
-SLOT_SHAPES = {"boxes": (4,), "masks": (), "points": (2,), "text_embeddings": (768,), "scribbles": (40,),
-               "polygons": (512,), "segs": (512, 512)}
+SLOT_SHAPES = {
+    "boxes": (4,),
+    "masks": (),
+    "points": (2,),
+    "text_embeddings": (768,),
+    "scribbles": (40,),
+    "polygons": (512,),
+    "segs": (512, 512),
+}
 
 
 def load_manifest(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -89,7 +96,7 @@ def value(entry: Any, tensors: Mapping[str, Tensor], key: str = "") -> Tensor:
         return unpack(stored)
     if "remaining slots are zeros" in str(entry.get("note", "")):
         full = torch.zeros(stored.shape[0], SLOTS, *stored.shape[2:])
-        full[:, :stored.shape[1]] = stored
+        full[:, : stored.shape[1]] = stored
         return full
     return stored
 

@@ -15,7 +15,9 @@ def english() -> Words:
     """Node id -> display name, description, inputs by id and outputs by number, in the order of the menu."""
     from instdiff.nodes import MODULES  # needs ComfyUI
 
-    return {schema.node_id: _words(schema) for module in MODULES for schema in (node.GET_SCHEMA() for node in module.NODES)}
+    return {
+        schema.node_id: _words(schema) for module in MODULES for schema in (node.GET_SCHEMA() for node in module.NODES)
+    }
 
 
 def _words(schema: Any) -> Words:
@@ -24,7 +26,8 @@ def _words(schema: Any) -> Words:
         "description": schema.description,
         "inputs": {item.id: {"name": item.display_name or item.id, "tooltip": item.tooltip} for item in schema.inputs},
         "outputs": {
-            str(i): {"name": item.display_name or item.get_io_type(), "tooltip": item.tooltip} for i, item in enumerate(schema.outputs)
+            str(i): {"name": item.display_name or item.get_io_type(), "tooltip": item.tooltip}
+            for i, item in enumerate(schema.outputs)
         },
     }
 

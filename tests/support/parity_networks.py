@@ -108,7 +108,10 @@ class Probe:
 def scaleu_case(entry: Entry, tensors: Tensors) -> Iterator[Row]:
     inputs, tolerance = entry["inputs"], entry["tolerance"]
     if "scale" in inputs:
-        out, golden = filter_skip(value(inputs["x"], tensors), torch.tensor(inputs["scale"])), value(entry["outputs"]["out"], tensors)
+        out, golden = (
+            filter_skip(value(inputs["x"], tensors), torch.tensor(inputs["scale"])),
+            value(entry["outputs"]["out"], tensors),
+        )
         if tolerance.get("suggested") == "one unit in the last place of the half type":
             ulp = torch.finfo(golden.dtype).eps * 2 ** golden.float().abs().log2().floor()
             yield Row("out, in units of the last place", out.float() / ulp, golden.float() / ulp, 1.0)
@@ -128,7 +131,12 @@ def fuser(entry: Entry, tensors: Tensors) -> Iterator[Row]:
     x, objs = value(inputs["x"], tensors), value(inputs["objs"], tensors)
     mask = inside = None
     # The authors mask only with the slower attention, at exactly 64 x 64 tokens, unless every box was dropped.
-    if inputs.get("att_masks") and not config["efficient_attention"] and not inputs["drop_box_mask"] and x.shape[1] == 4096:
+    if (
+        inputs.get("att_masks")
+        and not config["efficient_attention"]
+        and not inputs["drop_box_mask"]
+        and x.shape[1] == 4096
+    ):
         inside = value(inputs["att_masks"], tensors).flatten(1).bool()
     if inside is not None and inside.any():
         mask = additive_mask(allowed_pairs(inside), x.dtype).expand(x.shape[0], -1, -1)
@@ -150,4 +158,9 @@ def _mask_sums(inside: Tensor, outputs: Entry, tensors: Tensors) -> Iterator[Row
         yield Row(name, square.sum(dim).float(), value(outputs[name], tensors).float(), 0.0)
 
 
-NETWORK_CASES = {"case1_fourier": fourier, "case2_unifusion": unifusion, "case3_scaleu": scaleu_case, "case4_fuser": fuser}
+NETWORK_CASES = {
+    "case1_fourier": fourier,
+    "case2_unifusion": unifusion,
+    "case3_scaleu": scaleu_case,
+    "case4_fuser": fuser,
+}

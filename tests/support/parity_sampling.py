@@ -32,25 +32,41 @@ def trajectory(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) ->
     model, adapter, seed, params = models(manifest, json.loads(unet_manifest.read_text()))
     inputs = entry["inputs"]
     bank = _bank(entry, tensors, params, seed)
-    masked = None if entry["att_masks"] == "not given" or entry["efficient_attention"] else MaskedAttention("finest", authors=True)
+    masked = (
+        None
+        if entry["att_masks"] == "not given" or entry["efficient_attention"]
+        else MaskedAttention("finest", authors=True)
+    )
     boxes = [tuple(location) for location in inputs["locations"]]
     instances = tuple(Instance(id=str(i), prompt="x", box=box) for i, box in enumerate(boxes))
     contexts = tuple(value(c, tensors) for c in inputs["context_instances"])
     applied = Applied(bank, (instances,) * bank.frames, lambda frame, members: contexts[members[0]])
-    patched = attach(model, FuserPatch(adapter, bank, ALWAYS, block_attention, 1.0, masked), ScaleUPatch(adapter), applied)
+    patched = attach(
+        model, FuserPatch(adapter, bank, ALWAYS, block_attention, 1.0, masked), ScaleUPatch(adapter), applied
+    )
     alphas = alpha_schedule(entry["actual_steps"], entry["alpha_type"], authors=True)
     sigmas = plms_sigmas(patched.get_model_object("model_sampling"), entry["S"], authors=True)
     spy = Spy(entry, boxes, sigmas)
     if entry["mis"]:
-        patched.add_wrapper_with_key(WRAPPERS.SAMPLER_SAMPLE, "mis", MultiInstanceSampling(entry["mis"], merge=spy.merge))
+        patched.add_wrapper_with_key(
+            WRAPPERS.SAMPLER_SAMPLE, "mis", MultiInstanceSampling(entry["mis"], merge=spy.merge)
+        )
     patched.add_wrapper_with_key(WRAPPERS.SAMPLER_SAMPLE, "spy", spy.listen)  # inside the former: it hears every branch
     if entry["first_conv_restore"] != "no-op":
         _restore_first_conv(patched, alphas, entry["mis_steps"], seed)
     noise = value(inputs["noise"], tensors)
     final = comfy.samplers.sample(
-        patched, noise, *([[value(inputs[name], tensors), {}]] for name in ("context_global", "uc")),
-        entry["guidance_scale"], patched.load_device, PLMS(lambda step: float(alphas[step])), sigmas,
-        latent_image=torch.zeros_like(noise), disable_pbar=True, seed=0)
+        patched,
+        noise,
+        *([[value(inputs[name], tensors), {}]] for name in ("context_global", "uc")),
+        entry["guidance_scale"],
+        patched.load_device,
+        PLMS(lambda step: float(alphas[step])),
+        sigmas,
+        latent_image=torch.zeros_like(noise),
+        disable_pbar=True,
+        seed=0,
+    )
     yield from spy.rows(final * LATENT_SCALE, tensors)
 
 
@@ -83,14 +99,22 @@ def _bank(entry: Entry, tensors: Tensors, params: Entry, seed: int) -> TokenBank
 def _restore_first_conv(patched: Any, alphas: Sequence[float], apart: int, seed: int) -> None:
     """Attach the reference's restore_first_conv_from_SD with the goldens' stand-in for the file that it reads."""
     channels = patched.model.diffusion_model.input_blocks[0][0].weight.shape
-    restore = authors.RestoreFirstConv(fill(seed, "sd_first_conv.weight", channels), fill(seed, "sd_first_conv.bias", channels[:1]))
+    restore = authors.RestoreFirstConv(
+        fill(seed, "sd_first_conv.weight", channels), fill(seed, "sd_first_conv.bias", channels[:1])
+    )
     inside_branches = 0.0 in [float(a) for a in alphas[:apart]]
 
-    def remember(executor: Any, x: Tensor, timesteps: Tensor, context: Tensor, y: Any, control: Any, options: dict, **kw: Any) -> Tensor:
+    def remember(
+        executor: Any, x: Tensor, timesteps: Tensor, context: Tensor, y: Any, control: Any, options: dict, **kw: Any
+    ) -> Tensor:
         off = options[ALPHA] == 0
         branches = options.get(BRANCHES)
         # The branches ran one after the other there: what branch 0 replaced stays replaced for those after it.
-        flags = [off] * len(x) if branches is None else [off or (i.bank is not None and inside_branches) for i in branches.items]
+        flags = (
+            [off] * len(x)
+            if branches is None
+            else [off or (i.bank is not None and inside_branches) for i in branches.items]
+        )
         restore.remember(x, flags * (len(x) // len(flags)))
         return executor(x, timesteps, context, y, control, options, **kw)
 
@@ -142,7 +166,7 @@ class Spy:
         for name, output in self.entry["outputs"].items():
             golden = value(output, tensors)
             if name == "latents_after_each_remaining_step":
-                later = [self.latent(x, apart + 1 + k) for k, (x, _) in enumerate(self.steps[apart + 1:])] + [final]
+                later = [self.latent(x, apart + 1 + k) for k, (x, _) in enumerate(self.steps[apart + 1 :])] + [final]
                 floors = tolerance[name]["noise_floor_per_step"]
                 if not len(later) == len(golden) == len(floors):
                     raise ValueError(f"Expected {len(golden)} steps after the merge, ran {len(later)}.")

@@ -38,7 +38,9 @@ def unet(entry: Entry, tensors: Tensors, manifest: Entry, folder: Any) -> Iterat
     inputs = entry["inputs"]
     x, context = value(inputs["x"], tensors), value(inputs["context"], tensors)
     null = tokens_of(null_grounding(SLOTS), params, seed)
-    grounding, dropped = (None, True) if entry["null_grounding"] else authors_grounding(inputs["grounding"], entry["flags"], tensors)
+    grounding, dropped = (
+        (None, True) if entry["null_grounding"] else authors_grounding(inputs["grounding"], entry["flags"], tensors)
+    )
     layouts = null if grounding is None else tokens_of(grounding, params, seed)
     masked, boxes = None, ((),) * (len(layouts) + 1)
     if inputs.get("att_masks") and not entry["efficient_attention"] and not dropped:
@@ -53,7 +55,9 @@ def unet(entry: Entry, tensors: Tensors, manifest: Entry, folder: Any) -> Iterat
         patches["output_block_patch"] = [ScaleUPatch(adapter, se=entry["enable_se_scaleu"])]
     statistics = Statistics(model.model.diffusion_model, patches, entry["outputs"].get("layer_statistics"))
     options = {"patches": statistics.patches, "cond_or_uncond": [int(entry["null_grounding"])]}
-    eps = model.model.diffusion_model(x, torch.tensor(inputs["timesteps"], dtype=torch.float32), context, transformer_options=options)
+    eps = model.model.diffusion_model(
+        x, torch.tensor(inputs["timesteps"], dtype=torch.float32), context, transformer_options=options
+    )
     yield Row("eps", eps, value(entry["outputs"]["eps"], tensors), entry["tolerance"]["suggested_atol"])
     yield from statistics.rows()
 
@@ -71,8 +75,14 @@ class Statistics:
         def call(x: Tensor, options: Mapping[str, Any]) -> Tensor:
             y = patch(x, options)
             name = patch.adapter.paths[options["block"]]
-            self.ours[name] = {"in_std": x.std(), "out_std": y.std(), "delta_std": (y - x).std(), "out_first4": y.flatten()[:4]}
+            self.ours[name] = {
+                "in_std": x.std(),
+                "out_std": y.std(),
+                "delta_std": (y - x).std(),
+                "out_first4": y.flatten()[:4],
+            }
             return y
+
         return call
 
     def _decoder(self, h: Tensor, skip: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, Tensor]:

@@ -47,7 +47,9 @@ def write_extras(models: Path) -> list[Path]:
 def controlnet() -> dict[str, torch.Tensor]:
     """The encoder half of the small UNet, a hint network before it, a convolution behind each of its blocks."""
     unet, _ = unet_shapes(SMALL)
-    shapes: Shapes = {key: shape for key, shape in unet.items() if key.startswith(("time_embed", "input_blocks", "middle_block"))}
+    shapes: Shapes = {
+        key: shape for key, shape in unet.items() if key.startswith(("time_embed", "input_blocks", "middle_block"))
+    }
     channels, hint = SMALL.channels, (3, 16, 16, 32, 32, 96, 96, 256)
     for layer, (inside, outside) in enumerate(zip(hint, (*hint[1:], channels), strict=True)):
         shapes[f"input_hint_block.{2 * layer}.weight"] = (outside, inside, 3, 3)
@@ -64,14 +66,17 @@ def lora() -> dict[str, torch.Tensor]:
     unet, _ = unet_shapes(SMALL)
     layers = {
         "lora_unet_" + key.removesuffix(".weight").replace(".", "_"): shape
-        for key, shape in unet.items() if key.endswith((".to_q.weight", ".to_k.weight", ".to_v.weight"))
+        for key, shape in unet.items()
+        if key.endswith((".to_q.weight", ".to_k.weight", ".to_v.weight"))
     }
     for layer in range(12):
         for name in ("q_proj", "v_proj"):
             layers[f"lora_te_text_model_encoder_layers_{layer}_self_attn_{name}"] = (768, 768)
     tensors: dict[str, torch.Tensor] = {}
     for name, (outside, inside) in layers.items():
-        tensors |= fill({f"{name}.lora_up.weight": (outside, RANK), f"{name}.lora_down.weight": (RANK, inside)}, 0, torch.float16)
+        tensors |= fill(
+            {f"{name}.lora_up.weight": (outside, RANK), f"{name}.lora_down.weight": (RANK, inside)}, 0, torch.float16
+        )
         tensors[f"{name}.alpha"] = torch.tensor(float(RANK))
     return tensors
 
@@ -84,14 +89,22 @@ def gligen() -> dict[str, torch.Tensor]:
         if not key.endswith("attn1.to_q.weight"):
             continue
         block, width = key.removesuffix("attn1.to_q.weight") + "fuser.", shape[0]
-        shapes |= {f"{block}linear.weight": (width, 768), f"{block}linear.bias": (width,), f"{block}alpha_attn": (), f"{block}alpha_dense": ()}
+        shapes |= {
+            f"{block}linear.weight": (width, 768),
+            f"{block}linear.bias": (width,),
+            f"{block}alpha_attn": (),
+            f"{block}alpha_dense": (),
+        }
         shapes |= {f"{block}attn.to_{name}.weight": (width, width) for name in ("q", "k", "v")}
         shapes |= {f"{block}attn.to_out.0.weight": (width, width), f"{block}attn.to_out.0.bias": (width,)}
         shapes |= {f"{block}ff.net.0.proj.weight": (8 * width, width), f"{block}ff.net.0.proj.bias": (8 * width,)}
         shapes |= {f"{block}ff.net.2.weight": (width, 4 * width), f"{block}ff.net.2.bias": (width,)}
         shapes |= {f"{block}{norm}.{part}": (width,) for norm in ("norm1", "norm2") for part in ("weight", "bias")}
     for number, (inside, outside) in {0: (768 + 64, 512), 2: (512, 512), 4: (512, 768)}.items():
-        shapes |= {f"position_net.linears.{number}.weight": (outside, inside), f"position_net.linears.{number}.bias": (outside,)}
+        shapes |= {
+            f"position_net.linears.{number}.weight": (outside, inside),
+            f"position_net.linears.{number}.bias": (outside,),
+        }
     shapes |= {"position_net.null_positive_feature": (768,), "position_net.null_position_feature": (64,)}
     return fill(shapes, 0, torch.float16)
 

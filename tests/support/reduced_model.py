@@ -11,18 +11,33 @@ from instdiff.instdiff_modules.networks.adapter import UNetAdapter
 from support.goldens import fill, filled_like
 
 CHANNEL_MULT = (1, 2, 4, 4)
-FUSER_PLACES = {f"input_blocks.{i}.1": m for i, m in ((1, 1), (2, 1), (4, 2), (5, 2), (7, 4), (8, 4))} | {"middle_block.1": 4} | {
-    f"output_blocks.{i}.1": m for i, m in ((3, 4), (4, 4), (5, 4), (6, 2), (7, 2), (8, 2), (9, 1), (10, 1), (11, 1))}
+FUSER_PLACES = (
+    {f"input_blocks.{i}.1": m for i, m in ((1, 1), (2, 1), (4, 2), (5, 2), (7, 4), (8, 4))}
+    | {"middle_block.1": 4}
+    | {f"output_blocks.{i}.1": m for i, m in ((3, 4), (4, 4), (5, 4), (6, 2), (7, 2), (8, 2), (9, 1), (10, 1), (11, 1))}
+)
 # Channels of the main features before each decoder block, in multiples of model_channels.
 DECODER = (4, 4, 4, 4, 4, 4, 4, 2, 2, 2, 1, 1)
 
 
 def unet_config(model_channels: int, **changes: Any) -> dict[str, Any]:
     return {
-        "image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": model_channels, "num_res_blocks": [2, 2, 2, 2],
-        "channel_mult": list(CHANNEL_MULT), "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0], "transformer_depth_middle": 1,
-        "transformer_depth_output": [1] * 9 + [0] * 3, "context_dim": 768, "use_spatial_transformer": True, "legacy": False,
-        "use_linear_in_transformer": False, "adm_in_channels": None, "use_temporal_attention": False, **changes,
+        "image_size": 32,
+        "in_channels": 4,
+        "out_channels": 4,
+        "model_channels": model_channels,
+        "num_res_blocks": [2, 2, 2, 2],
+        "channel_mult": list(CHANNEL_MULT),
+        "transformer_depth": [1, 1, 1, 1, 1, 1, 0, 0],
+        "transformer_depth_middle": 1,
+        "transformer_depth_output": [1] * 9 + [0] * 3,
+        "context_dim": 768,
+        "use_spatial_transformer": True,
+        "legacy": False,
+        "use_linear_in_transformer": False,
+        "adm_in_channels": None,
+        "use_temporal_attention": False,
+        **changes,
     }
 
 

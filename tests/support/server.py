@@ -106,4 +106,3 @@ def small_demo(steps: int = 4, seed: int = 1, file: str = "test") -> Graph:
     graph["8"]["inputs"] |= {"steps": steps, "seed": seed}
     graph["10"]["inputs"]["filename_prefix"] = file
     return graph
-

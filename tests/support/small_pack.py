@@ -45,7 +45,9 @@ class FakeClip:
 def base() -> tuple[Any, InstDiffModel]:
     """(MODEL, INSTDIFF_MODEL)."""
     model, adapter = reduced_model(SEED, {"model_channels": CHANNELS, "num_heads": 4})
-    config = InstDiffConfig(30, 768, 16, 768, {p: m * CHANNELS for p, m in FUSER_PLACES.items()}, tuple(m * CHANNELS for m in DECODER))
+    config = InstDiffConfig(
+        30, 768, 16, 768, {p: m * CHANNELS for p, m in FUSER_PLACES.items()}, tuple(m * CHANNELS for m in DECODER)
+    )
     empty = build_instdiff_model.__globals__["UniFusion"](30, 768, 16, 768, operations=torch.nn).state_dict()
     tensors = {f"position_net.{k}": fill(SEED, f"position_net.{k}", v.shape) for k, v in empty.items()}
     checkpoint = Checkpoint({**adapter.model.state_dict(), **tensors}, config, "random weights")
@@ -75,11 +77,30 @@ def noise(batch: int = 1, height: int = 16, width: int = 24, seed: int = 0) -> T
 
 
 def sample(
-    model: Any, start: Tensor, steps: int = 4, cfg: float = 5.0, sampler: str = "euler", scheduler: str = "normal", latent: Tensor | None = None,
-    mask: Tensor | None = None, denoise: float = 1.0, prompt: str = "a scene", callback: Any = None, seed: int = 5,
+    model: Any,
+    start: Tensor,
+    steps: int = 4,
+    cfg: float = 5.0,
+    sampler: str = "euler",
+    scheduler: str = "normal",
+    latent: Tensor | None = None,
+    mask: Tensor | None = None,
+    denoise: float = 1.0,
+    prompt: str = "a scene",
+    callback: Any = None,
+    seed: int = 5,
 ) -> Tensor:
     """Sample with ComfyUI's KSampler class."""
     with torch.inference_mode():
         run = comfy.samplers.KSampler(model, steps, model.load_device, sampler, scheduler, denoise, model.model_options)
-        return run.sample(start, context(prompt), context("bad"), cfg, torch.zeros_like(start) if latent is None else latent,
-                          denoise_mask=mask, callback=callback, disable_pbar=True, seed=seed)
+        return run.sample(
+            start,
+            context(prompt),
+            context("bad"),
+            cfg,
+            torch.zeros_like(start) if latent is None else latent,
+            denoise_mask=mask,
+            callback=callback,
+            disable_pbar=True,
+            seed=seed,
+        )

@@ -56,8 +56,16 @@ class Studio:
         model = ApplyInstDiff.execute(self.model, self.clip, self.networks, tuple(layouts), **inputs)[0]
         return with_multi_instance(model, settings.share, settings.merge, 0, settings.speed)
 
-    def latents(self, model: Any, positive: Any, seeds: Sequence[int], size: tuple[int, int], settings: Settings,
-                start: torch.Tensor | None = None, mask: torch.Tensor | None = None) -> torch.Tensor:
+    def latents(
+        self,
+        model: Any,
+        positive: Any,
+        seeds: Sequence[int],
+        size: tuple[int, int],
+        settings: Settings,
+        start: torch.Tensor | None = None,
+        mask: torch.Tensor | None = None,
+    ) -> torch.Tensor:
         """(B, 4, h, w). Every picture's noise is its seed's, whatever it is drawn together with.
 
         start (B, 4, h, w): the latents to begin from, instead of empty ones; mask (B, H, W): what of them is painted anew.
@@ -67,11 +75,25 @@ class Studio:
         width, height = size
         empty = torch.zeros(len(seeds), 4, height // 8, width // 8) if start is None else start
         noise = torch.cat([comfy.sample.prepare_noise(empty[:1], seed) for seed in seeds])
-        return comfy.sample.sample(model, noise, settings.steps, settings.cfg, settings.sampler, settings.scheduler, positive, self.negative,
-                                   empty, seed=seeds[0], noise_mask=None if mask is None else mask[:, None], disable_pbar=True)
+        return comfy.sample.sample(
+            model,
+            noise,
+            settings.steps,
+            settings.cfg,
+            settings.sampler,
+            settings.scheduler,
+            positive,
+            self.negative,
+            empty,
+            seed=seeds[0],
+            noise_mask=None if mask is None else mask[:, None],
+            disable_pbar=True,
+        )
 
     @torch.inference_mode()
-    def draw(self, layouts: Sequence[Layout], seeds: Sequence[int], settings: Settings = Settings(), grounded: bool = True) -> list[np.ndarray]:
+    def draw(
+        self, layouts: Sequence[Layout], seeds: Sequence[int], settings: Settings = Settings(), grounded: bool = True
+    ) -> list[np.ndarray]:
         """Pictures (H, W, 3) uint8 of layouts of one canvas size; grounded=False: the base alone, which gets the captions only."""
         model = self.grounded(layouts, settings) if grounded else self.model
         size = (layouts[0].width or 256, layouts[0].height or 256)
@@ -79,7 +101,14 @@ class Studio:
         return [(picture.clamp(0, 1) * 255).round().byte().numpy() for picture in self.vae.decode(latents)]
 
     @torch.inference_mode()  # as ComfyUI runs nodes: else every picture holds its way back through the networks
-    def inpaint(self, layouts: Sequence[Layout], pictures: torch.Tensor, mask: torch.Tensor, seeds: Sequence[int], settings: Settings) -> torch.Tensor:
+    def inpaint(
+        self,
+        layouts: Sequence[Layout],
+        pictures: torch.Tensor,
+        mask: torch.Tensor,
+        seeds: Sequence[int],
+        settings: Settings,
+    ) -> torch.Tensor:
         """Pictures (B, H, W, 3) in 0..1, painted anew where mask (B, H, W) is 1, as the template closed_loop does; all else is kept."""
         height, width = pictures.shape[1:3]
         start = self.vae.encode(pictures)

@@ -24,17 +24,31 @@ def document(ids: tuple[int, ...] = IDS) -> dict[str, Any]:
         images.append({"id": image, "file_name": f"{image:012}.jpg", "width": WIDTH, "height": HEIGHT})
         for i, (thing, instance) in enumerate(zip(scene.things, scene_layout(scene).instances, strict=True)):
             x0, y0, x1, y1 = instance.box
-            annotations.append({
-                "id": 1000 * image + i, "image_id": image, "category_id": numbers[thing.shape], "iscrowd": 0,
-                "bbox": [x0 * WIDTH, y0 * HEIGHT, (x1 - x0) * WIDTH, (y1 - y0) * HEIGHT], "area": int(decode_mask(instance.mask).sum()),
-                "segmentation": {"size": [HEIGHT, WIDTH], "counts": decode_runs(instance.mask.counts)},
-            })
-    return {"images": images, "annotations": annotations, "categories": [{"id": n, "name": name} for n, name in CATEGORIES.items()]}
+            annotations.append(
+                {
+                    "id": 1000 * image + i,
+                    "image_id": image,
+                    "category_id": numbers[thing.shape],
+                    "iscrowd": 0,
+                    "bbox": [x0 * WIDTH, y0 * HEIGHT, (x1 - x0) * WIDTH, (y1 - y0) * HEIGHT],
+                    "area": int(decode_mask(instance.mask).sum()),
+                    "segmentation": {"size": [HEIGHT, WIDTH], "counts": decode_runs(instance.mask.counts)},
+                }
+            )
+    return {
+        "images": images,
+        "annotations": annotations,
+        "categories": [{"id": n, "name": name} for n, name in CATEGORIES.items()],
+    }
 
 
 def captions(ids: tuple[int, ...] = IDS) -> dict[str, Any]:
     """captions_*.json: two for each picture, the first one counts."""
-    said = [{"id": 5000 - 2 * image + k, "image_id": image, "caption": f"{word} caption of {image}."} for image in ids for k, word in enumerate(("first", "second"))]
+    said = [
+        {"id": 5000 - 2 * image + k, "image_id": image, "caption": f"{word} caption of {image}."}
+        for image in ids
+        for k, word in enumerate(("first", "second"))
+    ]
     return {"images": [{"id": image} for image in ids], "annotations": said}
 
 

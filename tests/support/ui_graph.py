@@ -44,7 +44,9 @@ def widget_values(node: Node, info: Mapping[str, Any]) -> dict[str, Any]:
     """The node's widgets by name; ValueError if it was saved with more or fewer than it has."""
     names, values = widget_names(info), node.get("widgets_values") or []
     if len(names) != len(values):
-        raise ValueError(f"{node['type']} (node {node['id']}) has the widgets {names}, but {len(values)} values were saved: {values}")
+        raise ValueError(
+            f"{node['type']} (node {node['id']}) has the widgets {names}, but {len(values)} values were saved: {values}"
+        )
     return dict(zip(names, values, strict=True))
 
 

@@ -38,12 +38,18 @@ def main() -> None:
             d = detections[int(np.argmax(ious))]
             found += 1
             overlap.append(max(ious))
-            shape, color, texture = shape + (d.shape == thing.shape), color + (d.color == thing.color), texture + (d.texture == thing.texture)
+            shape, color, texture = (
+                shape + (d.shape == thing.shape),
+                color + (d.color == thing.color),
+                texture + (d.texture == thing.texture),
+            )
             for was, read in ((thing.shape, d.shape), (thing.texture, d.texture), (thing.color, d.color)):
                 if was != read:
                     misread[f"{was} as {read}"] = misread.get(f"{was} as {read}", 0) + 1
-    lab.say(f"{total} objects, found {found / total:.3f}, of these shape {shape / found:.3f} colour {color / found:.3f} "
-            f"texture {texture / found:.3f} mask IoU {np.mean(overlap):.3f}; {extra} too many; {misread}")
+    lab.say(
+        f"{total} objects, found {found / total:.3f}, of these shape {shape / found:.3f} colour {color / found:.3f} "
+        f"texture {texture / found:.3f} mask IoU {np.mean(overlap):.3f}; {extra} too many; {misread}"
+    )
 
 
 if __name__ == "__main__":

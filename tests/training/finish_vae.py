@@ -19,7 +19,7 @@ def fold(model: torch.nn.Module, latents: torch.Tensor) -> None:
     quant.bias.data[:4] = (quant.bias.data[:4] - mean) / std
     quant.weight.data[:4] /= std[:, None, None, None]
     quant.bias.data[4:] -= 2 * std.log()  # log-variances
-    post.bias.data += (post.weight.data[:, :, 0, 0] @ mean)
+    post.bias.data += post.weight.data[:, :, 0, 0] @ mean
     post.weight.data *= std[None, :, None, None]
 
 
@@ -36,8 +36,12 @@ def main() -> None:
         fold(model, latents)
     mean, logvar = model.quant_conv(model.encoder(x[:8])).chunk(2, 1)
     after = model.decoder(model.post_quant_conv(mean))
-    lab.say(f"scaled std {mean.mul(lab.LATENT_SCALE).std((0, 2, 3)).tolist()} noise {(0.5 * logvar).exp().mul(lab.LATENT_SCALE).mean():.3f}")
-    lab.say(f"folding changes pictures by {(after - before).abs().max():.5f}; L1 {(after - x[:8]).abs().mean() / 2:.4f}")
+    lab.say(
+        f"scaled std {mean.mul(lab.LATENT_SCALE).std((0, 2, 3)).tolist()} noise {(0.5 * logvar).exp().mul(lab.LATENT_SCALE).mean():.3f}"
+    )
+    lab.say(
+        f"folding changes pictures by {(after - before).abs().max():.5f}; L1 {(after - x[:8]).abs().mean() / 2:.4f}"
+    )
     lab.save_state(folder / "vae_final.pt", {k: v.cpu() for k, v in model.state_dict().items()})
     lab.save_grid(folder / "grids" / "vae_final.png", torch.cat((x[:8], after)) / 2 + 0.5, 8)
 

@@ -17,8 +17,14 @@ DEPTHS, DIMS = (1, 1, 2, 1), (16, 32, 48, 64)
 WIDTH = models.CLIP["hidden_size"]
 # Where models.UNET has transformers, and the channels that enter each of its five decoder blocks.
 FUSERS = {
-    "input_blocks.2.1": 128, "input_blocks.4.1": 128, "middle_block.1": 128, "output_blocks.0.1": 128, "output_blocks.1.1": 128,
-    "output_blocks.2.1": 128, "output_blocks.3.1": 128, "output_blocks.4.1": 64,
+    "input_blocks.2.1": 128,
+    "input_blocks.4.1": 128,
+    "middle_block.1": 128,
+    "output_blocks.0.1": 128,
+    "output_blocks.1.1": 128,
+    "output_blocks.2.1": 128,
+    "output_blocks.3.1": 128,
+    "output_blocks.4.1": 64,
 }
 DECODER = (128,) * 5
 BLIND = ("input", 2)  # too near to the input to know places
@@ -41,16 +47,23 @@ class Grounding(nn.Module):
             if name.startswith("scaleu") or name.endswith(("attn.to_out.0.weight", "ff.net.2.weight")):
                 nn.init.zeros_(parameter)
             elif name.endswith(("alpha_attn", "alpha_dense")):
-                nn.init.constant_(parameter, 0.5)  # with output layers at zero: faster than gates at zero, as silent at first
+                nn.init.constant_(
+                    parameter, 0.5
+                )  # with output layers at zero: faster than gates at zero, as silent at first
         self.requires_grad_(True)
 
     def official_state_dict(self) -> dict[str, Tensor]:
         """Weights under the key names of the authors' file."""
-        return {**self.adapter.state_dict(), **{f"position_net.{k}": v for k, v in self.position_net.state_dict().items()}}
+        return {
+            **self.adapter.state_dict(),
+            **{f"position_net.{k}": v for k, v in self.position_net.state_dict().items()},
+        }
 
     def load_official_state_dict(self, weights: dict[str, Tensor]) -> None:
         prefix = "position_net."
-        self.position_net.load_state_dict({k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)})
+        self.position_net.load_state_dict(
+            {k.removeprefix(prefix): v for k, v in weights.items() if k.startswith(prefix)}
+        )
         self.adapter.load_state_dict({k: v for k, v in weights.items() if not k.startswith(prefix)})
 
     def tokens(self, inputs: GroundingInputs) -> Tensor:
@@ -67,7 +80,7 @@ class Grounding(nn.Module):
             q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
             weights = ((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)).softmax(-1)
             n = q.shape[-2]
-            attended.append(weights[..., n:n + 4 * SLOTS].mean(1).unflatten(-1, (4, SLOTS)).sum(-2))
+            attended.append(weights[..., n : n + 4 * SLOTS].mean(1).unflatten(-1, (4, SLOTS)).sum(-2))
             return (weights.to(v.dtype) @ v).transpose(1, 2).flatten(2)
 
         def fuse(x: Tensor, options: Mapping[str, Any]) -> Tensor:

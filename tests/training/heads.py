@@ -11,11 +11,21 @@ from torch import Tensor, nn
 
 # Visual tokens between self- and cross-attention, where the fusers will act, and their channels.
 PLACES = {  # input_2 is too near to the input to know more than its border
-    "input_4": 128, "middle_0": 128, "output_0": 128, "output_1": 128, "output_2": 128, "output_3": 128, "output_4": 64,
+    "input_4": 128,
+    "middle_0": 128,
+    "output_0": 128,
+    "output_1": 128,
+    "output_2": 128,
+    "output_3": 128,
+    "output_4": 64,
 }
 # What leaves the blocks with a fuser: input blocks, and what enters each decoder block.
 CLEAN = {"input_2": 128, "input_4": 128, **{f"output_{i}": 128 for i in range(5)}}
-WAVES = (0.5, 1.0, 2.0)  # periods of sine and cosine over a side, beside x and y themselves: products of them compare a token with a box
+WAVES = (
+    0.5,
+    1.0,
+    2.0,
+)  # periods of sine and cosine over a side, beside x and y themselves: products of them compare a token with a box
 
 
 def places(side: int, device: torch.device) -> Tensor:

@@ -18,8 +18,16 @@ from PIL import Image  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 DDCONFIG = {
-    "double_z": True, "z_channels": 4, "resolution": 256, "in_channels": 3, "out_ch": 3, "ch": 64, "ch_mult": [1, 1, 1, 1],
-    "num_res_blocks": 0, "attn_resolutions": [], "dropout": 0.0,
+    "double_z": True,
+    "z_channels": 4,
+    "resolution": 256,
+    "in_channels": 3,
+    "out_ch": 3,
+    "ch": 64,
+    "ch_mult": [1, 1, 1, 1],
+    "num_res_blocks": 0,
+    "attn_resolutions": [],
+    "dropout": 0.0,
 }
 DEVICE = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
 LATENT_SCALE = 0.18215  # ComfyUI multiplies SD1.5's latents by this before the UNet sees them
@@ -88,7 +96,7 @@ def save_grid(path: Path, pictures: Tensor, columns: int) -> None:
     sheet = np.zeros((rows * height, columns * width, 3), np.uint8)
     for i, picture in enumerate(pictures.float().cpu().clamp(0, 1).mul(255).round().byte().permute(0, 2, 3, 1).numpy()):
         r, c = divmod(i, columns)
-        sheet[r * height:(r + 1) * height, c * width:(c + 1) * width] = picture
+        sheet[r * height : (r + 1) * height, c * width : (c + 1) * width] = picture
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(sheet).save(path)
 

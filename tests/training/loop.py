@@ -21,7 +21,9 @@ def arguments(batch: int, lr: float) -> argparse.Namespace:
     parser.add_argument("until", help="HH:MM")
     parser.add_argument("--batch", type=int, default=batch, help="per process")
     parser.add_argument("--lr", type=float, default=lr)
-    parser.add_argument("--cool", type=float, default=0, help="minutes before the end in which the rate falls to nothing")
+    parser.add_argument(
+        "--cool", type=float, default=0, help="minutes before the end in which the rate falls to nothing"
+    )
     return parser.parse_args()
 
 
@@ -79,10 +81,16 @@ class Training:
                 self.save()
 
     def save(self) -> None:
-        lab.save_state(self.path, {
-            "model": self.module.state_dict(), "ema": self.ema.shadow, "ema_steps": self.ema.steps,
-            "optimizer": self.optimizer.state_dict(), "step": self.step,
-        })
+        lab.save_state(
+            self.path,
+            {
+                "model": self.module.state_dict(),
+                "ema": self.ema.shadow,
+                "ema_steps": self.ema.steps,
+                "optimizer": self.optimizer.state_dict(),
+                "step": self.step,
+            },
+        )
 
     def _share(self, seconds: float) -> float:
         """Average the gradients over the processes; -> their common clock, so that all stop at the same step."""
@@ -95,5 +103,7 @@ class Training:
         flat = torch.cat([g.flatten() for g in grads] + [torch.tensor([seconds], device=grads[0].device)])
         dist.all_reduce(flat)
         flat /= self.team
-        torch._foreach_copy_(grads, [part.view_as(g) for part, g in zip(flat[:-1].split([g.numel() for g in grads]), grads)])
+        torch._foreach_copy_(
+            grads, [part.view_as(g) for part, g in zip(flat[:-1].split([g.numel() for g in grads]), grads)]
+        )
         return flat[-1].item()

@@ -13,7 +13,12 @@ from pathlib import Path
 import lab
 import numpy as np
 import torch
-from instdiff.instdiff_modules.geometry.points import mask_polygon_points, mask_scribble_points, resample_stroke, scale_points
+from instdiff.instdiff_modules.geometry.points import (
+    mask_polygon_points,
+    mask_scribble_points,
+    resample_stroke,
+    scale_points,
+)
 from instdiff.instdiff_modules.shapeworld import vocabulary as words
 from instdiff.instdiff_modules.shapeworld.layouts import scene_layout, stroke
 from instdiff.instdiff_modules.shapeworld.render import render
@@ -54,9 +59,13 @@ def _depth(mask: np.ndarray) -> np.ndarray:
 
 def layouts(first: int, count: int) -> dict[str, torch.Tensor]:
     out = {
-        "count": np.zeros(count, np.uint8), "phrase": np.zeros((count, MOST), np.int16), "boxes": np.zeros((count, MOST, 4), np.float32),
-        "points": np.zeros((count, MOST, 3, 2), np.float32), "scribbles": np.zeros((count, MOST, 2, 40), np.float32),
-        "polygons": np.zeros((count, MOST, 512), np.float32), "masks": np.zeros((count, MOST, 8192), np.uint8),
+        "count": np.zeros(count, np.uint8),
+        "phrase": np.zeros((count, MOST), np.int16),
+        "boxes": np.zeros((count, MOST, 4), np.float32),
+        "points": np.zeros((count, MOST, 3, 2), np.float32),
+        "scribbles": np.zeros((count, MOST, 2, 40), np.float32),
+        "polygons": np.zeros((count, MOST, 512), np.float32),
+        "masks": np.zeros((count, MOST, 8192), np.uint8),
     }
     for n in range(count):
         scene = pool_scene(first + n)
@@ -68,7 +77,10 @@ def layouts(first: int, count: int) -> dict[str, torch.Tensor]:
             out["phrase"][n, i] = PHRASES.index(instance.prompt)
             out["boxes"][n, i] = instance.box
             x0, y0, x1, y1 = instance.box
-            out["points"][n, i] = ((x0 + x1) / 2, (y0 + y1) / 2), *deep_points(mask, rng)  # the first is what a box stands for
+            out["points"][n, i] = (
+                ((x0 + x1) / 2, (y0 + y1) / 2),
+                *deep_points(mask, rng),
+            )  # the first is what a box stands for
             out["scribbles"][n, i, 0] = deep_stroke(mask, np.random.default_rng((first + n, i))).reshape(-1)
             out["scribbles"][n, i, 1] = scale_points(mask_scribble_points(mask, rng), 256, 256)
             out["polygons"][n, i] = scale_points(mask_polygon_points(mask), 256, 256)

@@ -18,7 +18,9 @@ from instdiff.instdiff_modules.shapeworld.scene import Scene, random_scene
 from instdiff.instdiff_modules.shapeworld.vocabulary import COLOR_NAMES, sentence
 
 SHARD, STREAM = 1024, 7
-FEW_COLORS_FROM = 20 * SHARD  # else a colour nearly always tells which thing is meant, and by a scribble the shape is not learned
+FEW_COLORS_FROM = (
+    20 * SHARD
+)  # else a colour nearly always tells which thing is meant, and by a scribble the shape is not learned
 
 
 def pool_scene(number: int) -> Scene:
@@ -53,7 +55,13 @@ def main() -> None:
             continue
         latents = []
         for at in range(0, SHARD, 16):
-            x = torch.from_numpy(np.stack([render(scene).picture for scene in scenes[at:at + 16]])).permute(0, 3, 1, 2).to(lab.DEVICE) / 127.5 - 1
+            x = (
+                torch.from_numpy(np.stack([render(scene).picture for scene in scenes[at : at + 16]]))
+                .permute(0, 3, 1, 2)
+                .to(lab.DEVICE)
+                / 127.5
+                - 1
+            )
             with lab.autocast():
                 h = model.encoder(x)
             mean = model.quant_conv(h.float())[:, :4]

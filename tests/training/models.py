@@ -13,14 +13,31 @@ from torch import Tensor, nn
 # The finest level has no residual block going down and takes its keys from the prompt alone: at 32x32 its
 # self-attention would cost as much as the rest of the network together.
 UNET = {
-    "image_size": 32, "in_channels": 4, "out_channels": 4, "model_channels": 64, "num_res_blocks": [0, 1, 1], "channel_mult": [1, 2, 2],
-    "transformer_depth": [1, 1], "transformer_depth_middle": 1, "transformer_depth_output": [1] * 5, "context_dim": 128,
-    "use_spatial_transformer": True, "legacy": False, "use_linear_in_transformer": False, "num_heads": -1, "num_head_channels": 64,
+    "image_size": 32,
+    "in_channels": 4,
+    "out_channels": 4,
+    "model_channels": 64,
+    "num_res_blocks": [0, 1, 1],
+    "channel_mult": [1, 2, 2],
+    "transformer_depth": [1, 1],
+    "transformer_depth_middle": 1,
+    "transformer_depth_output": [1] * 5,
+    "context_dim": 128,
+    "use_spatial_transformer": True,
+    "legacy": False,
+    "use_linear_in_transformer": False,
+    "num_heads": -1,
+    "num_head_channels": 64,
     "disable_self_attentions": [True, False, False],
 }
 CLIP = {
-    "hidden_size": 128, "intermediate_size": 512, "num_attention_heads": 4, "num_hidden_layers": 3, "hidden_act": "quick_gelu",
-    "max_position_embeddings": 77, "eos_token_id": 49407,
+    "hidden_size": 128,
+    "intermediate_size": 512,
+    "num_attention_heads": 4,
+    "num_hidden_layers": 3,
+    "hidden_act": "quick_gelu",
+    "max_position_embeddings": 77,
+    "eos_token_id": 49407,
 }
 
 

@@ -26,7 +26,9 @@ def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
 class Muon(torch.optim.Optimizer):
     """Matrices, and convolutions as matrices (out, in * height * width). lr is AdamW's: updates have the same size."""
 
-    def __init__(self, parameters: list[nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.01) -> None:
+    def __init__(
+        self, parameters: list[nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.01
+    ) -> None:
         super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
@@ -61,8 +63,15 @@ class Pair:
         matrices, others = [], []
         for name, p in module.named_parameters():
             if p.requires_grad:
-                (matrices if p.ndim >= 2 and min(p.shape[0], p[0].numel()) > 8 and not any(n in name for n in NO_MATRIX) else others).append(p)
-        self.both = Muon(matrices, lr), torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True)
+                (
+                    matrices
+                    if p.ndim >= 2 and min(p.shape[0], p[0].numel()) > 8 and not any(n in name for n in NO_MATRIX)
+                    else others
+                ).append(p)
+        self.both = (
+            Muon(matrices, lr),
+            torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True),
+        )
 
     def set_rate(self, lr: float) -> None:
         for optimizer in self.both:

@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 STEPS = 1000
-OFFSET = 0.3  # noise shared by all pixels: the mean of a latent would else betray the background, and the prompt go unread
+OFFSET = (
+    0.3  # noise shared by all pixels: the mean of a latent would else betray the background, and the prompt go unread
+)
 SNR_CAP = 5.0
 EARLY, EARLY_SHARE = 600, 0.5
 

@@ -12,21 +12,39 @@ from instdiff.instdiff_modules.checkpoint.shapes import InstDiffConfig
 from instdiff.instdiff_modules.shapeworld.shipment import Shipment, write_shipment
 from unpack_demo import REST
 
-CONFIG = InstDiffConfig(grounded.SLOTS, grounded.WIDTH, grounded.MID, grounded.WIDTH, grounded.FUSERS, grounded.DECODER, grounded.DEPTHS, grounded.DIMS)
+CONFIG = InstDiffConfig(
+    grounded.SLOTS,
+    grounded.WIDTH,
+    grounded.MID,
+    grounded.WIDTH,
+    grounded.FUSERS,
+    grounded.DECODER,
+    grounded.DEPTHS,
+    grounded.DIMS,
+)
 
 
 def main() -> None:
     folder, target = Path(sys.argv[1]), Path(sys.argv[2])
     states = {name: lab.load_state(folder / f"{name}.pt") for name in ("base", "instances")}
     base = lab.averaged(states["base"])
-    parts = {name: {key.removeprefix(f"{name}."): value for key, value in base.items() if key.startswith(f"{name}.")} for name in ("unet", "text", "heads")}
+    parts = {
+        name: {key.removeprefix(f"{name}."): value for key, value in base.items() if key.startswith(f"{name}.")}
+        for name in ("unet", "text", "heads")
+    }
     heads = {key: value.half() for key, value in parts.pop("heads").items()}
     lab.save_state(REST, {"heads": heads, "steps": {name: state["step"] for name, state in states.items()}})
     parts["vae"] = lab.load_state(folder / "vae_final.pt")
     net = grounded.Grounding()
     net.load_state_dict(lab.averaged(states["instances"]))
     parts["instdiff"] = net.official_state_dict()
-    config = {"unet": models.UNET, "text": models.CLIP, "vae": lab.DDCONFIG, "vocabulary": tokens.vocabulary(), "instdiff": asdict(CONFIG)}
+    config = {
+        "unet": models.UNET,
+        "text": models.CLIP,
+        "vae": lab.DDCONFIG,
+        "vocabulary": tokens.vocabulary(),
+        "instdiff": asdict(CONFIG),
+    }
     target.parent.mkdir(parents=True, exist_ok=True)
     write_shipment(target, Shipment(parts, config))
     lab.say(f"{target}: {target.stat().st_size / 2**20:.1f} MB")

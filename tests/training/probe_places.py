@@ -22,7 +22,11 @@ def main() -> None:
     net.load_state_dict(lab.averaged(lab.load_state(folder / "instances.pt")))
     text = train_instances.phrase_features(base.text)
     name = sorted(path.name for path in (folder / "layouts").glob("*.pt"))[0]
-    d = {k: v[-COUNT:].to(lab.DEVICE) for part in ("pool", "layouts") for k, v in torch.load(folder / part / name, weights_only=True).items()}
+    d = {
+        k: v[-COUNT:].to(lab.DEVICE)
+        for part in ("pool", "layouts")
+        for k, v in torch.load(folder / part / name, weights_only=True).items()
+    }
     there = torch.arange(MOST, device=lab.DEVICE) < d["count"][:, None]
     pad = grounded.SLOTS - MOST
 
@@ -30,9 +34,25 @@ def main() -> None:
         return F.pad(values * there[..., None], (0, 0, 0, pad))
 
     flag, none = F.pad(there.float(), (0, pad)), torch.zeros(COUNT, grounded.SLOTS, device=lab.DEVICE)
-    right = GroundingInputs(slots(d["boxes"]), slots(d["points"][:, :, 0]), none[..., None].expand(-1, -1, 40), none[..., None].expand(-1, -1, 512),
-                            none[..., None, None], slots(text[d["phrase"].long()]), flag, flag, flag, none, none, none[:, 0])
-    given = {"right": right, "others'": GroundingInputs(*(v.roll(1, 0) for v in right)), "none": GroundingInputs(*(torch.zeros_like(v) for v in right))}
+    right = GroundingInputs(
+        slots(d["boxes"]),
+        slots(d["points"][:, :, 0]),
+        none[..., None].expand(-1, -1, 40),
+        none[..., None].expand(-1, -1, 512),
+        none[..., None, None],
+        slots(text[d["phrase"].long()]),
+        flag,
+        flag,
+        flag,
+        none,
+        none,
+        none[:, 0],
+    )
+    given = {
+        "right": right,
+        "others'": GroundingInputs(*(v.roll(1, 0) for v in right)),
+        "none": GroundingInputs(*(torch.zeros_like(v) for v in right)),
+    }
     x, context = d["latents"].float(), base.text(d["captions"].long())
     for step in TIMES:
         t = torch.full((COUNT,), step, device=lab.DEVICE)
@@ -41,7 +61,9 @@ def main() -> None:
         for which, inputs in given.items():
             patches = net.patches(net.tokens(inputs))
             with lab.autocast():
-                out = base.unet._forward(noise.noised(x, target, t), t.float(), context=context, transformer_options={"patches": patches})
+                out = base.unet._forward(
+                    noise.noised(x, target, t), t.float(), context=context, transformer_options={"patches": patches}
+                )
             errors[which] = ((out.float() - noise.velocity(x, target, t)) ** 2).mean().item()
         sys.stdout.write(f"t {step}: " + ", ".join(f"{which} {error:.5f}" for which, error in errors.items()) + "\n")
 

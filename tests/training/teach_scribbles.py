@@ -30,7 +30,9 @@ class Strokes:
     def __init__(self, folder: Path) -> None:
         shards = [torch.load(path, weights_only=True) for path in sorted((folder / "layouts").glob("*.pt"))]
         real = torch.cat([torch.arange(make_layouts.MOST) < shard["count"][:, None] for shard in shards])
-        self.phrase, self.box, strokes = (torch.cat([shard[key] for shard in shards])[real] for key in ("phrase", "boxes", "scribbles"))
+        self.phrase, self.box, strokes = (
+            torch.cat([shard[key] for shard in shards])[real] for key in ("phrase", "boxes", "scribbles")
+        )
         self.phrase, self.strokes = self.phrase.long(), strokes.unflatten(-1, (20, 2))
 
     def batch(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -49,7 +51,9 @@ def token(mlp: nn.Module, text: Tensor, place: Tensor) -> Tensor:
     return mlp(torch.cat((text, fourier_features(place)), -1))
 
 
-def teach(boxes: nn.Module, scribbles: nn.Module, text: Tensor, absent: Tensor, strokes: Strokes, minutes: float) -> nn.Module:
+def teach(
+    boxes: nn.Module, scribbles: nn.Module, text: Tensor, absent: Tensor, strokes: Strokes, minutes: float
+) -> nn.Module:
     """-> the MLP of scribbles, trained. absent (p, ·): its inputs where there is no scribble."""
     silent = scribbles(absent).detach()
     mlp = copy.deepcopy(scribbles).requires_grad_(True)
@@ -70,7 +74,9 @@ def teach(boxes: nn.Module, scribbles: nn.Module, text: Tensor, absent: Tensor, 
         if step % 500 == 0:
             with torch.no_grad():
                 drawn, random = (error(*strokes.held(kind)).item() for kind in (0, 1))
-            lab.say(f"step {step}: error of a drawn stroke's token {drawn:.4f}, of random points' {random:.4f}, without a scribble {kept.item():.5f}")
+            lab.say(
+                f"step {step}: error of a drawn stroke's token {drawn:.4f}, of random points' {random:.4f}, without a scribble {kept.item():.5f}"
+            )
     return mlp
 
 
@@ -84,8 +90,13 @@ def main() -> None:
     text = phrase_features(frozen_base(folder).text).float().cpu()
     texts = torch.cat((text, tokenizer.null_positive_feature[None]))
     absent = torch.cat((texts, tokenizer.null_scribble_feature.expand(len(texts), -1)), -1)
-    tokenizer.linears_list[2] = teach(tokenizer.linears_list[0], tokenizer.linears_list[2], text, absent, Strokes(folder), minutes)
-    lab.save_state(folder / "instances.pt", {"model": net.state_dict(), "ema": net.state_dict(), "ema_steps": state["ema_steps"], "step": state["step"]})
+    tokenizer.linears_list[2] = teach(
+        tokenizer.linears_list[0], tokenizer.linears_list[2], text, absent, Strokes(folder), minutes
+    )
+    lab.save_state(
+        folder / "instances.pt",
+        {"model": net.state_dict(), "ema": net.state_dict(), "ema_steps": state["ema_steps"], "step": state["step"]},
+    )
 
 
 if __name__ == "__main__":

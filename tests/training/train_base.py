@@ -35,7 +35,8 @@ class Pool:
         self.held = {k: v[-HELD:].to(lab.DEVICE) for k, v in parts[0].items()}
         parts[0] = {k: v[:-HELD] for k, v in parts[0].items()}
         self.latents, self.captions, self.bare, self.placed = (
-            torch.cat([p[k] for p in parts]).to(lab.DEVICE) for k in ("latents", "captions", "bare", "placed"))
+            torch.cat([p[k] for p in parts]).to(lab.DEVICE) for k in ("latents", "captions", "bare", "placed")
+        )
 
     def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
         at = torch.randint(len(self.latents), (size,)).to(lab.DEVICE)
@@ -46,7 +47,9 @@ class Pool:
         return self.latents[at].float(), ids.long()
 
     @torch.no_grad()
-    def held_error(self, v: Callable[..., torch.Tensor], captions: str = "captions", size: int = 16) -> dict[int, float]:
+    def held_error(
+        self, v: Callable[..., torch.Tensor], captions: str = "captions", size: int = 16
+    ) -> dict[int, float]:
         """Mean squared error of the noise on the held-out scenes, the same noise every time."""
         x, ids = self.held["latents"].float(), self.held[captions].long()
         target = torch.randn(x.shape, generator=torch.Generator().manual_seed(9)).to(x.device)
@@ -54,7 +57,10 @@ class Pool:
         for time in HELD_TIMES:
             t = torch.full((size,), time, device=x.device)
             with lab.autocast():
-                out = [v(noise.noised(a, b, t), t, c)[0] for a, b, c in zip(x.split(size), target.split(size), ids.split(size))]
+                out = [
+                    v(noise.noised(a, b, t), t, c)[0]
+                    for a, b, c in zip(x.split(size), target.split(size), ids.split(size))
+                ]
             times = torch.full((len(x),), time, device=x.device)
             gap = (torch.cat(out).float() - noise.velocity(x, target, times)) ** 2
             errors[time] = (noise.alphas(x.device)[time] * gap.mean()).item()
@@ -71,7 +77,9 @@ class Base(torch.nn.Module):
         self.text = models.TextEncoder(len(tokens.vocabulary()) + 1)
         self.heads = heads.Heads()
 
-    def forward(self, x: torch.Tensor, t: torch.Tensor, ids: torch.Tensor) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor]]:
+    def forward(
+        self, x: torch.Tensor, t: torch.Tensor, ids: torch.Tensor
+    ) -> tuple[torch.Tensor, list[torch.Tensor], list[torch.Tensor]]:
         """Predicted velocity; what the heads read: places of the tokens, clean latents."""
         places, clean = [], []
         options = {"patches": self.heads.patches(places, clean)}
@@ -88,14 +96,18 @@ def draw(base: Base, vae, path: Path, seed: int = 0, count: int = 16) -> None:
 
     def velocity(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         with lab.autocast():
-            out = base.unet._forward(torch.cat((x, x)), torch.cat((t, t)).float(), context=context, transformer_options={})
+            out = base.unet._forward(
+                torch.cat((x, x)), torch.cat((t, t)).float(), context=context, transformer_options={}
+            )
         cond, uncond = out.float().chunk(2)
         return uncond + GUIDANCE * (cond - uncond)
 
-    latents = noise.sample(velocity, torch.randn(count, 4, 32, 32, generator=torch.Generator().manual_seed(seed)).to(lab.DEVICE))
+    latents = noise.sample(
+        velocity, torch.randn(count, 4, 32, 32, generator=torch.Generator().manual_seed(seed)).to(lab.DEVICE)
+    )
     pictures = vae.decoder(vae.post_quant_conv(latents / lab.LATENT_SCALE)).cpu() / 2 + 0.5
     real = torch.stack([torch.from_numpy(render(scene).picture).permute(2, 0, 1) / 255 for scene in scenes])
-    order = [half[row:row + 8] for row in range(0, count, 8) for half in (real, pictures)]
+    order = [half[row : row + 8] for row in range(0, count, 8) for half in (real, pictures)]
     lab.save_grid(path, torch.cat(order), 8)
 
 
@@ -104,7 +116,9 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     base = Base().to(lab.DEVICE)
-    lab.say(f"UNet {sum(p.numel() for p in base.unet.parameters()) / 1e6:.2f} M, text {sum(p.numel() for p in base.text.parameters()) / 1e6:.2f} M")
+    lab.say(
+        f"UNet {sum(p.numel() for p in base.unet.parameters()) / 1e6:.2f} M, text {sum(p.numel() for p in base.text.parameters()) / 1e6:.2f} M"
+    )
     vae = train_vae.build().to(lab.DEVICE)
     vae.load_state_dict(lab.load_state(args.state / "vae_final.pt"))
     training = loop.Training(base, args.state / "base.pt", args)
@@ -128,7 +142,10 @@ def main() -> None:
         draw(base, vae, args.state / "grids" / f"base_{step:06}.png")
         for captions in ("captions", "placed"):
             held = pool.held_error(forward, captions)
-            lab.say(f"held-out error of the noise, {captions}, at t = " + ", ".join(f"{t}: {error:.5f}" for t, error in held.items()))
+            lab.say(
+                f"held-out error of the noise, {captions}, at t = "
+                + ", ".join(f"{t}: {error:.5f}" for t, error in held.items())
+            )
 
     training.run(loss, look)
 

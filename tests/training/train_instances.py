@@ -40,7 +40,9 @@ FORMATS = ("box", "mask", "point", "scribble")
 def draw_formats(shares: dict[str, float], size: int) -> dict[str, torch.Tensor]:
     """format -> (size, MOST) bool: what is given of every instance; most pictures give the same of all."""
     here = {"device": lab.DEVICE}
-    kinds = torch.multinomial(torch.tensor(list(shares.values()), **here), max(1, size) * make_layouts.MOST, replacement=True)
+    kinds = torch.multinomial(
+        torch.tensor(list(shares.values()), **here), max(1, size) * make_layouts.MOST, replacement=True
+    )
     kinds = kinds.view(-1, make_layouts.MOST)[:size]
     kinds = torch.where(torch.rand(size, 1, **here) < MIXED, kinds, kinds[:, :1])
     return {f: torch.tensor([f in given.split() for given in shares], **here)[kinds] for f in FORMATS}
@@ -51,7 +53,13 @@ class Pairs:
 
     def __init__(self, folder: Path, text: torch.Tensor) -> None:
         names = sorted(path.name for path in (folder / "layouts").glob("*.pt"))
-        parts = [{**torch.load(folder / "pool" / n, weights_only=True), **torch.load(folder / "layouts" / n, weights_only=True)} for n in names]
+        parts = [
+            {
+                **torch.load(folder / "pool" / n, weights_only=True),
+                **torch.load(folder / "layouts" / n, weights_only=True),
+            }
+            for n in names
+        ]
         self.data = {key: torch.cat([part[key] for part in parts]).to(lab.DEVICE) for key in parts[0]}
         ring = torch.tensor([phrase.split()[-1] == "ring" for phrase in make_layouts.PHRASES]).to(lab.DEVICE)
         real = torch.arange(make_layouts.MOST, device=lab.DEVICE) < self.data["count"][:, None]
@@ -77,12 +85,14 @@ class Pairs:
         pick = torch.arange(size, **here)[:, None], torch.arange(make_layouts.MOST, **here)[None, :]
         bits = (d["masks"][at][..., None] >> torch.arange(7, -1, -1, dtype=torch.uint8, **here)) & 1
         shapes = bits.view(size, make_layouts.MOST, 256, 256).float()
-        cover = F.pad(F.avg_pool2d(shapes, 8) * present[..., None, None], (0, 0, 0, 0, 0, grounded.SLOTS - make_layouts.MOST))
+        cover = F.pad(
+            F.avg_pool2d(shapes, 8) * present[..., None, None], (0, 0, 0, 0, 0, grounded.SLOTS - make_layouts.MOST)
+        )
         seg = has["mask"].any(1)
         segs = torch.zeros(size, grounded.SLOTS, *((512, 512) if masked else (1, 1)), dtype=torch.bfloat16, **here)
         if masked:
             masks = shapes[:masked].to(torch.bfloat16) * has["mask"][:masked, :, None, None]
-            segs[:masked, :make_layouts.MOST] = F.interpolate(masks, (512, 512), mode="bilinear")
+            segs[:masked, : make_layouts.MOST] = F.interpolate(masks, (512, 512), mode="bilinear")
 
         def slots(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
             values = values * mask[..., None]
@@ -93,10 +103,18 @@ class Pairs:
 
         stroke = torch.randint(2, box.shape, **here)
         inputs = GroundingInputs(
-            slots(d["boxes"][at], box), slots(d["points"][at][pick[0], pick[1], kind], box | has["point"]),
-            slots(d["scribbles"][at][pick[0], pick[1], stroke], has["scribble"]), slots(d["polygons"][at], has["mask"]), segs,
-            slots(self.text[d["phrase"][at].long()], present), flags(present), flags(box), flags(box | has["point"]),
-            flags(has["scribble"]), flags(has["mask"]), seg.float(),
+            slots(d["boxes"][at], box),
+            slots(d["points"][at][pick[0], pick[1], kind], box | has["point"]),
+            slots(d["scribbles"][at][pick[0], pick[1], stroke], has["scribble"]),
+            slots(d["polygons"][at], has["mask"]),
+            segs,
+            slots(self.text[d["phrase"][at].long()], present),
+            flags(present),
+            flags(box),
+            flags(box | has["point"]),
+            flags(has["scribble"]),
+            flags(has["mask"]),
+            seg.float(),
         )
         return d["latents"][at].float(), ids, inputs, cover
 
@@ -128,8 +146,20 @@ def draw(base, net, pairs: Pairs, vae, path: Path, count: int = 16) -> None:
 
     flag, none = F.pad(box.float(), (0, pad)), torch.zeros(count, grounded.SLOTS, device=lab.DEVICE)
     segs = torch.zeros(count, grounded.SLOTS, 1, 1, device=lab.DEVICE)
-    given = GroundingInputs(slots(d["boxes"][at]), slots(d["points"][at][:, :, 0]), none[..., None].expand(-1, -1, 40), none[..., None].expand(-1, -1, 512),
-                            segs, slots(pairs.text[d["phrase"][at].long()]), flag, flag, flag, none, none, none[:, 0])
+    given = GroundingInputs(
+        slots(d["boxes"][at]),
+        slots(d["points"][at][:, :, 0]),
+        none[..., None].expand(-1, -1, 40),
+        none[..., None].expand(-1, -1, 512),
+        segs,
+        slots(pairs.text[d["phrase"][at].long()]),
+        flag,
+        flag,
+        flag,
+        none,
+        none,
+        none[:, 0],
+    )
     null = GroundingInputs(*(torch.zeros_like(v) for v in given))
     both = torch.cat((net.tokens(given), net.tokens(null)))
     context = base.text(torch.cat((d["captions"][at].long(), pairs.empty.expand(count, -1))))
@@ -137,13 +167,17 @@ def draw(base, net, pairs: Pairs, vae, path: Path, count: int = 16) -> None:
 
     def velocity(x: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
         with lab.autocast():
-            out = base.unet._forward(torch.cat((x, x)), torch.cat((t, t)).float(), context=context, transformer_options={"patches": patches})
+            out = base.unet._forward(
+                torch.cat((x, x)), torch.cat((t, t)).float(), context=context, transformer_options={"patches": patches}
+            )
         cond, uncond = out.float().chunk(2)
         return uncond + train_base.GUIDANCE * (cond - uncond)
 
     latents = noise.sample(velocity, torch.randn(count, 4, 32, 32).to(lab.DEVICE))
-    real, drawn = (vae.decoder(vae.post_quant_conv(z / lab.LATENT_SCALE)) / 2 + 0.5 for z in (d["latents"][at].float(), latents))
-    lab.save_grid(path, torch.cat([half[row:row + 8] for row in range(0, count, 8) for half in (real, drawn)]), 8)
+    real, drawn = (
+        vae.decoder(vae.post_quant_conv(z / lab.LATENT_SCALE)) / 2 + 0.5 for z in (d["latents"][at].float(), latents)
+    )
+    lab.save_grid(path, torch.cat([half[row : row + 8] for row in range(0, count, 8) for half in (real, drawn)]), 8)
 
 
 def main() -> None:
@@ -151,7 +185,9 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     base, net = frozen_base(args.state), grounded.Grounding().to(lab.DEVICE)
-    lab.say(f"tokenizer {sum(p.numel() for p in net.position_net.parameters()) / 1e6:.2f} M, adapter {sum(p.numel() for p in net.adapter.parameters()) / 1e6:.2f} M")
+    lab.say(
+        f"tokenizer {sum(p.numel() for p in net.position_net.parameters()) / 1e6:.2f} M, adapter {sum(p.numel() for p in net.adapter.parameters()) / 1e6:.2f} M"
+    )
     vae = train_vae.build().to(lab.DEVICE)
     vae.load_state_dict(lab.load_state(args.state / "vae_final.pt"))
     training = loop.Training(net, args.state / "instances.pt", args)

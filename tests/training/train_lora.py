@@ -28,12 +28,17 @@ class LoRA(nn.Module):
 
     def __init__(self, unet: nn.Module) -> None:
         super().__init__()
-        self.on, self.names = False, [name for name, layer in unet.named_modules() if isinstance(layer, nn.Linear) and name.endswith(PLACES)]
+        self.on, self.names = (
+            False,
+            [name for name, layer in unet.named_modules() if isinstance(layer, nn.Linear) and name.endswith(PLACES)],
+        )
         layers = [unet.get_submodule(name) for name in self.names]
         self.down = nn.ParameterList(torch.randn(RANK, layer.in_features) / RANK for layer in layers)
         self.up = nn.ParameterList(torch.zeros(layer.out_features, RANK) for layer in layers)
         for layer, down, up in zip(layers, self.down, self.up):
-            layer.register_forward_hook(lambda _, given, out, down=down, up=up: out + given[0] @ down.T @ up.T if self.on else out)
+            layer.register_forward_hook(
+                lambda _, given, out, down=down, up=up: out + given[0] @ down.T @ up.T if self.on else out
+            )
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Under the names that ComfyUI's LoRA loader knows."""
@@ -68,7 +73,14 @@ def main() -> None:
             t = noise.draw_times(len(x), x.device)
             with lab.autocast(), torch.set_grad_enabled(lora.on):
                 options = {"patches": net.patches(net.tokens(inputs))}
-                out.append(base.unet._forward(noise.noised(x, noise.draw_noise(x), t), t.float(), context=base.text(ids), transformer_options=options).float())
+                out.append(
+                    base.unet._forward(
+                        noise.noised(x, noise.draw_noise(x), t),
+                        t.float(),
+                        context=base.text(ids),
+                        transformer_options=options,
+                    ).float()
+                )
         loss = (noise.loss_weights(t) * ((out[0] - out[1]) ** 2).mean((1, 2, 3))).mean()
         before = (noise.loss_weights(t) * (out[1] ** 2).mean((1, 2, 3))).mean().item()
         optimizer.zero_grad()

@@ -28,7 +28,7 @@ def crops(rng: np.random.Generator, batch: int, side: int) -> torch.Tensor:
         picture = render(random_scene(int(rng.integers(2**40)), counts=(2, 6))).picture
         for _ in range(2 if side < 256 else 1):
             y, x = rng.integers(0, 256 - side + 1, 2)
-            out.append(picture[y:y + side, x:x + side])
+            out.append(picture[y : y + side, x : x + side])
     return torch.from_numpy(np.stack(out[:batch])).permute(0, 3, 1, 2).float().to(lab.DEVICE) / 127.5 - 1
 
 
@@ -99,10 +99,21 @@ def main() -> None:
         ema.update(model)
         step += 1
         if step % 25 == 0:
-            lab.say(f"step {step} pixel {pixel:.4f} gradient {gradient:.4f} kl {kl:.3f} latent std {mean.std():.2f} {(time.time() - begin):.0f} s")
+            lab.say(
+                f"step {step} pixel {pixel:.4f} gradient {gradient:.4f} kl {kl:.3f} latent std {mean.std():.2f} {(time.time() - begin):.0f} s"
+            )
         if time.time() - saved > SAVE_EVERY or time.time() >= end:
             saved = time.time()
-            lab.save_state(path, {"model": model.state_dict(), "ema": ema.shadow, "ema_steps": ema.steps, "optimizer": optimizer.state_dict(), "step": step})
+            lab.save_state(
+                path,
+                {
+                    "model": model.state_dict(),
+                    "ema": ema.shadow,
+                    "ema_steps": ema.steps,
+                    "optimizer": optimizer.state_dict(),
+                    "step": step,
+                },
+            )
             lab.save_grid(args.state / "grids" / f"vae_{step:06}.png", torch.cat((x, y.detach())) / 2 + 0.5, len(x))
 
 

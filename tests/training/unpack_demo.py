@@ -7,11 +7,16 @@ import grounded
 import lab
 from instdiff.instdiff_modules.shapeworld.shipment import read_shipment
 
-REST = Path(__file__).resolve().parent / "heads.pt"  # what training needs beside the shipped weights; `pack_demo.py` writes it
+REST = (
+    Path(__file__).resolve().parent / "heads.pt"
+)  # what training needs beside the shipped weights; `pack_demo.py` writes it
 
 
 def main() -> None:
-    parts = {name: {key: value.float() for key, value in part.items()} for name, part in read_shipment(Path(sys.argv[1])).tensors.items()}
+    parts = {
+        name: {key: value.float() for key, value in part.items()}
+        for name, part in read_shipment(Path(sys.argv[1])).tensors.items()
+    }
     folder, rest = Path(sys.argv[2]), lab.load_state(REST)
     lab.save_state(folder / "vae_final.pt", parts["vae"])
     base = {f"{name}.{key}": value for name in ("unet", "text") for key, value in parts[name].items()}
@@ -19,7 +24,9 @@ def main() -> None:
     net = grounded.Grounding()
     net.load_official_state_dict(parts["instdiff"])
     for name, model in (("base", base), ("instances", net.state_dict())):
-        lab.save_state(folder / f"{name}.pt", {"model": model, "ema": model, "ema_steps": 1000, "step": rest["steps"][name]})
+        lab.save_state(
+            folder / f"{name}.pt", {"model": model, "ema": model, "ema_steps": 1000, "step": rest["steps"][name]}
+        )
 
 
 if __name__ == "__main__":
