@@ -16,7 +16,7 @@ import comfy.model_patcher
 import torch
 from torch import Tensor
 
-from ..instdiff_modules.geometry.apart import two_groups
+from ..instdiff_modules.geometry.grouping import two_groups
 from ..instdiff_modules.grounding.bank import TokenBank, rows_of
 from ..instdiff_modules.layout.document import Instance
 from ..instdiff_modules.sampling.multi_instance import branch_steps, merge, region

@@ -11,7 +11,7 @@ from typing import Callable, Iterable, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from ..geometry.apart import two_groups
+from ..geometry.grouping import two_groups
 from ..layout.instance import Box, Instance
 from .inputs import TEXT_DIM, GroundingInputs, build_grounding, null_grounding
 
