@@ -33,7 +33,7 @@ class GroundingInputs(NamedTuple):
     points: Tensor  # (B, N, 2)
     scribbles: Tensor  # (B, N, 40)
     polygons: Tensor  # (B, N, 512)
-    segs: Tensor  # (B, N, 512, 512); one zero seen from everywhere, not to be written to, where no layout has a mask
+    segs: Tensor  # (B, N, 512, 512); without any mask an expanded zero, which takes no memory and cannot be written to
     text: Tensor  # (B, N, 768): pooled CLIP features before projection, zeros in empty slots
     text_mask: Tensor  # (B, N): 1 = the slot holds an instance; 0 = null text feature
     box_mask: Tensor  # (B, N): 1 = present; 0 = null feature; likewise below
