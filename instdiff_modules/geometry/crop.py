@@ -23,10 +23,10 @@ def crop_instances(instances: Sequence[Instance], part: Box) -> tuple[tuple[int,
 def crop_instance(instance: Instance, part: Box) -> Instance | None:
     """The instance in a part of the picture; None if it is not there, or only a sliver of it.
 
-    part: x0, y0, x1, y1 in 0..1 of the canvas; what is returned is in 0..1 of the part. An instance is where its mask is;
-    without one, where its box is; without either, where its stroke or its point is. Its other locations are kept as far
-    as they are in the part. The whole canvas gives the instance itself. ValueError for a part without area or outside
-    the canvas.
+    part: x0, y0, x1, y1 in 0..1 of the canvas; the result is in 0..1 of the part. An instance is where its mask is;
+    without one, where its box is; without either, where its stroke or its point is. Its other locations are kept where
+    they are in the part. The whole canvas gives the instance itself. ValueError for a part that has no area or sticks
+    out of the canvas.
     """
     x0, y0, x1, y1 = part
     if not (0 <= x0 < x1 <= 1 and 0 <= y0 < y1 <= 1):

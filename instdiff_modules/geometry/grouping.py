@@ -12,7 +12,7 @@ UNIT = 1e-9  # closeness is counted in whole units, so that sums are exact and e
 
 
 def closeness(instances: Sequence[Instance]) -> np.ndarray:
-    """(n, n) in 0..1: 1 where two touch or overlap, falling with the gap between their extents (in shares of the canvas)."""
+    """(n, n) in 0..1: 1 where two touch or overlap, falling with the gap between extents (in 0..1 of the canvas)."""
     boxes = np.array([extent(instance) for instance in instances], dtype=np.float64).reshape(-1, 4)
     low, high = boxes[:, :2], boxes[:, 2:]
     gap = np.maximum(low[:, None] - high[None], low[None] - high[:, None]).clip(min=0)  # (n, n, 2)

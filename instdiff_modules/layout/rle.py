@@ -12,7 +12,7 @@ _MOST_CHARACTERS = 6  # of one run: 29 bits and a sign
 
 
 def decode_runs(counts: str) -> np.ndarray:
-    """Compressed counts -> run lengths (n,) int64, first run of zeros. ValueError if the text is not such an encoding."""
+    """Compressed counts -> run lengths (n,) int64, zeros first. ValueError if the text is not such an encoding."""
     bits = np.frombuffer(counts.encode("utf-32-le", "surrogatepass"), "<u4").astype(np.int64) - _FIRST_CHARACTER
     if not bits.size:
         return bits
