@@ -44,7 +44,10 @@ class InstDiffModel:
     def _run_tokenizer(self, inputs: GroundingInputs) -> torch.Tensor:
         comfy.model_management.load_models_gpu([self.tokenizer])
         device = self.tokenizer.load_device
-        return self.tokenizer.model(GroundingInputs(*(tensor.to(device) for tensor in inputs))).cpu()
+        moved = {name: getattr(inputs, name).to(device) for name in inputs._fields if name != "segs"}
+        # without masks there is nothing to move of 30 MB
+        segs = inputs.segs.to(device) if inputs.seg_mask.any() else inputs.segs[:, :1, :1, :1].to(device)
+        return self.tokenizer.model(GroundingInputs(**moved, segs=segs.expand_as(inputs.segs))).cpu()
 
     @property
     def widths(self) -> tuple[int, int]:

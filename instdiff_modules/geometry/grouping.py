@@ -7,12 +7,12 @@ import numpy as np
 from ..layout.instance import Instance
 from .masks import extent
 
-REACH = 0.15  # of the canvas: at this distance two instances are e times less likely to leak into each other than when they touch
+REACH = 0.15  # of the canvas: at this gap two instances are e times less likely to leak into each other than at none
 UNIT = 1e-9  # closeness is counted in whole units, so that sums are exact and equal deals are seen to be equal
 
 
 def closeness(instances: Sequence[Instance]) -> np.ndarray:
-    """(n, n) in 0..1: 1 where two touch or overlap, falling with the gap between their extents (in shares of the canvas)."""
+    """(n, n) in 0..1: 1 where two touch or overlap, falling with the gap between extents (in 0..1 of the canvas)."""
     boxes = np.array([extent(instance) for instance in instances], dtype=np.float64).reshape(-1, 4)
     low, high = boxes[:, :2], boxes[:, 2:]
     gap = np.maximum(low[:, None] - high[None], low[None] - high[:, None]).clip(min=0)  # (n, n, 2)
@@ -22,8 +22,8 @@ def closeness(instances: Sequence[Instance]) -> np.ndarray:
 def two_groups(instances: Sequence[Instance]) -> tuple[tuple[int, ...], ...]:
     """Indices of the instances in two groups, so that as little closeness as possible is left inside them.
 
-    Instances of strength 0 belong to none. Found by moving and exchanging until no single change leaves less; the same layout always
-    gives the same groups. No more groups than instances; no empty ones.
+    Instances of strength 0 belong to none. Found by moving one or two at a time until no such change leaves less; the
+    same layout always gives the same groups. No more groups than instances; no empty ones.
     """
     shown = [i for i, instance in enumerate(instances) if instance.strength != 0]
     deal = Deal(closeness([instances[i] for i in shown]))

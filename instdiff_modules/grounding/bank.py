@@ -136,8 +136,9 @@ class TokenBank:
         key = everyone.frame, everyone.part
         if key not in self._whole:
             inputs = self._grounding(everyone)
-            segs, seg_mask = torch.zeros_like(inputs.segs), torch.zeros_like(inputs.seg_mask)
-            self._whole[key] = self._tokenizer(self._presence(inputs._replace(segs=segs, seg_mask=seg_mask)), sampling)
+            null = null_grounding(self.slots)
+            inputs = inputs._replace(segs=null.segs, seg_mask=null.seg_mask)
+            self._whole[key] = self._tokenizer(self._presence(inputs), sampling)
         return self._whole[key]
 
     def _grounding(self, token_set: TokenSet) -> GroundingInputs:
