@@ -18,6 +18,7 @@ import torch
 from torch import Tensor
 
 from ..instdiff_modules.sampling.branched_batch import BranchedBatch
+from ..instdiff_modules.sampling.context_window import CORE as CONTEXT_WINDOW
 from ..instdiff_modules.sampling.instance_conditioning import OWNER
 from ..instdiff_modules.sampling.options import Items, RunOptions, run_options, with_run_options
 from ..instdiff_modules.sampling.shared_noise import SharedNoise
@@ -107,6 +108,7 @@ class BranchedRun:
         run = run_options(model_options["transformer_options"])
         run = of_conditionings(replace(run, items=None), self.guider.conds, self._shape)
         options = with_run_options(model_options, run)
+        options["transformer_options"].pop(CONTEXT_WINDOW, None)  # ComfyUI leaves that of the branches behind
         if self._fresh_cache is not None:
             options["transformer_options"][CACHE] = self._fresh_cache
         return options

@@ -3,7 +3,7 @@
 A CALC_COND_BATCH wrapper, so the sampler always sees all branches at once and its noise does not depend on the machine.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import comfy.conds
@@ -84,8 +84,19 @@ def keeps_what_it_sees(model_options: Mapping[str, Any]) -> bool:
     )
 
 
-def check_goes_together(guider: Any) -> None:
-    """ValueError if a conditioning of one instance's own meets a patch that must see all branches in one call."""
+def check_goes_together(guider: Any, shape: Sequence[int]) -> None:
+    """ValueError for what cannot be sampled in branches. shape: of the latent (images, C, H, W).
+
+    A conditioning of one instance's own beside a patch that must see all branches in one call; context windows across
+    the picture, which ComfyUI has for single images alone.
+    """
+    handler = guider.model_options.get("context_handler")
+    axis = getattr(handler, "dim", 0)
+    if 0 < axis < len(shape) and shape[axis] > getattr(handler, "context_length", shape[axis]):
+        raise ValueError(
+            "Context windows across the height or width take a single image, not its branches. Set their dim to 0, or "
+            "sample without multi-instance sampling."
+        )
     owned = any(OWNER in cond for conds in guider.conds.values() for cond in conds or ())
     if owned and keeps_what_it_sees(guider.model_options):
         raise ValueError(

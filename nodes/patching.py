@@ -101,7 +101,7 @@ def prepare_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Tens
         one.bank.prepare(token_sets_of(one.bank.timeline(frame, None, part) for frame in frames for part in parts))
     batch = None
     if settings is not None and settings.share > 0:
-        batch = prepare_branches(guider, applied, settings, noise.shape[0], parts)
+        batch = prepare_branches(guider, applied, settings, noise.shape, parts)
     # The run's own copy of the options, which ComfyUI drops with the run.
     guider.model_options = _innermost(with_run_options(guider.model_options, RunOptions(batch=batch)))
     return executor(noise, *args, **kwargs)
@@ -116,16 +116,17 @@ def _innermost(model_options: dict) -> dict:
 
 
 def prepare_branches(
-    guider: Any, applied: Sequence[Applied], settings: MultiInstance, images: int, parts: Iterable[Box | None]
+    guider: Any, applied: Sequence[Applied], settings: MultiInstance, shape: Sequence[int], parts: Iterable[Box | None]
 ) -> BranchedBatch | None:
     """The batch of branches with its prompts encoded and its token sets made; None, and a warning, without instances."""
+    images = shape[0]
     branches = branches_of([one.frames for one in applied], images, settings.grouping)
     if len(branches) == images:
         _log.warning(
             "Multi-instance sampling found no instances on the model: it samples as usual. Put Apply InstDiff on the MODEL."
         )
         return None
-    check_goes_together(guider)
+    check_goes_together(guider, shape)
     prompts = {}
     for branch in branches:
         if branch.layer is not None and branch.prompt is not None:

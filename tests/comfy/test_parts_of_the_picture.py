@@ -44,7 +44,7 @@ def error(out, expected):
     return ((out - expected).norm() / expected.norm()).item()
 
 
-def halves(start, shared=()):
+def halves(start):
     """The two halves of the picture, each sampled alone with its part of the layout."""
     return torch.cat([run(apply(part(LEFT)), start[..., :12]), run(apply(part(RIGHT)), start[..., 12:])], -1)
 
@@ -111,7 +111,14 @@ def test_overlapping_windows_with_an_anchor_run():
     model = nodes_context_windows.ContextWindowsManualNode.execute(
         apply(frames(*LAYOUT)), 12, 4, "standard_static", 1, False, "pyramid", 3, False
     ).args[0]
-    assert torch.isfinite(run(model, noise(2), cfg=3.0)).all()
+    assert torch.isfinite(run(model, noise(), cfg=3.0)).all()
+
+
+def test_branches_in_windows_across_the_picture_are_refused_before_sampling():
+    """ComfyUI cuts the noise levels of a batch as if they were columns."""
+    model = with_multi_instance(windows(apply(frames(FOX, OWL)), 3, 12), 0.5, "average", 0)
+    with pytest.raises(ValueError, match="Context windows across the height or width take a single image"):
+        run(model, noise())
 
 
 def test_parts_that_nobody_names_are_warned_of_once_a_run(caplog):
