@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from instdiff.instdiff_modules.geometry.change import fit_to, whole_extent
 from instdiff.instdiff_modules.geometry.edit_instances import CUT, PIXELS, Edit, edit_instances
 from instdiff.instdiff_modules.geometry.masks import decode_mask, encode_mask, mask_box
+from instdiff.instdiff_modules.geometry.transform import fit_to, whole_extent
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 
 PAINTED = np.zeros((64, 96), bool)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..geometry.change import fitting, map_instance, whole_extent
+from ..geometry.transform import fitting, map_instance, whole_extent
 from ..layout import fields
 from ..layout.instance import Box, Frames, Instance, Layout
 from ..layout.parts import family, without

@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ..geometry.change import UNCUT, whole_extent
+from ..geometry.transform import UNCUT, whole_extent
 from ..layout import fields
 from ..layout.edit import canvas_of
 from ..layout.instance import Box, Instance, Layout

@@ -7,12 +7,12 @@ from skimage.measure import label
 from skimage.segmentation import expand_labels
 
 from . import vocabulary as words
-from .scene import GAP
 
 FLAT = 56  # largest difference, 0..255, within 3x3 pixels that are surely inside one area
 NEAR = 70  # largest distance to a colour, 0..255 RGB, of a pixel that surely has it
 REACH, ROUNDS = 3, 3  # pixels per round
 SPECK = 0.045  # parts whose area is below the square of this share of the shorter side are dirt, not objects
+GAP = 0.03  # between objects that do not overlap, as a share of the shorter side
 JOIN = 0.6 * GAP  # parts of one colour whose boxes are nearer than this belong to one object, cut by another in front
 
 

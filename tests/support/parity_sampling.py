@@ -10,7 +10,6 @@ import torch
 from instdiff.instdiff_modules.grounding.bank import Stretch, TokenBank
 from instdiff.instdiff_modules.grounding.inputs import null_grounding, reference_grounding
 from instdiff.instdiff_modules.layout.document import Instance
-from instdiff.instdiff_modules.sampling import authors
 from instdiff.instdiff_modules.sampling.attention_mask import MaskedAttention
 from instdiff.instdiff_modules.sampling.multi_instance import merge
 from instdiff.instdiff_modules.sampling.patches import ALPHA, BRANCHES, FuserPatch, ScaleUPatch
@@ -18,6 +17,7 @@ from instdiff.instdiff_modules.sampling.schedule import alpha_schedule
 from instdiff.nodes.apply import attach, block_attention
 from instdiff.nodes.branches import Applied, MultiInstanceSampling
 from instdiff.nodes.plms import PLMS, plms_sigmas
+from support import authors_sampling as authors
 from support.goldens import SLOTS, fill, grounding_arguments, value
 from support.parity_networks import Row, Tensors, drop_flags
 from support.parity_unet import ALWAYS, Entry, models, slot_boxes, tokens_of
