@@ -3,8 +3,6 @@
 from typing import NamedTuple
 
 import numpy as np
-from skimage.measure import label
-from skimage.segmentation import expand_labels
 
 from . import vocabulary as words
 
@@ -56,6 +54,9 @@ def clean_colors(picture: np.ndarray) -> tuple[np.ndarray, int]:
     between red and white there is pink, but no pink object. What they give is sure for the next round, so that the
     thin tips of stars are reached.
     """
+    from skimage.measure import label  # slow to import, and only this detector needs it
+    from skimage.segmentation import expand_labels
+
     squares = color_distances(picture)
     nearest = squares.argmin(-1)
     rim = max(1, min(nearest.shape) // 64)
@@ -107,6 +108,8 @@ def spread(picture: np.ndarray) -> np.ndarray:
 
 def find_regions(picture: np.ndarray) -> tuple[str, list[Region]]:
     """Background colour, and the objects of a picture (H, W, 3) uint8."""
+    from skimage.measure import label
+
     colors, background = clean_colors(picture)
     side = min(colors.shape)
     parts = label(np.where(colors == background, 0, colors + 1), connectivity=1)

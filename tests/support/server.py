@@ -52,6 +52,10 @@ class ComfyServer(Server):
         Image.fromarray(pixels).save(self.base / "input" / name)
         return name
 
+    def log_text(self) -> str:
+        """Everything the server has said so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
     def node_ids(self) -> set[str]:
         """Every node the server knows."""
         return set(self.client.get("/object_info"))
