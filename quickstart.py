@@ -36,7 +36,6 @@ from instdiff_modules.launcher.progress import Progress
 from instdiff_modules.launcher.server import Server
 from instdiff_modules.launcher.steps import Steps, clean_environment
 
-DEMO = PACK / "tests" / "api" / "demo.json"
 SHAPES_ONLY = "Note: the demo's model knows coloured shapes only. For other things put real weights in place (see README.md) and give --workflow."
 
 
@@ -72,7 +71,7 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     serve.add_argument("--no-browser", action="store_true", help="only print the address")
     run = commands.add_parser("run", parents=[common, picture], help="make a picture from a layout document")
     run.add_argument("--layout", type=Path, required=True, metavar="FILE", help="a layout document (JSON)")
-    run.add_argument("--workflow", type=Path, default=DEMO, metavar="FILE", help="a workflow in API format")
+    run.add_argument("--workflow", type=Path, default=graphs.DEMO, metavar="FILE", help="a workflow in API format")
     test = commands.add_parser("test", parents=[common], help="run every test; what follows -- goes to pytest")
     test.add_argument("pytest", nargs="*", metavar="-- ARGS", help=argparse.SUPPRESS)
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
@@ -114,7 +113,7 @@ def picture(
     options: argparse.Namespace, home: Path, steps: Steps, runtime: Runtime, extra: tuple[str | Path, ...]
 ) -> int:
     """`demo` and `run`: start the server, run the workflow, write its pictures, stop the server."""
-    workflow = getattr(options, "workflow", DEMO)
+    workflow = getattr(options, "workflow", graphs.DEMO)
     graph = graphs.read_graph(read(workflow), str(workflow))
     if options.command == "run":
         graph = graphs.with_layout(graph, read(options.layout), str(options.layout))
@@ -135,7 +134,7 @@ def picture(
         say(f"Done in {time.monotonic() - started:.1f} s; stopping ComfyUI.")
     for text in result.texts:
         say(f"\n{text}\n")
-    if workflow == DEMO and options.command == "run":
+    if workflow == graphs.DEMO and options.command == "run":
         say(SHAPES_ONLY)
     for path in paths:
         say(f"Picture: {path}")

@@ -17,7 +17,7 @@ import torch
 from comfy_api.latest import io
 
 from ..instdiff_modules.checkpoint.reading import Checkpoint, InstDiffConfig
-from ..instdiff_modules.shapeworld.shipment import EMBEDDING, Shipment, full_embedding, read_shipment
+from ..instdiff_modules.shapeworld.demo_file import EMBEDDING, DemoFile, full_embedding, read_demo_file
 from .model import InstDiffModel, build_instdiff_model
 from .types import InstDiffModelSocket
 
@@ -54,15 +54,13 @@ class InstDiffLoadDemoModel(io.ComfyNode):
 
     @classmethod
     def execute(cls) -> io.NodeOutput:
-        shipment = read_shipment(DEMO_FILE)
-        return io.NodeOutput(
-            load_unet(shipment), load_clip(shipment), load_vae(shipment), load_instdiff(shipment, DEMO_FILE.name)
-        )
+        demo = read_demo_file(DEMO_FILE)
+        return io.NodeOutput(load_unet(demo), load_clip(demo), load_vae(demo), load_instdiff(demo, DEMO_FILE.name))
 
 
-def load_unet(shipment: Shipment, disable_dynamic: bool = False) -> Any:
+def load_unet(demo: DemoFile, disable_dynamic: bool = False) -> Any:
     """MODEL: SD1.5 in all but its sizes, and that it predicts v: at high noise its picture counts for more so (trained in an hour, not in weeks)."""
-    sizes = dict(shipment.config["unet"])
+    sizes = dict(demo.config["unet"])
     heads = {key: sizes.pop(key) for key in ("num_heads", "num_head_channels")}
 
     class ShapeWorldSD15(comfy.supported_models.SD15):
@@ -74,7 +72,7 @@ def load_unet(shipment: Shipment, disable_dynamic: bool = False) -> Any:
     settings = ShapeWorldSD15(sizes)
     load = comfy.model_management.get_torch_device()
     offload = comfy.model_management.unet_offload_device()
-    weights = shipment.tensors["unet"]
+    weights = demo.tensors["unet"]
     dtype = comfy.model_management.unet_dtype(
         device=load,
         model_params=sum(w.numel() for w in weights.values()),
@@ -91,12 +89,12 @@ def load_unet(shipment: Shipment, disable_dynamic: bool = False) -> Any:
     return patcher
 
 
-def load_clip(shipment: Shipment, disable_dynamic: bool = False) -> Any:
+def load_clip(demo: DemoFile, disable_dynamic: bool = False) -> Any:
     """CLIP: the stock tokenizer, and a small text model whose unknown words share one embedding."""
-    weights = {key: value.float() for key, value in shipment.tensors["text"].items()}
-    weights[EMBEDDING] = full_embedding(weights[EMBEDDING], shipment.config["vocabulary"])
+    weights = {key: value.float() for key, value in demo.tensors["text"].items()}
+    weights[EMBEDDING] = full_embedding(weights[EMBEDDING], demo.config["vocabulary"])
     target = comfy.supported_models_base.ClipTarget(comfy.sd1_clip.SD1Tokenizer, comfy.sd1_clip.SD1ClipModel)
-    options = {"clip_l_model_config": dict(shipment.config["text"]), "dtype": torch.float32}
+    options = {"clip_l_model_config": dict(demo.config["text"]), "dtype": torch.float32}
     state = {f"clip_l.transformer.{key}": value for key, value in weights.items()}
     clip = comfy.sd.CLIP(
         target,
@@ -109,20 +107,20 @@ def load_clip(shipment: Shipment, disable_dynamic: bool = False) -> Any:
     return clip
 
 
-def load_vae(shipment: Shipment) -> Any:
+def load_vae(demo: DemoFile) -> Any:
     """VAE: ComfyUI's AutoencoderKL of other widths."""
-    params = {"ddconfig": dict(shipment.config["vae"]), "embed_dim": 4}
-    return comfy.sd.VAE(sd=dict(shipment.tensors["vae"]), config={"params": params})
+    params = {"ddconfig": dict(demo.config["vae"]), "embed_dim": 4}
+    return comfy.sd.VAE(sd=dict(demo.tensors["vae"]), config={"params": params})
 
 
-def load_instdiff(shipment: Shipment, source: str) -> InstDiffModel:
+def load_instdiff(demo: DemoFile, source: str) -> InstDiffModel:
     """INSTDIFF_MODEL from the file's own part."""
-    if "instdiff" not in shipment.tensors:
+    if "instdiff" not in demo.tensors:
         raise ValueError(f"{source} holds a base model without InstDiff weights: install the pack again.")
-    config = dict(shipment.config["instdiff"])
+    config = dict(demo.config["instdiff"])
     for name in ("decoder_channels", "depths", "dims"):
         config[name] = tuple(config[name])
-    return build_instdiff_model(Checkpoint(dict(shipment.tensors["instdiff"]), InstDiffConfig(**config), source))
+    return build_instdiff_model(Checkpoint(dict(demo.tensors["instdiff"]), InstDiffConfig(**config), source))
 
 
 def _patcher(module: torch.nn.Module, load: Any, offload: Any, disable_dynamic: bool) -> Any:
@@ -134,11 +132,11 @@ def _patcher(module: torch.nn.Module, load: Any, offload: Any, disable_dynamic: 
 
 # What ComfyUI calls for a second copy: for a LoRA on one conditioning alone where it moves weights dynamically, and for a second GPU.
 def _unet_again(disable_dynamic: bool = False) -> Any:
-    return load_unet(read_shipment(DEMO_FILE), disable_dynamic)
+    return load_unet(read_demo_file(DEMO_FILE), disable_dynamic)
 
 
 def _clip_again(disable_dynamic: bool = False) -> Any:
-    return load_clip(read_shipment(DEMO_FILE), disable_dynamic).patcher
+    return load_clip(read_demo_file(DEMO_FILE), disable_dynamic).patcher
 
 
 NODES = [InstDiffLoadDemoModel]

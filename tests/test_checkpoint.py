@@ -10,7 +10,7 @@ import torch
 from instdiff.instdiff_modules.checkpoint import reading as module
 from instdiff.instdiff_modules.checkpoint.reading import assemble, read_checkpoint, write_checkpoint
 from instdiff.instdiff_modules.checkpoint.shapes import read_config
-from instdiff.instdiff_modules.shapeworld.shipment import read_shipment
+from instdiff.instdiff_modules.shapeworld.demo_file import read_demo_file
 from safetensors import safe_open
 from support.checkpoint_keys import (
     CASE5,
@@ -224,7 +224,7 @@ def test_our_own_file_comes_back_bit_for_bit(tmp_path, ours):
 
 def test_a_saved_file_knows_its_fusers_though_the_unet_is_of_another_kind(tmp_path):
     """The demo model's UNet has levels of uneven depth, which no rule about SD1.5 foresees."""
-    ours = read_shipment(DEMO).tensors["instdiff"]
+    ours = read_demo_file(DEMO).tensors["instdiff"]
     path = tmp_path / "demo.safetensors"
     write_checkpoint(path, ours, {})
     assert_same(read_checkpoint([path]).tensors, ours)

@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from instdiff.instdiff_modules.geometry.change import fit_to, whole_extent
 from instdiff.instdiff_modules.geometry.edit_instances import CUT, PIXELS, Edit, edit_instances
 from instdiff.instdiff_modules.geometry.masks import decode_mask, encode_mask, mask_box
+from instdiff.instdiff_modules.geometry.transform import fitting, map_instance, whole_extent
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 
 PAINTED = np.zeros((64, 96), bool)
@@ -88,7 +88,9 @@ def test_hybrid_instances_keep_together():
     both = Instance("a", "x", box=(0.2, 0.2, 0.4, 0.4), point=(0.3, 0.3))
     new = edited("move to", "a", Layout((both,)), x=0.6, y=0.6).instances[0]
     assert close(new.box, (0.6, 0.6, 0.8, 0.8)) and new.point == pytest.approx((0.7, 0.7))
-    assert close(whole_extent(fit_to(both, (0.0, 0.0, 1.0, 0.5))), (0.0, 0.0, 1.0, 0.5))
+    assert close(
+        whole_extent(map_instance(both, *fitting(whole_extent(both), (0.0, 0.0, 1.0, 0.5)))), (0.0, 0.0, 1.0, 0.5)
+    )
 
 
 def test_the_border_stops_or_cuts():

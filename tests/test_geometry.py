@@ -158,13 +158,6 @@ def test_a_box_without_area_has_no_cell():
     assert geometry.attention_masks([(0.0, 0.0, 0.0, 0.0)], 64, 64).sum() == 0
 
 
-def test_crop_boxes_truncate_and_are_never_empty():
-    assert geometry.crop_box((0.26, 0.5, 0.99, 0.76), 64, 96) == (32, 48, 24, 95)
-    assert geometry.crop_box((0.26, 0.5, 0.99, 0.76), 64, 96, transposed=True) == (16, 63, 48, 72)
-    top, bottom, left, right = geometry.crop_box((0.999, 0.999, 1.0, 1.0), 8, 12)
-    assert (top, bottom, left, right) == (7, 8, 11, 12)
-
-
 def test_masks_survive_their_encoding():
     mask = blobs(2)
     encoded = encode_mask(mask)

@@ -5,7 +5,6 @@ import pytest
 import torch
 from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.instdiff_modules.grounding import inputs as inputs_module
-from instdiff.instdiff_modules.grounding.authors_demo import authors_inputs, authors_scribble
 from instdiff.instdiff_modules.grounding.inputs import (
     GroundingInputs,
     build_grounding,
@@ -13,6 +12,7 @@ from instdiff.instdiff_modules.grounding.inputs import (
     reference_grounding,
 )
 from instdiff.instdiff_modules.layout.instance import Instance
+from support.authors_demo import authors_inputs, authors_scribble
 
 MASK = np.zeros((64, 96), dtype=bool)
 MASK[16:32, 48:72] = True

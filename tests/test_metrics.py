@@ -17,9 +17,9 @@ from instdiff.instdiff_modules.metrics.record import Record, record_from_dict, r
 from instdiff.instdiff_modules.metrics.report import Totals, rows_table, summarise, totals_table
 from instdiff.instdiff_modules.metrics.score import Settings, score_picture
 from instdiff.instdiff_modules.shapeworld import vocabulary as words
-from instdiff.instdiff_modules.shapeworld.layouts import scene_layout
-from instdiff.instdiff_modules.shapeworld.render import render
-from instdiff.instdiff_modules.shapeworld.scene import Scene, Thing, random_scene
+from support.shapeworld.layouts import scene_layout
+from support.shapeworld.render import render
+from support.shapeworld.scene import Scene, Thing, random_scene
 
 CANVASES = ((256, 256), (384, 256), (256, 320))  # width, height
 SCENES = [random_scene((9, i), *CANVASES[i % 3]) for i in range(12)]

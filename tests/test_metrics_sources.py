@@ -16,13 +16,13 @@ from instdiff.instdiff_modules.metrics import __main__ as command
 from instdiff.instdiff_modules.metrics.clip import LocalClip, crop
 from instdiff.instdiff_modules.metrics.score import Settings, score_picture
 from instdiff.instdiff_modules.metrics.sources import Predictions, connected_detections
-from instdiff.instdiff_modules.shapeworld.layouts import scene_layout
-from instdiff.instdiff_modules.shapeworld.render import render
-from instdiff.instdiff_modules.shapeworld.scene import random_scene
 from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from support.pack import ROOT
+from support.shapeworld.layouts import scene_layout
+from support.shapeworld.render import render
+from support.shapeworld.scene import random_scene
 from support.small_clip import write_small_clip
 
 FOREIGN = ROOT / "tests" / "data" / "foreign"

@@ -5,9 +5,9 @@ import logging
 
 import numpy as np
 import pytest
-from instdiff.instdiff_modules.geometry.change import whole_extent
 from instdiff.instdiff_modules.geometry.edit_instances import CUT, Edit, edit_instances
 from instdiff.instdiff_modules.geometry.masks import encode_mask, mask_box
+from instdiff.instdiff_modules.geometry.transform import whole_extent
 from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layout
 from instdiff.instdiff_modules.layout.edit import combine, select
 from instdiff.instdiff_modules.layout.instance import Instance, Layout

@@ -20,7 +20,7 @@ def wide(*items, **more):
 
 
 def rules_broken(layout, **rules):
-    return [(finding.rule, finding.index) for finding in find(layout, Rules(**rules))]
+    return [(finding.rule, finding.instance_index) for finding in find(layout, Rules(**rules))]
 
 
 CAR = ("a red car", (0.5, 0.6, 0.8, 0.8))  # 0.2 of the canvas for about 1.6 m, near
@@ -68,7 +68,7 @@ def test_words_widen_the_range_of_sizes():
 
 def test_a_sound_layout_has_nothing_to_say():
     assert rules_broken(MEADOW) == []
-    checked = check_layout(MEADOW, Rules(count=3), correct=True)
+    checked = check_layout(MEADOW, Rules(instance_count=3), correct=True)
     assert checked.score == checked.after == 1.0 and checked.layout == MEADOW and not checked.changes
 
 
@@ -99,7 +99,7 @@ def test_a_forklift_too_small_for_its_place():
     )
     (finding,) = find(layout, Rules())
     assert (
-        (finding.rule, finding.index) == ("sizes", 0)
+        (finding.rule, finding.instance_index) == ("sizes", 0)
         and "too small beside Instance 2 (a worker)" in finding.text
         and "a forklift is 2 to 2.6 m tall" in finding.text
     )
@@ -170,7 +170,7 @@ def test_boxes_too_small_to_draw():
     [(5, "5 instances were asked for, there are 3. Ask the model again", 0.6), (2, "Remove some", 2 / 3), (0, "", 1)],
 )
 def test_the_number_that_was_asked_for(count, words, score):
-    checked = check_layout(MEADOW, Rules(count=count))
+    checked = check_layout(MEADOW, Rules(instance_count=count))
     assert checked.score == pytest.approx(score) and (
         words in checked.findings[0].text if words else not checked.findings
     )
@@ -190,7 +190,7 @@ def test_corrections_reach_masks_and_leave_locked_and_hidden_ones_alone():
 
 def test_points_have_no_size_and_empty_layouts_are_plausible():
     assert rules_broken(Layout((Instance("a", "a car", point=(0.5, 0.5)),))) == []
-    layouts, score, text, findings = check_frames((Layout(), MEADOW), Rules(count=3), True)
+    layouts, score, text, findings = check_frames((Layout(), MEADOW), Rules(instance_count=3), True)
     assert (
         score == 0.5
         and "**Frame 1: plausibility 0.00**" in text
@@ -201,7 +201,9 @@ def test_points_have_no_size_and_empty_layouts_are_plausible():
 
 
 def test_programs_get_numbers_and_ids():
-    findings = json.loads(check_frames((wide(CAR, FAR_TRACTOR),), Rules(count=3), False)[3])["frames"][0]["findings"]
+    findings = json.loads(check_frames((wide(CAR, FAR_TRACTOR),), Rules(instance_count=3), False)[3])["frames"][0][
+        "findings"
+    ]
     assert [(row["rule"], row["number"], row["id"]) for row in findings] == [
         ("perspective", 2, "i2"),
         ("count", None, None),

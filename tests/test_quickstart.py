@@ -312,7 +312,7 @@ def test_a_workflow_without_a_place_for_the_layout_is_refused() -> None:
 def test_what_serve_opens_and_the_demo_runs_is_there() -> None:
     query = dict(part.split("=") for part in install.FIRST_TEMPLATE.removeprefix("?").split("&"))
     assert query["source"] == install.PACK_FOLDER and (ROOT / "workflows" / f"{query['template']}.json").exists()
-    shipped = graph.read_graph((ROOT / "tests" / "api" / "demo.json").read_text(), "demo.json")
+    shipped = graph.read_graph(graph.DEMO.read_text(encoding="utf-8"), "demo.json")
     assert {"InstDiffLoadDemoModel", "InstDiffLayoutScore", "SaveImage"} <= {
         node["class_type"] for node in shipped.values()
     }

@@ -1,7 +1,7 @@
 """The random checkpoints have the real ones' keys and shapes, and the same seed gives the same numbers."""
 
 import torch
-from instdiff.instdiff_modules import random_weights, sd15_shapes
+from support import random_weights, sd15_shapes
 from support.checkpoint_keys import FULL, official_shapes
 
 

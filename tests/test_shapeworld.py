@@ -7,13 +7,14 @@ import pytest
 from instdiff.instdiff_modules.geometry.masks import decode_mask, encode_mask, mask_box
 from instdiff.instdiff_modules.shapeworld import vocabulary as words
 from instdiff.instdiff_modules.shapeworld.detector import detect
-from instdiff.instdiff_modules.shapeworld.layouts import scene_layout
 from instdiff.instdiff_modules.shapeworld.outlines import coverage, half_extent
-from instdiff.instdiff_modules.shapeworld.render import render
-from instdiff.instdiff_modules.shapeworld.scene import MIN_VISIBLE, SIZE_RANGE, Scene, Thing, random_scene
 from PIL import Image, ImageFilter
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
+from support.shapeworld import captions
+from support.shapeworld.layouts import scene_layout
+from support.shapeworld.render import render
+from support.shapeworld.scene import MIN_VISIBLE, SIZE_RANGE, Scene, Thing, random_scene
 
 CANVASES = ((256, 256), (384, 256), (256, 320))  # width, height
 SCENES = [random_scene((5, i), *CANVASES[i % 3]) for i in range(45)]
@@ -156,11 +157,11 @@ def test_an_empty_picture_has_no_objects() -> None:
     ],
 )
 def test_places_in_words(x: float, y: float, said: str) -> None:
-    assert words.place(x, y) == said
+    assert captions.place(x, y) == said
 
 
 def test_a_placed_caption_says_where_each_thing_is_and_uses_known_words() -> None:
     scene = random_scene(5, counts=(3, 3))
     caption = scene.placed_caption
-    assert all(f"{thing.phrase} {words.place(*thing.center)}" in caption for thing in scene.things)
-    assert set(caption.replace(",", " ,").split()) <= set(words.WORDS) | {"far"}
+    assert all(f"{thing.phrase} {captions.place(*thing.center)}" in caption for thing in scene.things)
+    assert set(caption.replace(",", " ,").split()) <= set(captions.WORDS) | {"far"}

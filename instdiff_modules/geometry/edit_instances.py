@@ -11,7 +11,7 @@ from ..layout import fields
 from ..layout.edit import canvas_of, describe, find_index, named_indices, place
 from ..layout.instance import Box, Frames, Instance, Layout
 from ..layout.parts import family, make_part, without
-from .change import UNCUT, hull, map_instance, whole_extent
+from .transform import UNCUT, hull, map_instance, whole_extent
 
 ADD, REPLACE, MOVE, MOVE_TO, RESIZE, RESIZE_TO, REMOVE, PART = OPERATIONS = (
     "add",

@@ -1,10 +1,11 @@
-"""Binary masks as arrays: decoding, encoding, drawing from polygons and boxes, sizes, bounding boxes."""
+"""Binary masks as arrays: decoding, encoding, drawing from polygons and boxes, sizes, bounding boxes.
+
+pycocotools and scikit-image are imported where they are used: most graphs need neither, and ComfyUI starts sooner.
+"""
 
 from collections.abc import Sequence
 
 import numpy as np
-from pycocotools import mask as coco
-from skimage.transform import resize
 
 from ..layout.instance import Box, Instance, Mask
 from ..layout.rle import check_runs, decode_runs
@@ -38,12 +39,16 @@ def _runs(mask: Mask) -> np.ndarray:
 
 def encode_mask(mask: np.ndarray) -> Mask:
     """(height, width), non-zero = inside -> Mask."""
+    from pycocotools import mask as coco
+
     encoded = coco.encode(np.asfortranarray(mask != 0, dtype=np.uint8))
     return Mask(mask.shape[0], mask.shape[1], encoded["counts"].decode("ascii"))
 
 
 def draw_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) -> np.ndarray:
     """COCO polygons, each [x1, y1, x2, y2, ...] in pixels -> (height, width) bool, their union."""
+    from pycocotools import mask as coco
+
     drawn = coco.merge(coco.frPyObjects([list(map(float, p)) for p in polygons], height, width))
     return decode_mask(Mask(height, width, drawn["counts"].decode("ascii")))
 
@@ -91,6 +96,8 @@ def extent(instance: Instance) -> Box:
 
 def resize_seg(mask: np.ndarray) -> np.ndarray:
     """(H, W) mask -> (512, 512) float32 in 0..1, as inference.py does: bilinear, smoothed where it shrinks."""
+    from skimage.transform import resize
+
     return resize(mask.astype(np.float32), (SEG_SIZE, SEG_SIZE)).astype(np.float32)
 
 

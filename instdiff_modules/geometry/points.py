@@ -1,4 +1,4 @@
-"""From shapes to the numbers the tokenizer eats: sampled points of masks and strokes, attention masks, crop boxes.
+"""From shapes to the numbers the tokenizer eats: sampled points of masks and strokes, attention masks.
 
 The sampling rules are those of the reference's dataset/decode_item.py and utils/input.py, so that a mask gives the
 numbers the weights were trained on; only their unseeded random draws take a generator here.
@@ -8,7 +8,6 @@ import random
 from collections.abc import Sequence
 
 import numpy as np
-from skimage.measure import find_contours
 
 from ..layout.instance import Box, Point
 from .masks import decode_mask, encode_mask, mask_box, pixel_range, resize_seg
@@ -18,7 +17,6 @@ __all__ = [
     "SCRIBBLE_POINTS",
     "attention_masks",
     "box_center",
-    "crop_box",
     "decode_mask",
     "encode_mask",
     "interior_points",
@@ -48,6 +46,8 @@ def mask_contours(mask: np.ndarray) -> list[np.ndarray]:
     The outline runs over the zero pixels around the mask, one pixel to the right and below because of the border that
     is added to close it: kept, since the weights were trained on such outlines.
     """
+    from skimage.measure import find_contours  # slow to import, and only masks need it
+
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if not rows.size:
         return []
@@ -156,18 +156,6 @@ def attention_masks(
         elif x1 > x0 and y1 > y0 and (keep_small or _rounds(y0, y1, height) and _rounds(x0, x1, width)):
             cells[slice(*pixel_range(y0, y1, height)), slice(*pixel_range(x0, x1, width))] = 1
     return out
-
-
-def crop_box(box: Box, height: int, width: int, transposed: bool = False) -> tuple[int, int, int, int]:
-    """Box in 0..1 -> rows y0:y1 and columns x0:x1 of a latent as (y0, y1, x0, x1), truncated as crop-and-paste does.
-
-    Never empty, unless transposed=True, which gives the authors' slices: x along the height, y along the width.
-    """
-    x0, y0, x1, y1 = box
-    if transposed:
-        return int(x0 * height), int(x1 * height), int(y0 * width), int(y1 * width)
-    top, left = min(max(int(y0 * height), 0), height - 1), min(max(int(x0 * width), 0), width - 1)
-    return top, min(max(int(y1 * height), top + 1), height), left, min(max(int(x1 * width), left + 1), width)
 
 
 def _rounds(low: float, high: float, size: int) -> bool:

@@ -1,4 +1,11 @@
-"""Layouts written by others: recognised by what they hold, never by guessing units or the order of axes."""
+"""Layouts written by others: recognised by what they hold, never by guessing units or the order of axes.
+
+here             our document, the authors' demos (authors.py), COCO (coco.py): what may also stand in a list, one per frame
+frames.py        these, and what is one layout by itself: omost.py, elements.py, prompt_control.py; for Instances from JSON
+any_boxes.py     boxes that come over a wire or as JSON: boxes.py, tracking.py, and the above; for Instances from Boxes
+regions.py       masks that come over a wire; for Instances from Masks
+prompts.py       words, one a line, for layouts without them
+"""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,7 +18,8 @@ from . import authors, coco
 __all__ = ["read_layout"]
 
 FORMATS = (
-    'our layout document ("version", "instances"), the authors\' demo JSON ("annos") and COCO ("images", "annotations")'
+    'our layout document ("version", "instances"), the authors\' demo JSON ("annos") and COCO ("images", "annotations"); '
+    "Instances from JSON also reads an Omost canvas, elements of a box editor and prompt-control's regions"
 )
 
 

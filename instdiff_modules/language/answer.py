@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ..geometry.change import UNCUT
+from ..geometry.transform import UNCUT
 from ..importers import read_layout
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES, parse_layout

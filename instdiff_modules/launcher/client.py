@@ -152,10 +152,6 @@ class Client:
         """The file of an image that a run left behind."""
         return self.fetch("/view?" + urllib.parse.urlencode(image))
 
-    def interrupt(self) -> None:
-        """Cancel what is running now."""
-        self.post("/interrupt")
-
     def free(self) -> None:
         """Unload every model and forget cached outputs, as soon as the queue is idle."""
         self.post("/free", {"unload_models": True, "free_memory": True})

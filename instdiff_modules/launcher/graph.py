@@ -5,10 +5,12 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 from .errors import Stopped
 
+DEMO = Path(__file__).with_name("demo.json")  # the workflow that quickstart runs unless it is given another
 LAYOUT_INPUTS = {"InstDiffFromJSON": "text", "InstDiffLayoutEditor": "layout"}
 LONGEST_SIDE = 1024  # pixels; SD1.5 repeats itself above
 Graph = dict[str, dict[str, Any]]

@@ -108,10 +108,6 @@ class Server:
         while self.process is not None and self.process.poll() is None:
             time.sleep(0.3)
 
-    def log_text(self) -> str:
-        """Everything the server has said so far."""
-        return self.log.read_text(encoding="utf-8", errors="replace")
-
     def _complaint(self, what: str) -> str:
         return (
             f"ComfyUI {what}. Its last lines:\n{tail(self.log, 15)}\nThe whole log: {self.log}\n"

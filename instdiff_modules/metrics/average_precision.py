@@ -3,13 +3,14 @@
 import contextlib
 import io
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from pycocotools.coco import COCO
-from pycocotools.cocoeval import COCOeval
 
 from .record import Place, Record
+
+if TYPE_CHECKING:
+    from pycocotools.coco import COCO
 
 MAX_DETECTIONS = 100  # per picture and class, the surest first: COCO's limit
 
@@ -71,6 +72,8 @@ def _annotation(place: Place, image: int, category: int, number: int) -> dict[st
 def _evaluate(
     records: Sequence[Record], categories: list[int], truths: list[dict], found: list[dict], kind: str
 ) -> Precision:
+    from pycocotools.cocoeval import COCOeval  # only scores need it
+
     with contextlib.redirect_stdout(io.StringIO()):  # pycocotools reports every step on the screen
         given, answered = (_coco(records, categories, entries) for entries in (truths, found))
         evaluation = COCOeval(given, answered, kind)
@@ -85,7 +88,9 @@ def _evaluate(
     return Precision(_mean(precision), _mean(precision[0]), _mean(recall))
 
 
-def _coco(records: Sequence[Record], categories: list[int], entries: list[dict]) -> COCO:
+def _coco(records: Sequence[Record], categories: list[int], entries: list[dict]) -> "COCO":
+    from pycocotools.coco import COCO
+
     index = COCO()
     index.dataset = {
         "images": [{"id": i, "width": r.width, "height": r.height} for i, r in enumerate(records, 1)],

@@ -23,13 +23,13 @@ ADVICE = "Connect the output results of Layout Score."
 class Failed(NamedTuple):
     """frames: a layout for each picture, with the failed instances alone. mask: (pictures, H, W), what to paint anew in each.
     masks: (n, H, W), one for each failed instance, picture after picture; a single black one if there are none. segs: Impact
-    Pack's SEGS of each picture. count: n. All masks float32 of 0 and 1, in the size of the scored pictures."""
+    Pack's SEGS of each picture. instance_count: n. All masks float32 of 0 and 1, in the size of the scored pictures."""
 
     frames: Frames
     mask: Tensor
     masks: Tensor
     segs: list[Segs]
-    count: int
+    instance_count: int
 
 
 def select_failed(frames: Frames, results: str, grow: int = 16, erase: bool = True) -> Failed:

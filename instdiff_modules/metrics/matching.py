@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from pycocotools import mask as coco
 
 from ..geometry.masks import decode_mask
 from ..layout.instance import Point
@@ -15,6 +14,8 @@ def ious(wanted: Sequence[Place], found: Sequence[Place], kind: str) -> np.ndarr
 
     kind: "box" or "mask". The numbers are pycocotools', without its special case for crowds.
     """
+    from pycocotools import mask as coco  # only scores need it
+
     out = np.full((len(wanted), len(found)), np.nan)
     rows, columns = ([i for i, p in enumerate(places) if getattr(p, kind) is not None] for places in (wanted, found))
     if rows and columns:

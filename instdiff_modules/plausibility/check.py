@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from ..geometry.change import fitting, map_instance, whole_extent
+from ..geometry.transform import fitting, map_instance, whole_extent
 from ..layout import fields
 from ..layout.instance import Box, Frames, Instance, Layout
 from ..layout.parts import family, without
@@ -68,7 +68,9 @@ def to_json(checked: Sequence[Checked]) -> str:
 
 
 def _row(finding: Finding, names: Sequence[str]) -> dict[str, Any]:
-    number, name = (None, None) if finding.index is None else (finding.index + 1, names[finding.index])
+    number, name = (
+        (None, None) if finding.instance_index is None else (finding.instance_index + 1, names[finding.instance_index])
+    )
     return {
         "rule": finding.rule,
         "number": number,
@@ -87,20 +89,20 @@ def _corrected(layout: Layout, rules: Rules, changes: list[str]) -> Layout:
             (
                 f
                 for f in find(layout, rules)
-                if _mendable(layout, f) and (f.rule, layout.instances[f.index].id) not in tried
+                if _mendable(layout, f) and (f.rule, layout.instances[f.instance_index].id) not in tried
             ),
             None,
         )
         if finding is None:
             break
-        old = layout.instances[finding.index]
+        old = layout.instances[finding.instance_index]
         tried.add((finding.rule, old.id))
         new = _mended(layout, finding)
         if new is None:
             continue
         layout = replace(layout, instances=new)
         changes.append(
-            f"{name_of(finding.index, old)} "
+            f"{name_of(finding.instance_index, old)} "
             + ("was removed." if finding.remove else f"now fills {_shown(finding.box)}.")
         )
     return layout
@@ -108,30 +110,30 @@ def _corrected(layout: Layout, rules: Rules, changes: list[str]) -> Layout:
 
 def _mended(layout: Layout, finding: Finding) -> tuple[Instance, ...] | None:
     """The instances with one of them corrected and its parts taken along, locked ones left; None where nothing of it would be seen."""
-    old, instances = layout.instances[finding.index], list(layout.instances)
-    members = {i for i in family(instances, finding.index) if not instances[i].locked}
+    old, instances = layout.instances[finding.instance_index], list(layout.instances)
+    members = {i for i in family(instances, finding.instance_index) if not instances[i].locked}
     if finding.remove:
         return without(instances, members)
     scale, shift = fitting(whole_extent(old), finding.box)
     new = {i: map_instance(instances[i], scale, shift) for i in members}
-    if new[finding.index] is None:
+    if new[finding.instance_index] is None:
         return None
     return tuple(new.get(i) or instance for i, instance in enumerate(instances))
 
 
 def _mendable(layout: Layout, finding: Finding) -> bool:
     return (
-        finding.index is not None
+        finding.instance_index is not None
         and (finding.remove or finding.box is not None)
-        and not layout.instances[finding.index].locked
+        and not layout.instances[finding.instance_index].locked
     )
 
 
 def _score(layout: Layout, found: Sequence[Finding], rules: Rules) -> float:
     count = sum(instance.visible for instance in layout.instances)
-    whole = max(count, rules.count)
-    faulty = len({finding.index for finding in found if finding.index is not None})
-    surplus = max(count - rules.count, 0) if rules.count else 0
+    whole = max(count, rules.instance_count)
+    faulty = len({finding.instance_index for finding in found if finding.instance_index is not None})
+    surplus = max(count - rules.instance_count, 0) if rules.instance_count else 0
     return max(count - max(faulty, surplus), 0) / whole if whole else 1.0
 
 

@@ -21,9 +21,9 @@ NEAREST = 0.03  # of the canvas below the horizon; closer to it the rule says no
 
 
 class Thing(NamedTuple):
-    """An instance of known real size. index: in the layout. box: x0, y0, x1, y1 in 0..1."""
+    """An instance of known real size. instance_index: in the layout. box: x0, y0, x1, y1 in 0..1."""
 
-    index: int
+    instance_index: int
     box: Box
     size: Size
     fixed: bool  # locked: never to blame if another can be
@@ -57,17 +57,21 @@ def conflicts(things: Sequence[Thing], horizon: float, size: bool = True, perspe
         counts: dict[int, int] = {}
         for _, large, small in pairs:
             for thing in (large, small):
-                counts[thing.index] = counts.get(thing.index, 0) + 1
-        kind, large, small = max(pairs, key=lambda pair: max(counts[pair[1].index], counts[pair[2].index]))
+                counts[thing.instance_index] = counts.get(thing.instance_index, 0) + 1
+        kind, large, small = max(
+            pairs, key=lambda pair: max(counts[pair[1].instance_index], counts[pair[2].instance_index])
+        )
         # A tie: models draw things too small more often than too large, except what they put into the distance.
         weight = {
-            True: (not large.fixed, counts[large.index], not large.size.ground, kind == "perspective"),
-            False: (not small.fixed, counts[small.index], not small.size.ground, kind == "size"),
+            True: (not large.fixed, counts[large.instance_index], not large.size.ground, kind == "perspective"),
+            False: (not small.fixed, counts[small.instance_index], not small.size.ground, kind == "size"),
         }
         larger = weight[True] > weight[False]
         blamed, other = (large, small) if larger else (small, large)
         result.append(Conflict(blamed, other, kind, larger))
-        pairs = [pair for pair in pairs if blamed.index not in (pair[1].index, pair[2].index)]
+        pairs = [
+            pair for pair in pairs if blamed.instance_index not in (pair[1].instance_index, pair[2].instance_index)
+        ]
     return result
 
 
@@ -113,7 +117,11 @@ def _resting(a: Thing, b: Thing) -> list[tuple[str, Thing, Thing]]:
 
 def _lifted(thing: Thing, things: Sequence[Thing]) -> bool:
     """A rider, or something half hidden: it belongs on the ground, but where it would touch it is unknown."""
-    others = (other for other in things if other.index != thing.index and thing.size.ground and other.size.ground)
+    others = (
+        other
+        for other in things
+        if other.instance_index != thing.instance_index and thing.size.ground and other.size.ground
+    )
     return any(_carries(other, thing) and other.box[3] - thing.box[3] > SAME_DEPTH for other in others)
 
 

@@ -2,14 +2,13 @@
 
 from typing import NamedTuple
 
-from ..geometry.change import UNCUT, whole_extent
+from ..geometry.transform import UNCUT, whole_extent
 from ..layout import fields
 from ..layout.edit import canvas_of
 from ..layout.instance import Box, Instance, Layout
 from .depth import Thing, conflicts, target_height
 from .sizes import size_of
 
-RULES = ("edges", "duplicates", "smallest", "sizes", "perspective", "count")
 MAX_CUT = 0.05  # share of a box outside the canvas that passes
 SAME_PLACE = 0.8  # overlap (intersection over union) of two boxes with the same prompt
 SAME_BOX = 0.92  # of two boxes with different prompts
@@ -17,7 +16,8 @@ DEFAULT_SIDE = 512
 
 
 class Rules(NamedTuple):
-    """Which rules hold. smallest: shortest side of a box in pixels, 0 for no such rule. count: instances asked for, 0 for any number.
+    """Which rules hold. smallest: shortest side of a box in pixels, 0 for no such rule. instance_count: how many were asked for,
+    0 for any number.
 
     horizon: its height in the picture, 0 top, 1 bottom; below 0 the ground fills the picture.
     """
@@ -27,18 +27,19 @@ class Rules(NamedTuple):
     sizes: bool = True
     perspective: bool = True
     smallest: int = 32
-    count: int = 0
+    instance_count: int = 0
     horizon: float = 0.35
 
 
 class Finding(NamedTuple):
-    """rule: one of RULES. index: of the instance in the layout, None for the layout itself. box: what would mend it; None: nothing we know.
+    """rule: "edges", "duplicates", "smallest", "sizes", "perspective" or "count". instance_index: in the layout, None for the layout
+    itself. box: what would mend it; None: nothing we know.
 
     remove: whether leaving the instance out would mend it.
     """
 
     rule: str
-    index: int | None
+    instance_index: int | None
     text: str
     box: Box | None = None
     remove: bool = False
@@ -47,7 +48,7 @@ class Finding(NamedTuple):
 def find(layout: Layout, rules: Rules) -> list[Finding]:
     """All findings, in the order in which they are best mended."""
     steps = ((rules.edges, _edges), (rules.duplicates, _duplicates), (rules.smallest > 0, _smallest), (rules.sizes or rules.perspective, _depth),
-             (rules.count > 0, _count))  # fmt: skip
+             (rules.instance_count > 0, _count))  # fmt: skip
     return [finding for on, rule in steps if on for finding in rule(layout, rules)]
 
 
@@ -141,12 +142,15 @@ def _depth(layout: Layout, rules: Rules) -> list[Finding]:
     sized = [(i, instance, box, size) for i, instance, box in whole if (size := size_of(instance.prompt))]
     things = [Thing(i, box, size, instance.locked) for i, instance, box, size in sized]
     found = conflicts(things, rules.horizon, rules.sizes, rules.perspective)
-    blamed = {conflict.blamed.index for conflict in found}
-    sound = [thing for thing in things if thing.index not in blamed]
+    blamed = {conflict.blamed.instance_index for conflict in found}
+    sound = [thing for thing in things if thing.instance_index not in blamed]
     result = []
     for conflict in found:
-        i, other = conflict.blamed.index, conflict.other
-        name, beside = name_of(i, layout.instances[i]), name_of(other.index, layout.instances[other.index])
+        i, other = conflict.blamed.instance_index, conflict.other
+        name, beside = (
+            name_of(i, layout.instances[i]),
+            name_of(other.instance_index, layout.instances[other.instance_index]),
+        )
         if conflict.kind == "perspective":
             text = f"{name} stands farther away than {beside}, but is drawn larger for its real size." if conflict.larger else \
                 f"{name} stands nearer than {beside}, but is drawn smaller for its real size."  # fmt: skip
@@ -169,18 +173,18 @@ def _depth(layout: Layout, rules: Rules) -> list[Finding]:
 
 def _count(layout: Layout, rules: Rules) -> list[Finding]:
     count = sum(instance.visible for instance in layout.instances)
-    if count == rules.count:
+    if count == rules.instance_count:
         return []
     advice = (
         "Ask the model again, or add them with Edit Instances."
-        if count < rules.count
+        if count < rules.instance_count
         else "Remove some with Edit Instances, or ask the model again."
     )
     return [
         Finding(
             "count",
             None,
-            f"{rules.count} instance{'' if rules.count == 1 else 's'} were asked for, there {'is' if count == 1 else 'are'} {count}. {advice}",
+            f"{rules.instance_count} instance{'' if rules.instance_count == 1 else 's'} were asked for, there {'is' if count == 1 else 'are'} {count}. {advice}",
         )
     ]
 

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-from ..geometry.change import whole_extent
 from ..geometry.masks import decode_mask
 from ..geometry.points import box_center, is_point_set
+from ..geometry.transform import whole_extent
 from ..layout.instance import Instance, Layout, Mask, Point
 from .labels import draw_labels
 from .palette import Color, instance_color

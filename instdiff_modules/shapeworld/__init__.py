@@ -1,1 +1,1 @@
-"""A synthetic world of coloured shapes: scenes, pictures, captions, layouts and an exact detector, all from a seed."""
+"""A synthetic world of coloured shapes: what exists in it, an exact detector of its objects, and the demo model that draws it."""

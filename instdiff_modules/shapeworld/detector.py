@@ -7,7 +7,6 @@ is exact; on pictures of a decoder it tolerates soft edges, faint patterns and w
 from dataclasses import dataclass
 
 import numpy as np
-from skimage.morphology import erosion
 
 from . import vocabulary as words
 from .outlines import coverage, half_extent
@@ -101,6 +100,8 @@ def _fit(region: Region, shape: str, x: float, y: float, size: float) -> float:
 
 def find_texture(picture: np.ndarray, mask: np.ndarray, color: str) -> str:
     """The pattern of the two shades inside a mask (H, W) of one colour."""
+    from skimage.morphology import erosion  # slow to import, and only this detector needs it
+
     side = min(mask.shape)
     rim = max(1, round(side / 100))
     core = mask

@@ -3,16 +3,14 @@
 from typing import NamedTuple
 
 import numpy as np
-from skimage.measure import label
-from skimage.segmentation import expand_labels
 
 from . import vocabulary as words
-from .scene import GAP
 
 FLAT = 56  # largest difference, 0..255, within 3x3 pixels that are surely inside one area
 NEAR = 70  # largest distance to a colour, 0..255 RGB, of a pixel that surely has it
 REACH, ROUNDS = 3, 3  # pixels per round
 SPECK = 0.045  # parts whose area is below the square of this share of the shorter side are dirt, not objects
+GAP = 0.03  # between objects that do not overlap, as a share of the shorter side
 JOIN = 0.6 * GAP  # parts of one colour whose boxes are nearer than this belong to one object, cut by another in front
 
 
@@ -56,6 +54,9 @@ def clean_colors(picture: np.ndarray) -> tuple[np.ndarray, int]:
     between red and white there is pink, but no pink object. What they give is sure for the next round, so that the
     thin tips of stars are reached.
     """
+    from skimage.measure import label  # slow to import, and only this detector needs it
+    from skimage.segmentation import expand_labels
+
     squares = color_distances(picture)
     nearest = squares.argmin(-1)
     rim = max(1, min(nearest.shape) // 64)
@@ -107,6 +108,8 @@ def spread(picture: np.ndarray) -> np.ndarray:
 
 def find_regions(picture: np.ndarray) -> tuple[str, list[Region]]:
     """Background colour, and the objects of a picture (H, W, 3) uint8."""
+    from skimage.measure import label
+
     colors, background = clean_colors(picture)
     side = min(colors.shape)
     parts = label(np.where(colors == background, 0, colors + 1), connectivity=1)

@@ -25,12 +25,12 @@ from instdiff.instdiff_modules.geometry.edit_instances import Edit, edit_instanc
 from instdiff.instdiff_modules.geometry.masks import draw_box  # noqa: E402
 from instdiff.instdiff_modules.layout.instance import Layout  # noqa: E402
 from instdiff.instdiff_modules.metrics.failed import grown  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.layouts import scene_layout  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.scene import random_scene  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.vocabulary import sentence  # noqa: E402
 from instdiff.nodes.score import InstDiffLayoutScore, InstDiffSelectFailed  # noqa: E402
 from PIL import Image  # noqa: E402
 from support.pack import ROOT  # noqa: E402
+from support.shapeworld.captions import sentence  # noqa: E402
+from support.shapeworld.layouts import scene_layout  # noqa: E402
+from support.shapeworld.scene import random_scene  # noqa: E402
 from support.studio import Settings, Studio, only  # noqa: E402
 
 HERE = Path(__file__).resolve().parent

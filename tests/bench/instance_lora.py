@@ -28,11 +28,11 @@ from instdiff.instdiff_modules.geometry.masks import draw_box  # noqa: E402
 from instdiff.instdiff_modules.layout.instance import Layout  # noqa: E402
 from instdiff.instdiff_modules.metrics.detection import detect_shapes  # noqa: E402
 from instdiff.instdiff_modules.preview.draw import draw_layout  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.layouts import scene_layout  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.scene import random_scene  # noqa: E402
 from instdiff.nodes.instance_conditioning import InstDiffInstanceConditioning  # noqa: E402
 from PIL import Image  # noqa: E402
 from support.pack import ROOT  # noqa: E402
+from support.shapeworld.layouts import scene_layout  # noqa: E402
+from support.shapeworld.scene import random_scene  # noqa: E402
 from support.studio import Settings, Studio, only  # noqa: E402
 
 HERE = Path(__file__).resolve().parent

@@ -25,11 +25,11 @@ from instdiff.instdiff_modules.layout.instance import Box, Instance, Layout  # n
 from instdiff.instdiff_modules.metrics.attributes import COLORS, color_map  # noqa: E402
 from instdiff.instdiff_modules.metrics.detection import Detection, detect_shapes  # noqa: E402
 from instdiff.instdiff_modules.preview.draw import draw_layout  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.layouts import scene_layout  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.scene import Scene, Thing  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.vocabulary import sentence  # noqa: E402
 from PIL import Image  # noqa: E402
 from support.pack import ROOT  # noqa: E402
+from support.shapeworld.captions import sentence  # noqa: E402
+from support.shapeworld.layouts import scene_layout  # noqa: E402
+from support.shapeworld.scene import Scene, Thing  # noqa: E402
 from support.studio import Settings, Studio, only  # noqa: E402
 
 HERE = Path(__file__).resolve().parent

@@ -29,11 +29,11 @@ from instdiff.instdiff_modules.metrics.report import Totals, summarise  # noqa: 
 from instdiff.instdiff_modules.metrics.score import Settings as Measure  # noqa: E402
 from instdiff.instdiff_modules.metrics.score import score_picture  # noqa: E402
 from instdiff.instdiff_modules.preview.draw import draw_layout  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.layouts import scene_layout  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.scene import random_scene  # noqa: E402
 from instdiff.nodes.demo_model import DEMO_FILE  # noqa: E402
 from PIL import Image  # noqa: E402
 from support.pack import ROOT  # noqa: E402
+from support.shapeworld.layouts import scene_layout  # noqa: E402
+from support.shapeworld.scene import random_scene  # noqa: E402
 from support.studio import Settings, Studio, only  # noqa: E402
 
 HERE = Path(__file__).resolve().parent

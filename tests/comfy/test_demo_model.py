@@ -16,13 +16,13 @@ from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes
 from instdiff.instdiff_modules.metrics.report import Totals, summarise
 from instdiff.instdiff_modules.metrics.score import Settings as Measure
 from instdiff.instdiff_modules.metrics.score import score_picture
+from instdiff.instdiff_modules.shapeworld.demo_file import EMBEDDING, full_embedding, read_demo_file
 from instdiff.instdiff_modules.shapeworld.detector import detect
-from instdiff.instdiff_modules.shapeworld.layouts import scene_layout
-from instdiff.instdiff_modules.shapeworld.scene import random_scene
-from instdiff.instdiff_modules.shapeworld.shipment import EMBEDDING, full_embedding, read_shipment
 from instdiff.nodes.demo_model import DEMO_FILE, InstDiffLoadDemoModel
 from instdiff.nodes.load import FOLDER, InstDiffLoadModel, InstDiffSaveModel
 from support.pack import ROOT
+from support.shapeworld.layouts import scene_layout
+from support.shapeworld.scene import random_scene
 from support.studio import Settings, Studio, only
 
 SETTINGS = Settings(steps=12, sampler="dpmpp_2m")
@@ -58,25 +58,25 @@ def measured(layouts: list[Layout], pictures: list[np.ndarray]) -> Totals:
     )
 
 
-def test_the_shipment_is_small_enough() -> None:
+def test_the_demo_file_is_small_enough() -> None:
     assert DEMO_FILE.stat().st_size < 25e6
 
 
 def test_every_weight_arrives(studio: Studio) -> None:
-    shipment = read_shipment(DEMO_FILE)
+    demo = read_demo_file(DEMO_FILE)
     modules = (
         studio.model.model.diffusion_model,
         studio.vae.first_stage_model,
         studio.clip.cond_stage_model.clip_l.transformer,
     )
     for module, part in zip(modules, ("unet", "vae", "text")):
-        ours, theirs = shipment.tensors[part], dict(module.state_dict())
+        ours, theirs = demo.tensors[part], dict(module.state_dict())
         theirs.pop("text_projection.weight", None)
         assert set(ours) == set(theirs)
         for key, value in ours.items():
             if key != EMBEDDING:
                 torch.testing.assert_close(theirs[key].float(), value.float(), atol=2e-3, rtol=1e-2)
-    rows = full_embedding(shipment.tensors["text"][EMBEDDING].float(), shipment.config["vocabulary"])
+    rows = full_embedding(demo.tensors["text"][EMBEDDING].float(), demo.config["vocabulary"])
     assert (modules[2].state_dict()[EMBEDDING] == rows).all()
 
 

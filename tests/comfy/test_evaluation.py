@@ -13,9 +13,9 @@ from instdiff.instdiff_modules.evaluation.run_files import RunFolder
 from instdiff.instdiff_modules.evaluation.server import ServerLost, Stop, paint
 from instdiff.instdiff_modules.evaluation.workflow import authors_graph
 from instdiff.instdiff_modules.launcher.client import GraphRefused
-from instdiff.instdiff_modules.random_weights import BASE_NAME, INSTDIFF_NAME
 from PIL import Image
 from support import synthetic_coco
+from support.random_weights import BASE_NAME, INSTDIFF_NAME
 from support.server import ComfyServer, api_graph, small_demo, start_server
 from support.synthetic_coco import IDS
 

@@ -7,13 +7,12 @@ import numpy as np
 import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Layout, parse_layout
-from instdiff.nodes import arrange, editor
+from instdiff.nodes import arrange, editor, other_packs
 from instdiff.nodes import conditioning as conditioning_nodes
 from instdiff.nodes import edit as edit_nodes
 from instdiff.nodes import instances as make
 from instdiff.nodes import language as language_nodes
 from instdiff.nodes import layout_io as io_nodes
-from instdiff.nodes import neighbours as neighbour_nodes
 from instdiff.nodes import plausibility as plausibility_nodes
 from instdiff.nodes import preview as preview_nodes
 from instdiff.nodes import score as score_nodes
@@ -22,7 +21,7 @@ from support.server import ComfyServer
 FRACTIONS, PIXELS = make.UNITS
 ALL_NODES = [
     *editor.NODES, *make.NODES, *io_nodes.NODES, *arrange.NODES, *edit_nodes.NODES, *language_nodes.NODES, *plausibility_nodes.NODES, *preview_nodes.NODES,
-    *score_nodes.NODES, *neighbour_nodes.NODES, *conditioning_nodes.NODES,
+    *score_nodes.NODES, *other_packs.NODES, *conditioning_nodes.NODES,
 ]  # fmt: skip
 BOX = {"left": 0.1, "top": 0.2, "right": 0.5, "bottom": 0.9}
 WIDE = (

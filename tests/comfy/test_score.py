@@ -10,12 +10,12 @@ import torch
 from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layout
 from instdiff.instdiff_modules.layout.instance import Layout
 from instdiff.instdiff_modules.metrics.batch import CONNECTED, SHAPE_WORLD
-from instdiff.instdiff_modules.shapeworld.layouts import scene_layout
-from instdiff.instdiff_modules.shapeworld.render import render
-from instdiff.instdiff_modules.shapeworld.scene import Scene, Thing
 from instdiff.nodes.layout_io import InstDiffToBoxes, InstDiffToMasks
 from instdiff.nodes.score import InstDiffLayoutScore
 from support.server import ComfyServer
+from support.shapeworld.layouts import scene_layout
+from support.shapeworld.render import render
+from support.shapeworld.scene import Scene, Thing
 
 THINGS = (Thing("star", "red", "plain", (0.2, 0.5), 0.4), Thing("ring", "blue", "striped", (0.75, 0.5), 0.45))
 SCENE = Scene(192, 128, "white", THINGS)

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 from instdiff.instdiff_modules.launcher import install
-from support.server import ComfyServer, api_graph, small_demo, start_server
+from instdiff.instdiff_modules.launcher.graph import DEMO, read_graph
+from support.server import ComfyServer, small_demo, start_server
 
 # Written out: an id is a promise to saved workflows, so that losing one must fail here.
 NODE_IDS = {
@@ -56,7 +57,7 @@ def test_the_instances_reach_the_picture(any_server: ComfyServer) -> None:
 
 @pytest.mark.comfy
 def test_the_demo_model_puts_its_shapes_where_the_layout_wants_them(any_server: ComfyServer) -> None:
-    result = any_server.run(api_graph("demo"))
+    result = any_server.run(read_graph(DEMO.read_text(encoding="utf-8"), "demo.json"))
     (picture,) = (any_server.image(image) for image in result.saved)
     assert picture.shape == (256, 512, 3), "the layout, and the picture beside it"
     assert result.texts[0].startswith("**Score 1.00**")

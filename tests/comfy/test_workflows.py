@@ -246,7 +246,7 @@ def test_after_a_cancel_in_mid_sampling_the_next_run_is_as_if_nothing_had_happen
         if kind == "progress" and data["node"] == "sampler":
             steps.append(data["value"])
             if data["value"] == 5:  # past the merge: the history of PLMS is in use
-                server.client.interrupt()
+                server.client.post("/interrupt")
 
     with pytest.raises(GraphError, match="The run was interrupted"):
         server.client.run(changed(graph, sampler={"steps": 12, "share": 0.2, "seed": 2}), cancel)

@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import torch
 from instdiff.instdiff_modules.geometry import points as geometry
-from instdiff.instdiff_modules.grounding import authors_demo as authors
 from instdiff.instdiff_modules.grounding.inputs import build_grounding
 from instdiff.instdiff_modules.importers import read_layout
 from instdiff.instdiff_modules.sampling import schedule
+from support import authors_demo as authors
 from support.parity_networks import Row
 from torch import Tensor
 

@@ -10,7 +10,6 @@ import comfy.samplers
 import torch
 from instdiff.instdiff_modules.grounding.inputs import null_grounding, reference_grounding
 from instdiff.instdiff_modules.layout.document import Instance
-from instdiff.instdiff_modules.sampling import authors
 from instdiff.instdiff_modules.sampling.attention_mask import MaskedAttention
 from instdiff.instdiff_modules.sampling.branched_batch import BranchedBatch
 from instdiff.instdiff_modules.sampling.fuser_patch import FuserPatch
@@ -21,6 +20,7 @@ from instdiff.instdiff_modules.sampling.schedule import alpha_schedule
 from instdiff.nodes.apply import block_attention
 from instdiff.nodes.patching import Applied, MultiInstance, attach, attach_multi_instance
 from instdiff.nodes.plms_sampler import PLMS, plms_sigmas
+from support import authors_sampling as authors
 from support.fixed_bank import FixedBank
 from support.goldens import SLOTS, fill, grounding_arguments, value
 from support.parity_networks import Row, Tensors, drop_flags

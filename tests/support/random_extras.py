@@ -5,9 +5,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from instdiff.instdiff_modules.random_weights import fill
-from instdiff.instdiff_modules.sd15_shapes import SMALL, Shapes, unet_shapes
 from safetensors.torch import save_file
+from support.random_weights import fill
+from support.sd15_shapes import SMALL, Shapes, unet_shapes
 
 CONTROLNET = "random_controlnet.safetensors"
 LORA = "random_lora.safetensors"

@@ -14,10 +14,10 @@ import numpy as np
 from instdiff.instdiff_modules.launcher import install
 from instdiff.instdiff_modules.launcher.client import GraphError, Result
 from instdiff.instdiff_modules.launcher.server import Server
-from instdiff.instdiff_modules.random_weights import write_random_files
 from PIL import Image
 from support.environment import comfyui_folder, home, steps
 from support.pack import ROOT
+from support.random_weights import write_random_files
 
 API_GRAPHS = ROOT / "tests" / "api"
 Graph = dict[str, dict[str, Any]]
@@ -52,6 +52,10 @@ class ComfyServer(Server):
         Image.fromarray(pixels).save(self.base / "input" / name)
         return name
 
+    def log_text(self) -> str:
+        """Everything the server has said so far."""
+        return self.log.read_text(encoding="utf-8", errors="replace")
+
     def node_ids(self) -> set[str]:
         """Every node the server knows."""
         return set(self.client.get("/object_info"))
@@ -72,7 +76,7 @@ def start_server(folder: Path, version: str = install.NEWEST, extra: Iterable[st
 
 def make_random_weights() -> None:
     """Write the small random checkpoints into the home folder's models unless they are there already."""
-    sources = [ROOT / "instdiff_modules" / name for name in ("random_weights.py", "sd15_shapes.py")]
+    sources = [Path(__file__).with_name(name) for name in ("random_weights.py", "sd15_shapes.py")]
     key = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()
     stamp = home() / "models" / "instdiff-random-weights.txt"
     with install.one_at_a_time(home(), steps().say):

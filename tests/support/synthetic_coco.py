@@ -7,8 +7,8 @@ from typing import Any
 from instdiff.instdiff_modules.geometry.masks import decode_mask
 from instdiff.instdiff_modules.layout.rle import decode_runs
 from instdiff.instdiff_modules.shapeworld import vocabulary as words
-from instdiff.instdiff_modules.shapeworld.layouts import scene_layout
-from instdiff.instdiff_modules.shapeworld.scene import random_scene
+from support.shapeworld.layouts import scene_layout
+from support.shapeworld.scene import random_scene
 
 WIDTH, HEIGHT = 384, 256
 IDS = (785, 139, 632, 285)  # of the pictures, as the file lists them

@@ -8,8 +8,8 @@ import numpy as np
 import torch
 import train_vae
 from instdiff.instdiff_modules.shapeworld.detector import detect
-from instdiff.instdiff_modules.shapeworld.render import render
-from instdiff.instdiff_modules.shapeworld.scene import random_scene
+from support.shapeworld.render import render
+from support.shapeworld.scene import random_scene
 
 
 @torch.no_grad()

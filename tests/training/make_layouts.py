@@ -20,10 +20,10 @@ from instdiff.instdiff_modules.geometry.points import (
     scale_points,
 )
 from instdiff.instdiff_modules.shapeworld import vocabulary as words
-from instdiff.instdiff_modules.shapeworld.layouts import scene_layout, stroke
-from instdiff.instdiff_modules.shapeworld.render import render
 from make_pool import SHARD, pool_scene
 from scipy.ndimage import distance_transform_edt
+from support.shapeworld.layouts import scene_layout, stroke
+from support.shapeworld.render import render
 
 MOST = 6
 POINT_DEPTH = 0.65  # of an object's greatest depth

@@ -13,9 +13,10 @@ import numpy as np
 import tokens
 import torch
 import train_vae
-from instdiff.instdiff_modules.shapeworld.render import render
-from instdiff.instdiff_modules.shapeworld.scene import Scene, random_scene
-from instdiff.instdiff_modules.shapeworld.vocabulary import COLOR_NAMES, sentence
+from instdiff.instdiff_modules.shapeworld.vocabulary import COLOR_NAMES
+from support.shapeworld.captions import sentence
+from support.shapeworld.render import render
+from support.shapeworld.scene import Scene, random_scene
 
 SHARD, STREAM = 1024, 7
 FEW_COLORS_FROM = (

@@ -9,7 +9,8 @@ import lab
 import models
 import tokens
 from instdiff.instdiff_modules.checkpoint.shapes import InstDiffConfig
-from instdiff.instdiff_modules.shapeworld.shipment import Shipment, write_shipment
+from instdiff.instdiff_modules.shapeworld.demo_file import DemoFile
+from support.write_demo_file import write_demo_file
 from unpack_demo import REST
 
 CONFIG = InstDiffConfig(
@@ -46,7 +47,7 @@ def main() -> None:
         "instdiff": asdict(CONFIG),
     }
     target.parent.mkdir(parents=True, exist_ok=True)
-    write_shipment(target, Shipment(parts, config))
+    write_demo_file(target, DemoFile(parts, config))
     lab.say(f"{target}: {target.stat().st_size / 2**20:.1f} MB")
 
 

@@ -5,7 +5,7 @@ from functools import lru_cache
 import lab  # noqa: F401
 import torch
 from comfy.sd1_clip import SDTokenizer
-from instdiff.instdiff_modules.shapeworld.vocabulary import WORDS
+from support.shapeworld.captions import WORDS
 
 UNKNOWN, LENGTH = 0, 77
 

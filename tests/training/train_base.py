@@ -14,8 +14,8 @@ import noise
 import tokens
 import torch
 import train_vae
-from instdiff.instdiff_modules.shapeworld.render import render
-from instdiff.instdiff_modules.shapeworld.scene import random_scene
+from support.shapeworld.render import render
+from support.shapeworld.scene import random_scene
 
 NO_CAPTION, NO_BACKGROUND = 0.1, 0.12  # shares of the training pairs
 # Nothing in this world needs to know where it is: backgrounds are plain, captions name no places. Features without a place leave a fuser

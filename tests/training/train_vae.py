@@ -8,8 +8,8 @@ import lab
 import numpy as np
 import torch
 from comfy.ldm.models.autoencoder import AutoencoderKL
-from instdiff.instdiff_modules.shapeworld.render import render
-from instdiff.instdiff_modules.shapeworld.scene import random_scene
+from support.shapeworld.render import render
+from support.shapeworld.scene import random_scene
 
 CROP, BATCH = 128, 8
 KL = 1e-5

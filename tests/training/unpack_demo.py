@@ -5,7 +5,7 @@ from pathlib import Path
 
 import grounded
 import lab
-from instdiff.instdiff_modules.shapeworld.shipment import read_shipment
+from instdiff.instdiff_modules.shapeworld.demo_file import read_demo_file
 
 REST = (
     Path(__file__).resolve().parent / "heads.pt"
@@ -15,7 +15,7 @@ REST = (
 def main() -> None:
     parts = {
         name: {key: value.float() for key, value in part.items()}
-        for name, part in read_shipment(Path(sys.argv[1])).tensors.items()
+        for name, part in read_demo_file(Path(sys.argv[1])).tensors.items()
     }
     folder, rest = Path(sys.argv[2]), lab.load_state(REST)
     lab.save_state(folder / "vae_final.pt", parts["vae"])

@@ -83,9 +83,6 @@ export const en = {
     add: "Add",
   },
   notices: {
-    nothingToErase: "There is no mask here to erase.",
-    lastLocation: "This is the only location of the instance: delete the instance instead.",
-    polygonCorners: "A polygon needs three corners.",
     imported: "Imported {count} {count|instance|instances}",
     copied: "Copied {count} {count|instance|instances}",
     pasted: "Pasted {count} {count|instance|instances}",

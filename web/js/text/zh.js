@@ -78,9 +78,6 @@ export const zh = {
   },
   ask: { incoming: "将导入 {count} 个实例，画布上已有 {there} 个。", replace: "替换", add: "添加" },
   notices: {
-    nothingToErase: "此处没有可擦除的遮罩。",
-    lastLocation: "这是该实例唯一的位置：请直接删除该实例。",
-    polygonCorners: "多边形至少需要三个角点。",
     imported: "已导入 {count} 个实例",
     copied: "已复制 {count} 个实例",
     pasted: "已粘贴 {count} 个实例",

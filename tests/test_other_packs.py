@@ -13,17 +13,17 @@ from instdiff.instdiff_modules.exporters.segs import layout_segs
 from instdiff.instdiff_modules.exporters.text import FORMATS, frames_to_text
 from instdiff.instdiff_modules.geometry.masks import decode_mask
 from instdiff.instdiff_modules.geometry.raster import layout_boxes
-from instdiff.instdiff_modules.importers import neighbours
+from instdiff.instdiff_modules.importers import any_boxes
+from instdiff.instdiff_modules.importers.any_boxes import read_boxes
 from instdiff.instdiff_modules.importers.frames import read_frames
-from instdiff.instdiff_modules.importers.neighbours import read_boxes
 from instdiff.instdiff_modules.importers.regions import read_masks
 from instdiff.instdiff_modules.layout.document import parse_layout
 from instdiff.instdiff_modules.layout.point_text import parse_points, split_lists
 from support.pack import ROOT
 
 CANVAS = (800, 400)
-XYWH, XYXY = neighbours.ORDERS[1:]
-PIXELS, FRACTIONS, THOUSANDTHS = neighbours.UNITS
+XYWH, XYXY = any_boxes.ORDERS[1:]
+PIXELS, FRACTIONS, THOUSANDTHS = any_boxes.UNITS
 FOX = (0.25, 0.25, 0.5, 0.75)
 BOX = {"x": 200, "y": 100, "width": 200, "height": 200}
 ELEMENTS = json.loads((ROOT / "tests" / "data" / "foreign" / "elements.json").read_text(encoding="utf-8"))

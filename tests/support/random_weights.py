@@ -12,8 +12,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import save_file
-
-from .sd15_shapes import instdiff_shapes, sd15_shapes
+from support.sd15_shapes import instdiff_shapes, sd15_shapes
 
 BASE_NAME = "instdiff_random_sd15.safetensors"
 INSTDIFF_NAME = "instdiff_random.safetensors"

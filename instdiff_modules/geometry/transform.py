@@ -53,11 +53,6 @@ def map_instance(instance: Instance, scale: tuple[float, float], shift: tuple[fl
     return replace(instance, **given, extra=extra) if any(value is not None for value in given.values()) else None
 
 
-def fit_to(instance: Instance, target: Box) -> Instance | None:
-    """Every location, mapped so that all of them together fill the box `target` (0..1); what has no extent keeps its size 0."""
-    return map_instance(instance, *fitting(whole_extent(instance), target))
-
-
 def fitting(extent: Box, target: Box) -> tuple[tuple[float, float], tuple[float, float]]:
     """(scale, shift) for `map_instance` that take one rectangle onto another; a side of no length is only moved."""
     x0, y0, x1, y1 = extent

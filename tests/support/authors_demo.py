@@ -9,10 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
-
-from ..geometry.masks import SEG_SIZE, draw_polygons, resize_nearest
-from ..geometry.points import (
+from instdiff.instdiff_modules.geometry.masks import SEG_SIZE, draw_polygons, resize_nearest
+from instdiff.instdiff_modules.geometry.points import (
     POLYGON_POINTS,
     SCRIBBLE_POINTS,
     box_center,
@@ -22,8 +20,9 @@ from ..geometry.points import (
     resize_seg,
     scale_points,
 )
-from ..importers.authors import read_anno_mask
-from ..layout.instance import Box, Point
+from instdiff.instdiff_modules.importers.authors import read_anno_mask
+from instdiff.instdiff_modules.layout.instance import Box, Point
+from torch import Tensor
 
 SLOTS = 30
 

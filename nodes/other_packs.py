@@ -5,7 +5,7 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..instdiff_modules.importers.neighbours import ORDERS, UNITS, WHERE, read_boxes
+from ..instdiff_modules.importers.any_boxes import ORDERS, UNITS, WHERE, read_boxes
 from ..instdiff_modules.importers.regions import WHERE as MASKS_WHERE
 from ..instdiff_modules.importers.regions import read_masks
 from ..instdiff_modules.layout import fields

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from instdiff.instdiff_modules.shapeworld.shipment import Shipment, full_embedding, read_shipment, write_shipment
+from instdiff.instdiff_modules.shapeworld.demo_file import DemoFile, full_embedding, read_demo_file
 from safetensors.torch import save_file
+from support.write_demo_file import write_demo_file
 
 
 def test_round_trip(tmp_path: Path) -> None:
@@ -15,8 +16,8 @@ def test_round_trip(tmp_path: Path) -> None:
         "vae": {"d": torch.randn(1)},
     }
     config = {"unet": {"model_channels": 64}, "vocabulary": [49406, 49407]}
-    write_shipment(tmp_path / "x.safetensors", Shipment(tensors, config))
-    read = read_shipment(tmp_path / "x.safetensors")
+    write_demo_file(tmp_path / "x.safetensors", DemoFile(tensors, config))
+    read = read_demo_file(tmp_path / "x.safetensors")
     assert read.config == config and set(read.tensors) == set(tensors)
     assert read.tensors["unet"]["a.b"].dtype == torch.float16
     torch.testing.assert_close(read.tensors["unet"]["a.b"], tensors["unet"]["a.b"].half())
@@ -40,4 +41,4 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
         ("missing", "cannot be read"),
     ):
         with pytest.raises(ValueError, match=words):
-            read_shipment(tmp_path / f"{name}.safetensors")
+            read_demo_file(tmp_path / f"{name}.safetensors")

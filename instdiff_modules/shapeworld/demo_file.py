@@ -11,19 +11,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 FORMAT, VERSION = "instdiff-demo", "1"
-PARTS = ("unet", "text", "vae", "instdiff")
 VOCABULARY_SIZE = 49408  # of the stock SD1 tokenizer
 EMBEDDING = "text_model.embeddings.token_embedding.weight"
 
 
 @dataclass(frozen=True)
-class Shipment:
+class DemoFile:
     """tensors: part -> names -> weights. config: `unet`, `text`, `vae` (keyword arguments), `instdiff` (InstDiffConfig's
     fields, if the part is there) and `vocabulary` (token numbers of the embedding's rows 1, 2, ...)."""
 
@@ -31,17 +28,7 @@ class Shipment:
     config: Mapping[str, Any]
 
 
-def write_shipment(path: Path, shipment: Shipment) -> None:
-    """Every tensor as float16."""
-    flat = {
-        f"{part}.{key}": value.to(torch.float16).contiguous()
-        for part, tensors in shipment.tensors.items()
-        for key, value in tensors.items()
-    }
-    save_file(flat, path, metadata={"format": FORMAT, "version": VERSION, "config": json.dumps(shipment.config)})
-
-
-def read_shipment(path: Path) -> Shipment:
+def read_demo_file(path: Path) -> DemoFile:
     """Raises ValueError with what to do if the file is missing, damaged or something else."""
     try:
         with safe_open(path, "pt") as file:
@@ -55,7 +42,7 @@ def read_shipment(path: Path) -> Shipment:
     for key, value in flat.items():
         part, _, name = key.partition(".")
         tensors.setdefault(part, {})[name] = value
-    return Shipment(tensors, json.loads(metadata["config"]))
+    return DemoFile(tensors, json.loads(metadata["config"]))
 
 
 def full_embedding(rows: Tensor, vocabulary: list[int]) -> Tensor:

@@ -7,9 +7,8 @@ from typing import Sequence
 
 import torch
 import torch.nn.functional as F
+from instdiff.instdiff_modules.layout.instance import Box
 from torch import Tensor
-
-Box = tuple[float, float, float, float]
 
 
 def crop_and_paste_transposed(branches: Tensor, boxes: Sequence[Box]) -> Tensor:

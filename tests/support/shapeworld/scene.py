@@ -1,20 +1,33 @@
 """Scenes as plain values, and the seeded generator that places objects so that all stay recognisable."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-
-from . import vocabulary as words
-from .outlines import coverage, half_extent
+from instdiff.instdiff_modules.shapeworld import vocabulary as words
+from instdiff.instdiff_modules.shapeworld.outlines import coverage, half_extent
+from instdiff.instdiff_modules.shapeworld.regions import GAP
+from support.shapeworld import captions
 
 # Rules of placement, as shares of the canvas' shorter side or of an object's area.
 SIZE_RANGE = (0.15, 0.50)
 MARGIN = 0.02  # between an object and the canvas' border
-GAP = 0.03  # between objects that do not overlap
 OVERLAP_SHARE = 0.3  # of the scenes allow objects to overlap
 MIN_VISIBLE = 0.75  # of an object's area stays uncovered
 CROWDED = 0.85  # with n objects, sizes stay below CROWDED / sqrt(n)
 ROUGH = 64  # side of the canvas on which coverage is estimated while placing
+# Side of the smallest object that gets a texture, as a share of the canvas' shorter side: smaller ones, or thinner
+# parts, have no room for two periods of the pattern and would only look mottled.
+MIN_TEXTURED: Mapping[str, float] = {
+    "circle": 0.22,
+    "square": 0.22,
+    "triangle": 0.28,
+    "star": 0.32,
+    "ring": 0.36,
+    "cross": 0.30,
+    "heart": 0.25,
+    "moon": 0.32,
+}
 
 
 @dataclass(frozen=True)
@@ -43,13 +56,13 @@ class Scene:
 
     @property
     def caption(self) -> str:
-        return words.sentence([thing.phrase for thing in self.things], self.background)
+        return captions.sentence([thing.phrase for thing in self.things], self.background)
 
     @property
     def placed_caption(self) -> str:
         """The caption with a place in words behind each thing: "a red star in the upper left and ..."."""
-        return words.sentence(
-            [f"{thing.phrase} {words.place(*thing.center)}" for thing in self.things], self.background
+        return captions.sentence(
+            [f"{thing.phrase} {captions.place(*thing.center)}" for thing in self.things], self.background
         )
 
 
@@ -86,7 +99,7 @@ def _draw(rng: np.random.Generator, background: str, width: int, height: int, mo
     shape = str(rng.choice(words.SHAPES))
     color = str(rng.choice([name for name in words.COLOR_NAMES if name != background]))
     size = float(rng.uniform(SIZE_RANGE[0], most))
-    textured = size >= words.MIN_TEXTURED[shape] and rng.random() < 0.75
+    textured = size >= MIN_TEXTURED[shape] and rng.random() < 0.75
     texture = str(rng.choice(words.TEXTURES[1:])) if textured else "plain"
     wide, tall = (extent * size / 2 + MARGIN for extent in half_extent(shape))
     x = rng.uniform(wide * side / width, 1 - wide * side / width)

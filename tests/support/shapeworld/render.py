@@ -3,11 +3,11 @@
 from typing import NamedTuple
 
 import numpy as np
-
-from . import vocabulary as words
-from .outlines import coverage
-from .scene import Scene
-from .textures import REFERENCE_SIDE, second_shade
+from instdiff.instdiff_modules.shapeworld import vocabulary as words
+from instdiff.instdiff_modules.shapeworld.outlines import coverage
+from instdiff.instdiff_modules.shapeworld.textures import REFERENCE_SIDE
+from support.shapeworld.patterns import second_shade
+from support.shapeworld.scene import Scene
 
 
 class Rendered(NamedTuple):

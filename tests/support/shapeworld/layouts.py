@@ -5,12 +5,11 @@ part, as in COCO and as the paper's training data has them.
 """
 
 import numpy as np
+from instdiff.instdiff_modules.geometry.masks import encode_mask, mask_box
+from instdiff.instdiff_modules.layout.instance import Instance, Layout, Point
 from skimage.morphology import erosion
-
-from ..geometry.masks import encode_mask, mask_box
-from ..layout.instance import Instance, Layout, Point
-from .render import render
-from .scene import Scene
+from support.shapeworld.render import render
+from support.shapeworld.scene import Scene
 
 STROKE_POINTS = 20
 STROKE_STEP = 0.02  # of the shorter side

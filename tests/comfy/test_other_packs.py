@@ -11,7 +11,7 @@ from instdiff.instdiff_modules.layout.document import parse_layout
 from instdiff.nodes.conditioning import InstDiffToConditioning
 from instdiff.nodes.instances import InstDiffScribble
 from instdiff.nodes.layout_io import InstDiffToBoxes, InstDiffToJSON, InstDiffToMasks
-from instdiff.nodes.neighbours import InstDiffFromBoxes, InstDiffFromMasks
+from instdiff.nodes.other_packs import InstDiffFromBoxes, InstDiffFromMasks
 from support.server import ComfyServer, small_demo
 from support.small_pack import FakeClip, base, context, noise
 
