@@ -75,6 +75,7 @@ def test_every_operation_is_booked_where_it_happens(figures):
         "--tiny",
         "--weights",
         figures[0].parent / "weights",
+        "--seconds",
         "--size",
         64,
         "--rounds",
@@ -94,9 +95,10 @@ def test_every_operation_is_booked_where_it_happens(figures):
 def test_a_second_run_measures_only_what_is_missing(figures):
     path, options, _ = figures
     before = json.loads(path.read_text())
-    run(COST, *options, "--rounds", 2, "--only", "scaleu_64")
+    printed = run(COST, *options, "--sizes", "64,64b2", "--rounds", 2, "--only", "scaleu_64,scaleu_64b2")
     after = json.loads(path.read_text())
-    assert [one["case"] for one in after["rounds"][len(before["rounds"]) :]] == ["scaleu"]
+    new = [(one["size"], one["case"]) for one in after["rounds"][len(before["rounds"]) :]]
+    assert new == [("64", "scaleu"), *[("64b2", "scaleu")] * 2] and "ScaleU alone, 64x64, batch 2" in printed
     assert after["rounds"][: len(before["rounds"])] == before["rounds"] and after["tokenizer"] == before["tokenizer"]
 
 
