@@ -92,6 +92,23 @@ def test_every_operation_is_booked_where_it_happens(figures):
     assert all(float(row[2]) == 0 for row in rows if row[0] != "UNet")
 
 
+@pytest.fixture(scope="module")
+def launches(figures):
+    """Case -> launches beyond the plain step: of all, of the UNet, of the fusers, of ScaleU."""
+    printed = run(COST.with_name("operations.py"), "--tiny", "--weights", figures[0].parent / "weights")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines()[3:]]
+    return {row[0]: [int(cell) for cell in row[1:5]] for row in rows}
+
+
+def test_every_launch_is_counted_where_it_happens(launches):
+    assert launches.keys() == {"plain", "scaleu", "outside", "fusers", "full", "masked"}
+    plain = launches.pop("plain")
+    assert plain[0] == plain[1] > 200 and plain[2:] == [0, 0]
+    assert all(more == unet + fusers + scaleu for more, unet, fusers, scaleu in launches.values())
+    assert launches["scaleu"][2] == launches["fusers"][3] == 0 < launches["scaleu"][3] == launches["full"][3]
+    assert launches["masked"][2] > launches["full"][2] == launches["fusers"][2] > launches["outside"][2]
+
+
 def test_a_second_run_measures_only_what_is_missing(figures):
     path, options, _ = figures
     before = json.loads(path.read_text())
