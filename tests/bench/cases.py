@@ -54,16 +54,24 @@ class KnownPrompts:
 
 
 class Models:
-    """SD1.5 and InstDiff of random weights, and what the nodes make of them. tiny: two resolutions, one block each."""
+    """SD1.5 and InstDiff of random weights, and what the nodes make of them.
 
-    def __init__(self, folder: Path, tiny: bool) -> None:
+    tiny: two resolutions, one block each. half: in float16, as on a GPU, also on a CPU, where ComfyUI would compute in float32.
+    """
+
+    def __init__(self, folder: Path, tiny: bool, half: bool = False) -> None:
         files = [folder / "checkpoints", folder / "instdiff"]
         if not all(list(place.glob("*.safetensors")) for place in files):
             write_random_files(folder, full=not tiny)
         base, weights = (next(place.glob("*.safetensors")) for place in files)
-        self.plain, clip, _, _ = comfy.sd.load_checkpoint_guess_config(str(base), output_vae=False)
+        dtype = torch.float16 if half else None
+        self.plain, clip, _, _ = comfy.sd.load_checkpoint_guess_config(
+            str(base), output_vae=False, model_options={"dtype": dtype} if half else {}
+        )
+        if half:
+            self.plain.model.manual_cast_dtype = None
         self.clip = KnownPrompts(clip)
-        self.weights = build_instdiff_model(read_checkpoint([weights]))
+        self.weights = build_instdiff_model(read_checkpoint([weights]), dtype)
         self.case = cache(self._case)
 
     @cached_property

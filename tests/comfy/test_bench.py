@@ -75,6 +75,7 @@ def test_every_operation_is_booked_where_it_happens(figures):
         "--tiny",
         "--weights",
         figures[0].parent / "weights",
+        "--seconds",
         "--size",
         64,
         "--rounds",
@@ -91,12 +92,37 @@ def test_every_operation_is_booked_where_it_happens(figures):
     assert all(float(row[2]) == 0 for row in rows if row[0] != "UNet")
 
 
+@pytest.fixture(scope="module")
+def launches(figures):
+    """Case -> launches beyond the plain step: of all, of the UNet, of the fusers, of ScaleU."""
+    printed = run(COST.with_name("operations.py"), "--tiny", "--weights", figures[0].parent / "weights")
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines()[3:]]
+    return {row[0]: [int(cell) for cell in row[1:5]] for row in rows}
+
+
+def test_every_launch_is_counted_where_it_happens(launches):
+    assert launches.keys() == {"plain", "scaleu", "outside", "fusers", "full", "masked"}
+    plain = launches.pop("plain")
+    assert plain[0] == plain[1] > 200 and plain[2:] == [0, 0]
+    assert all(more == unet + fusers + scaleu for more, unet, fusers, scaleu in launches.values())
+    assert launches["scaleu"][2] == launches["fusers"][3] == 0 < launches["scaleu"][3] == launches["full"][3]
+    assert launches["masked"][2] > launches["full"][2] == launches["fusers"][2] > launches["outside"][2]
+
+
+def test_a_block_launches_no_more_than_it_must(figures, launches):
+    blocks, decoder_blocks = json.loads(figures[0].read_text())["counts"]["3 steps"]["fusers"] // 3, 4
+    once = 2  # reading the sigma of the step
+    assert launches["fusers"][0] <= 18 * blocks + once
+    assert launches["scaleu"][0] <= 5 * decoder_blocks and launches["outside"][0] <= 5 * decoder_blocks + once
+
+
 def test_a_second_run_measures_only_what_is_missing(figures):
     path, options, _ = figures
     before = json.loads(path.read_text())
-    run(COST, *options, "--rounds", 2, "--only", "scaleu_64")
+    printed = run(COST, *options, "--sizes", "64,64b2", "--rounds", 2, "--only", "scaleu_64,scaleu_64b2")
     after = json.loads(path.read_text())
-    assert [one["case"] for one in after["rounds"][len(before["rounds"]) :]] == ["scaleu"]
+    new = [(one["size"], one["case"]) for one in after["rounds"][len(before["rounds"]) :]]
+    assert new == [("64", "scaleu"), *[("64b2", "scaleu")] * 2] and "ScaleU alone, 64x64, batch 2" in printed
     assert after["rounds"][: len(before["rounds"])] == before["rounds"] and after["tokenizer"] == before["tokenizer"]
 
 
