@@ -5,13 +5,9 @@ from contextlib import contextmanager
 from typing import Any
 
 from bench.cases import Models, sample
+from instdiff.instdiff_modules.sampling.fuser_patch import FuserPatch
+from instdiff.instdiff_modules.sampling.scaleu_patch import ScaleUPatch
 from torch.utils._python_dispatch import TorchDispatchMode
-
-try:
-    from instdiff.instdiff_modules.sampling.fuser_patch import FuserPatch
-    from instdiff.instdiff_modules.sampling.scaleu_patch import ScaleUPatch
-except ImportError:
-    from instdiff.instdiff_modules.sampling.patches import FuserPatch, ScaleUPatch
 
 UNET, FUSERS, SCALEU = PLACES = ("UNet", "fusers", "ScaleU")
 PATCHES = {FUSERS: FuserPatch, SCALEU: ScaleUPatch}

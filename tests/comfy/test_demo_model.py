@@ -9,8 +9,7 @@ import folder_paths
 import numpy as np
 import pytest
 import torch
-from bench import instance_lora, shapeworld
-from bench.editing import repair
+from bench import editing, instance_lora, shapeworld
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes
 from instdiff.instdiff_modules.metrics.report import Totals, summarise
@@ -25,8 +24,8 @@ from support.shapeworld.layouts import scene_layout
 from support.shapeworld.scene import random_scene
 from support.studio import Settings, Studio, only
 
-SETTINGS = Settings(steps=12, sampler="dpmpp_2m")
-SCENES = 10
+SETTINGS = Settings(steps=8, sampler="dpmpp_2m")
+SCENES = 6
 UNUSED = ("text_projection", "text_projection.weight", "logit_scale")  # parameters of CLIP's that nobody fills
 
 
@@ -75,9 +74,9 @@ def test_every_weight_arrives(studio: Studio) -> None:
         assert set(ours) == set(theirs)
         for key, value in ours.items():
             if key != EMBEDDING:
-                torch.testing.assert_close(theirs[key].float(), value.float(), atol=2e-3, rtol=1e-2)
+                torch.testing.assert_close(theirs[key].cpu().float(), value.float(), atol=2e-3, rtol=1e-2)
     rows = full_embedding(demo.tensors["text"][EMBEDDING].float(), demo.config["vocabulary"])
-    assert (modules[2].state_dict()[EMBEDDING] == rows).all()
+    assert (modules[2].state_dict()[EMBEDDING].cpu() == rows).all()
 
 
 def test_comfyui_can_make_a_second_copy_where_it_moves_weights_dynamically(studio: Studio) -> None:
@@ -88,7 +87,7 @@ def test_comfyui_can_make_a_second_copy_where_it_moves_weights_dynamically(studi
         assert type(again) is comfy.model_patcher.ModelPatcher and again.model is not patcher.model
         ours, theirs = again.model.state_dict(), patcher.model.state_dict()
         assert set(ours) == set(theirs) and all(
-            torch.equal(ours[key], theirs[key]) for key in ours if not key.endswith(UNUSED)
+            torch.equal(ours[key].cpu(), theirs[key].cpu()) for key in ours if not key.endswith(UNUSED)
         )
 
 
@@ -106,7 +105,7 @@ def test_its_weights_saved_are_loaded_again(studio: Studio, tmp_path, monkeypatc
     InstDiffSaveModel.execute(studio.networks, "demo", "as loaded")
     again = InstDiffLoadModel.execute("demo_00001_.safetensors", "auto")[0]
     ours, theirs = studio.networks.state_dict(), again.state_dict()
-    assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[key].cpu(), theirs[key].cpu()) for key in ours)
     assert again.config == studio.networks.config
 
 
@@ -140,9 +139,13 @@ def test_colours_leak_no_more_with_multi_instance_sampling(
     assert apart.leakage < placed.leakage + 0.01
 
 
-def test_painting_what_failed_anew_raises_the_share_of_satisfied_instances(studio: Studio) -> None:
-    crowded = [only(scene_layout(random_scene((4712, i), counts=(5, 6), overlaps=True), i), "box") for i in range(8)]
-    before, *_, after = repair(studio, crowded, list(range(8)))[0]
+def test_painting_what_failed_anew_raises_the_share_of_satisfied_instances(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(editing, "SETTINGS", SETTINGS)
+    monkeypatch.setattr(editing, "ROUNDS", 1)
+    crowded = [only(scene_layout(random_scene((4712, i), counts=(5, 6), overlaps=True), i), "box") for i in range(4)]
+    before, after = editing.repair(studio, crowded, list(range(4)))[0]
     assert before > 0.6 and after > before
 
 

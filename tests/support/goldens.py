@@ -2,6 +2,7 @@
 
 import json
 import math
+import re
 import zlib
 from pathlib import Path
 from typing import Any, Iterable, Mapping
@@ -99,6 +100,12 @@ def value(entry: Any, tensors: Mapping[str, Tensor], key: str = "") -> Tensor:
         full[:, : stored.shape[1]] = stored
         return full
     return stored
+
+
+def recorded(tokens: Tensor, entry: Mapping[str, Any]) -> Tensor:
+    """Of tokens (B, N, C) those that an entry holds: all, or what its note says ("every 4th visual token: y[:, ::4]")."""
+    found = re.search(r"\bevery (\d+)(?:st|nd|rd|th) visual token\b", str(entry.get("note", "")))
+    return tokens[:, :: int(found[1])] if found else tokens
 
 
 def unpack(bits: Tensor) -> Tensor:

@@ -95,7 +95,8 @@ def _restore_first_conv(patched: Any, alphas: Sequence[float], apart: int, seed:
     """Attach the reference's restore_first_conv_from_SD with the goldens' stand-in for the file that it reads."""
     channels = patched.model.diffusion_model.input_blocks[0][0].weight.shape
     restore = authors.RestoreFirstConv(
-        fill(seed, "sd_first_conv.weight", channels), fill(seed, "sd_first_conv.bias", channels[:1])
+        fill(seed, "sd_first_conv.weight", channels).to(patched.load_device),
+        fill(seed, "sd_first_conv.bias", channels[:1]).to(patched.load_device),
     )
     inside_branches = 0.0 in [float(a) for a in alphas[:apart]]
 

@@ -3,6 +3,7 @@
 from functools import lru_cache
 from typing import Any, Iterator, Mapping
 
+import comfy.model_management
 import torch
 from instdiff.instdiff_modules.grounding.inputs import GroundingInputs, null_grounding
 from instdiff.instdiff_modules.sampling.attention_mask import MaskedAttention
@@ -54,8 +55,10 @@ def unet(entry: Entry, tensors: Tensors, manifest: Entry, folder: Any) -> Iterat
         patches["output_block_patch"] = [ScaleUPatch(adapter, se=entry["enable_se_scaleu"])]
     statistics = Statistics(model.model.diffusion_model, patches, entry["outputs"].get("layer_statistics"))
     options = {"patches": statistics.patches, "cond_or_uncond": [int(entry["null_grounding"])]}
+    comfy.model_management.load_models_gpu([model, adapter])
+    timesteps = torch.tensor(inputs["timesteps"], dtype=torch.float32)
     eps = model.model.diffusion_model(
-        x, torch.tensor(inputs["timesteps"], dtype=torch.float32), context, transformer_options=options
+        *(given.to(model.load_device) for given in (x, timesteps, context)), transformer_options=options
     )
     yield Row("eps", eps, value(entry["outputs"]["eps"], tensors), entry["tolerance"]["suggested_atol"])
     yield from statistics.rows()
