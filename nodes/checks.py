@@ -129,7 +129,7 @@ def check_latent(value: Any, latent_format: Any) -> None:
     )
     if not isinstance(samples, Tensor):
         raise ValueError(f"Expected a LATENT, got {_kind(value)}. {advice}")
-    if samples.ndim != 4 or samples.numel() == 0 or samples.shape[1] != channels and samples.any():
+    if samples.ndim != 4 or samples.numel() == 0 or (samples.shape[1] != channels and samples.any()):
         raise ValueError(
             f"Expected a latent of shape (batch, {channels}, height, width), got {tuple(samples.shape)}. {advice}"
         )

@@ -119,7 +119,7 @@ class InstDiffLoadModel(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, model: str | None) -> bool | str:
         """Says where weights come from and where they go, in place of ComfyUI's bare "value not in list"."""
-        if model is None or model != NO_FILES and model in model_choices():  # None: the value comes over a link
+        if model is None or (model != NO_FILES and model in model_choices()):  # None: the value comes over a link
             return True
         found = ", ".join(choice for choice in model_choices() if choice != NO_FILES) or "nothing"
         problem = {NO_FILES: "No InstDiff weights are installed", THREE_FILES: "models/instance_models has no weights"}

@@ -28,8 +28,8 @@ __all__ = [
     "mask_polygon_points",
     "mask_scribble_points",
     "reorder_points",
-    "resize_seg",
     "resample_stroke",
+    "resize_seg",
     "scale_points",
     "spread_points",
 ]
@@ -149,7 +149,7 @@ def attention_masks(
             a, c = (int(np.round(v * height)) for v in (x0, x1))
             b, d = (int(np.round(v * width)) for v in (y0, y1))
             cells[a:c, b:d] = 1
-        elif x1 > x0 and y1 > y0 and (keep_small or _rounds(y0, y1, height) and _rounds(x0, x1, width)):
+        elif x1 > x0 and y1 > y0 and (keep_small or (_rounds(y0, y1, height) and _rounds(x0, x1, width))):
             cells[slice(*pixel_range(y0, y1, height)), slice(*pixel_range(x0, x1, width))] = 1
     return out
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from typing import Callable, Hashable
+from collections.abc import Callable, Hashable
 
 import torch
 from torch import Tensor

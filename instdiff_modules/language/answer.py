@@ -106,12 +106,8 @@ def _unquoted(text: str) -> str:
 
 def _foreign(document: Mapping[str, Any]) -> Layout | None:
     """Formats that fix their units: the authors' demo files and COCO."""
-    if (
-        "annos" in document
-        and "width" in document
-        and "height" in document
-        or "images" in document
-        and "annotations" in document
+    if ("annos" in document and "width" in document and "height" in document) or (
+        "images" in document and "annotations" in document
     ):
         return read_layout(document)
     return None

@@ -218,8 +218,7 @@ class _Reader:
         if (
             after.isalnum()
             or after in "_*+^%!.=-("
-            or after == "/"
-            and self.text[self.at + 1 : self.at + 2] not in ("/", "*")
+            or (after == "/" and self.text[self.at + 1 : self.at + 2] not in ("/", "*"))
         ):
             raise NotJSON(f"{self.text[match.start() : match.end() + 10].strip()!r} is an expression", match.start())
         number = float(match[0])

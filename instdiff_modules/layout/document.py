@@ -18,15 +18,15 @@ from .instance import Box, Frames, Instance, Layout, Mask, Point
 from .parts import check_parents
 
 __all__ = [
+    "MAX_DOCUMENT_BYTES",
+    "MAX_INSTANCES",
+    "VERSION",
     "Box",
     "Frames",
     "Instance",
     "Layout",
-    "MAX_DOCUMENT_BYTES",
-    "MAX_INSTANCES",
     "Mask",
     "Point",
-    "VERSION",
     "check_prompts",
     "layout_to_dict",
     "layout_to_json",

@@ -29,7 +29,7 @@ def number(value: Any, where: str, field: str) -> float:
     """A finite float."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"{where}: {field} must be a number, got {shorten(value)}.")
-    if isinstance(value, int) and abs(value) > 2**53 or not math.isfinite(value):
+    if (isinstance(value, int) and abs(value) > 2**53) or not math.isfinite(value):
         raise ValueError(f"{where}: {field} must be a finite number, got {shorten(value)}.")
     return float(value)
 
@@ -52,7 +52,7 @@ def whole(value: Any, where: str, field: str, high: int = MAX_SIDE) -> int:
 
 def side(value: Any, where: str, field: str) -> int:
     """A whole number of pixels as `whole`, or 0 where it is not given (None, 0)."""
-    return 0 if value is None or isinstance(value, int) and value == 0 else whole(value, where, field)
+    return 0 if value is None or (isinstance(value, int) and value == 0) else whole(value, where, field)
 
 
 def text(value: Any, where: str, field: str) -> str:

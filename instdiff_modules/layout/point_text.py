@@ -66,7 +66,7 @@ def _from_json(text: str) -> list[Point]:
         items = ast.literal_eval(text.strip())  # JSON, and what people write: .5, single quotes
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
         raise ValueError(f"{fields.shorten(text.strip())} are no points. {EXAMPLE}") from error
-    if isinstance(items, dict) or items and all(isinstance(v, (int, float)) for v in items) and len(items) == 2:
+    if isinstance(items, dict) or (items and all(isinstance(v, (int, float)) for v in items) and len(items) == 2):
         items = [items]
     return [_finite(item, i) for i, item in enumerate(items, 1)]
 

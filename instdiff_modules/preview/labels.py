@@ -69,7 +69,7 @@ def wrap(text: str, font: ImageFont.FreeTypeFont, room: float, max_lines: int) -
         line, last = words.pop(0), len(lines) == max_lines - 1
         while words and font.getlength(f"{line} {words[0]}") <= room:
             line = f"{line} {words.pop(0)}"
-        if font.getlength(line) > room or words and last:
+        if font.getlength(line) > room or (words and last):
             line = f"{line} {words[0]}" if words and last else line
             while len(line) > 1 and font.getlength(line + "...") > room:
                 line = line[:-1]

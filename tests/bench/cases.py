@@ -1,9 +1,10 @@
 """The models that are compared, and the steps that are timed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, cached_property
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import comfy.patcher_extension
 import comfy.samplers

@@ -13,27 +13,27 @@ from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from support.environment import prepare  # noqa: E402
+from support.environment import prepare
 
 if __name__ == "__main__":
     prepare(__file__)
 
-import comfy.hooks  # noqa: E402
-import comfy.sd  # noqa: E402
-import comfy.utils  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from bench.sheet import sheet  # noqa: E402
-from instdiff.instdiff_modules.geometry.masks import draw_box  # noqa: E402
-from instdiff.instdiff_modules.layout.instance import Layout  # noqa: E402
-from instdiff.instdiff_modules.metrics.detection import detect_shapes  # noqa: E402
-from instdiff.instdiff_modules.preview.draw import draw_layout  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.layouts import scene_layout  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.scene import random_scene  # noqa: E402
-from instdiff.nodes.instance_conditioning import InstDiffInstanceConditioning  # noqa: E402
-from PIL import Image  # noqa: E402
-from support.pack import ROOT  # noqa: E402
-from support.studio import Settings, Studio, only  # noqa: E402
+import comfy.hooks
+import comfy.sd
+import comfy.utils
+import numpy as np
+import torch
+from bench.sheet import sheet
+from instdiff.instdiff_modules.geometry.masks import draw_box
+from instdiff.instdiff_modules.layout.instance import Layout
+from instdiff.instdiff_modules.metrics.detection import detect_shapes
+from instdiff.instdiff_modules.preview.draw import draw_layout
+from instdiff.instdiff_modules.shapeworld.layouts import scene_layout
+from instdiff.instdiff_modules.shapeworld.scene import random_scene
+from instdiff.nodes.instance_conditioning import InstDiffInstanceConditioning
+from PIL import Image
+from support.pack import ROOT
+from support.studio import Settings, Studio, only
 
 HERE = Path(__file__).resolve().parent
 LORA = ROOT / "tests" / "data" / "checkered_lora.safetensors"

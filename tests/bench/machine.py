@@ -6,8 +6,8 @@ import platform
 import re
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import comfy.model_management
 import comfyui_version

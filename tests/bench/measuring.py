@@ -5,7 +5,8 @@ import json
 import statistics
 import sys
 import time
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import comfy.utils
 from bench import arithmetic

@@ -16,18 +16,18 @@ from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from support.environment import prepare  # noqa: E402
+from support.environment import prepare
 
 if __name__ == "__main__":
     prepare(__file__)
 
-import comfy.utils  # noqa: E402
-import torch  # noqa: E402
-from bench.cases import Models, sample  # noqa: E402
-from instdiff.instdiff_modules.sampling.patches import FuserPatch, ScaleUPatch  # noqa: E402
-from support.environment import home  # noqa: E402
-from torch.utils._python_dispatch import TorchDispatchMode  # noqa: E402
-from torch.utils.flop_counter import flop_registry  # noqa: E402
+import comfy.utils
+import torch
+from bench.cases import Models, sample
+from instdiff.instdiff_modules.sampling.patches import FuserPatch, ScaleUPatch
+from support.environment import home
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 HERE = Path(__file__).resolve().parent
 KINDS = {"attention": "attention", "convolution": "convolutions", "mm": "matrix products"}

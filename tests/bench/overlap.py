@@ -13,24 +13,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from support.environment import prepare  # noqa: E402
+from support.environment import prepare
 
 if __name__ == "__main__":
     prepare(__file__)
 
-import numpy as np  # noqa: E402
-from bench.sheet import sheet  # noqa: E402
-from instdiff.instdiff_modules.geometry.masks import decode_mask  # noqa: E402
-from instdiff.instdiff_modules.layout.instance import Box, Instance, Layout  # noqa: E402
-from instdiff.instdiff_modules.metrics.attributes import COLORS, color_map  # noqa: E402
-from instdiff.instdiff_modules.metrics.detection import Detection, detect_shapes  # noqa: E402
-from instdiff.instdiff_modules.preview.draw import draw_layout  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.layouts import scene_layout  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.scene import Scene, Thing  # noqa: E402
-from instdiff.instdiff_modules.shapeworld.vocabulary import sentence  # noqa: E402
-from PIL import Image  # noqa: E402
-from support.pack import ROOT  # noqa: E402
-from support.studio import Settings, Studio, only  # noqa: E402
+import numpy as np
+from bench.sheet import sheet
+from instdiff.instdiff_modules.geometry.masks import decode_mask
+from instdiff.instdiff_modules.layout.instance import Box, Instance, Layout
+from instdiff.instdiff_modules.metrics.attributes import COLORS, color_map
+from instdiff.instdiff_modules.metrics.detection import Detection, detect_shapes
+from instdiff.instdiff_modules.preview.draw import draw_layout
+from instdiff.instdiff_modules.shapeworld.layouts import scene_layout
+from instdiff.instdiff_modules.shapeworld.scene import Scene, Thing
+from instdiff.instdiff_modules.shapeworld.vocabulary import sentence
+from PIL import Image
+from support.pack import ROOT
+from support.studio import Settings, Studio, only
 
 HERE = Path(__file__).resolve().parent
 SEEDS = list(range(24))

@@ -1,6 +1,7 @@
 """Cost of a whole run over the number of instances, as a picture."""
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 

@@ -157,7 +157,7 @@ def test_each_picture_of_a_batch_has_its_own():
 def test_a_text_that_is_no_score_is_told(given, words):
     with pytest.raises(ValueError) as caught:
         select(given)
-    assert words in str(caught.value) and "Layout Score" in str(caught.value) or "width" in words
+    assert (words in str(caught.value) and "Layout Score" in str(caught.value)) or "width" in words
 
 
 def test_frames_that_are_not_those_of_the_score():

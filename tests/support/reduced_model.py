@@ -1,7 +1,8 @@
 """ComfyUI's own SD1.5 classes at a reduced width, and InstDiff networks that fit, filled by the goldens' rule."""
 
+from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any, Mapping
+from typing import Any
 
 import comfy.model_management
 import comfy.model_patcher

@@ -1,6 +1,7 @@
 """The pack's own networks around the frozen base, as in training: tokens once per batch, fusers and ScaleU as patches."""
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import lab
 import models

@@ -8,7 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support.environment import prepare  # noqa: E402
+from support.environment import prepare
 
 prepare()
 
