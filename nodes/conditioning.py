@@ -29,7 +29,9 @@ class InstDiffToConditioning(io.ComfyNode):
             node_id="InstDiffToConditioning",
             display_name="Instances to Conditioning",
             category="InstDiff",
-            description="Encodes each instance's prompt for its place: for masked or area conditioning, GLIGEN, and attention couple. With it one layout compares the methods, also with SDXL and other models.",
+            description="Encodes each instance's prompt for its place: for masked or area conditioning, GLIGEN, "
+            "and attention couple. With it one layout compares the methods, also with SDXL and other "
+            "models.",
             inputs=[
                 io.Conditioning.Input("positive", tooltip="The prompt of the whole picture; it acts everywhere."),
                 io.Clip.Input("clip", tooltip="The CLIP of the same model: it encodes the prompt of each instance."),
@@ -38,7 +40,10 @@ class InstDiffToConditioning(io.ComfyNode):
                     "method",
                     options=list(METHODS),
                     default=METHODS[0],
-                    tooltip='"masks": each prompt counts inside its mask. "mask bounds": the same, computed on the mask\'s rectangle alone. "areas": the box is drawn apart, as Conditioning (Set Area). "GLIGEN": boxes for a GLIGEN model. "prompts alone": the encoded prompts without regions, for nodes with mask sockets of their own.',
+                    tooltip='"masks": each prompt counts inside its mask. "mask bounds": the same, computed on '
+                    'the mask\'s rectangle alone. "areas": the box is drawn apart, as Conditioning (Set '
+                    'Area). "GLIGEN": boxes for a GLIGEN model. "prompts alone": the encoded prompts '
+                    "without regions, for nodes with mask sockets of their own.",
                 ),
                 io.Float.Input(
                     "strength",

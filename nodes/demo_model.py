@@ -33,7 +33,8 @@ class InstDiffLoadDemoModel(io.ComfyNode):
             node_id="InstDiffLoadDemoModel",
             display_name="Load InstDiff Demo Model",
             category="InstDiff",
-            description="A tiny model that comes with the pack and runs anywhere. It draws coloured shapes: circle, square, triangle, star, ring, cross, heart, moon. Made for 256x256.",
+            description="A tiny model that comes with the pack and runs anywhere. It draws coloured shapes: "
+            "circle, square, triangle, star, ring, cross, heart, moon. Made for 256x256.",
             inputs=[],
             outputs=[
                 io.Model.Output(tooltip="The tiny base model, for Apply InstDiff or any sampler."),

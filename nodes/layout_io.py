@@ -46,13 +46,16 @@ class InstDiffFromJSON(io.ComfyNode):
             node_id="InstDiffFromJSON",
             display_name="Instances from JSON",
             category=CATEGORY,
-            description="Reads a layout: our document, a demo file of InstanceDiffusion's authors, COCO annotations, an Omost canvas, elements of a box editor, or regions in prompt-control's syntax. A list of layouts gives one per frame.",
+            description="Reads a layout: our document, a demo file of InstanceDiffusion's authors, COCO "
+            "annotations, an Omost canvas, elements of a box editor, or regions in prompt-control's "
+            "syntax. A list of layouts gives one per frame.",
             inputs=[
                 io.String.Input(
                     "text",
                     multiline=True,
                     default=EXAMPLE,
-                    tooltip="The JSON text, up to 32 MB. In our own format boxes are [left, top, right, bottom], and all coordinates fractions of the canvas, 0..1.",
+                    tooltip="The JSON text, up to 32 MB. In our own format boxes are [left, top, right, bottom], "
+                    "and all coordinates fractions of the canvas, 0..1.",
                 ),
                 io.String.Input(
                     "image",
@@ -98,7 +101,10 @@ class InstDiffToJSON(io.ComfyNode):
                     options=list(FORMATS),
                     default=next(iter(FORMATS)),
                     optional=True,
-                    tooltip='What to write. "InstDiff": our document, the only one that holds everything. "Omost canvas": for Omost Load Canvas Conditioning. "prompt-control": regions as COUPLE or AND, for its text nodes. "elements": of box editors. "points": for point and spline editors, in pixels.',
+                    tooltip='What to write. "InstDiff": our document, the only one that holds everything. "Omost '
+                    'canvas": for Omost Load Canvas Conditioning. "prompt-control": regions as COUPLE or '
+                    'AND, for its text nodes. "elements": of box editors. "points": for point and spline '
+                    "editors, in pixels.",
                 ),
             ],
             outputs=[

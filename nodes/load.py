@@ -88,7 +88,8 @@ class InstDiffLoadModel(io.ComfyNode):
                 io.Combo.Input(
                     "model",
                     options=model_choices(),
-                    tooltip="A file in models/instdiff: the .pth of InstanceDiffusion's authors, the UNet of the diffusers port, or a .safetensors made by Save InstDiff Model. "
+                    tooltip="A file in models/instdiff: the .pth of InstanceDiffusion's authors, the UNet of the "
+                    "diffusers port, or a .safetensors made by Save InstDiff Model. "
                     "Or the three files of logtd/ComfyUI-InstanceDiffusion in models/instance_models. Recognised by content, not by name.",
                 ),
                 io.Combo.Input(
