@@ -69,7 +69,7 @@ def load_unet(shipment: Shipment, disable_dynamic: bool = False) -> Any:
     class ShapeWorldSD15(comfy.supported_models.SD15):
         unet_extra_config = heads
 
-        def model_type(self, state_dict: dict[str, torch.Tensor], prefix: str = "") -> Any:
+        def model_type(self, state_dict: dict[str, torch.Tensor], prefix: str = "") -> Any:  # noqa: ARG002 (ComfyUI's signature)
             return comfy.model_base.ModelType.V_PREDICTION
 
     settings = ShapeWorldSD15(sizes)

@@ -73,7 +73,8 @@ class InstDiffInstanceConditioning(io.ComfyNode):
         which = fields.text("" if which is None else which, WHERE, "which").strip()
         width, height = output_size(frames[0], 0, 0)
         chosen = [
-            [layout.instances[i] for i in row] for layout, row in zip(frames, named_indices(frames, which, "condition"))
+            [layout.instances[i] for i in row]
+            for layout, row in zip(frames, named_indices(frames, which, "condition"), strict=True)
         ]
         everyone = list(dict.fromkeys(owner(instance) for row in chosen for instance in row))
         check_memory(len(everyone) * len(frames), width, height, 1, "masks")

@@ -14,7 +14,11 @@ from .checks import check_choice
 from .types import Bbox, Elements, Instances, Segs, Tracking
 
 CATEGORY = "InstDiff"
-EXAMPLE = '{"version": 1, "width": 512, "height": 512, "prompt": "two animals in a meadow", "instances": [\n  {"id": "cat", "prompt": "a ginger cat", "box": [0.05, 0.3, 0.45, 0.9]},\n  {"id": "dog", "prompt": "a white dog", "box": [0.55, 0.3, 0.95, 0.9]}\n]}'
+EXAMPLE = (
+    '{"version": 1, "width": 512, "height": 512, "prompt": "two animals in a meadow", "instances": [\n'
+    '  {"id": "cat", "prompt": "a ginger cat", "box": [0.05, 0.3, 0.45, 0.9]},\n'
+    '  {"id": "dog", "prompt": "a white dog", "box": [0.55, 0.3, 0.95, 0.9]}\n]}'
+)
 
 
 def _instances(name: str, tooltip: str, optional: bool = False) -> io.Input:

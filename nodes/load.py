@@ -127,7 +127,12 @@ class InstDiffLoadModel(io.ComfyNode):
         return f"{problem.get(str(model), f'{model!r} is not in models/{FOLDER}')} (found: {found}). {HELP}"
 
     @classmethod
-    def fingerprint_inputs(cls, model: str | None = None, dtype: str | None = None, **parts: str | None) -> str:
+    def fingerprint_inputs(
+        cls,
+        model: str | None = None,
+        dtype: str | None = None,  # noqa: ARG003 (every input comes by its name)
+        **parts: str | None,
+    ) -> str:
         """Changes when a file is replaced, so that it is read again. A value that comes over a link is not known here."""
         if model is None:
             return ""

@@ -46,7 +46,7 @@ _DAMAGE = (
 class _Inert:
     """Stands for any object that we have no use for: made from anything, keeps nothing, does nothing."""
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> "_Inert":
+    def __new__(cls, *_: Any, **__: Any) -> "_Inert":
         return super().__new__(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -136,7 +136,7 @@ def _stand_in(name: str) -> type:
     module, _, member = name.rpartition(".")
     body: dict[str, Any] = {"__module__": module, "__qualname__": member}
     if name == "collections.defaultdict":
-        body["__new__"] = lambda cls, *args: {}  # the unpickler goes on to fill it, which it only does with plain dicts
+        body["__new__"] = lambda *_: {}  # the unpickler goes on to fill it, which it only does with plain dicts
     return type(member, (_Inert,), body)
 
 

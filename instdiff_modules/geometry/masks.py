@@ -52,7 +52,7 @@ def extent(instance: Instance) -> Box:
         return instance.box
     if instance.mask is not None:
         return mask_box(decode_mask(instance.mask))
-    xs, ys = zip(*(*(instance.scribble or ()), *((instance.point,) if instance.point is not None else ())))
+    xs, ys = zip(*(*(instance.scribble or ()), *((instance.point,) if instance.point is not None else ())), strict=True)
     return min(xs), min(ys), max(xs), max(ys)
 
 

@@ -6,6 +6,7 @@ numbers the weights were trained on; only their unseeded random draws take a gen
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 from skimage.measure import find_contours
@@ -116,7 +117,7 @@ def spread_points(points: Sequence[Point], count: int = SCRIBBLE_POINTS) -> tupl
 
 def is_point_set(scribble: Sequence[Point]) -> bool:
     """Whether a scribble came from spread_points: its points stand for themselves, no line joins them."""
-    return len(scribble) == SCRIBBLE_POINTS and any(a == b for a, b in zip(scribble, scribble[1:]))
+    return len(scribble) == SCRIBBLE_POINTS and any(a == b for a, b in pairwise(scribble))
 
 
 def resample_stroke(stroke: Sequence[Point], count: int = SCRIBBLE_POINTS) -> np.ndarray:
@@ -144,7 +145,7 @@ def attention_masks(
     taken as Python slices take them (the weights may have been trained with such masks).
     """
     out = np.zeros((len(boxes), height, width), dtype=np.uint8)
-    for cells, (x0, y0, x1, y1) in zip(out, boxes):
+    for cells, (x0, y0, x1, y1) in zip(out, boxes, strict=True):
         if transposed:
             a, c = (int(np.round(v * height)) for v in (x0, x1))
             b, d = (int(np.round(v * width)) for v in (y0, y1))

@@ -76,7 +76,7 @@ def build_grounding(
         raise ValueError(f"Expected one text tensor per layout, got {len(text)} for {len(layouts)} layouts.")
     text_dim = next((t.shape[-1] for t in text if t.numel()), TEXT_DIM)
     out = null_grounding(slots, text_dim, len(layouts))
-    for b, (instances, features) in enumerate(zip(layouts, text)):
+    for b, (instances, features) in enumerate(zip(layouts, text, strict=True)):
         if len(instances) > slots:
             raise ValueError(
                 f"The layout has {len(instances)} instances, the loaded model takes at most {slots}. Remove some."

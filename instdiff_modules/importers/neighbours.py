@@ -160,7 +160,7 @@ def _with_words(boxes: Any, elements: Any) -> Any:
             f"{WHERE}: {counts[0]} boxes and {counts[1]} elements do not belong together. Connect both outputs of one box editor, or one of them."
         )
     words = [words_of(element, f"Element {i}") for i, element in enumerate(elements, 1)]
-    return [{**box, "label": text} if text else box for box, text in zip(boxes, words)]
+    return [{**box, "label": text} if text else box for box, text in zip(boxes, words, strict=True)]
 
 
 def _plain(value: Any) -> Any:

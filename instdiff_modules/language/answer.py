@@ -78,7 +78,7 @@ def _read(text: str, units: str, order: str, size: tuple[int, int] | None) -> An
     check_range([v for numbers, own in boxes if numbers and not own for v in numbers], known)
     items = [
         _instance(item, i, numbers, known._replace(**own), notes)
-        for i, (item, (numbers, own)) in enumerate(zip(draft.items, boxes), 1)
+        for i, (item, (numbers, own)) in enumerate(zip(draft.items, boxes, strict=True), 1)
     ]
     items = [item for item in items if item]
     if not items:
@@ -154,7 +154,7 @@ def _instance(
             made["box"] = list(cut)
         else:
             notes.append(f"The box of {where} is empty or outside the canvas and was left out.")
-        if "box" in made and any(abs(a - b) > 1e-6 for a, b in zip(edges, cut)):
+        if "box" in made and any(abs(a - b) > 1e-6 for a, b in zip(edges, cut, strict=True)):
             made[UNCUT] = [round(v, 6) for v in edges]
             notes.append(f"The box of {where} stuck out of the canvas and was cut.")
     for name, single in (("point", True), ("scribble", False)):

@@ -107,7 +107,7 @@ def _rules(count: int, units: str, styled: bool) -> list[str]:
         if count
         else f"as many instances as the picture needs, 1 to {MAX_COUNT}"
     )
-    rules = [
+    return [
         f"Give {number}. Each instance is one object; two cats are two instances.",
         f"box is [{', '.join(_ORDER)}] in {_MEANING[units]}. The origin is the top left corner, y grows downwards.",
         "A box encloses its whole object tightly and lies inside the canvas.",
@@ -119,7 +119,6 @@ def _rules(count: int, units: str, styled: bool) -> list[str]:
         "prompt of the whole picture is one sentence that names all objects and the surroundings"
         + (", in the style above." if styled else "."),
     ]
-    return rules
 
 
 def _head(units: str, size: tuple[int, int]) -> dict[str, Any]:
@@ -158,7 +157,7 @@ def _coordinates(box: Box, units: str, size: tuple[int, int]) -> list[float]:
     whole = (
         (size[0], size[1], size[0], size[1]) if units == PIXELS else {THOUSAND: (1000,) * 4, PERCENT: (100,) * 4}[units]
     )
-    return [round(v * side) for v, side in zip(box, whole)]
+    return [round(v * side) for v, side in zip(box, whole, strict=True)]
 
 
 def _size(width: int, height: int) -> tuple[int, int]:

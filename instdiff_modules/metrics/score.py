@@ -66,7 +66,7 @@ def score_picture(
             None if mask is None else encode_mask(mask),
             crowd=bool(instance.extra.get("iscrowd")),
         )
-        for (_, instance), mask, box in zip(shown, masks, boxes)
+        for (_, instance), mask, box in zip(shown, masks, boxes, strict=True)
     )
     found = tuple(
         Place(
@@ -202,7 +202,8 @@ def _pixels(box: Box | None, size: tuple[int, int]) -> tuple[float, float, float
 def _leakage(picture: np.ndarray, masks: Sequence, boxes: Sequence, asked: Sequence[Wanted]) -> list[float | None]:
     height, width = picture.shape[:2]
     regions = [
-        draw_box(box, height, width) if mask is None and box is not None else mask for mask, box in zip(masks, boxes)
+        draw_box(box, height, width) if mask is None and box is not None else mask
+        for mask, box in zip(masks, boxes, strict=True)
     ]
     return leakage(color_map(picture), regions, [mask is not None for mask in masks], [a.color for a in asked])
 

@@ -27,7 +27,7 @@ def draw_layout(layout: Layout, width: int, height: int, background: Image.Image
     picture = _canvas(size) if background is None else background.convert("RGB").resize(size, Image.Resampling.LANCZOS)
     stroke = max(2, round(min(size) / 240))
     colors = [instance_color(instance, i) for i, instance in enumerate(layout.instances)]
-    for instance, color in zip(layout.instances, colors):
+    for instance, color in zip(layout.instances, colors, strict=True):
         _draw_instance(picture, instance, color, stroke)
     _draw_ties(picture, layout, colors, stroke)
     picture = picture.resize((width, height), Image.Resampling.LANCZOS) if scale > 1 else picture

@@ -142,9 +142,9 @@ def _around(xy: tuple[float, float], size: tuple[int, int], radius: float) -> Re
 def _free_place(shape: Rect, width: float, height: float, size: tuple[int, int], taken: Sequence[Rect]) -> Rect:
     """The candidate that covers least of what is taken."""
     best, least = shape, float("inf")
-    for x, y in _candidates(shape, width, height):
-        x = min(max(x, 2), max(size[0] - width - 2, 2))
-        y = min(max(y, 2), max(size[1] - height - 2, 2))
+    for left, top in _candidates(shape, width, height):
+        x = min(max(left, 2), max(size[0] - width - 2, 2))
+        y = min(max(top, 2), max(size[1] - height - 2, 2))
         place = (x, y, x + width, y + height)
         covered = sum(_overlap(place, other) for other in taken)
         if covered < least:

@@ -67,7 +67,7 @@ def scenes(count: int) -> list[tuple[Layout, int]]:
         layout = only(scene_layout(scene, number), "box")
         sides = [
             min(i.box[2] - i.box[0], i.box[3] - i.box[1]) if thing.texture == "plain" else 0
-            for i, thing in zip(layout.instances, scene.things)
+            for i, thing in zip(layout.instances, scene.things, strict=True)
         ]
         if max(sides) >= MIN_SIDE:
             found.append((layout, int(np.argmax(sides))))
@@ -103,7 +103,7 @@ def measure(pictures: dict[str, list[np.ndarray]], given: list[tuple[Layout, int
     for case, drawn in pictures.items():
         bare = pictures["branches, without" if case.startswith("branches") else "without"]
         textures, changes = {"chosen": [], "others": []}, {"inside": [], "outside": []}
-        for picture, before, (layout, chosen) in zip(drawn, bare, given):
+        for picture, before, (layout, chosen) in zip(drawn, bare, given, strict=True):
             for i, instance in enumerate(layout.instances):
                 near = [
                     d

@@ -86,7 +86,7 @@ def measure(models: Models, case: str, size: int) -> Ledger:
     before = {kind: kind.__call__ for kind in calls}
     try:
         for kind, place in calls.items():
-            kind.__call__ = _booked(ledger, place, before[kind])
+            kind.__call__ = ledger.inside(place, before[kind])
         starts: list[tuple[dict, dict]] = []
 
         def stepped(*_: Any) -> None:
@@ -97,14 +97,10 @@ def measure(models: Models, case: str, size: int) -> Ledger:
     finally:
         for kind, call in before.items():
             kind.__call__ = call
-    for book, first in zip((ledger.seconds, ledger.work), starts[0]):
+    for book, first in zip((ledger.seconds, ledger.work), starts[0], strict=True):
         for key, value in first.items():
             book[key] -= value
     return ledger
-
-
-def _booked(ledger: Ledger, place: str, call: Any) -> Any:
-    return lambda self, *args: ledger.inside(place, call)(self, *args)
 
 
 def main() -> None:
@@ -136,7 +132,8 @@ def main() -> None:
         rows.append(row)
     totals = {case: sum(row[case] for row in rows) for case in ("plain", "full")}
     print(
-        f"seconds of one guided step at {args.size}x{args.size}: plain {totals['plain']:.2f}, full {totals['full']:.2f}, ratio {totals['full'] / totals['plain']:.3f}"
+        f"seconds of one guided step at {args.size}x{args.size}: plain {totals['plain']:.2f}, "
+        f"full {totals['full']:.2f}, ratio {totals['full'] / totals['plain']:.3f}"
     )
     print(
         "| where | what | plain, s | full, s | 10^9 multiply-adds, full | of them a second |\n|---|---|---|---|---|---|"

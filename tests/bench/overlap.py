@@ -86,7 +86,7 @@ def in_front(color: str, other: str, area: Box) -> Measure:
 
     def measure(picture: np.ndarray, seen: list[Detection]) -> float:
         height, width = picture.shape[:2]
-        x0, y0, x1, y1 = (round(v * s) for v, s in zip(area, (width, height) * 2))
+        x0, y0, x1, y1 = (round(v * s) for v, s in zip(area, (width, height) * 2, strict=True))
         named = color_map(picture)[y0:y1, x0:x1]
         own, rival = ((named == COLORS.index(c)).sum() for c in (color, other))
         return float(own / max(own + rival, 1))
@@ -112,7 +112,7 @@ def points_closer() -> list[Condition]:
         places = [(0.5 - distance, 0.3), (0.5, 0.3), (0.5 + distance, 0.3)]
         balloons = [
             Instance(f"b{i}", f"a {color} circle", point=p)
-            for i, (color, p) in enumerate(zip(("red", "blue", "yellow"), places))
+            for i, (color, p) in enumerate(zip(("red", "blue", "yellow"), places, strict=True))
         ]
         given = layout("white", *balloons, Instance("body", "a black square", point=(0.5, 0.75)))
         measures = {"found": count([i.prompt for i in given.instances])}
@@ -233,7 +233,7 @@ def main() -> None:
         pictures = np.split(np.asarray(Image.open(path)), len(SEEDS), 1)
         seen = [detect_shapes(picture) for picture in pictures]
         values = {
-            name: round(float(np.mean([m(p, d) for p, d in zip(pictures, seen)])), 3)
+            name: round(float(np.mean([m(p, d) for p, d in zip(pictures, seen, strict=True)])), 3)
             for name, m in condition.measures.items()
         }
         rows.append((condition, pictures, values))

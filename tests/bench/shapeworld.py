@@ -104,7 +104,7 @@ def draw(studio: Studio, layouts: list[Layout], folder: Path, case: str, numbers
     for at in range(0, len(left), BATCH):
         some = left[at : at + BATCH]
         given = [only(layouts[n], *formats) if formats else layouts[n] for n in some]
-        for n, picture in zip(some, studio.draw(given, some, settings, grounded=bool(formats))):
+        for n, picture in zip(some, studio.draw(given, some, settings, grounded=bool(formats)), strict=True):
             Image.fromarray(picture).save(folder / case / f"{n:03}.png")
         sys.stderr.write(f"{time.strftime('%H:%M:%S')} {case} {some[-1] + 1}\n")
 
@@ -205,7 +205,7 @@ SHOWN = (
 def by_count(records: list[Record], counts: list[int]) -> dict[str, float | None]:
     """Number of instances -> leakage of the pictures with so many."""
     return {
-        str(n): summarise([record for record, count in zip(records, counts) if count == n]).leakage
+        str(n): summarise([record for record, count in zip(records, counts, strict=True) if count == n]).leakage
         for n in sorted(set(counts))
     }
 

@@ -29,8 +29,7 @@ def demo(node="", **inputs):
     for name, value in inputs.items():
         if isinstance(value, tuple):
             graph["extra"] = {"class_type": value[0], "inputs": value[1]}
-            value = ["extra", 0]
-        graph[node]["inputs"][name] = value
+        graph[node]["inputs"][name] = ["extra", 0] if isinstance(value, tuple) else value
     return graph
 
 

@@ -54,7 +54,7 @@ def test_neighbours_are_apart_and_each_group_has_its_words_and_tokens():
     assert sorted(i for group in groups for i in group) == [0, 1, 2, 3]
     together = next(group for group in groups if 0 in group)
     assert not {1, 2} & set(together)
-    for group, prompt in zip(groups, plan.prompts[1:]):
+    for group, prompt in zip(groups, plan.prompts[1:], strict=True):
         assert torch.equal(prompt, one.prompt(0, group)) and len(one.bank.apart[0][group]) == 1
     assert [depth for seen in plan.instances for depth, _ in seen] == [i for group in groups for i in group]
 

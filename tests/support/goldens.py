@@ -90,7 +90,7 @@ def value(entry: Any, tensors: Mapping[str, Tensor], key: str = "") -> Tensor:
     stored = tensors[entry["tensor"]]
     if "slot_index_batch_slot" in entry:
         full = torch.zeros(entry["unpacked_shape"])
-        for row, (batch, slot) in zip(unpack(stored), entry["slot_index_batch_slot"]):
+        for row, (batch, slot) in zip(unpack(stored), entry["slot_index_batch_slot"], strict=True):
             full[batch, slot] = row
         return full
     if stored.dtype == torch.uint8 and "packbits" in str(entry.get("note", "")):
