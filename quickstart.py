@@ -13,6 +13,7 @@ With --comfyui PATH an installation that is already there is used instead.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import subprocess
@@ -208,7 +209,8 @@ if __name__ == "__main__":
     for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), terminate)
-    sys.stdout.reconfigure(errors="replace")  # a Windows console may lack the letters of a path
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a Windows console may lack the letters of a path
     try:
         sys.exit(main(sys.argv[1:]))
     except Stopped as problem:

@@ -98,7 +98,7 @@ class InstDiffToConditioning(io.ComfyNode):
         checks.check_conditioning(positive, "positive", None)
         checks.check_clip(clip)
         frames = as_frames(instances)
-        if len(frames) > 1:
+        if len(frames) != 1:
             raise ValueError(
                 f"{WHERE}: expected a single layout, got {len(frames)} frames. Connect them before Frames of Instances, one node each."
             )

@@ -29,7 +29,7 @@ def _prompt_input() -> io.Input:
 
 
 def _common_inputs() -> list[io.Input]:
-    share = {"min": 0.0, "max": 1.0, "step": 0.01, "optional": True, "advanced": True}
+    share: dict[str, Any] = {"min": 0.0, "max": 1.0, "step": 0.01, "optional": True, "advanced": True}
     return [
         Instances.Input(
             "instances",
@@ -70,7 +70,7 @@ def _common_inputs() -> list[io.Input]:
 
 
 def _point_inputs(text: str, tooltip: str) -> list[io.Input]:
-    side = {"default": 0, "min": 0, "max": layout_fields.MAX_SIDE, "optional": True, "advanced": True}
+    side: dict[str, Any] = {"default": 0, "min": 0, "max": layout_fields.MAX_SIDE, "optional": True, "advanced": True}
     return [
         _prompt_input(),
         io.String.Input("points", multiline=True, default=text, tooltip=tooltip),
@@ -103,7 +103,7 @@ class InstDiffBox(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        share = {"min": 0.0, "max": 1.0, "step": 0.01}
+        share: dict[str, Any] = {"min": 0.0, "max": 1.0, "step": 0.01}
         return io.Schema(
             node_id="InstDiffBox",
             display_name="Instance Box",

@@ -65,7 +65,9 @@ class Source:
             yield Input(self.value(node.args[0], names), keywords.get("default"))
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in self.functions:
             function = self.functions[ast.unparse(node.func)]
-            arguments = zip((a.arg for a in function.args.args), (self.value(a, names) for a in node.args), strict=False)
+            arguments = zip(
+                (a.arg for a in function.args.args), (self.value(a, names) for a in node.args), strict=False
+            )
             returned = next(n.value for n in ast.walk(function) if isinstance(n, ast.Return))
             yield from self.inputs(returned, {**self.constants, **dict(arguments)})
         else:

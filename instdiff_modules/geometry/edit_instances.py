@@ -150,8 +150,13 @@ def _shift(layout: Layout, index: int, around: Box, edit: Edit) -> tuple[tuple[f
     if edit.operation == MOVE_TO:
         shift = (shift[0] - old[0], shift[1] - old[1])
     if edit.at_border == STOP:
-        shift = tuple(min(max(s, -low), 1 - high) for s, low, high in zip(shift, around[:2], around[2:], strict=True))
+        shift = (_kept(shift[0], around[0], around[2]), _kept(shift[1], around[1], around[3]))
     return (1.0, 1.0), shift
+
+
+def _kept(shift: float, low: float, high: float) -> float:
+    """The shift of what reaches from low to high, stopped at the border."""
+    return min(max(shift, -low), 1 - high)
 
 
 def _stretch(layout: Layout, index: int, around: Box, edit: Edit) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -172,10 +177,11 @@ def _stretch(layout: Layout, index: int, around: Box, edit: Edit) -> tuple[tuple
             f'{where}: a factor must lie in 0..{MAX_FACTOR:g}, got {max(scale):g}. "resize by" takes factors, "resize to" sizes.'
         )
     if edit.at_border == STOP:
-        scale = tuple(
+        x, y = (
             min(s, 1 / (high - low)) if high > low else 1.0
             for s, low, high in zip(scale, around[:2], around[2:], strict=True)
         )
+        scale = (x, y)
     ax, ay = ANCHORS[edit.anchor]
     fixed = (x0 + ax * (x1 - x0), y0 + ay * (y1 - y0))
     shift = [fixed[i] * (1 - scale[i]) for i in (0, 1)]

@@ -70,8 +70,8 @@ def between_keyframes(
     ValueError for canvases of different shape.
     """
     for key in keys[1:]:
-        if canvas_of(key):
-            check_aspect(keys[0], *canvas_of(key), "The canvas of a keyframe")
+        if size := canvas_of(key):
+            check_aspect(keys[0], *size, "The canvas of a keyframe")
     _warn_of_strangers(keys, numbers)
     tracks: dict[str, Track] = {}
     for i, key in enumerate(keys):

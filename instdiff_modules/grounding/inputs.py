@@ -98,6 +98,7 @@ def _fill_slot(out: GroundingInputs, b: int, i: int, instance: Instance, seed: i
         box = box or mask_box(mask)
         # One generator per instance: its points do not depend on who else is in the layout.
         polygon = mask_polygon_points(mask, POLYGON_POINTS, random.Random(seed))
+        assert polygon is not None  # mask_box found a pixel
         out.polygons[b, i] = _tensor(scale_points(polygon, *mask.shape))
         out.segs[b, i] = _tensor(resize_seg(mask))
         out.polygon_mask[b, i] = out.seg_mask[b] = 1

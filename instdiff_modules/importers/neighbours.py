@@ -53,11 +53,11 @@ def read_boxes(
             return tracking.read_tracking(value, prompts)
         caption = fields.text(value.get("high_level_description") or "", WHERE, "high_level_description")
         given = whole.get("elements")
-        if not are_elements(given) and given != []:
+        if given != [] and not are_elements(given):
             raise ValueError(
                 f"{WHERE}: the prompt's elements must be a list of elements with a bbox, got {fields.shorten(given)}."
             )
-        frames: Frames = (read_elements(given, canvas, caption),)
+        frames: Frames = (read_elements(given or [], canvas, caption),)
     elif omost.is_canvas(value):
         frames = (omost.read_omost(value, canvas),)
     elif are_elements(value):

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from ..geometry.change import UNCUT
 from ..importers import read_layout
@@ -116,9 +116,10 @@ def _foreign(document: Mapping[str, Any]) -> Layout | None:
 def _box(item: Mapping[str, Any]) -> tuple[tuple[float, ...] | None, dict[str, str]]:
     """(the four numbers of an item, what they declare themselves of order and units)."""
     place = box_of(item)
-    if place is None:
+    read = box_numbers(*place) if place else None
+    if place is None or read is None:
         return None, {}
-    numbers, order, units = box_numbers(*place)
+    numbers, order, units = read
     own = {"order": order, "units": units or (FRACTIONS if place[1] == "bbox_normalized" else None)}
     return numbers, {k: v for k, v in own.items() if v}
 
@@ -196,7 +197,7 @@ def _settings(item: Mapping[str, Any], made: dict[str, Any], where: str, notes: 
     """Strength, start and end, where they are sound."""
     for name, high in (("strength", 2), ("start", 1), ("end", 1)):
         value = item.get(name)
-        if type(value) in (int, float) and 0 <= value <= high:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= high:
             made[name] = value
         elif value is not None:
             notes.append(f"The {name} of {where}, {fields.shorten(value, 20)}, was left out: it must lie in 0..{high}.")
@@ -230,9 +231,9 @@ def _canvas(document: Mapping[str, Any]) -> tuple[int, int] | None:
     ]
     for place in places:
         if isinstance(place, Mapping):
-            sides = [place.get(side) for side in ("width", "height")]
-            if all(type(v) in (int, float) and v == int(v) and 1 < v <= fields.MAX_SIDE for v in sides):
-                return int(sides[0]), int(sides[1])
+            sides = [int(v) for v in (place.get("width"), place.get("height")) if _is_side(v)]
+            if len(sides) == 2:
+                return sides[0], sides[1]
         if isinstance(place, str) and (
             match := re.fullmatch(r"\s*(\d{2,5})\s*[xX×*]\s*(\d{2,5})\s*(?:px|pixels)?\s*", place)
         ):
@@ -240,6 +241,11 @@ def _canvas(document: Mapping[str, Any]) -> tuple[int, int] | None:
             if 1 < min(sides) and max(sides) <= fields.MAX_SIDE:
                 return sides[0], sides[1]
     return None
+
+
+def _is_side(value: Any) -> TypeGuard[float]:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and value == int(value) and 1 < value <= fields.MAX_SIDE
 
 
 def _given_size(width: int, height: int) -> tuple[int, int] | None:

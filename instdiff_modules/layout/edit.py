@@ -198,9 +198,9 @@ def _with(layout: Layout, instances: Sequence[Instance]) -> Layout:
 
 
 def _join(layouts: Sequence[Layout]) -> Layout:
-    sized = [layout for layout in layouts if canvas_of(layout)]
-    for layout in sized[1:]:
-        check_aspect(sized[0], *canvas_of(layout), "One canvas")
+    sized = [(layout, size) for layout in layouts if (size := canvas_of(layout))]
+    for _, size in sized[1:]:
+        check_aspect(sized[0][0], *size, "One canvas")
     known = next((layout for layout in layouts if layout.width and layout.height), layouts[0])
     joined = Layout(
         width=known.width,

@@ -103,7 +103,8 @@ def score_picture(
             _inside(points, None if j is None else found[j], size) if masked else None for points in _strokes(instance)
         ]
         row = _row(number, instance, facts, inside, settings, leaked[i], read[i])
-        rows.append(row if places_found[i] is None else replace(row, found_box=found[places_found[i]].box))
+        at = places_found[i]
+        rows.append(row if at is None else replace(row, found_box=found[at].box))
     return Record(name, width, height, places, found, matches, tuple(rows))
 
 
@@ -118,6 +119,8 @@ def _row(
 ) -> InstanceRow:
     color, texture = _agrees(facts.asked, facts.there)
     reason = _reason(facts, settings)
+    point_in_mask, scribble_in_mask = inside
+    clip, clip_color, clip_texture = read
     return InstanceRow(
         number,
         instance.id,
@@ -127,12 +130,15 @@ def _row(
         facts.overlap,
         facts.box_iou,
         facts.mask_iou,
-        *inside,
+        point_in_mask,
+        scribble_in_mask,
         color,
         texture,
         facts.asked.texture not in (None, "plain"),
         leaked,
-        *read,
+        clip,
+        clip_color,
+        clip_texture,
     )
 
 
@@ -217,13 +223,13 @@ def _clip(
 ) -> list[tuple[float | None, bool | None, bool | None]]:
     """Of each instance with a box: score, and whether CLIP reads its prompt's colour and texture in the crop."""
     out: list[tuple] = [(None, None, None)] * len(boxes)
-    known = [i for i, box in enumerate(boxes) if box is not None]
+    known = [(i, box) for i, box in enumerate(boxes) if box is not None]
     if clip is None or picture is None or not known:
         return out
-    places = [boxes[i] for i in known]
-    scores = clip.score(picture, places, [prompts[i] for i in known])
+    places = [box for _, box in known]
+    scores = clip.score(picture, places, [prompts[i] for i, _ in known])
     color, material = (clip.choose(picture, places, options) for options in (COLORS, PAPER_TEXTURES))
-    for k, i in enumerate(known):
+    for k, (i, _) in enumerate(known):
         want = asked[i]
         out[i] = (
             scores[k],
