@@ -10,7 +10,8 @@ from ..instdiff_modules.layout import fields
 from ..instdiff_modules.layout.document import visible_instances
 from ..instdiff_modules.layout.edit import as_frames, named_indices
 from ..instdiff_modules.layout.instance import Frames, Instance
-from ..instdiff_modules.sampling.owners import owner, with_owner
+from ..instdiff_modules.sampling.branch import instance_key
+from ..instdiff_modules.sampling.instance_conditioning import with_owner
 from . import checks
 from .types import Instances
 
@@ -76,11 +77,11 @@ class InstDiffInstanceConditioning(io.ComfyNode):
             [layout.instances[i] for i in row]
             for layout, row in zip(frames, named_indices(frames, which, "condition"), strict=True)
         ]
-        everyone = list(dict.fromkeys(owner(instance) for row in chosen for instance in row))
+        everyone = list(dict.fromkeys(instance_key(instance) for row in chosen for instance in row))
         check_memory(len(everyone) * len(frames), width, height, 1, "masks")
         added = []
         for one in everyone:
-            shown = [next((i for i in visible_instances(layout) if owner(i) == one), None) for layout in frames]
+            shown = [next((i for i in visible_instances(layout) if instance_key(i) == one), None) for layout in frames]
             for instance in {
                 (i.start, i.end): i for i in shown if i is not None
             }.values():  # its times may differ from frame to frame

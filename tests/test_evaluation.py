@@ -10,7 +10,6 @@ import pytest
 from instdiff.instdiff_modules.evaluation import coco
 from instdiff.instdiff_modules.evaluation.__main__ import main
 from instdiff.instdiff_modules.evaluation.coco import FORMATS, asked_for, layout_of, read_annotations
-from instdiff.instdiff_modules.evaluation.predictions import run_lengths
 from instdiff.instdiff_modules.evaluation.published import TABLES
 from instdiff.instdiff_modules.evaluation.ray_servers import who_asks
 from instdiff.instdiff_modules.evaluation.run_files import RunFolder
@@ -18,7 +17,6 @@ from instdiff.instdiff_modules.evaluation.workflow import authors_graph, filled
 from instdiff.instdiff_modules.geometry.masks import decode_mask, encode_mask, mask_box
 from instdiff.instdiff_modules.grounding.presence import CONFIGURATIONS
 from instdiff.instdiff_modules.layout.instance import Layout
-from instdiff.instdiff_modules.layout.rle import decode_runs
 from instdiff.instdiff_modules.metrics.attributes import COLORS, PAPER_TEXTURES
 from instdiff.instdiff_modules.metrics.clip import LocalClip
 from PIL import Image
@@ -335,14 +333,6 @@ def test_the_printed_table_stands_beside_the_papers_and_says_what_is_not_compara
     both = capsys.readouterr().out
     assert "Bounding boxes" in both and "Instance masks" in both and both == (tmp_path / "both.md").read_text()
     assert [table["format"] for table in json.loads((tmp_path / "both.json").read_text())["tables"]] == ["box", "mask"]
-
-
-def test_run_lengths_are_read_as_the_layouts_own_reader_reads_them():
-    rng = np.random.default_rng(1)
-    for shape in ((5, 3), (64, 48), (512, 512)):
-        mask = rng.random(shape) < rng.random()
-        mask[: shape[0] // 2] |= rng.random() < 0.5
-        assert run_lengths(encode_mask(mask).counts, "here").tolist() == decode_runs(encode_mask(mask).counts)
 
 
 @pytest.mark.parametrize("change, words", [

@@ -11,14 +11,30 @@ from ..layout.instance import Box, Instance, Mask
 from ..layout.rle import check_runs, decode_runs
 
 SEG_SIZE = 512  # the tokenizer was trained on masks of this size
+EMPTY = "The mask is empty (all black). Paint where the instance shall be, or remove the mask."
 
 
 def decode_mask(mask: Mask) -> np.ndarray:
     """Mask -> (height, width) bool. Raises ValueError if its runs do not fill its size."""
+    return np.ascontiguousarray(_columns(mask).T)
+
+
+def crop_mask(mask: Mask, rows: tuple[int, int], columns: tuple[int, int]) -> Mask | None:
+    """The pixels of rows first..end (without end) and of such columns, as a mask of that size; None if none is set."""
+    cut = _columns(mask)[slice(*columns), slice(*rows)].T
+    return encode_mask(cut) if cut.any() else None
+
+
+def _columns(mask: Mask) -> np.ndarray:
+    """(width, height) bool: the runs go down the columns."""
+    runs = _runs(mask)
+    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(mask.width, mask.height)
+
+
+def _runs(mask: Mask) -> np.ndarray:
     runs = decode_runs(mask.counts)
     check_runs(runs, mask.height, mask.width)
-    inside = np.arange(len(runs)) % 2 == 1
-    return np.ascontiguousarray(np.repeat(inside, runs).reshape(mask.width, mask.height).T)  # runs go down the columns
+    return runs
 
 
 def encode_mask(mask: np.ndarray) -> Mask:
@@ -42,7 +58,7 @@ def mask_box(mask: np.ndarray) -> Box:
     """Smallest box around a mask (H, W), in 0..1, along the outer borders of its pixels. ValueError if it is empty."""
     rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
     if rows.size == 0:
-        raise ValueError("The mask is empty (all black). Paint where the instance shall be, or remove the mask.")
+        raise ValueError(EMPTY)
     height, width = mask.shape
     return (
         float(columns[0] / width),
@@ -52,12 +68,29 @@ def mask_box(mask: np.ndarray) -> Box:
     )
 
 
+def mask_extent(mask: Mask) -> Box:
+    """`mask_box` of an encoded mask, read from its runs alone: for 2048 x 2048 pixels a hundred times as fast."""
+    ends = np.cumsum(_runs(mask))
+    firsts, lasts = ends[:-1:2], ends[1::2] - 1  # pixels of each run of ones, counted down the columns
+    firsts, lasts = firsts[firsts <= lasts], lasts[firsts <= lasts]
+    if not firsts.size:
+        raise ValueError(EMPTY)
+    height, width = mask.height, mask.width
+    tops, bottoms = firsts % height, lasts % height
+    if (firsts // height < lasts // height).any():  # a run that goes on in the next column touches both borders
+        top, bottom = 0, height
+    else:
+        top, bottom = tops.min(), bottoms.max() + 1
+    left, right = firsts[0] // height, lasts[-1] // height + 1
+    return float(left / width), float(top / height), float(right / width), float(bottom / height)
+
+
 def extent(instance: Instance) -> Box:
     """The smallest box, in 0..1, around all that says where the instance is."""
     if instance.box is not None:
         return instance.box
     if instance.mask is not None:
-        return mask_box(decode_mask(instance.mask))
+        return mask_extent(instance.mask)
     xs, ys = zip(*(*(instance.scribble or ()), *((instance.point,) if instance.point is not None else ())), strict=True)
     return min(xs), min(ys), max(xs), max(ys)
 

@@ -49,8 +49,12 @@ def mask_contours(mask: np.ndarray) -> list[np.ndarray]:
     The outline runs over the zero pixels around the mask, one pixel to the right and below because of the border that
     is added to close it: kept, since the weights were trained on such outlines.
     """
-    padded = np.pad(mask != 0, 1).astype(np.float64)
-    return [contour[:, ::-1] for contour in find_contours(padded, 0.0) if len(contour) >= 3]
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not rows.size:
+        return []
+    top, left = rows[0], columns[0]
+    padded = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1] != 0, 1).astype(np.float64)
+    return [contour[:, ::-1] + (left, top) for contour in find_contours(padded, 0.0) if len(contour) >= 3]
 
 
 def interior_points(mask: np.ndarray, count: int, rng: random.Random) -> np.ndarray:

@@ -213,7 +213,7 @@ def _join(layouts: Sequence[Layout]) -> Layout:
     for layout in layouts:  # parts stay with the parents of their own layout, where those had to get another id
         own = renamed[len(instances) : len(instances) + len(layout.instances)]
         names = dict(zip((old.id for old in layout.instances), (new.id for new in own), strict=True))
-        instances += [replace(new, parent=names.get(new.parent, new.parent)) for new in own]
+        instances += [replace(new, parent=names[new.parent]) if new.parent in names else new for new in own]
     check_parents(instances)
     return _with(joined, instances)
 

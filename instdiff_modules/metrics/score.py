@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..geometry.masks import decode_mask, draw_box, encode_mask, mask_box, resize_nearest
+from ..geometry.masks import decode_mask, draw_box, encode_mask, mask_extent, resize_nearest
 from ..layout.edit import check_aspect
 from ..layout.instance import Box, Instance, Layout, Point
 from .attributes import COLORS, PAPER_TEXTURES, Wanted, color_map, leakage, wanted
@@ -189,7 +189,7 @@ def _mask(instance: Instance, height: int, width: int) -> np.ndarray | None:
 
 
 def _box(instance: Instance) -> Box | None:
-    return instance.box if instance.box is not None or instance.mask is None else mask_box(decode_mask(instance.mask))
+    return instance.box if instance.box is not None or instance.mask is None else mask_extent(instance.mask)
 
 
 def _strokes(instance: Instance) -> tuple[Sequence[Point] | None, Sequence[Point] | None]:

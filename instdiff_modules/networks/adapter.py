@@ -50,6 +50,15 @@ class UNetAdapter(nn.Module):
         path = self.paths.get(block)
         return None if path is None else self.get_submodule(path)
 
+    def gates(self) -> Mapping[Block, tuple[float, float]]:
+        """tanh of every fuser's two gates, by block: constants of the weights. Each is read off the device once."""
+
+        def value(alpha: torch.Tensor) -> float:
+            return float(torch.tanh(alpha.detach().float()))
+
+        fusers = {block: self.get_submodule(path) for block, path in self.paths.items()}
+        return {block: (value(fuser.alpha_attn), value(fuser.alpha_dense)) for block, fuser in fusers.items()}
+
     def scaleu(self, index: int) -> tuple[torch.Tensor, torch.Tensor] | None:
         """(b, s) of decoder block `index`, or None beyond the last."""
         if index >= len(self.decoder_channels):

@@ -16,8 +16,8 @@ from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.instdiff_modules.grounding.token_cache import TokenCache
 from instdiff.instdiff_modules.layout.document import Instance, Layout
 from instdiff.instdiff_modules.random_weights import write_random_files
+from instdiff.instdiff_modules.sampling.branch import EXACT, TWO_GROUPS
 from instdiff.nodes.apply import ApplyInstDiff
-from instdiff.nodes.branches import EXACT, TWO_GROUPS
 from instdiff.nodes.model import build_instdiff_model
 from instdiff.nodes.sampler import with_multi_instance
 

@@ -9,7 +9,7 @@ import comfy.samplers
 import pytest
 import torch
 from comfy_extras.nodes_custom_sampler import Guider_DualCFG
-from instdiff.nodes import branch_batches
+from instdiff.nodes import model_calls
 from instdiff.nodes.sampler import with_multi_instance
 from support.small_pack import FOX, OWL, apply, base, context, frames, noise
 
@@ -55,7 +55,7 @@ def both_ways(monkeypatch, asked, model, *args, **kwargs):
     with_it = run(model, *args, **kwargs)
     fewer = sum(asked)
     asked.clear()
-    monkeypatch.setattr(branch_batches, "_common_lists", lambda *args: set())
+    monkeypatch.setattr(model_calls, "seen_by_others", lambda options: True)
     without = run(model, *args, **kwargs)
     return (fewer, with_it), (sum(asked), without)
 
@@ -205,7 +205,7 @@ def test_of_three_conditionings_only_the_negative_is_common(monkeypatch, asked):
 
     with_it = guided()
     assert sum(asked) == 27 - 2
-    monkeypatch.setattr(branch_batches, "_common_lists", lambda *args: set())
+    monkeypatch.setattr(model_calls, "seen_by_others", lambda options: True)
     torch.testing.assert_close(with_it, guided(), atol=1e-2, rtol=1e-4)
 
 

@@ -4,13 +4,12 @@ from dataclasses import replace
 
 import comfy.context_windows
 import comfy.hooks
+import comfy.k_diffusion.sampling
 import comfy.model_management
 import comfy.samplers
 import comfy.sd
 import pytest
 import torch
-from comfy.patcher_extension import WrappersMP
-from instdiff.nodes.branches import KEY, MultiInstanceSampling
 from instdiff.nodes.instance_conditioning import InstDiffInstanceConditioning
 from instdiff.nodes.sampler import with_multi_instance
 from support.small_pack import FOX, OWL, apply, base, context, frames, noise
@@ -61,15 +60,19 @@ def branches(positive, model=None, start=None, cfg=1.0, share=1.0, layouts=LAYOU
     """The latents of all branches of the last image before they are merged, (1 + n, C, H, W)."""
     seen = []
 
-    def merge(latents, *_):
-        seen.append(latents)
-        return latents[0]
+    def euler(*args, **kwargs):
+        seen.append(comfy.k_diffusion.sampling.sample_euler(*args, **kwargs))
+        return seen[-1]
 
     patched = with_multi_instance(apply(layouts, model), share, "average", 0)
-    patched.remove_wrappers_with_key(WrappersMP.SAMPLER_SAMPLE, KEY)
-    patched.add_wrapper_with_key(WrappersMP.SAMPLER_SAMPLE, KEY, MultiInstanceSampling(share, merge=merge))
-    run(patched, positive, noise(images) if start is None else start, cfg)
-    return seen[-1]
+    start = noise(images) if start is None else start
+    sigmas = comfy.samplers.calculate_sigmas(patched.get_model_object("model_sampling"), "normal", 3)
+    with torch.inference_mode():
+        comfy.samplers.sample(
+            patched, start, positive, context("bad"), cfg, patched.load_device, comfy.samplers.KSAMPLER(euler), sigmas,
+            latent_image=torch.zeros_like(start), disable_pbar=True, seed=5,
+        )  # fmt: skip
+    return seen[-1][start.shape[0] - 1 :: start.shape[0]]
 
 
 def test_without_branches_it_is_comfyui_s_own_masked_conditioning():

@@ -7,7 +7,7 @@ import comfy.samplers
 import pytest
 import torch
 from instdiff.instdiff_modules.geometry.masks import encode_mask
-from instdiff.instdiff_modules.sampling import patches
+from instdiff.instdiff_modules.sampling import attention_mask
 from instdiff.nodes.apply import ApplyInstDiff
 from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise, sample
 
@@ -42,11 +42,27 @@ def test_the_second_run_equals_the_first():
     assert torch.equal(sample(patched, noise()), sample(patched, noise()))
 
 
-def test_keys_and_values_are_dropped_after_a_run():
-    patched = apply(frames(FOX))
+def test_what_a_run_keeps_is_dropped_after_it():
+    """The tensors on the patches themselves, not those of the token bank, which serve the next run as well."""
+    patched = apply(frames(FOX), masked_attention="all levels")
+
+    def kept():
+        patches = patched.model_options["transformer_options"]["patches"]
+        return sum(len(dict_of) for kind in patches.values() for patch in kind for dict_of in memories(patch))
+
     sample(patched, noise())
-    patch = patched.model_options["transformer_options"]["patches"]["middle_patch"][0]
-    assert patch._cache == {} and patch._last_mask is None
+    assert kept() == 0
+
+
+def memories(patch):
+    """What a patch remembers, wherever it keeps it."""
+    own = [vars(patch), *(vars(v) for v in vars(patch).values() if type(v).__module__.startswith("instdiff"))]
+    return [
+        v
+        for part in own
+        for name, v in part.items()
+        if isinstance(v, dict) and name in ("_known", "_allowed", "_gains")
+    ]
 
 
 def mask_of(rows, columns):
@@ -210,9 +226,9 @@ def test_a_layout_drawn_for_another_aspect_is_said_to_be_stretched(caplog):
 def test_the_mask_of_a_level_is_made_once_for_its_blocks(monkeypatch):
     patched, made = apply(frames(FOX, OWL), masked_attention="all levels"), []
     before = sample(patched, noise(), steps=1)
-    make = patches.additive_mask
+    make = attention_mask.additive_mask
     monkeypatch.setattr(
-        patches, "additive_mask", lambda allowed, dtype: made.append(allowed.shape[0]) or make(allowed, dtype)
+        attention_mask, "additive_mask", lambda allowed, dtype: made.append(allowed.shape[0]) or make(allowed, dtype)
     )
     assert torch.equal(sample(patched, noise(), steps=1), before)
     assert made == [384, 96, 24, 6, 24, 96, 384]  # down the UNet and up again, two or three blocks on each level

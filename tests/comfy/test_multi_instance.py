@@ -7,7 +7,7 @@ import comfy.samplers
 import pytest
 import torch
 from comfy_extras.nodes_custom_sampler import Guider_DualCFG
-from instdiff.instdiff_modules.sampling.multi_instance import MERGES
+from instdiff.instdiff_modules.sampling.merge import MERGES
 from instdiff.nodes.sampler import MultiInstanceKSampler, with_multi_instance
 from support.small_pack import FOX, OWL, apply, base, context, frames, noise, sample
 
