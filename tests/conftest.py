@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from support.pack import load_pack  # noqa: E402  (needs the path above)
+from support.pack import load_pack
 
 load_pack()
 

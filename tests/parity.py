@@ -8,8 +8,9 @@ code is 1 if any fails; a case that is not known here is a failure too.
 """
 
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Callable, Iterator
+from typing import Any
 
 if __name__ == "__main__":  # the modules below need the pack's alias and ComfyUI
     sys.path.insert(0, str(Path(__file__).resolve().parent))

@@ -188,7 +188,7 @@ def thing(rng: random.Random, name: str) -> Instance:
     x, y = rng.uniform(0.1, 0.4), rng.uniform(0.1, 0.4)
     box = (x, y, x + rng.uniform(0.3, 0.5), y + rng.uniform(0.3, 0.5))
     if name == "mask":
-        return fox(mask=mask_of(*(round(v * side) for v, side in zip(box, (WIDTH, HEIGHT) * 2))))
+        return fox(mask=mask_of(*(round(v * side) for v, side in zip(box, (WIDTH, HEIGHT) * 2, strict=True))))
     return fox(**{name: {"box": box, "point": (x, y), "scribble": (box[:2], box[2:])}[name]})
 
 

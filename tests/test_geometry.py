@@ -212,7 +212,7 @@ def test_outlines_do_not_depend_on_where_a_mask_lies_on_its_canvas():
     mask = blobs(5)
     wide = np.pad(mask, ((30, 7), (90, 12)))
     for near, far in zip(geometry.mask_contours(mask), geometry.mask_contours(wide), strict=True):
-        assert (near + (90, 30) == far).all()
+        assert (near + np.array((90, 30)) == far).all()
 
 
 def test_polygons_are_drawn_in_x_y_order():

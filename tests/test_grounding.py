@@ -34,7 +34,7 @@ def presence(inputs):
 
 
 def test_no_instance_is_the_null_input():
-    for ours, null in zip(build(), null_grounding(4)):
+    for ours, null in zip(build(), null_grounding(4), strict=True):
         assert torch.equal(ours, null)
     assert all(t.dtype == torch.float32 and not t.any() for t in null_grounding())
     assert [t.shape[0] for t in null_grounding(batch=3)] == [3] * 12
@@ -127,7 +127,7 @@ def test_every_frame_has_its_own_instances():
     inputs = build_grounding([[a, b], [], [b]], [torch.ones(2, 768), torch.zeros(0, 768), torch.ones(1, 768)], slots=3)
     assert inputs.text_mask.tolist() == [[1, 1, 0], [0, 0, 0], [1, 0, 0]]
     single = build_grounding([[b]], [torch.ones(1, 768)], slots=3)
-    for batch, alone in zip(inputs, single):
+    for batch, alone in zip(inputs, single, strict=True):
         assert torch.equal(batch[2:], alone)
 
 
@@ -139,10 +139,10 @@ def test_points_of_small_masks_depend_on_the_seed_alone():
 
 
 def test_global_random_state_is_neither_used_nor_moved():
-    np.random.seed(0)
-    before = np.random.get_state()[1].copy(), torch.get_rng_state()
+    np.random.seed(0)  # noqa: NPY002 (the global state is what this is about)
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     build(instance(mask=encode_mask(TINY)))
-    assert (np.random.get_state()[1] == before[0]).all() and torch.equal(torch.get_rng_state(), before[1])
+    assert (np.random.get_state()[1] == before[0]).all() and torch.equal(torch.get_rng_state(), before[1])  # noqa: NPY002
 
 
 def test_more_instances_than_slots_are_refused_with_both_numbers():

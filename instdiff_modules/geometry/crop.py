@@ -105,7 +105,7 @@ def _pieces(stroke: Sequence[Point]) -> list[list[Point]]:
 def _inside(a: Point, b: Point) -> tuple[float, float] | None:
     """Where on the line from a to b (0 at a, 1 at b) the part, 0..1, begins and ends; None where it has no length."""
     enter, leave = 0.0, 1.0
-    for start, end in zip(a, b):
+    for start, end in zip(a, b, strict=True):
         if start == end:
             if not 0 <= start <= 1:
                 return None
@@ -119,7 +119,7 @@ def _along(a: Point, b: Point, share: float) -> Point:
     """The point at a share of the way; the ends exactly, and others within 0..1 in spite of rounding."""
     if share in (0, 1):
         return b if share else a
-    x, y = (min(max(u + share * (v - u), 0.0), 1.0) for u, v in zip(a, b))
+    x, y = (min(max(u + share * (v - u), 0.0), 1.0) for u, v in zip(a, b, strict=True))
     return x, y
 
 
@@ -129,7 +129,7 @@ def _length(stroke: Sequence[Point]) -> float:
 
 def _reach(stroke: Sequence[Point]) -> float:
     """How far a stroke goes across or down, whichever is more."""
-    return max(max(values) - min(values) for values in zip(*stroke))
+    return max(max(values) - min(values) for values in zip(*stroke, strict=True))
 
 
 def _is_sliver(left: Box, whole: Box) -> bool:

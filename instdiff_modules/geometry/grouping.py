@@ -29,7 +29,7 @@ def two_groups(instances: Sequence[Instance]) -> tuple[tuple[int, ...], ...]:
     deal = Deal(closeness([instances[i] for i in shown]))
     while deal.move() | deal.exchange():
         pass
-    groups = (tuple(i for i, side in zip(shown, deal.side) if side == which) for which in (1, -1))
+    groups = (tuple(i for i, side in zip(shown, deal.side, strict=True) if side == which) for which in (1, -1))
     return tuple(sorted(group for group in groups if group))
 
 

@@ -4,6 +4,7 @@ pycocotools and scikit-image are imported where they are used: most graphs need 
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -41,16 +42,21 @@ def encode_mask(mask: np.ndarray) -> Mask:
     """(height, width), non-zero = inside -> Mask."""
     from pycocotools import mask as coco
 
-    encoded = coco.encode(np.asfortranarray(mask != 0, dtype=np.uint8))
-    return Mask(mask.shape[0], mask.shape[1], encoded["counts"].decode("ascii"))
+    return _as_mask(coco.encode(np.asfortranarray(mask != 0, dtype=np.uint8)))
 
 
 def draw_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) -> np.ndarray:
     """COCO polygons, each [x1, y1, x2, y2, ...] in pixels -> (height, width) bool, their union."""
     from pycocotools import mask as coco
 
-    drawn = coco.merge(coco.frPyObjects([list(map(float, p)) for p in polygons], height, width))
-    return decode_mask(Mask(height, width, drawn["counts"].decode("ascii")))
+    given: Any = [list(map(float, polygon)) for polygon in polygons]  # the stubs of pycocotools know whole numbers only
+    return decode_mask(_as_mask(coco.merge(coco.frPyObjects(given, height, width))))
+
+
+def _as_mask(encoded: Any) -> Mask:
+    """pycocotools' run-lengths, whose counts are bytes."""
+    height, width = encoded["size"]
+    return Mask(int(height), int(width), encoded["counts"].decode("ascii"))
 
 
 def mask_box(mask: np.ndarray) -> Box:
@@ -90,7 +96,7 @@ def extent(instance: Instance) -> Box:
         return instance.box
     if instance.mask is not None:
         return mask_extent(instance.mask)
-    xs, ys = zip(*(*(instance.scribble or ()), *((instance.point,) if instance.point is not None else ())))
+    xs, ys = zip(*(*(instance.scribble or ()), *((instance.point,) if instance.point is not None else ())), strict=True)
     return min(xs), min(ys), max(xs), max(ys)
 
 
@@ -98,7 +104,7 @@ def resize_seg(mask: np.ndarray) -> np.ndarray:
     """(H, W) mask -> (512, 512) float32 in 0..1, as inference.py does: bilinear, smoothed where it shrinks."""
     from skimage.transform import resize
 
-    return resize(mask.astype(np.float32), (SEG_SIZE, SEG_SIZE)).astype(np.float32)
+    return np.asarray(resize(mask.astype(np.float32), (SEG_SIZE, SEG_SIZE)), np.float32)
 
 
 def resize_nearest(mask: np.ndarray, height: int, width: int) -> np.ndarray:

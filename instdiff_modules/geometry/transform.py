@@ -20,13 +20,13 @@ def whole_extent(instance: Instance) -> Box:
         for name, value in given.items()
         if value is not None
     ]
-    x0, y0, x1, y1 = zip(*parts)
+    x0, y0, x1, y1 = zip(*parts, strict=True)
     return min(x0), min(y0), max(x1), max(y1)
 
 
 def hull(instances: Sequence[Instance]) -> Box:
     """The smallest box, in 0..1, around several instances."""
-    x0, y0, x1, y1 = zip(*map(whole_extent, instances))
+    x0, y0, x1, y1 = zip(*map(whole_extent, instances), strict=True)
     return min(x0), min(y0), max(x1), max(y1)
 
 

@@ -79,7 +79,7 @@ def build_grounding(
     out = null_grounding(slots, text_dim, len(layouts))
     if any(instance.mask is not None for instances in layouts for instance in instances):
         out = out._replace(segs=torch.zeros(out.segs.shape))
-    for b, (instances, features) in enumerate(zip(layouts, text)):
+    for b, (instances, features) in enumerate(zip(layouts, text, strict=True)):
         if len(instances) > slots:
             raise ValueError(
                 f"The layout has {len(instances)} instances, the loaded model takes at most {slots}. Remove some."

@@ -1,6 +1,7 @@
 """The weights that sit inside the UNet: one fuser per transformer block and ScaleU's gains, under their official names."""
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn

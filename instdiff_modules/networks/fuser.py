@@ -1,6 +1,7 @@
 """Gated self-attention that fuses grounding tokens into the UNet (paper section 3.2, GLIGEN's GatedSelfAttentionDense)."""
 
-from typing import Any, Callable, Optional
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -8,7 +9,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 # attention(q, k, v, heads, mask): q (B, n, C), k and v (B, m, C), mask additive (B, n, m) or None -> (B, n, C)
-Attention = Callable[[Tensor, Tensor, Tensor, int, Optional[Tensor]], Tensor]
+Attention = Callable[[Tensor, Tensor, Tensor, int, Tensor | None], Tensor]
 
 
 class _Attention(nn.Module):
@@ -94,7 +95,7 @@ class Fuser(nn.Module):
         heads: int,
         attention: Attention,
         gates: tuple[float | Tensor, float | Tensor],
-        mask: Optional[Tensor] = None,
+        mask: Tensor | None = None,
     ) -> Tensor:
         """x (B, n, dim) -> (B, n, dim).
 

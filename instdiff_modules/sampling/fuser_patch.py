@@ -77,9 +77,11 @@ class FuserPatch:
     def _call(self, batch: int, options: Mapping[str, Any]) -> Call:
         # These objects are new for every model call and the same for all its blocks, which so share one look at the device.
         sight = (options.get("sigmas"), options.get("uuids"), options.get("cond_or_uncond"), run_options(options))
-        if self._last is None or any(a is not b for a, b in zip(self._last[0], sight, strict=True)):
-            self._last = sight, self._look(batch, options)
-        elif self._last[1].token_sets is not None and len(self._last[1].token_sets) != batch:
+        if (
+            self._last is None
+            or any(a is not b for a, b in zip(self._last[0], sight, strict=True))
+            or (self._last[1].token_sets is not None and len(self._last[1].token_sets) != batch)
+        ):
             self._last = sight, self._look(batch, options)
         return self._last[1]
 

@@ -1,6 +1,6 @@
 """How the latents of the branches are merged (paper section 3.5): where an instance lives, and what it weighs there."""
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F

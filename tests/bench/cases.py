@@ -1,9 +1,11 @@
 """The models that are compared, and the steps that are timed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, cached_property
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import comfy.patcher_extension
 import comfy.samplers
@@ -148,7 +150,7 @@ def time_steps(models: Models, name: str, size: int, batch: int, steps: int, clo
 
     model.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, "bench", begin)
     sample(models, model, size, steps, batch, callback=lambda *args: marks.append(clock()))
-    return [after - before for before, after in zip(marks, marks[1:])]
+    return [after - before for before, after in pairwise(marks)]
 
 
 def sample(

@@ -5,7 +5,8 @@ import json
 import statistics
 import sys
 import time
-from typing import Any, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import comfy.utils
 from bench import arithmetic
@@ -162,7 +163,8 @@ class Bench:
     def _ratios(self) -> Iterator[tuple[str, list[float]]]:
         for size, case in sorted({(one["size"], one["case"]) for one in self.data["rounds"]}):
             found = [
-                (one["times"], [statistics.mean(pair) for pair in zip(*one["around"])]) for one in self._of(case, size)
+                (one["times"], [statistics.mean(pair) for pair in zip(*one["around"], strict=True)])
+                for one in self._of(case, size)
             ]
             if case.startswith("mis"):
                 yield figure(case), [whole_run(times, around) for times, around in found]

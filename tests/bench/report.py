@@ -7,8 +7,9 @@ import argparse
 import json
 import statistics
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 WORDS = {
     "scaleu": "ScaleU alone",

@@ -52,7 +52,7 @@ def measured(layouts: list[Layout], pictures: list[np.ndarray]) -> Totals:
             score_picture(
                 str(i), layout, detect_shapes(picture), (256, 256), Measure(categories=SHAPES), picture, colors=True
             )
-            for i, (layout, picture) in enumerate(zip(layouts, pictures))
+            for i, (layout, picture) in enumerate(zip(layouts, pictures, strict=True))
         ]
     )
 
@@ -93,7 +93,7 @@ def test_comfyui_can_make_a_second_copy_where_it_moves_weights_dynamically(studi
 
 def test_a_missing_file_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     monkeypatch.setattr("instdiff.nodes.demo_model.DEMO_FILE", tmp_path / "gone.safetensors")
-    with pytest.raises(ValueError, match="The demo model gone.safetensors cannot be read.*install the pack again"):
+    with pytest.raises(ValueError, match=r"The demo model gone\.safetensors cannot be read.*install the pack again"):
         InstDiffLoadDemoModel.execute()
 
 
@@ -113,7 +113,7 @@ def test_the_base_draws_the_background_it_is_told(studio: Studio) -> None:
     colors = ("red", "green", "yellow", "black")
     given = [Layout((), 256, 256, f"a white star on a {color} background") for color in colors]
     pictures = studio.draw(given, range(4), SETTINGS, grounded=False)
-    assert sum(detect(picture)[0] == color for picture, color in zip(pictures, colors)) >= 3
+    assert sum(detect(picture)[0] == color for picture, color in zip(pictures, colors, strict=True)) >= 3
 
 
 def test_boxes_put_things_where_captions_alone_do_not(studio: Studio, layouts: list[Layout], placed: Totals) -> None:
@@ -156,7 +156,7 @@ def test_moving_a_box_moves_its_object_and_leaves_the_other(studio: Studio) -> N
     )
     places = [(0.08, 0.08, 0.44, 0.44), (0.08, 0.52, 0.44, 0.88)]
     given = [Layout((Instance("a", "a red star", box=box), other), 256, 256, prompt) for box in places]
-    for box, picture in zip(places, studio.draw(given, [3, 3], SETTINGS)):
+    for box, picture in zip(places, studio.draw(given, [3, 3], SETTINGS), strict=True):
         seen = {d.label: d.box for d in detect_shapes(picture)}
         assert np.abs(np.subtract(seen["a red star"], box)).max() < 0.08
         assert np.abs(np.subtract(seen["a blue circle"], other.box)).max() < 0.08

@@ -194,10 +194,7 @@ def test_times_of_the_instance_and_of_the_conditioning_both_count():
 def test_frames_keep_their_own_times_and_an_instance_has_its_region_wherever_it_is():
     """By its number the owl is chosen in the second frame only; it is the same instance in the first."""
     layouts = frames(FOX, replace(OWL, end=0.5), width=192, height=128) + frames(OWL, width=192, height=128)
-    masks = {
-        (entry["end_percent"] if "end_percent" in entry else 1.0): entry["mask"]
-        for _, entry in own(context("x"), "b", layouts=layouts)[1:]
-    }
+    masks = {entry.get("end_percent", 1.0): entry["mask"] for _, entry in own(context("x"), "b", layouts=layouts)[1:]}
     assert (
         masks[0.5][0].max() == 1 and masks[0.5][1].max() == 0 and masks[1.0][1].max() == 1 and masks[1.0][0].max() == 0
     )

@@ -47,7 +47,7 @@ def in_windows(model, windows):
                 **model_options,
                 "transformer_options": {**model_options["transformer_options"], "ad_params": params},
             }
-            for whole, part in zip(out, executor(model, conds, x[window], timestep[window], options)):
+            for whole, part in zip(out, executor(model, conds, x[window], timestep[window], options), strict=True):
                 whole[window] = part
         return out
 

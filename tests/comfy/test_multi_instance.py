@@ -134,18 +134,18 @@ def test_every_scheduler_runs(scheduler):
 
 def test_plms_needs_one_model_call_more_than_steps_and_keeps_its_history():
     start = noise(height=8, width=12)
-    run = dict(
-        seed=1,
-        steps=5,
-        cfg=1.0,
-        sampler_name="plms",
-        scheduler="normal",
-        positive=context("a scene"),
-        negative=context("bad"),
-        latent_image={"samples": torch.zeros_like(start)},
-        denoise=1.0,
-        merge="average",
-    )
+    run = {
+        "seed": 1,
+        "steps": 5,
+        "cfg": 1.0,
+        "sampler_name": "plms",
+        "scheduler": "normal",
+        "positive": context("a scene"),
+        "negative": context("bad"),
+        "latent_image": {"samples": torch.zeros_like(start)},
+        "denoise": 1.0,
+        "merge": "average",
+    }
     same = apply(frames(replace(FOX, prompt="a scene")))
     with torch.inference_mode():
         plain = MultiInstanceKSampler.execute(same, share=0.0, **run).args[0]["samples"]

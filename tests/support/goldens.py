@@ -4,8 +4,9 @@ import json
 import math
 import re
 import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -90,7 +91,7 @@ def value(entry: Any, tensors: Mapping[str, Tensor], key: str = "") -> Tensor:
     stored = tensors[entry["tensor"]]
     if "slot_index_batch_slot" in entry:
         full = torch.zeros(entry["unpacked_shape"])
-        for row, (batch, slot) in zip(unpack(stored), entry["slot_index_batch_slot"]):
+        for row, (batch, slot) in zip(unpack(stored), entry["slot_index_batch_slot"], strict=True):
             full[batch, slot] = row
         return full
     if stored.dtype == torch.uint8 and "packbits" in str(entry.get("note", "")):

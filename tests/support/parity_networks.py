@@ -1,6 +1,7 @@
 """Parity of the networks: Fourier features, UniFusion, ScaleU and the fusers against their goldens."""
 
-from typing import Any, Iterator, Mapping, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from instdiff.instdiff_modules.grounding.inputs import reference_grounding

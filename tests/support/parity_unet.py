@@ -1,7 +1,8 @@
 """Parity of one model call: ComfyUI's own UNet at a reduced width, with our patches on it."""
 
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Iterator, Mapping
+from typing import Any
 
 import comfy.model_management
 import torch
