@@ -88,7 +88,7 @@ class FuserPatch:
     def _look(self, batch: int, options: Mapping[str, Any]) -> Call:
         run, sigmas = run_options(options), options.get("sigmas")
         to_sigma = run.to_sigma or self.to_sigma
-        sigma = to_sigma(self.window.start) if sigmas is None else float(sigmas.max())
+        sigma = to_sigma(self.window.start) if sigmas is None else float(sigmas[0])
         strength = self.strength * (self.window.share(sigma, to_sigma) if run.alpha is None else run.alpha)
         if strength == 0:
             return Call(0.0, None)
