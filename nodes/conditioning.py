@@ -113,7 +113,8 @@ class InstDiffToConditioning(io.ComfyNode):
             features = [clip.encode_from_tokens(clip.tokenize(i.prompt), return_pooled="unprojected")[1] for i in shown]
             conditioning = with_gligen(positive, gligen, features, boxes, width, height)
         else:
-            regional = [in_region(*one, method, strength) for one in zip(encoded, shown, masks, boxes, strict=True)]
+            # not strict: without instances there is one black mask
+            regional = [in_region(*one, method, strength) for one in zip(encoded, shown, masks, boxes, strict=False)]
             conditioning = [
                 *([] if method == ALONE and shown else positive),
                 *(pair for region in regional for pair in region),
