@@ -184,7 +184,8 @@ def _count(layout: Layout, rules: Rules) -> list[Finding]:
         Finding(
             "count",
             None,
-            f"{rules.instance_count} instance{'' if rules.instance_count == 1 else 's'} were asked for, there {'is' if count == 1 else 'are'} {count}. {advice}",
+            f"{rules.instance_count} instance{'' if rules.instance_count == 1 else 's'} were asked for, "
+            f"there {'is' if count == 1 else 'are'} {count}. {advice}",
         )
     ]
 

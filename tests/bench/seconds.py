@@ -73,8 +73,10 @@ def table(rows: list[dict[str, Any]], size: int) -> str:
     """Markdown, after a line with the totals."""
     totals = {case: sum(row[case] for row in rows) for case in CASES}
     lines = [
-        f"seconds of one guided step at {size}x{size}: plain {totals['plain']:.2f}, full {totals['full']:.2f},"
-        f" ratio {totals['full'] / totals['plain']:.3f}",
+        (
+            f"seconds of one guided step at {size}x{size}: plain {totals['plain']:.2f}, full {totals['full']:.2f},"
+            f" ratio {totals['full'] / totals['plain']:.3f}"
+        ),
         "| where | what | plain, s | full, s | 10^9 multiply-adds, full | of them a second |",
         "|---|---|---|---|---|---|",
     ]

@@ -68,7 +68,7 @@ def test_every_weight_arrives(studio: Studio) -> None:
         studio.vae.first_stage_model,
         studio.clip.cond_stage_model.clip_l.transformer,
     )
-    for module, part in zip(modules, ("unet", "vae", "text")):
+    for module, part in zip(modules, ("unet", "vae", "text"), strict=True):
         ours, theirs = demo.tensors[part], dict(module.state_dict())
         theirs.pop("text_projection.weight", None)
         assert set(ours) == set(theirs)
