@@ -39,7 +39,7 @@ class ApplyInstDiff(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        share = {"min": 0.0, "max": 1.0, "step": 0.01}
+        share: dict[str, Any] = {"min": 0.0, "max": 1.0, "step": 0.01}
         return io.Schema(
             node_id="InstDiffApply",
             display_name="Apply InstDiff",
@@ -48,18 +48,27 @@ class ApplyInstDiff(io.ComfyNode):
             inputs=[
                 io.Model.Input(
                     "model",
-                    tooltip="A Stable Diffusion 1.5 model (SDXL or Flux don't fit), with or without LoRA. It is not changed: a patched copy goes out.",
+                    tooltip=(
+                        "A Stable Diffusion 1.5 model (SDXL or Flux don't fit), with or without LoRA. It is not changed: a "
+                        "patched copy goes out."
+                    ),
                 ),
                 io.Clip.Input(
                     "clip",
-                    tooltip="The CLIP of the same checkpoint: it encodes the prompt of each instance. With a LoRA, the CLIP after the LoRA.",
+                    tooltip=(
+                        "The CLIP of the same checkpoint: it encodes the prompt of each instance. With a LoRA, the CLIP "
+                        "after the LoRA."
+                    ),
                 ),
                 InstDiffModelSocket.Input(
                     "instdiff_model", tooltip="InstanceDiffusion's weights, from Load InstDiff Model."
                 ),
                 Instances.Input(
                     "instances",
-                    tooltip="The layout: which object goes where. Several frames: one layout per image of the batch. Without instances the model stays as it is.",
+                    tooltip=(
+                        "The layout: which object goes where. Several frames: one layout per image of the batch. Without "
+                        "instances the model stays as it is."
+                    ),
                 ),
                 io.Float.Input(
                     "strength",
@@ -73,34 +82,49 @@ class ApplyInstDiff(io.ComfyNode):
                     "start",
                     default=0.0,
                     **share,
-                    tooltip="When the instances begin to act, as a share of the denoising: 0 (first step) .. 1 (last step).",
+                    tooltip=(
+                        "When the instances begin to act, as a share of the denoising: 0 (first step) .. 1 (last step)."
+                    ),
                 ),
                 io.Float.Input(
                     "end",
                     default=0.8,
                     **share,
-                    tooltip="When the instances stop acting, as a share of the denoising: 0 (first step) .. 1 (last step); above start. Lower it if objects look pasted on. InstanceDiffusion's authors use 0.75 to 1.",
+                    tooltip=(
+                        "When the instances stop acting, as a share of the denoising: 0 (first step) .. 1 (last step); above "
+                        "start. Lower it if objects look pasted on. InstanceDiffusion's authors use 0.75 to 1."
+                    ),
                 ),
                 io.Float.Input(
                     "fade",
                     default=0.0,
                     **share,
                     optional=True,
-                    tooltip="Length of the stretch before end in which the strength falls to 0, as a share of the denoising (0..1). 0: a sharp end.",
+                    tooltip=(
+                        "Length of the stretch before end in which the strength falls to 0, as a share of the denoising "
+                        "(0..1). 0: a sharp end."
+                    ),
                 ),
                 io.Combo.Input(
                     "scaleu",
                     options=list(SCALEU),
                     default="on",
                     optional=True,
-                    tooltip="ScaleU, a part of the weights, rescales the UNet's decoder in all steps. on: as trained. on (SE variant): as logtd/ComfyUI-InstanceDiffusion does.",
+                    tooltip=(
+                        "ScaleU, a part of the weights, rescales the UNet's decoder in all steps. on: as trained. on (SE "
+                        "variant): as logtd/ComfyUI-InstanceDiffusion does."
+                    ),
                 ),
                 io.Combo.Input(
                     "masked_attention",
                     options=list(MASKED),
                     default="off",
                     optional=True,
-                    tooltip="Each region of the picture sees only the instances whose box holds it: less leaking of colours, slower. finest level: at the highest resolution inside the model; all levels: everywhere. The authors train with it and generate without.",
+                    tooltip=(
+                        "Each region of the picture sees only the instances whose box holds it: less leaking of colours, "
+                        "slower. finest level: at the highest resolution inside the model; all levels: everywhere. The "
+                        "authors train with it and generate without."
+                    ),
                 ),
                 io.Combo.Input(
                     "location_formats",
@@ -108,7 +132,10 @@ class ApplyInstDiff(io.ComfyNode):
                     default="as given",
                     optional=True,
                     advanced=True,
-                    tooltip="Which boxes, points, scribbles and masks count. as given: all that you gave. The others: what one of the authors' test configurations keeps, to compare with their results.",
+                    tooltip=(
+                        "Which boxes, points, scribbles and masks count. as given: all that you gave. The others: what one "
+                        "of the authors' test configurations keeps, to compare with their results."
+                    ),
                 ),
                 io.Int.Input(
                     "point_seed",
@@ -117,7 +144,9 @@ class ApplyInstDiff(io.ComfyNode):
                     max=0xFFFFFFFF,
                     optional=True,
                     advanced=True,
-                    tooltip="Seed (0..4294967295) of the points that are drawn at random inside masks of fewer than 128 pixels.",
+                    tooltip=(
+                        "Seed (0..4294967295) of the points that are drawn at random inside masks of fewer than 128 pixels."
+                    ),
                 ),
             ],
             outputs=[io.Model.Output(tooltip="The model with its instances, for any sampler node.")],

@@ -52,11 +52,11 @@ class CfgHistory:
 
     def tell_again(self, model_options: dict) -> None:
         """Call the functions for the steps so far. model_options: those of the images alone."""
-        for number, args in enumerate(self._seen):
+        for number, seen in enumerate(self._seen):
+            sigma = seen["timestep"]
             if number == 0:  # with a single step in branches the noise level would not rise
-                above = torch.nextafter(args["timestep"], torch.full_like(args["timestep"], torch.inf))
-                args = {**args, "timestep": above, "sigma": above}
-            args = {**args, "model_options": model_options}
+                sigma = torch.nextafter(sigma, torch.full_like(sigma, torch.inf))
+            args = {**seen, "timestep": sigma, "sigma": sigma, "model_options": model_options}
             out = args["conds_out"]
             for function in model_options.get(BEFORE, ()):
                 out = function({**args, "conds_out": out})

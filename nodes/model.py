@@ -100,9 +100,7 @@ def build_instdiff_model(checkpoint: Checkpoint, dtype: torch.dtype | None = Non
     )
 
 
-def _patcher(
-    module: torch.nn.Module, weights: dict[str, torch.Tensor], dtype: torch.dtype, load: Any, offload: Any
-) -> Any:
+def _patcher(module: torch.nn.Module, weights: dict[str, torch.Tensor], dtype: Any, load: Any, offload: Any) -> Any:
     patcher_class = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
     patcher = patcher_class(module.eval(), load_device=load, offload_device=offload)
     module.load_state_dict({k: v.to(dtype) for k, v in weights.items()}, assign=True)

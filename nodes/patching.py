@@ -68,7 +68,7 @@ def attach(model: Any, fusers: FuserPatch, scale: ScaleUPatch | None, applied: A
     cleanup = comfy.patcher_extension.CallbacksMP.ON_CLEANUP
     for patch in (fusers, scale):
         if patch is not None:
-            patched.add_callback_with_key(cleanup, APPLIED, lambda patcher, patch=patch: patch.cleanup())
+            patched.add_callback_with_key(cleanup, APPLIED, lambda _, patch=patch: patch.cleanup())
     return patched
 
 
@@ -175,7 +175,7 @@ def begin_run(
 
 def warn_if_stretched(applied: Sequence[Applied], height: int, width: int) -> None:
     """Log once where a layout was drawn for another aspect than that of the latent: its boxes are stretched to fit."""
-    canvases = {canvas for one in applied for canvas in one.canvases if None not in canvas}
+    canvases = {(w, h) for one in applied for w, h in one.canvases if w is not None and h is not None}
     for canvas_width, canvas_height in sorted(canvases):
         if abs(canvas_width * height / (canvas_height * width) - 1) > ASPECT_TOLERANCE:
             _log.warning(

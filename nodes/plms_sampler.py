@@ -49,7 +49,13 @@ class PLMS(comfy.samplers.KSAMPLER):
         return self._pure_noise or super().max_denoise(model_wrap, sigmas)
 
     def _run(
-        self, model: Any, x: Tensor, sigmas: Tensor, extra_args: dict, callback: Any = None, disable: bool = False
+        self,
+        model: Any,
+        x: Tensor,
+        sigmas: Tensor,
+        extra_args: dict,
+        callback: Any = None,
+        disable: bool = False,  # noqa: ARG002
     ) -> Tensor:
         ones = x.new_ones([x.shape[0]])
         batch = run_options(extra_args.get("model_options", {}).get("transformer_options", {})).batch

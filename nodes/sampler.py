@@ -68,7 +68,10 @@ class MultiInstance(io.ComfyNode):
             node_id="InstDiffMultiInstance",
             display_name="Multi-Instance Sampling",
             category="InstDiff",
-            description="Makes every sampler node denoise each instance apart for the first steps, so that instances don't leak into each other.",
+            description=(
+                "Makes every sampler node denoise each instance apart for the first steps, so that instances don't "
+                "leak into each other."
+            ),
             inputs=[
                 io.Model.Input("model", tooltip="From Apply InstDiff. Without instances the model stays as it is."),
                 *multi_instance_inputs(0.2),
@@ -101,14 +104,19 @@ class MultiInstanceKSampler(io.ComfyNode):
                     min=0,
                     max=0xFFFFFFFFFFFFFFFF,
                     control_after_generate=True,
-                    tooltip="Seed of the noise, 0..18446744073709551615. With the same seed, moving one instance leaves most of the picture as it was.",
+                    tooltip=(
+                        "Seed of the noise, 0..18446744073709551615. With the same seed, moving one instance leaves most of "
+                        "the picture as it was."
+                    ),
                 ),
                 io.Int.Input(
                     "steps",
                     default=20,
                     min=1,
                     max=10000,
-                    tooltip="Number of denoising steps, 1..10000 (plms: up to 999). InstanceDiffusion's authors use 50.",
+                    tooltip=(
+                        "Number of denoising steps, 1..10000 (plms: up to 999). InstanceDiffusion's authors use 50."
+                    ),
                 ),
                 io.Float.Input(
                     "cfg",
@@ -117,13 +125,18 @@ class MultiInstanceKSampler(io.ComfyNode):
                     max=100.0,
                     step=0.1,
                     round=0.01,
-                    tooltip="Guidance, 0..100: how closely the picture follows the prompts. InstanceDiffusion's authors use 7.5.",
+                    tooltip=(
+                        "Guidance, 0..100: how closely the picture follows the prompts. InstanceDiffusion's authors use 7.5."
+                    ),
                 ),
                 io.Combo.Input(
                     "sampler_name",
                     options=[*comfy.samplers.KSampler.SAMPLERS, PLMS_NAME],
                     default="euler",
-                    tooltip="How each step is made. plms is the sampler of InstanceDiffusion's authors; it has time steps of its own and ignores the scheduler.",
+                    tooltip=(
+                        "How each step is made. plms is the sampler of InstanceDiffusion's authors; it has time steps of its "
+                        "own and ignores the scheduler."
+                    ),
                 ),
                 io.Combo.Input(
                     "scheduler",
@@ -135,7 +148,9 @@ class MultiInstanceKSampler(io.ComfyNode):
                 io.Conditioning.Input("negative", tooltip="What the picture should not show."),
                 io.Latent.Input(
                     "latent_image",
-                    tooltip="The latent to denoise: empty, or an encoded image. Its size need not be that of the layout's canvas.",
+                    tooltip=(
+                        "The latent to denoise: empty, or an encoded image. Its size need not be that of the layout's canvas."
+                    ),
                 ),
                 io.Float.Input(
                     "denoise",
@@ -143,7 +158,10 @@ class MultiInstanceKSampler(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="Share of the denoising that is done, 0..1. 1: a new picture. Less keeps more of latent_image; 0 leaves it as it is.",
+                    tooltip=(
+                        "Share of the denoising that is done, 0..1. 1: a new picture. Less keeps more of latent_image; 0 "
+                        "leaves it as it is."
+                    ),
                 ),
                 *multi_instance_inputs(0.2),
             ],
@@ -173,7 +191,7 @@ class MultiInstanceKSampler(io.ComfyNode):
         if sampler_name == PLMS_NAME:
             return io.NodeOutput(sample_plms(patched, seed, steps, cfg, positive, negative, latent_image, denoise))
         return io.NodeOutput(
-            *comfy_nodes.common_ksampler(
+            *comfy_nodes.common_ksampler(  # pyright: ignore[reportAttributeAccessIssue]  (it takes our folder for ComfyUI's)
                 patched, seed, steps, cfg, sampler_name, scheduler, positive, negative, latent_image, denoise=denoise
             )
         )

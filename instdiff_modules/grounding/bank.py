@@ -6,6 +6,7 @@ of it. The null set, for the unconditional pass, holds none.
 
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -88,7 +89,7 @@ class TokenBank:
         chosen = {i: shown[i] for i in (shown if members is None else members) if i in shown}
         edges = sorted({0.0, 1.0, *(i.start for i in chosen.values()), *(i.end for i in chosen.values())})
         intervals = []
-        for start, end in zip(edges[:-1], edges[1:], strict=True):
+        for start, end in pairwise(edges):
             active = tuple(i for i, one in chosen.items() if one.start <= start and one.end >= end)
             if active:
                 intervals.append(Interval(start, end, TokenSet(frame, active, part)))

@@ -116,7 +116,7 @@ def _mask_inputs(mask: Mask, seed: int) -> tuple[Tensor, Tensor]:
     pixels = decode_mask(mask)
     # One generator per instance: its points do not depend on who else is in the layout.
     polygon = mask_polygon_points(pixels, POLYGON_POINTS, random.Random(seed))
-    assert polygon is not None  # a mask without a pixel is refused before
+    assert polygon is not None, "a layout's masks are not empty"
     return _tensor(scale_points(polygon, *pixels.shape)), _tensor(resize_seg(pixels))
 
 

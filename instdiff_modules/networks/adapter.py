@@ -41,6 +41,7 @@ class UNetAdapter(nn.Module):
         self.paths = {block_of(path): f"{path}.transformer_blocks.0.fuser" for path in fuser_dims}
         for path, dim in fuser_dims.items():
             _place(self, f"{path}.transformer_blocks.0.fuser", Fuser(dim, token_dim, operations=operations, **kw))
+        self._fusers: dict[Block, Fuser] = {}
         self.decoder_channels = tuple(decoder_channels)
         for i, channels in enumerate(decoder_channels):
             setattr(self, f"scaleu_b_{i}", nn.Parameter(torch.empty(channels, **kw), requires_grad=False))
@@ -48,8 +49,14 @@ class UNetAdapter(nn.Module):
 
     def fuser(self, block: Block) -> Fuser | None:
         """The fuser of a transformer block, or None where the checkpoint has none."""
-        path = self.paths.get(block)
-        return None if path is None else self.get_submodule(path)
+        return self.fusers().get(block)
+
+    def fusers(self) -> Mapping[Block, Fuser]:
+        """All of them, by block."""
+        if not self._fusers:
+            found = {block: self.get_submodule(path) for block, path in self.paths.items()}
+            self._fusers.update({block: fuser for block, fuser in found.items() if isinstance(fuser, Fuser)})
+        return self._fusers
 
     def gates(self) -> Mapping[Block, tuple[float, float]]:
         """tanh of every fuser's two gates, by block: constants of the weights. Each is read off the device once."""
@@ -57,8 +64,7 @@ class UNetAdapter(nn.Module):
         def value(alpha: torch.Tensor) -> float:
             return float(torch.tanh(alpha.detach().float()))
 
-        fusers = {block: self.get_submodule(path) for block, path in self.paths.items()}
-        return {block: (value(fuser.alpha_attn), value(fuser.alpha_dense)) for block, fuser in fusers.items()}
+        return {block: (value(fuser.alpha_attn), value(fuser.alpha_dense)) for block, fuser in self.fusers().items()}
 
     def scaleu(self, index: int) -> tuple[torch.Tensor, torch.Tensor] | None:
         """(b, s) of decoder block `index`, or None beyond the last."""

@@ -1,5 +1,6 @@
 """ConvNeXt backbone of the mask tokenizer: the trunk without head and final norm, named as in its checkpoint."""
 
+import itertools
 from collections.abc import Sequence
 from typing import Any
 
@@ -52,14 +53,14 @@ class ConvNeXt(nn.Module):
         stem = nn.Sequential(operations.Conv2d(3, dims[0], 4, stride=4, **conv_kw), ChannelNorm(dims[0], **kw))
         downs = [
             nn.Sequential(ChannelNorm(a, **kw), operations.Conv2d(a, b, 2, stride=2, **conv_kw))
-            for a, b in zip(dims[:-1], dims[1:])
+            for a, b in itertools.pairwise(dims)
         ]
         self.downsample_layers = nn.ModuleList([stem, *downs])
         self.stages = nn.ModuleList(
-            nn.Sequential(*(Block(dim, **kw) for _ in range(depth))) for depth, dim in zip(depths, dims)
+            nn.Sequential(*(Block(dim, **kw) for _ in range(depth))) for depth, dim in zip(depths, dims, strict=True)
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        for down, stage in zip(self.downsample_layers, self.stages):
+        for down, stage in zip(self.downsample_layers, self.stages, strict=True):
             x = stage(down(x))
         return x

@@ -30,13 +30,13 @@ _PROJECTIONS = ("to_q.weight", "to_k.weight", "to_v.weight")
 _JOINED = "to_qkv.weight"
 
 
-def _join_projections(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+def _join_projections(_: nn.Module, state: dict[str, Tensor], prefix: str, *__: Any) -> None:
     names = [prefix + name for name in _PROJECTIONS]
     if all(name in state for name in names):
         state[prefix + _JOINED] = torch.cat([state.pop(name) for name in names])
 
 
-def _split_projections(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+def _split_projections(_: nn.Module, state: dict[str, Tensor], prefix: str, *__: Any) -> None:
     if (joined := state.pop(prefix + _JOINED, None)) is not None:
         state.update(zip((prefix + name for name in _PROJECTIONS), joined.chunk(3), strict=True))
 

@@ -58,8 +58,10 @@ class UniFusion(nn.Module):
             return nn.Parameter(torch.empty(*shape, **kw), requires_grad=False)
 
         self.null_positive_feature = parameter(text_dim)
-        for name, size in sizes.items():
-            setattr(self, f"null_{name}_feature", parameter(size))
+        self.null_position_feature = parameter(sizes["position"])
+        self.null_point_feature = parameter(sizes["point"])
+        self.null_scribble_feature = parameter(sizes["scribble"])
+        self.null_polygon_feature = parameter(sizes["polygon"])
         self.null_seg_feature = parameter(self.segment_dim)
         self.pos_embedding = parameter(1, SEGMENT_TOKENS, self.segment_dim)
         self.in_conv = operations.Conv2d(slots, 3, 3, padding=1, **kw)
@@ -75,7 +77,7 @@ class UniFusion(nn.Module):
         )
         tokens = [
             linear(torch.cat((text, _present(fourier_features(xy), null, mask)), dim=-1))
-            for linear, (xy, mask, null) in zip(self.linears_list, formats)
+            for linear, (xy, mask, null) in zip(self.linears_list, formats, strict=False)
         ]
         tokens.append(self.linears_list[4](self.segment_features(inputs.segs, inputs.seg_mask)))
         return torch.cat(tokens, dim=1)

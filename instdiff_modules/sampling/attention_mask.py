@@ -95,7 +95,7 @@ class LayoutMasks:
         if all(pairs is None for pairs in allowed.values()):
             return attention
 
-        def run(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None) -> Tensor:
+        def run(q: Tensor, k: Tensor, v: Tensor, heads: int, _: Tensor | None) -> Tensor:
             out = torch.empty_like(q)
             for token_set, items in groups.items():
                 pairs = allowed[token_set]

@@ -86,13 +86,15 @@ class BranchedBatch:
         for image in range(self.images):
             column = self.branches[image :: self.images]
             # A branch of several instances counts once for each of them, in their order of depth.
-            order = sorted((depth, row, i) for row, b in enumerate(column) for depth, i in zip(b.depths, b.instances))
+            order = sorted(
+                (depth, row, i) for row, b in enumerate(column) for depth, i in zip(b.depths, b.instances, strict=True)
+            )
             members = [(row, instance) for _, row, instance in order]
             regions = [region(instance, height, width) for _, instance in members]
             # merging is linear: what it makes of one branch being 1 and the others 0 is that branch's weight
             ones = torch.eye(1 + len(members))[:, :, None, None].expand(-1, -1, height, width)
             for row, weight in zip(
-                (0, *(row for row, _ in members)), self._merge(ones, regions, self.mode, self.feather)
+                (0, *(row for row, _ in members)), self._merge(ones, regions, self.mode, self.feather), strict=True
             ):
                 weights[row, image] += weight
         return weights

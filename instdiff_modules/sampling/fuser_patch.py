@@ -94,7 +94,7 @@ class FuserPatch:
             return Call(0.0, None)
         return Call(strength, self._token_sets.of_call(batch, sigma, to_sigma, options))
 
-    def to(self, device_or_dtype: Any) -> "FuserPatch":
+    def to(self, _device_or_dtype: Any) -> "FuserPatch":
         """Nothing to move: tokens follow the UNet's own tensors, weights belong to their ModelPatcher."""
         return self
 

@@ -23,7 +23,7 @@ def region(instance: Instance, height: int, width: int) -> Tensor | None:
         return F.interpolate(mask[None, None], (height, width), mode="area")[0, 0]
     box = instance.box
     if box is None and instance.scribble is not None and len(instance.scribble) > 1:
-        xs, ys = zip(*instance.scribble)
+        xs, ys = zip(*instance.scribble, strict=True)
         box = (min(xs), min(ys), max(xs), max(ys))
     if box is None:
         return None
@@ -65,7 +65,7 @@ def merge(branches: Tensor, regions: Sequence[Tensor | None], mode: str, feather
     soft = [None if r is None else feather(r, feather_radius).to(branches) for r in regions]
     if mode == "crop and paste":
         out = branches[0]
-        for latent, mask in zip(branches[1:], soft):
+        for latent, mask in zip(branches[1:], soft, strict=True):
             if mask is not None:
                 out = (
                     torch.where(mask > 0, out + mask * (latent - out), out)

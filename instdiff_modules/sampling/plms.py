@@ -6,6 +6,7 @@ The first step evaluates the model twice (pseudo improved Euler).
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 from torch import Tensor
@@ -32,7 +33,7 @@ def sample_plms(
     most three, oldest first) after each new one.
     """
     past: list[Tensor] = []
-    for step, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
+    for step, (sigma, following) in enumerate(pairwise(sigmas)):
         eps = predict(x, sigma, step)
         past = revise(past)
         if on_step is not None:
@@ -42,6 +43,6 @@ def sample_plms(
             slope = sum(w * e for w, e in zip(weights, (eps, *reversed(past)), strict=True))
         else:
             slope = (eps + predict(x + (following - sigma) * eps, following, step)) / 2
-        past = (past + [eps])[-MAX_HISTORY:]
+        past = [*past, eps][-MAX_HISTORY:]
         x = x + (following - sigma) * slope
     return x

@@ -34,7 +34,7 @@ class ScaleUPatch:
             self._gains[key] = Gains(main, float(skip_gain))
         return scaleu(h, skip, self._gains[key], se=self.se)
 
-    def to(self, device_or_dtype: Any) -> "ScaleUPatch":
+    def to(self, _device_or_dtype: Any) -> "ScaleUPatch":
         return self
 
     def models(self) -> list[Any]:

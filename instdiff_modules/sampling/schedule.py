@@ -21,7 +21,7 @@ def alpha_schedule(length: int, kind: Sequence[float] | None = None, authors: bo
     """
     shares = [1.0, 0.0, 0.0] if kind is None else [float(v) for v in kind]
     if len(shares) != 3 or not all(0 <= v <= 1 for v in shares):
-        raise ValueError(f"The schedule must be three shares in 0..1 (full, falling, off), got {list(kind)}.")
+        raise ValueError(f"The schedule must be three shares in 0..1 (full, falling, off), got {shares}.")
     total = shares[0] + shares[1] + shares[2]
     if (total != 1) if authors else abs(total - 1) > _SUM_ROUNDING:
         raise ValueError(f"The three shares of the schedule must add to 1, {shares} add to {total!r}.")

@@ -63,7 +63,7 @@ class Bench:
             self.save()
         finished = all([*(self._group(size, names) for size, names in self._groups()), self._tokenizer()])
         if self.given.device == "cuda":
-            finished = all([*(self._gpu(size, names) for size, names in self._groups()), finished])
+            finished = all(self._gpu(size, names) for size, names in self._groups()) and finished
         self.save()
         return finished
 

@@ -17,7 +17,7 @@ def crop_and_paste_transposed(branches: Tensor, boxes: Sequence[Box]) -> Tensor:
     branches (1 + n, B, C, H, W); the boxes are those of the first image, used for all.
     """
     out, size = branches[0].clone(), branches.shape[-2]
-    for latent, (x0, y0, x1, y1) in zip(branches[1:], boxes, strict=True):
+    for latent, (x0, y0, x1, y1) in zip(branches[1:], boxes, strict=False):
         rows, columns = slice(int(x0 * size), int(x1 * size)), slice(int(y0 * size), int(y1 * size))
         out[..., rows, columns] = latent[..., rows, columns]
     return out

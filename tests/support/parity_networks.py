@@ -82,7 +82,7 @@ class Probe:
         self.net, self.seen, self.handles = net, {}, []
 
     def __enter__(self) -> "Probe":
-        for name, mlp in zip(self.NAMES, self.net.linears_list):
+        for name, mlp in zip(self.NAMES, self.net.linears_list, strict=False):
             self.handles.append(mlp.register_forward_pre_hook(lambda m, a, n=name: self.seen.update({n: a[0]})))
         for name in ("in_conv", "convnext_tiny_backbone"):
             module = getattr(self.net, name)

@@ -141,7 +141,11 @@ def _formats(label: str, ours: authors.AuthorsInputs, item: Entry, tensors: Tens
 def _honoured(demo: Entry, shipped: authors.AuthorsInputs, item: Any, tensors: Tensors, atol: float) -> Iterator[Row]:
     if isinstance(item, str):  # "same as as_shipped: this demo has no masks"
         honoured = authors.authors_inputs(demo, honour_masks=True)
-        yield same("masks_honoured/same", [torch.equal(a, b) for a, b in zip(honoured[:6], shipped[:6])], [True] * 6)
+        yield same(
+            "masks_honoured/same",
+            [torch.equal(a, b) for a, b in zip(honoured[:6], shipped[:6], strict=True)],
+            [True] * 6,
+        )
         return
     honoured = authors.authors_inputs(demo, honour_masks=True, seed=item["rng_seed"])
     yield from _formats("masks_honoured", honoured, item, tensors, atol)
@@ -165,7 +169,7 @@ def _mask(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Iter
             yield same(key, len(contours), item)
         elif key == "contours":
             yield same(f"{key}/points", [len(c) for c in contours[: len(item)]], [c["points"] for c in item])
-            for i, (ours, golden) in enumerate(zip(contours, item)):
+            for i, (ours, golden) in enumerate(zip(contours, item, strict=True)):
                 yield close(f"{key}/{i}/first", ours.reshape(-1)[: len(golden["first"])], golden["first"], 0.0)
                 ranges = [[ours[:, axis].min(), ours[:, axis].max()] for axis in (0, 1)]
                 yield close(f"{key}/{i}/range", ranges, [golden["x_range"], golden["y_range"]], 0.0)

@@ -86,7 +86,7 @@ def _bank(entry: Entry, tensors: Tensors, params: Entry, seed: int) -> FixedBank
             one[name][:, 0] = tensor[frame, i]
         return tokens(one), slot_boxes(one)[0]
 
-    layouts = list(zip(tokens(raw).split(1), slot_boxes(raw)))
+    layouts = list(zip(tokens(raw).split(1), slot_boxes(raw), strict=True))
     instances = [{i: alone(frame, i) for i in range(entry["n_instances"])} for frame in range(len(layouts))]
     return FixedBank(tokens_of(null_grounding(SLOTS), params, seed), layouts, instances)
 

@@ -49,7 +49,7 @@ def unet(entry: Entry, tensors: Tensors, manifest: Entry, folder: Any) -> Iterat
     if inputs.get("att_masks") and not entry["efficient_attention"] and not dropped:
         masked = MaskedAttention("finest", authors=inputs["att_masks"]["as_shipped"])
         boxes = ((), *slot_boxes(grounding_arguments(inputs["grounding"], tensors)))
-    bank = FixedBank(null, list(zip(layouts.split(1), boxes[1:])))
+    bank = FixedBank(null, list(zip(layouts.split(1), boxes[1:], strict=True)))
     fusers = FuserPatch(adapter, bank, *ALWAYS, block_attention, entry["alpha_scale"], masked)
     patches = {"middle_patch": [fusers]}
     if entry["scaleu"] == "on":
@@ -106,8 +106,8 @@ class Statistics:
 def slot_boxes(grounding: Mapping[str, Tensor]) -> list[tuple]:
     """For each layout the boxes of its slots, None in the empty ones."""
     return [
-        tuple(tuple(box) if present else None for box, present in zip(row.tolist(), mask.tolist()))
-        for row, mask in zip(grounding["boxes"], grounding["masks"])
+        tuple(tuple(box) if present else None for box, present in zip(row.tolist(), mask.tolist(), strict=True))
+        for row, mask in zip(grounding["boxes"], grounding["masks"], strict=True)
     ]
 
 
