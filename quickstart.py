@@ -13,6 +13,7 @@ With --comfyui PATH an installation that is already there is used instead.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import signal
 import subprocess
@@ -96,8 +97,8 @@ def main(argv: list[str]) -> int:
         return test(options, home, steps)
     runtime, extra = prepare(options, home, steps)
     if options.command == "serve":
-        return serve(options, home, steps, runtime, extra)
-    return picture(options, home, steps, runtime, extra)
+        return serve(options, home, runtime, extra)
+    return picture(options, home, runtime, extra)
 
 
 def prepare(options: argparse.Namespace, home: Path, steps: Steps) -> tuple[Runtime, tuple[str | Path, ...]]:
@@ -109,9 +110,7 @@ def prepare(options: argparse.Namespace, home: Path, steps: Steps) -> tuple[Runt
     return (Runtime(runtime.python, runtime.comfyui, False) if options.cpu else runtime), extra
 
 
-def picture(
-    options: argparse.Namespace, home: Path, steps: Steps, runtime: Runtime, extra: tuple[str | Path, ...]
-) -> int:
+def picture(options: argparse.Namespace, home: Path, runtime: Runtime, extra: tuple[str | Path, ...]) -> int:
     """`demo` and `run`: start the server, run the workflow, write its pictures, stop the server."""
     workflow = getattr(options, "workflow", graphs.DEMO)
     graph = graphs.read_graph(read(workflow), str(workflow))
@@ -141,9 +140,7 @@ def picture(
     return 0
 
 
-def serve(
-    options: argparse.Namespace, home: Path, steps: Steps, runtime: Runtime, extra: tuple[str | Path, ...]
-) -> int:
+def serve(options: argparse.Namespace, home: Path, runtime: Runtime, extra: tuple[str | Path, ...]) -> int:
     """Run the server until Ctrl+C, with the browser at the first template."""
     base = install.make_base(home)
     say("Starting ComfyUI ...")
@@ -211,7 +208,8 @@ if __name__ == "__main__":
     for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), terminate)
-    sys.stdout.reconfigure(errors="replace")  # a Windows console may lack the letters of a path
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a Windows console may lack the letters of a path
     try:
         sys.exit(main(sys.argv[1:]))
     except Stopped as problem:

@@ -1,32 +1,29 @@
 """Apply InstDiff: a MODEL that knows its instances, for every sampler node there is."""
 
 import functools
-import logging
-import uuid
-from typing import Any, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import comfy.ldm.modules.attention
-import comfy.model_patcher
-import comfy.patcher_extension
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..instdiff_modules.grounding.bank import build_bank
+from ..instdiff_modules.grounding.bank import TokenBank, check_slots, token_sets_of
+from ..instdiff_modules.grounding.inputs import GroundingInputs
 from ..instdiff_modules.grounding.presence import CONFIGURATIONS, authors_presence
 from ..instdiff_modules.layout.document import Frames, check_prompts, visible_instances
 from ..instdiff_modules.layout.edit import as_frames
+from ..instdiff_modules.layout.instance import Instance
 from ..instdiff_modules.sampling.attention_mask import MaskedAttention
-from ..instdiff_modules.sampling.patches import SCALEU_OWNER, UNCOND, FuserPatch, ScaleUPatch
+from ..instdiff_modules.sampling.fuser_patch import FuserPatch
+from ..instdiff_modules.sampling.scaleu_patch import ScaleUPatch
 from ..instdiff_modules.sampling.window import Window
 from . import checks
-from .branches import ATTACHMENT, Applied
 from .fit import check_fits
 from .model import InstDiffModel
+from .patching import Applied, applied_to, attach
 from .types import Instances, InstDiffModelSocket
 
-_log = logging.getLogger(__name__)
-
-ASPECT_TOLERANCE = 0.1  # a latent's sides are multiples of 8 pixels, a canvas's need not be
 SCALEU = ("on", "off", "on (SE variant)")
 MASKED = {
     "off": None,
@@ -154,34 +151,36 @@ class ApplyInstDiff(io.ComfyNode):
             return io.NodeOutput(model.clone())
         if start >= end:
             raise ValueError(
-                f"Expected start below end, got start {start} and end {end}: the instances would never act. Raise end or lower start."
+                f"Expected start below end, got start {start} and end {end}: the instances would never act. "
+                "Raise end or lower start."
             )
         checks.check_clip(clip)
-        widths = (instdiff_model.adapter.model.token_dim, instdiff_model.config.text_dim)
-        encoded = [
-            [instdiff_model.known_prompts.encode(clip, instance.prompt, widths) for instance in frame]
-            for frame in frames
-        ]
-        bank = build_bank(
-            frames,
-            [[text for _, text in frame] for frame in encoded],
-            instdiff_model.tokenize,
-            instdiff_model.config.slots,
-            seed=point_seed,
-            presence=authors_presence(FORMATS[location_formats]),
-        )
-        window = Window(start, end, fade, functools.cache(model.get_model_object("model_sampling").percent_to_sigma))
-        fusers = FuserPatch(instdiff_model.adapter, bank, window, block_attention, strength, MASKED[masked_attention])
-
-        @functools.cache
-        def prompt(frame: int, members: tuple[int, ...]) -> Tensor:
-            return instdiff_model.known_prompts.encode(
-                clip, ", ".join(frames[frame][i].prompt for i in members), widths
-            )[0]
-
-        canvases = tuple((layout.width, layout.height) for layout in layouts)
+        check_slots(frames, instdiff_model.config.slots)
+        bank = build_bank(instdiff_model, clip, frames, point_seed, authors_presence(FORMATS[location_formats]))
+        to_sigma = functools.cache(model.get_model_object("model_sampling").percent_to_sigma)
+        masked = MASKED[masked_attention]
+        fusers = FuserPatch(
+            instdiff_model.adapter, bank, Window(start, end, fade), to_sigma, block_attention, strength, masked,
+            layer=len(applied_to(model)),
+        )  # fmt: skip
         scale = None if scaleu == "off" else ScaleUPatch(instdiff_model.adapter, se=scaleu == "on (SE variant)")
-        return io.NodeOutput(attach(model, fusers, scale, Applied(bank, frames, prompt, canvases)))
+        canvases = tuple((layout.width, layout.height) for layout in layouts)
+        encode = functools.partial(instdiff_model.encode_prompt, clip)
+        return io.NodeOutput(attach(model, fusers, scale, Applied(bank, frames, encode, canvases)))
+
+
+def build_bank(
+    instdiff_model: InstDiffModel,
+    clip: Any,
+    frames: Sequence[Sequence[Instance]],
+    seed: int,
+    presence: Callable[[GroundingInputs], GroundingInputs],
+) -> TokenBank:
+    """The token bank of the layouts, with what the whole layouts need made."""
+    text = [[instdiff_model.encode_text(clip, instance.prompt) for instance in frame] for frame in frames]
+    bank = TokenBank(frames, text, instdiff_model.tokenize, instdiff_model.config.slots, seed, presence)
+    bank.prepare(token_sets_of(bank.timeline(frame) for frame in range(bank.frames)))
+    return bank
 
 
 def check_settings(
@@ -203,64 +202,6 @@ def check_settings(
     checks.check_choice(masked_attention, MASKED, where, "masked_attention")
     checks.check_choice(location_formats, FORMATS, where, "location_formats")
     checks.check_whole(point_seed, 0, 0xFFFFFFFF, where, "point_seed")
-
-
-def attach(model: Any, fusers: FuserPatch, scale: ScaleUPatch | None, applied: Applied) -> Any:
-    """A clone of the model with the patches on it."""
-    patched = model.clone()
-    patched.set_model_patch(fusers, "middle_patch")
-    if scale is not None:
-        patched.set_model_output_block_patch(scale)
-    # With several Apply nodes in a row the last one's ScaleU acts, alone.
-    patched.model_options["transformer_options"][SCALEU_OWNER] = scale
-    earlier = model.get_attachment(ATTACHMENT) or ()
-    patched.set_attachments(ATTACHMENT, (*earlier, applied))
-    if not earlier:
-        patched.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, ATTACHMENT, begin_sampling)
-    patched.add_callback_with_key(
-        comfy.patcher_extension.CallbacksMP.ON_CLEANUP, ATTACHMENT, lambda patcher: fusers.cleanup()
-    )
-    return patched
-
-
-def begin_sampling(
-    executor: Any,
-    guider: Any,
-    sigmas: Tensor,
-    extra_args: dict,
-    callback: Any,
-    noise: Tensor,
-    *args: Any,
-    **kwargs: Any,
-) -> Tensor:
-    """SAMPLER_SAMPLE wrapper: tell the patches which conditionings guide away, whatever order the guider gives them."""
-    warn_if_stretched(guider.model_patcher.get_attachment(ATTACHMENT), *noise.shape[-2:])
-    # ComfyUI gives each area a copy on the other side, under the same uuid: without new ones the positive areas would count as negative.
-    away = {
-        name: [{**cond, "uuid": uuid.uuid4()} for cond in conds or ()]
-        for name, conds in guider.conds.items()
-        if "negative" in name
-    }
-    guider.conds = {**guider.conds, **away}
-    negatives = {cond["uuid"] for conds in away.values() for cond in conds}
-    options = comfy.model_patcher.create_model_options_clone(extra_args["model_options"])
-    options["transformer_options"][UNCOND] = frozenset(negatives)
-    return executor(guider, sigmas, {**extra_args, "model_options": options}, callback, noise, *args, **kwargs)
-
-
-def warn_if_stretched(applied: Sequence[Applied], height: int, width: int) -> None:
-    """Log once where a layout was drawn for another aspect than that of the latent: its boxes are stretched to fit."""
-    for canvas_width, canvas_height in sorted(
-        {canvas for one in applied for canvas in one.canvases if None not in canvas}
-    ):
-        if abs(canvas_width * height / (canvas_height * width) - 1) > ASPECT_TOLERANCE:
-            _log.warning(
-                "The layout was drawn on %dx%d, the latent is %dx%d pixels: places are stretched to fit. Give both the same aspect.",
-                canvas_width,
-                canvas_height,
-                width * 8,
-                height * 8,
-            )
 
 
 def block_attention(extra_options: Mapping[str, Any]) -> Callable[..., Tensor]:

@@ -120,7 +120,8 @@ class InstDiffSelect(io.ComfyNode):
                 io.String.Input(
                     "which",
                     default="1",
-                    tooltip='By number: "1,3-5" (from 1, back to front). By id: ids separated by commas. By text: words to look for in the prompts, separated by commas.',
+                    tooltip='By number: "1,3-5" (from 1, back to front). By id: ids separated by commas. By '
+                    "text: words to look for in the prompts, separated by commas.",
                 ),
                 io.Combo.Input(
                     "by",

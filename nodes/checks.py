@@ -95,13 +95,18 @@ def check_encoding(cond: Any, pooled: Any, widths: tuple[int, int]) -> None:
 
 def check_conditioning(value: Any, name: str, width: int | None) -> None:
     """CONDITIONING: pairs of a prompt (batch, tokens, width) and its options. width None: a model without cross-attention."""
-    pairs = value if isinstance(value, (list, tuple)) else [None]
-    for pair in pairs:
-        whole = isinstance(pair, (list, tuple)) and len(pair) >= 2 and isinstance(pair[1], Mapping)
-        if not whole or not (pair[0] is None or isinstance(pair[0], Tensor)):
-            raise ValueError(f"Expected CONDITIONING as {name}, got {_kind(value)}. Connect CLIP Text Encode.")
-        if width is not None:
-            check_prompt_width(pair[0], width, name)
+    if not isinstance(value, (list, tuple)) or not all(map(_is_encoded, value)):
+        raise ValueError(f"Expected CONDITIONING as {name}, got {_kind(value)}. Connect CLIP Text Encode.")
+    if width is not None:
+        for prompt, *_ in value:
+            check_prompt_width(prompt, width, name)
+
+
+def _is_encoded(pair: Any) -> bool:
+    if not isinstance(pair, (list, tuple)) or len(pair) < 2:
+        return False
+    prompt, options, *_ = pair
+    return isinstance(options, Mapping) and (prompt is None or isinstance(prompt, Tensor))
 
 
 def check_prompt_width(prompt: Tensor | None, width: int, name: str) -> None:
@@ -129,7 +134,7 @@ def check_latent(value: Any, latent_format: Any) -> None:
     )
     if not isinstance(samples, Tensor):
         raise ValueError(f"Expected a LATENT, got {_kind(value)}. {advice}")
-    if samples.ndim != 4 or samples.numel() == 0 or samples.shape[1] != channels and samples.any():
+    if samples.ndim != 4 or samples.numel() == 0 or (samples.shape[1] != channels and samples.any()):
         raise ValueError(
             f"Expected a latent of shape (batch, {channels}, height, width), got {tuple(samples.shape)}. {advice}"
         )

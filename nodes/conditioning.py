@@ -29,7 +29,9 @@ class InstDiffToConditioning(io.ComfyNode):
             node_id="InstDiffToConditioning",
             display_name="Instances to Conditioning",
             category="InstDiff",
-            description="Encodes each instance's prompt for its place: for masked or area conditioning, GLIGEN, and attention couple. With it one layout compares the methods, also with SDXL and other models.",
+            description="Encodes each instance's prompt for its place: for masked or area conditioning, GLIGEN, "
+            "and attention couple. With it one layout compares the methods, also with SDXL and other "
+            "models.",
             inputs=[
                 io.Conditioning.Input("positive", tooltip="The prompt of the whole picture; it acts everywhere."),
                 io.Clip.Input("clip", tooltip="The CLIP of the same model: it encodes the prompt of each instance."),
@@ -38,7 +40,10 @@ class InstDiffToConditioning(io.ComfyNode):
                     "method",
                     options=list(METHODS),
                     default=METHODS[0],
-                    tooltip='"masks": each prompt counts inside its mask. "mask bounds": the same, computed on the mask\'s rectangle alone. "areas": the box is drawn apart, as Conditioning (Set Area). "GLIGEN": boxes for a GLIGEN model. "prompts alone": the encoded prompts without regions, for nodes with mask sockets of their own.',
+                    tooltip='"masks": each prompt counts inside its mask. "mask bounds": the same, computed on '
+                    'the mask\'s rectangle alone. "areas": the box is drawn apart, as Conditioning (Set '
+                    'Area). "GLIGEN": boxes for a GLIGEN model. "prompts alone": the encoded prompts '
+                    "without regions, for nodes with mask sockets of their own.",
                 ),
                 io.Float.Input(
                     "strength",
@@ -93,7 +98,7 @@ class InstDiffToConditioning(io.ComfyNode):
         checks.check_conditioning(positive, "positive", None)
         checks.check_clip(clip)
         frames = as_frames(instances)
-        if len(frames) > 1:
+        if len(frames) != 1:
             raise ValueError(
                 f"{WHERE}: expected a single layout, got {len(frames)} frames. Connect them before Frames of Instances, one node each."
             )
@@ -108,7 +113,7 @@ class InstDiffToConditioning(io.ComfyNode):
             features = [clip.encode_from_tokens(clip.tokenize(i.prompt), return_pooled="unprojected")[1] for i in shown]
             conditioning = with_gligen(positive, gligen, features, boxes, width, height)
         else:
-            regional = [in_region(*one, method, strength) for one in zip(encoded, shown, masks, boxes)]
+            regional = [in_region(*one, method, strength) for one in zip(encoded, shown, masks, boxes, strict=True)]
             conditioning = [
                 *([] if method == ALONE and shown else positive),
                 *(pair for region in regional for pair in region),

@@ -33,7 +33,8 @@ class InstDiffLoadDemoModel(io.ComfyNode):
             node_id="InstDiffLoadDemoModel",
             display_name="Load InstDiff Demo Model",
             category="InstDiff",
-            description="A tiny model that comes with the pack and runs anywhere. It draws coloured shapes: circle, square, triangle, star, ring, cross, heart, moon. Made for 256x256.",
+            description="A tiny model that comes with the pack and runs anywhere. It draws coloured shapes: "
+            "circle, square, triangle, star, ring, cross, heart, moon. Made for 256x256.",
             inputs=[],
             outputs=[
                 io.Model.Output(tooltip="The tiny base model, for Apply InstDiff or any sampler."),
@@ -66,7 +67,7 @@ def load_unet(demo: DemoFile, disable_dynamic: bool = False) -> Any:
     class ShapeWorldSD15(comfy.supported_models.SD15):
         unet_extra_config = heads
 
-        def model_type(self, state_dict: dict[str, torch.Tensor], prefix: str = "") -> Any:
+        def model_type(self, state_dict: dict[str, torch.Tensor], prefix: str = "") -> Any:  # noqa: ARG002 (ComfyUI's signature)
             return comfy.model_base.ModelType.V_PREDICTION
 
     settings = ShapeWorldSD15(sizes)

@@ -32,7 +32,8 @@ class InstDiffEditInstances(io.ComfyNode):
             node_id="InstDiffEditInstances",
             display_name="Edit Instances",
             category="InstDiff",
-            description="Adds, replaces, moves, resizes or removes an instance, or makes it a part of another: one operation, in every frame. Chain them for rounds of changes.",
+            description="Adds, replaces, moves, resizes or removes an instance, or makes it a part of another: "
+            "one operation, in every frame. Chain them for rounds of changes.",
             inputs=[
                 Instances.Input(
                     "instances", tooltip="The layout to change. To add to nothing, leave it to Instance Box."
@@ -41,12 +42,15 @@ class InstDiffEditInstances(io.ComfyNode):
                     "operation",
                     options=list(OPERATIONS),
                     default=OPERATIONS[0],
-                    tooltip='"add" a box, "replace" the prompt, "move by" a shift, "move to" a place, "resize by" a factor, "resize to" a size, "remove", or "make part" of another. Parts go with their instance.',
+                    tooltip='"add" a box, "replace" the prompt, "move by" a shift, "move to" a place, "resize '
+                    'by" a factor, "resize to" a size, "remove", or "make part" of another. Parts go '
+                    "with their instance.",
                 ),
                 io.String.Input(
                     "which",
                     default="",
-                    tooltip="The instance: its id, or its number from 1, back to front. Several separated by commas. For add: the id of the new instance, or empty.",
+                    tooltip="The instance: its id, or its number from 1, back to front. Several separated by "
+                    "commas. For add: the id of the new instance, or empty.",
                 ),
                 io.String.Input(
                     "prompt", default="", optional=True, tooltip="What shall be there: for add and replace."
@@ -64,12 +68,14 @@ class InstDiffEditInstances(io.ComfyNode):
                 _number(
                     "width",
                     0.0,
-                    "add, resize to: width in the units below. resize by: factor, 0..100. replace: 0 keeps the place. 0 with a height, in resize: keep the proportions.",
+                    "add, resize to: width in the units below. resize by: factor, 0..100. replace: 0 keeps the "
+                    "place. 0 with a height, in resize: keep the proportions.",
                 ),
                 _number(
                     "height",
                     0.0,
-                    "add, resize to: height in the units below. resize by: factor, 0..100. replace: 0 keeps the place. 0 with a width, in resize: keep the proportions.",
+                    "add, resize to: height in the units below. resize by: factor, 0..100. replace: 0 keeps the "
+                    "place. 0 with a width, in resize: keep the proportions.",
                 ),
                 io.Combo.Input(
                     "units",
@@ -96,7 +102,8 @@ class InstDiffEditInstances(io.ComfyNode):
                     "part_of",
                     default="",
                     optional=True,
-                    tooltip="For add and make part: id or number of the instance that it becomes a part of. Empty: of none. Parts move, grow and go with their instance.",
+                    tooltip="For add and make part: id or number of the instance that it becomes a part of. "
+                    "Empty: of none. Parts move, grow and go with their instance.",
                 ),
             ],
             outputs=[

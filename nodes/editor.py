@@ -75,15 +75,16 @@ class InstDiffLayoutEditor(io.ComfyNode):
         boxes, masks = layout_boxes(drawn, height, width), layout_masks([drawn], height, width)
         preview = draw_frames((drawn,), width, height, background)
         shown = for_the_page(drawn if new else None, background)
-        return io.NodeOutput((drawn,), width, height, drawn.prompt, boxes, masks, preview, ui=shown or None)
+        outputs = ((drawn,), width, height, drawn.prompt, boxes, masks, preview)
+        return io.NodeOutput(*outputs, ui=shown) if shown else io.NodeOutput(*outputs)
 
 
-def for_the_page(incoming: Layout | None, background: Tensor | None) -> dict[str, list[dict[str, Any]]]:
+def for_the_page(incoming: Layout | None, background: Tensor | None) -> dict[str, list[Any]]:
     """What web/js hears when the node has run: the layout to fill the editor with, and the background's file.
 
     The page could find a background behind the link itself, but not across the border of a subgraph.
     """
-    shown: dict[str, list[dict[str, Any]]] = {}
+    shown: dict[str, list[Any]] = {}
     if incoming is not None:
         shown["instdiff_incoming"] = [{"layout": layout_to_json(incoming), "source": incoming.extra[SOURCE]}]
     if background is not None:

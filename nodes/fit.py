@@ -1,6 +1,7 @@
 """Whether a MODEL is the kind of UNet that the weights were made for."""
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 from ..instdiff_modules.networks.adapter import UNetAdapter
 from . import checks

@@ -10,7 +10,8 @@ from ..instdiff_modules.layout import fields
 from ..instdiff_modules.layout.document import visible_instances
 from ..instdiff_modules.layout.edit import as_frames, named_indices
 from ..instdiff_modules.layout.instance import Frames, Instance
-from ..instdiff_modules.sampling.owners import owner, with_owner
+from ..instdiff_modules.sampling.branch import instance_key
+from ..instdiff_modules.sampling.instance_conditioning import with_owner
 from . import checks
 from .types import Instances
 
@@ -27,7 +28,9 @@ class InstDiffInstanceConditioning(io.ComfyNode):
             node_id="InstDiffInstanceConditioning",
             display_name="Instance Conditioning",
             category="InstDiff",
-            description="Gives chosen instances a conditioning of their own, with a LoRA, an image reference or other words in it: it acts in their regions, and alone in their branches of multi-instance sampling.",
+            description="Gives chosen instances a conditioning of their own, with a LoRA, an image reference or "
+            "other words in it: it acts in their regions, and alone in their branches of "
+            "multi-instance sampling.",
             inputs=[
                 io.Conditioning.Input(
                     "positive", tooltip="The prompt of the whole picture, or what another Instance Conditioning gives."
@@ -35,7 +38,8 @@ class InstDiffInstanceConditioning(io.ComfyNode):
                 Instances.Input("instances", tooltip="The layout that Apply InstDiff has, too."),
                 io.Conditioning.Input(
                     "conditioning",
-                    tooltip="For the chosen instances alone. With a LoRA: Create Hook LoRA, Set CLIP Hooks, CLIP Text Encode. With a picture: Apply Style Model. Write the instance's prompt in it.",
+                    tooltip="For the chosen instances alone. With a LoRA: Create Hook LoRA, Set CLIP Hooks, CLIP "
+                    "Text Encode. With a picture: Apply Style Model. Write the instance's prompt in it.",
                 ),
                 io.String.Input(
                     "which",
@@ -48,7 +52,9 @@ class InstDiffInstanceConditioning(io.ComfyNode):
                     min=0.0,
                     max=float(MAX_STRENGTH),
                     step=0.05,
-                    tooltip="Weight in the instance's region against the prompt of the whole picture, 0..10: at 4 four fifths are the instance's, at 10 nearly all. Its own branch has nothing else, whatever the strength.",
+                    tooltip="Weight in the instance's region against the prompt of the whole picture, 0..10: at "
+                    "4 four fifths are the instance's, at 10 nearly all. Its own branch has nothing "
+                    "else, whatever the strength.",
                 ),
             ],
             outputs=[
@@ -68,13 +74,14 @@ class InstDiffInstanceConditioning(io.ComfyNode):
         which = fields.text("" if which is None else which, WHERE, "which").strip()
         width, height = output_size(frames[0], 0, 0)
         chosen = [
-            [layout.instances[i] for i in row] for layout, row in zip(frames, named_indices(frames, which, "condition"))
+            [layout.instances[i] for i in row]
+            for layout, row in zip(frames, named_indices(frames, which, "condition"), strict=True)
         ]
-        everyone = list(dict.fromkeys(owner(instance) for row in chosen for instance in row))
+        everyone = list(dict.fromkeys(instance_key(instance) for row in chosen for instance in row))
         check_memory(len(everyone) * len(frames), width, height, 1, "masks")
         added = []
         for one in everyone:
-            shown = [next((i for i in visible_instances(layout) if owner(i) == one), None) for layout in frames]
+            shown = [next((i for i in visible_instances(layout) if instance_key(i) == one), None) for layout in frames]
             for instance in {
                 (i.start, i.end): i for i in shown if i is not None
             }.values():  # its times may differ from frame to frame

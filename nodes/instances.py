@@ -29,7 +29,7 @@ def _prompt_input() -> io.Input:
 
 
 def _common_inputs() -> list[io.Input]:
-    share = {"min": 0.0, "max": 1.0, "step": 0.01, "optional": True, "advanced": True}
+    share: dict[str, Any] = {"min": 0.0, "max": 1.0, "step": 0.01, "optional": True, "advanced": True}
     return [
         Instances.Input(
             "instances",
@@ -41,7 +41,8 @@ def _common_inputs() -> list[io.Input]:
             default="",
             optional=True,
             advanced=True,
-            tooltip="Id or number (from 1) of an instance of the incoming layout: adds this location to it instead of making a new instance. It keeps its strength, start and end, and its prompt if the prompt here is empty.",
+            tooltip="Id or number (from 1) of an instance of the incoming layout: adds this location to it instead of making a new instance. "
+            "It keeps its strength, start and end, and its prompt if the prompt here is empty.",
         ),
         io.Float.Input(
             "strength",
@@ -69,7 +70,7 @@ def _common_inputs() -> list[io.Input]:
 
 
 def _point_inputs(text: str, tooltip: str) -> list[io.Input]:
-    side = {"default": 0, "min": 0, "max": layout_fields.MAX_SIDE, "optional": True, "advanced": True}
+    side: dict[str, Any] = {"default": 0, "min": 0, "max": layout_fields.MAX_SIDE, "optional": True, "advanced": True}
     return [
         _prompt_input(),
         io.String.Input("points", multiline=True, default=text, tooltip=tooltip),
@@ -102,7 +103,7 @@ class InstDiffBox(io.ComfyNode):
 
     @classmethod
     def define_schema(cls) -> io.Schema:
-        share = {"min": 0.0, "max": 1.0, "step": 0.01}
+        share: dict[str, Any] = {"min": 0.0, "max": 1.0, "step": 0.01}
         return io.Schema(
             node_id="InstDiffBox",
             display_name="Instance Box",
@@ -165,7 +166,9 @@ class InstDiffMask(io.ComfyNode):
                 _prompt_input(),
                 io.Mask.Input(
                     "mask",
-                    tooltip="White where the object shall be. It covers the whole canvas and has its shape (width to height), at any size in pixels. A batch of masks is joined into one; if the incoming layout has as many frames, each frame gets its own mask, and no instance where that is black.",
+                    tooltip="White where the object shall be. It covers the whole canvas and has its shape (width to height), at any size in pixels. "
+                    "A batch of masks is joined into one; if the incoming layout has as many frames, each frame gets its own mask, "
+                    "and no instance where that is black.",
                 ),
                 io.Float.Input(
                     "threshold",
@@ -213,7 +216,8 @@ class InstDiffPoints(io.ComfyNode):
             description="An object and one or more points that lie on it. The size is left to the model.",
             inputs=_point_inputs(
                 "0.5, 0.5",
-                'Points on the object: "x, y; x, y", or JSON: [[x, y], ...] or [{"x": .., "y": ..}, ...]. The first is the main point; with several, all of them also count as its scribble.',
+                'Points on the object: "x, y; x, y", or JSON: [[x, y], ...] or [{"x": .., "y": ..}, ...]. '
+                "The first is the main point; with several, all of them also count as its scribble.",
             ),
             outputs=_output(),
         )
@@ -252,7 +256,8 @@ class InstDiffScribble(io.ComfyNode):
             description="An object and a stroke through it: 20 points along the stroke steer the model.",
             inputs=_point_inputs(
                 "[[0.3, 0.7], [0.5, 0.5], [0.7, 0.7]]",
-                'Points along the stroke, in their order: [[x, y], ...], [{"x": .., "y": ..}, ...] or "x, y; x, y". Several splines of a spline editor, a list of such lists, are an instance each, with a line of the prompt each.',
+                'Points along the stroke, in their order: [[x, y], ...], [{"x": .., "y": ..}, ...] or "x, y; x, y". '
+                "Several splines of a spline editor, a list of such lists, are an instance each, with a line of the prompt each.",
             ),
             outputs=_output(),
         )
@@ -273,7 +278,7 @@ class InstDiffScribble(io.ComfyNode):
     ) -> io.NodeOutput:
         frames = as_frames(instances)
         strokes = split_lists(points)
-        for one, words in zip(strokes, prompts_of(prompt, len(strokes))):
+        for one, words in zip(strokes, prompts_of(prompt, len(strokes)), strict=True):
             stroke = read_points(one, units, width, height, frames)
             frames = place(frames, {"scribble": stroke}, words, target, strength, start, end)
         return io.NodeOutput(frames)

@@ -24,7 +24,8 @@ class InstDiffKeyframes(io.ComfyNode):
             inputs=[
                 Instances.Input(
                     "instances",
-                    tooltip="The layouts at the keyframes, in their order: from Frames of Instances, or a list in Instances from JSON. What has the same id is the same thing.",
+                    tooltip="The layouts at the keyframes, in their order: from Frames of Instances, or a list "
+                    "in Instances from JSON. What has the same id is the same thing.",
                 ),
                 io.Int.Input(
                     "count",
@@ -44,14 +45,16 @@ class InstDiffKeyframes(io.ComfyNode):
                     options=list(MOTIONS),
                     default=MOTIONS[0],
                     optional=True,
-                    tooltip="linear: at a steady pace. smooth: slow at the keyframes. hold: each keyframe until the next. Masks are always held, from the nearest keyframe.",
+                    tooltip="linear: at a steady pace. smooth: slow at the keyframes. hold: each keyframe until "
+                    "the next. Masks are always held, from the nearest keyframe.",
                 ),
                 io.Combo.Input(
                     "gaps",
                     options=list(GAPS),
                     default=GAPS[0],
                     optional=True,
-                    tooltip="An instance that a keyframe lacks: leave out, or bridge it from the keyframe before to the one behind, as for an object that a detector missed.",
+                    tooltip="An instance that a keyframe lacks: leave out, or bridge it from the keyframe before "
+                    "to the one behind, as for an object that a detector missed.",
                 ),
             ],
             outputs=[

@@ -59,7 +59,8 @@ class InstDiffLayoutRequest(io.ComfyNode):
                     options=list(REQUEST_UNITS),
                     default=REQUEST_UNITS[0],
                     optional=True,
-                    tooltip="Coordinates that the model shall write: fractions, thousandths, or pixels of the canvas. Models that were trained to find objects like 0..1000 best.",
+                    tooltip="Coordinates that the model shall write: fractions, thousandths, or pixels of the "
+                    "canvas. Models that were trained to find objects like 0..1000 best.",
                 ),
                 io.Int.Input(
                     "examples",
@@ -72,7 +73,8 @@ class InstDiffLayoutRequest(io.ComfyNode):
                 Instances.Input(
                     "instances",
                     optional=True,
-                    tooltip="A layout that the model shall change as the wish says, instead of making a new one. Its boxes are put into words; of several frames those of the first.",
+                    tooltip="A layout that the model shall change as the wish says, instead of making a new one. "
+                    "Its boxes are put into words; of several frames those of the first.",
                 ),
             ],
             outputs=[
@@ -115,19 +117,22 @@ class InstDiffLayoutFromText(io.ComfyNode):
             node_id="InstDiffLayoutFromText",
             display_name="Layout from Text",
             category=CATEGORY,
-            description="Reads the layout in a language model's answer, past chatter and small mistakes, and tells what it changed. Nothing in the answer is run.",
+            description="Reads the layout in a language model's answer, past chatter and small mistakes, and "
+            "tells what it changed. Nothing in the answer is run.",
             inputs=[
                 io.String.Input(
                     "text",
                     multiline=True,
                     default="",
-                    tooltip="The answer of the model, up to 262144 characters: JSON in almost any form, with whatever stands around it, or lines such as a red fox: [0.1, 0.2, 0.5, 0.9].",
+                    tooltip="The answer of the model, up to 262144 characters: JSON in almost any form, with "
+                    "whatever stands around it, or lines such as a red fox: [0.1, 0.2, 0.5, 0.9].",
                 ),
                 io.Combo.Input(
                     "units",
                     options=[DECLARED, *UNITS],
                     default=DECLARED,
-                    tooltip='Units of the coordinates. "as declared": as the answer says; if it does not say, the node asks. Any other choice counts more than the answer.',
+                    tooltip='Units of the coordinates. "as declared": as the answer says; if it does not say, '
+                    "the node asks. Any other choice counts more than the answer.",
                 ),
                 io.Combo.Input(
                     "order",

@@ -14,7 +14,11 @@ from .checks import check_choice
 from .types import Bbox, Elements, Instances, Segs, Tracking
 
 CATEGORY = "InstDiff"
-EXAMPLE = '{"version": 1, "width": 512, "height": 512, "prompt": "two animals in a meadow", "instances": [\n  {"id": "cat", "prompt": "a ginger cat", "box": [0.05, 0.3, 0.45, 0.9]},\n  {"id": "dog", "prompt": "a white dog", "box": [0.55, 0.3, 0.95, 0.9]}\n]}'
+EXAMPLE = (
+    '{"version": 1, "width": 512, "height": 512, "prompt": "two animals in a meadow", "instances": [\n'
+    '  {"id": "cat", "prompt": "a ginger cat", "box": [0.05, 0.3, 0.45, 0.9]},\n'
+    '  {"id": "dog", "prompt": "a white dog", "box": [0.55, 0.3, 0.95, 0.9]}\n]}'
+)
 
 
 def _instances(name: str, tooltip: str, optional: bool = False) -> io.Input:
@@ -46,13 +50,16 @@ class InstDiffFromJSON(io.ComfyNode):
             node_id="InstDiffFromJSON",
             display_name="Instances from JSON",
             category=CATEGORY,
-            description="Reads a layout: our document, a demo file of InstanceDiffusion's authors, COCO annotations, an Omost canvas, elements of a box editor, or regions in prompt-control's syntax. A list of layouts gives one per frame.",
+            description="Reads a layout: our document, a demo file of InstanceDiffusion's authors, COCO "
+            "annotations, an Omost canvas, elements of a box editor, or regions in prompt-control's "
+            "syntax. A list of layouts gives one per frame.",
             inputs=[
                 io.String.Input(
                     "text",
                     multiline=True,
                     default=EXAMPLE,
-                    tooltip="The JSON text, up to 32 MB. In our own format boxes are [left, top, right, bottom], and all coordinates fractions of the canvas, 0..1.",
+                    tooltip="The JSON text, up to 32 MB. In our own format boxes are [left, top, right, bottom], "
+                    "and all coordinates fractions of the canvas, 0..1.",
                 ),
                 io.String.Input(
                     "image",
@@ -98,7 +105,10 @@ class InstDiffToJSON(io.ComfyNode):
                     options=list(FORMATS),
                     default=next(iter(FORMATS)),
                     optional=True,
-                    tooltip='What to write. "InstDiff": our document, the only one that holds everything. "Omost canvas": for Omost Load Canvas Conditioning. "prompt-control": regions as COUPLE or AND, for its text nodes. "elements": of box editors. "points": for point and spline editors, in pixels.',
+                    tooltip='What to write. "InstDiff": our document, the only one that holds everything. "Omost '
+                    'canvas": for Omost Load Canvas Conditioning. "prompt-control": regions as COUPLE or '
+                    'AND, for its text nodes. "elements": of box editors. "points": for point and spline '
+                    "editors, in pixels.",
                 ),
             ],
             outputs=[

@@ -88,7 +88,8 @@ class InstDiffLoadModel(io.ComfyNode):
                 io.Combo.Input(
                     "model",
                     options=model_choices(),
-                    tooltip="A file in models/instdiff: the .pth of InstanceDiffusion's authors, the UNet of the diffusers port, or a .safetensors made by Save InstDiff Model. "
+                    tooltip="A file in models/instdiff: the .pth of InstanceDiffusion's authors, the UNet of the "
+                    "diffusers port, or a .safetensors made by Save InstDiff Model. "
                     "Or the three files of logtd/ComfyUI-InstanceDiffusion in models/instance_models. Recognised by content, not by name.",
                 ),
                 io.Combo.Input(
@@ -119,14 +120,19 @@ class InstDiffLoadModel(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, model: str | None) -> bool | str:
         """Says where weights come from and where they go, in place of ComfyUI's bare "value not in list"."""
-        if model is None or model != NO_FILES and model in model_choices():  # None: the value comes over a link
+        if model is None or (model != NO_FILES and model in model_choices()):  # None: the value comes over a link
             return True
         found = ", ".join(choice for choice in model_choices() if choice != NO_FILES) or "nothing"
         problem = {NO_FILES: "No InstDiff weights are installed", THREE_FILES: "models/instance_models has no weights"}
         return f"{problem.get(str(model), f'{model!r} is not in models/{FOLDER}')} (found: {found}). {HELP}"
 
     @classmethod
-    def fingerprint_inputs(cls, model: str | None = None, dtype: str | None = None, **parts: str | None) -> str:
+    def fingerprint_inputs(
+        cls,
+        model: str | None = None,
+        dtype: str | None = None,  # noqa: ARG003 (every input comes by its name)
+        **parts: str | None,
+    ) -> str:
         """Changes when a file is replaced, so that it is read again. A value that comes over a link is not known here."""
         if model is None:
             return ""

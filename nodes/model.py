@@ -31,24 +31,46 @@ class InstDiffModel:
     known_tokens: TokenCache = field(default_factory=TokenCache, repr=False, compare=False)
     known_prompts: KnownPrompts = field(default_factory=KnownPrompts, repr=False, compare=False)
 
-    def tokenize(self, inputs: GroundingInputs) -> torch.Tensor:
+    def tokenize(self, inputs: GroundingInputs, sampling: bool = False) -> torch.Tensor:
         """Grounding inputs of B layouts -> tokens (B, 4 slots + 64, out_dim), float32 on the CPU.
 
         A layout that was tokenized before costs nothing: Apply runs again when a strength or a window changes too.
+        sampling: a run is under way, in which no model may be moved; the tokenizer then works on the CPU.
         """
         weights = next(self.tokenizer.model.parameters())
         state = (self.tokenizer.patches_uuid, self.tokenizer.load_device, weights.dtype)
-        return self.known_tokens.tokens(inputs, self._run_tokenizer, state)
+        return self.known_tokens.tokens(inputs, self.tokenizer.model if sampling else self._run_tokenizer, state)
 
     def _run_tokenizer(self, inputs: GroundingInputs) -> torch.Tensor:
         comfy.model_management.load_models_gpu([self.tokenizer])
         device = self.tokenizer.load_device
-        return self.tokenizer.model(GroundingInputs(*(tensor.to(device) for tensor in inputs))).cpu()
+        moved = {name: getattr(inputs, name).to(device) for name in inputs._fields if name != "segs"}
+        # without masks there is nothing to move of 30 MB
+        segs = inputs.segs.to(device) if inputs.seg_mask.any() else inputs.segs[:, :1, :1, :1].to(device)
+        return self.tokenizer.model(GroundingInputs(**moved, segs=segs.expand_as(inputs.segs))).cpu()
+
+    @property
+    def widths(self) -> tuple[int, int]:
+        """Of an encoded prompt in cross-attention, and of its pooled text feature."""
+        return self.adapter.model.token_dim, self.config.text_dim
+
+    def encode_prompt(self, clip: Any, prompt: str) -> torch.Tensor:
+        """What a branch's cross-attention sees: (1, tokens, 768), float32 on the CPU. ValueError for another model's CLIP."""
+        return self.known_prompts.encode(clip, prompt, self.widths)[0]
+
+    def encode_text(self, clip: Any, prompt: str) -> torch.Tensor:
+        """The text feature of an instance for the tokenizer: (768,), float32 on the CPU. ValueError as above."""
+        return self.known_prompts.encode(clip, prompt, self.widths)[1]
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """All weights under their official key names."""
         tokenizer = {TOKENIZER_PREFIX + k: v for k, v in self.tokenizer.model.state_dict().items()}
-        return {**self.adapter.model.state_dict(), **tokenizer}
+        # the fusers' projections are parts of one tensor, which a file cannot hold as it is
+        adapter = {
+            k: v.clone() if v.nbytes != v.untyped_storage().nbytes() else v
+            for k, v in self.adapter.model.state_dict().items()
+        }
+        return {**adapter, **tokenizer}
 
 
 def build_instdiff_model(checkpoint: Checkpoint, dtype: torch.dtype | None = None) -> InstDiffModel:

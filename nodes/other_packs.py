@@ -48,13 +48,16 @@ class InstDiffFromBoxes(io.ComfyNode):
             node_id="InstDiffFromBoxes",
             display_name="Instances from Boxes",
             category=CATEGORY,
-            description="Turns boxes of other nodes into instances: detectors, box editors, KJNodes, Omost, GLIGEN, and the TRACKING of the older InstanceDiffusion pack.",
+            description="Turns boxes of other nodes into instances: detectors, box editors, KJNodes, Omost, "
+            "GLIGEN, and the TRACKING of the older InstanceDiffusion pack.",
             inputs=[
                 io.MultiType.Input(
                     "boxes",
                     BOX_KINDS,
                     optional=True,
-                    tooltip="BOUNDING_BOX, BBOX, elements, an Ideogram prompt, an Omost canvas, TRACKING, CONDITIONING with GLIGEN boxes, or any of them as JSON text. An empty list is a result: no instances.",
+                    tooltip="BOUNDING_BOX, BBOX, elements, an Ideogram prompt, an Omost canvas, TRACKING, "
+                    "CONDITIONING with GLIGEN boxes, or any of them as JSON text. An empty list is a "
+                    "result: no instances.",
                 ),
                 Elements.Input(
                     "elements",

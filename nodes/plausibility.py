@@ -28,7 +28,8 @@ class InstDiffCheckLayout(io.ComfyNode):
             node_id="InstDiffCheckLayout",
             display_name="Check Layout",
             category="InstDiff",
-            description="Tells what is implausible in a layout: boxes too small for their object, broken perspective, objects cut off, doubles, a wrong number. On request it corrects.",
+            description="Tells what is implausible in a layout: boxes too small for their object, broken "
+            "perspective, objects cut off, doubles, a wrong number. On request it corrects.",
             inputs=[
                 Instances.Input(
                     "instances",
@@ -53,7 +54,8 @@ class InstDiffCheckLayout(io.ComfyNode):
                 ),
                 _rule(
                     "sizes",
-                    "Objects too small or too large beside another at the same distance, by the real sizes of about 160 common things. Corrected to the nearest size that fits.",
+                    "Objects too small or too large beside another at the same distance, by the real sizes of "
+                    "about 160 common things. Corrected to the nearest size that fits.",
                 ),
                 _rule(
                     "perspective",
@@ -65,7 +67,8 @@ class InstDiffCheckLayout(io.ComfyNode):
                     min=0,
                     max=MAX_SMALLEST,
                     optional=True,
-                    tooltip="Shortest side that a box may have, in pixels of the canvas, 0..4096. 0: any. Below 32 an SD1.5 model cannot draw much. Corrected by growing.",
+                    tooltip="Shortest side that a box may have, in pixels of the canvas, 0..4096. 0: any. Below "
+                    "32 an SD1.5 model cannot draw much. Corrected by growing.",
                 ),
                 io.Float.Input(
                     "horizon",

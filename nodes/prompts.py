@@ -1,7 +1,8 @@
 """The instances' prompts as a CLIP encodes them, remembered as long as that CLIP is there."""
 
 from collections import OrderedDict
-from typing import Any, Hashable
+from collections.abc import Hashable
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from torch import Tensor

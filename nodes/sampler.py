@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import comfy.patcher_extension
 import comfy.sample
 import comfy.samplers
 import comfy.utils
@@ -11,15 +10,19 @@ from comfy_api.latest import io
 
 import nodes as comfy_nodes  # ComfyUI's module of that name; this folder is a package inside the pack
 
-from ..instdiff_modules.sampling.multi_instance import MERGES
+from ..instdiff_modules.sampling.branch import EXACT, GROUPINGS
+from ..instdiff_modules.sampling.merge import MERGES
 from ..instdiff_modules.sampling.schedule import TIMESTEPS
 from . import checks
-from .branch_batches import evaluate_branches
-from .branches import EXACT, KEY, SPEEDS, MultiInstanceSampling
-from .plms import NAME as PLMS_NAME
-from .plms import PLMS, plms_sigmas
+from .patching import MultiInstance as Settings
+from .patching import attach_multi_instance
+from .plms_sampler import NAME as PLMS_NAME
+from .plms_sampler import PLMS, plms_sigmas
 
-SHARE_TOOLTIP = "Share of the steps (0..1), from the first on, in which each instance is denoised apart; then the results are merged. 0: off. Best below 0.4; each instance costs as much as one more image."
+SHARE_TOOLTIP = (
+    "Share of the steps (0..1), from the first on, in which each instance is denoised apart; then the results are merged. Of 20 steps 0.2 gives 4, "
+    "of 4 steps 1; above 0 always one at least. 0: off. Best below 0.4; each instance costs as much as one more image."
+)
 MERGE_TOOLTIP = (
     "How the instances and the whole picture are merged. average: the mean of all, as InstanceDiffusion's authors do. crop and paste: each instance's "
     "region over the whole, later ones in front. masked average: each instance counts only inside its own region."
@@ -41,7 +44,7 @@ def multi_instance_inputs(share: float) -> list[Any]:
         io.Float.Input("share", default=share, min=0.0, max=1.0, step=0.01, tooltip=SHARE_TOOLTIP),
         io.Combo.Input("merge", options=list(MERGES), default="average", tooltip=MERGE_TOOLTIP),
         io.Int.Input("feather", default=0, min=0, max=MAX_FEATHER, optional=True, tooltip=FEATHER_TOOLTIP),
-        io.Combo.Input("speed", options=list(SPEEDS), default=EXACT, optional=True, tooltip=SPEED_TOOLTIP),
+        io.Combo.Input("speed", options=list(GROUPINGS), default=EXACT, optional=True, tooltip=SPEED_TOOLTIP),
     ]
 
 
@@ -52,18 +55,8 @@ def with_multi_instance(model: Any, share: float, merge: str, feather: int, spee
     checks.number_in(share, 0, 1, where, "share")
     checks.check_choice(merge, MERGES, where, "merge")
     checks.check_whole(feather, 0, MAX_FEATHER, where, "feather")
-    checks.check_choice(speed, SPEEDS, where, "speed")
-    patched = model.clone()
-    settings, places = MultiInstanceSampling(share, merge, feather, speed), comfy.patcher_extension.WrappersMP
-    for place, wrapper in {
-        places.OUTER_SAMPLE: settings.prepare,
-        places.SAMPLER_SAMPLE: settings,
-        places.CALC_COND_BATCH: evaluate_branches,
-    }.items():
-        patched.remove_wrappers_with_key(place, KEY)
-        if share > 0:
-            patched.add_wrapper_with_key(place, KEY, wrapper)
-    return patched
+    checks.check_choice(speed, GROUPINGS, where, "speed")
+    return attach_multi_instance(model, Settings(share, merge, feather, speed))
 
 
 class MultiInstance(io.ComfyNode):

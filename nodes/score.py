@@ -39,7 +39,9 @@ class InstDiffLayoutScore(io.ComfyNode):
                     "detector",
                     options=list(DETECTORS),
                     default=DETECTORS[0],
-                    tooltip='What says where things are. "connected detections": boxes and masks of a detector node. "shape world": our exact detector of the demo model\'s coloured shapes; boxes and masks are not used then.',
+                    tooltip='What says where things are. "connected detections": boxes and masks of a detector '
+                    'node. "shape world": our exact detector of the demo model\'s coloured shapes; boxes '
+                    "and masks are not used then.",
                 ),
                 io.Float.Input(
                     "threshold",
@@ -47,13 +49,16 @@ class InstDiffLayoutScore(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="Overlap (intersection over union) with its place from which on an instance passes, 0..1. Usual is 0.5. Of instances with points alone: share of the points inside the detection.",
+                    tooltip="Overlap (intersection over union) with its place from which on an instance passes, "
+                    "0..1. Usual is 0.5. Of instances with points alone: share of the points inside the "
+                    "detection.",
                 ),
                 io.BoundingBox.Input(
                     "boxes",
                     optional=True,
                     force_input=True,
-                    tooltip="BOUNDING_BOX of a detector, for example RT-DETR or SAM3, found in this image, in its pixels. An empty list says that nothing was found.",
+                    tooltip="BOUNDING_BOX of a detector, for example RT-DETR or SAM3, found in this image, in "
+                    "its pixels. An empty list says that nothing was found.",
                 ),
                 io.Mask.Input(
                     "masks",
@@ -64,7 +69,8 @@ class InstDiffLayoutScore(io.ComfyNode):
                     "compare_labels",
                     default=True,
                     optional=True,
-                    tooltip="On: a detection counts for an instance only if the prompt holds its label. Detections without a label count for any. Off: only places are compared.",
+                    tooltip="On: a detection counts for an instance only if the prompt holds its label. "
+                    "Detections without a label count for any. Off: only places are compared.",
                 ),
             ],
             outputs=[
@@ -108,7 +114,8 @@ class InstDiffSelectFailed(io.ComfyNode):
             node_id="InstDiffSelectFailed",
             display_name="Select Failed Instances",
             category="InstDiff",
-            description="Gives the instances that Layout Score found missing, and the regions to paint anew: for inpainting, for detailers, or for another round.",
+            description="Gives the instances that Layout Score found missing, and the regions to paint anew: for "
+            "inpainting, for detailers, or for another round.",
             inputs=[
                 Instances.Input("instances", tooltip="The layout that was scored: the same that Layout Score has."),
                 io.String.Input("results", force_input=True, tooltip="The output results of Layout Score."),
@@ -118,13 +125,16 @@ class InstDiffSelectFailed(io.ComfyNode):
                     min=0,
                     max=MAX_GROW,
                     optional=True,
-                    tooltip="How far a region reaches beyond the instance's place on each side, in pixels of the picture, 0..1024. Something to blend in helps inpainting.",
+                    tooltip="How far a region reaches beyond the instance's place on each side, in pixels of the "
+                    "picture, 0..1024. Something to blend in helps inpainting.",
                 ),
                 io.Boolean.Input(
                     "erase",
                     default=True,
                     optional=True,
-                    tooltip="On: where an instance was found off its place, that place is painted anew too, so that the stray object goes. What other instances, which passed, cover is left out. Off: only the wanted places.",
+                    tooltip="On: where an instance was found off its place, that place is painted anew too, so "
+                    "that the stray object goes. What other instances, which passed, cover is left out. "
+                    "Off: only the wanted places.",
                 ),
             ],
             outputs=[

@@ -10,9 +10,30 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from support.pack import load_pack  # noqa: E402  (needs the path above)
+from support.pack import load_pack
 
 load_pack()
+
+COMFY = Path(__file__).with_name("comfy").resolve()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--device",
+        choices=("cpu", "cuda"),
+        default="cpu",
+        help="where the tests of tests/comfy sample; with cuda the others, and those that need a server, are left out",
+    )
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """On a GPU run what samples in this process: the servers of the tests are on the CPU, and all else has no device."""
+    if config.getoption("device") == "cpu":
+        return
+    left_out = [item for item in items if COMFY not in item.path.parents or item.get_closest_marker("comfy")]
+    items[:] = [item for item in items if item not in set(left_out)]
+    config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.hookimpl(optionalhook=True)

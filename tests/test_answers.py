@@ -40,7 +40,7 @@ def test_there_are_many_and_every_file_has_its_outcome():
 def test_what_can_be_read_is_read(case):
     answer = read(case)
     assert [instance.prompt for instance in answer.layout.instances] == case["prompts"]
-    for instance, box in zip(answer.layout.instances, case["boxes"]):
+    for instance, box in zip(answer.layout.instances, case["boxes"], strict=True):
         assert instance.box is None if box is None else instance.box == pytest.approx(box, abs=1e-3)
     told = report(answer)
     assert all(words in told for words in case["notes"]), told

@@ -179,6 +179,7 @@ def test_one_shard_brings_its_siblings(tmp_path, tensors, ours):
             [k for k in keys[600:] if "fuser" not in k and "scaleu" not in k and "position" not in k],
             keys[600:],
         ),
+        strict=True,
     ):
         save_tensors(tmp_path / name, {key: content[key] for key in part})
     (tmp_path / names[2]).unlink()
@@ -193,7 +194,7 @@ def test_the_content_counts_and_not_the_name(tmp_path, tensors, ours):
     old_torch_file = save_torch(tmp_path / "b.safetensors", ours, _use_new_zipfile_serialization=False)
     safetensors_file = save_tensors(tmp_path / "a.pth", ours)
     three = save_split(tmp_path, tensors)
-    for path, name in zip(three, ("scaleu.bin", "fusers.pt", "x.safetensors")):
+    for path, name in zip(three, ("scaleu.bin", "fusers.pt", "x.safetensors"), strict=True):
         path.rename(tmp_path / name)
     for paths in (
         [torch_file],

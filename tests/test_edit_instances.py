@@ -53,7 +53,9 @@ def test_every_format_moves_by_number_and_by_id(number):
     assert by_number == edited("move by", old.id, x=0.125, y=-0.125)
     x0, y0, x1, y1 = whole_extent(old)
     assert close(whole_extent(by_number.instances[number - 1]), (x0 + 0.125, y0 - 0.125, x1 + 0.125, y1 - 0.125))
-    assert [a == b for a, b in zip(by_number.instances, WIDE.instances)] == [i != number - 1 for i in range(4)]
+    assert [a == b for a, b in zip(by_number.instances, WIDE.instances, strict=True)] == [
+        i != number - 1 for i in range(4)
+    ]
 
 
 def test_the_pixels_of_a_mask_move_along():

@@ -10,7 +10,6 @@ import pytest
 from instdiff.instdiff_modules.evaluation import coco
 from instdiff.instdiff_modules.evaluation.__main__ import main
 from instdiff.instdiff_modules.evaluation.coco import FORMATS, asked_for, layout_of, read_annotations
-from instdiff.instdiff_modules.evaluation.predictions import run_lengths
 from instdiff.instdiff_modules.evaluation.published import TABLES
 from instdiff.instdiff_modules.evaluation.ray_servers import who_asks
 from instdiff.instdiff_modules.evaluation.run_files import RunFolder
@@ -18,7 +17,6 @@ from instdiff.instdiff_modules.evaluation.workflow import authors_graph, filled
 from instdiff.instdiff_modules.geometry.masks import decode_mask, encode_mask, mask_box
 from instdiff.instdiff_modules.grounding.presence import CONFIGURATIONS
 from instdiff.instdiff_modules.layout.instance import Layout
-from instdiff.instdiff_modules.layout.rle import decode_runs
 from instdiff.instdiff_modules.metrics.attributes import COLORS, PAPER_TEXTURES
 from instdiff.instdiff_modules.metrics.clip import LocalClip
 from PIL import Image
@@ -150,7 +148,8 @@ def changed(**fields: object):
 @pytest.mark.parametrize("change, words", [
     (changed(images=[]), "has no images"), (changed(images=3), 'a list of objects "images"'),
     (lambda d: d["images"].append({**d["images"][0], "id": 1}), "two images|2 images of the file name '000000000785'"),
-    (lambda d: d["annotations"][0].update(category_id=7), "category 7 is not among"), (lambda d: d["annotations"][0].update(image_id="x"), "image_id must be a whole number"),
+    (lambda d: d["annotations"][0].update(category_id=7), "category 7 is not among"),
+    (lambda d: d["annotations"][0].update(image_id="x"), "image_id must be a whole number"),
     (lambda d: d["annotations"][0].update(bbox=[1, 2, 3]), "bbox must be"), (lambda d: d["images"][1].update(width=0), "width must be a whole number"),
 ], ids=["empty", "no list", "twice", "category", "image", "bbox", "width"])  # fmt: skip
 def test_files_that_are_no_coco_are_named(given, change, words: str):
@@ -336,18 +335,13 @@ def test_the_printed_table_stands_beside_the_papers_and_says_what_is_not_compara
     assert [table["format"] for table in json.loads((tmp_path / "both.json").read_text())["tables"]] == ["box", "mask"]
 
 
-def test_run_lengths_are_read_as_the_layouts_own_reader_reads_them():
-    rng = np.random.default_rng(1)
-    for shape in ((5, 3), (64, 48), (512, 512)):
-        mask = rng.random(shape) < rng.random()
-        mask[: shape[0] // 2] |= rng.random() < 0.5
-        assert run_lengths(encode_mask(mask).counts, "here").tolist() == decode_runs(encode_mask(mask).counts)
-
-
 @pytest.mark.parametrize("change, words", [
-    ({"segmentation": {"size": [SIZE, SIZE], "counts": "04`"}}, "run-length encoding"), ({"segmentation": {"size": [SIZE, SIZE], "counts": "1"}}, "cover 1 pixels"),
-    ({"segmentation": {"size": [8, 8], "counts": "0P2"}}, "is 8x8 pixels, its image 256x256"), ({"segmentation": {"size": [SIZE, SIZE], "counts": "ööö"}}, "run-length"),
-    ({"bbox": [0, 0, "1", 1]}, "bbox must be a number"), ({"category_id": 5}, "category 5 is not in the table"), ({"score": float("nan")}, "score must be a finite"),
+    ({"segmentation": {"size": [SIZE, SIZE], "counts": "04`"}}, "run-length encoding"),
+    ({"segmentation": {"size": [SIZE, SIZE], "counts": "1"}}, "cover 1 pixels"),
+    ({"segmentation": {"size": [8, 8], "counts": "0P2"}}, "is 8x8 pixels, its image 256x256"),
+    ({"segmentation": {"size": [SIZE, SIZE], "counts": "ööö"}}, "run-length"),
+    ({"bbox": [0, 0, "1", 1]}, "bbox must be a number"), ({"category_id": 5}, "category 5 is not in the table"),
+    ({"score": float("nan")}, "score must be a finite"),
 ], ids=str)  # fmt: skip
 def test_predictions_that_cannot_be_read_are_named(given, tmp_path: Path, change: dict, words: str, capsys):
     folder = evaluated(given, tmp_path / "out")
@@ -363,10 +357,12 @@ def test_predictions_that_cannot_be_read_are_named(given, tmp_path: Path, change
 
 
 @pytest.mark.parametrize("change, words", [
-    ({"--images": 5}, "--images is 5, expected 1..4"), ({"--size": 100}, "--size is 100, expected a multiple of 64"), ({"--job": 2}, "--job is 2, expected 0..0"),
+    ({"--images": 5}, "--images is 5, expected 1..4"), ({"--size": 100}, "--size is 100, expected a multiple of 64"),
+    ({"--job": 2}, "--job is 2, expected 0..0"),
     ({"--server": "localhost:8188"}, "no address of a server"), ({"--server": ","}, "--server is empty"), ({"--seed": -1}, "--seed is -1"),
     ({"--annotations": "nowhere.json"}, "nowhere.json"), ({"--server": "http://127.0.0.1:9"}, "No ComfyUI server answers at http://127.0.0.1:9"),
-    ({"--workflow": str(ROOT / "workflows" / "box.json")}, "Export (API)"), ({"--workflow": str(ROOT / "tests" / "api" / "box.json"), "--steps": 3}, "has its own steps"),
+    ({"--workflow": str(ROOT / "workflows" / "box.json")}, "Export (API)"),
+    ({"--workflow": str(ROOT / "tests" / "api" / "box.json"), "--steps": 3}, "has its own steps"),
 ], ids=str)  # fmt: skip
 def test_options_that_cannot_be_are_told_in_a_sentence(given, tmp_path: Path, change: dict, words: str, capsys):
     options = {"--annotations": given[0], "--format": "box", "--out": tmp_path / "out", "--size": SIZE, **change}

@@ -11,9 +11,12 @@ from instdiff.instdiff_modules.geometry.masks import (
     draw_polygons,
     encode_mask,
     mask_box,
+    mask_extent,
     resize_nearest,
     resize_seg,
 )
+from instdiff.instdiff_modules.layout.instance import Mask
+from instdiff.instdiff_modules.layout.rle import encode_runs
 
 
 def blobs(seed, height=96, width=144):
@@ -167,6 +170,49 @@ def test_the_box_of_a_mask_runs_along_its_outer_edges():
     mask[2:5, 4:14] = True
     assert mask_box(mask) == (0.2, 0.2, 0.7, 0.5)
     assert (draw_box(mask_box(mask), 10, 20) == mask).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (1, 7), (9, 1), (10, 14), (96, 144)])
+def test_the_box_of_an_encoded_mask_is_that_of_its_pixels(shape):
+    rng = np.random.RandomState(shape[0])
+    masks = [np.ones(shape, dtype=bool)]  # one run through every column
+    for _ in range(200):
+        mask = rng.rand(*shape) < rng.choice([0.01, 0.1, 0.9])
+        top, left = rng.randint(shape[0]), rng.randint(shape[1])
+        mask[:top], mask[:, :left] = rng.rand() < 0.1, False
+        mask[-1, -1] |= rng.rand() < 0.3 or not mask.any()
+        masks.append(mask)
+    single = np.zeros(shape, dtype=bool)
+    single[shape[0] // 2, shape[1] // 2] = True
+    ring = np.ones(shape, dtype=bool)
+    ring[1:-1, 1:-1] = False
+    for mask in (*masks, single, ring):
+        assert mask_extent(encode_mask(mask)) == mask_box(mask)
+
+
+def test_runs_of_no_pixels_do_not_widen_the_box_of_an_encoded_mask():
+    mask = Mask(4, 6, encode_runs([2, 0, 3, 1, 0, 2, 10, 0, 6]))
+    assert mask_extent(mask) == mask_box(decode_mask(mask)) == (1 / 6, 0.25, 2 / 6, 1.0)
+    assert mask_extent(Mask(4, 6, encode_runs([0, 24]))) == (0, 0, 1, 1)
+
+
+@pytest.mark.parametrize("runs", [[24], [24, 0], [3, 0, 21]])
+def test_an_encoded_mask_without_pixels_has_no_box(runs):
+    with pytest.raises(ValueError, match="all black"):
+        mask_extent(Mask(4, 6, encode_runs(runs)))
+
+
+def test_the_runs_of_a_mask_must_fill_it():
+    for read in (decode_mask, mask_extent):
+        with pytest.raises(ValueError, match="cover 23 pixels"):
+            read(Mask(4, 6, encode_runs([3, 20])))
+
+
+def test_outlines_do_not_depend_on_where_a_mask_lies_on_its_canvas():
+    mask = blobs(5)
+    wide = np.pad(mask, ((30, 7), (90, 12)))
+    for near, far in zip(geometry.mask_contours(mask), geometry.mask_contours(wide), strict=True):
+        assert (near + np.array((90, 30)) == far).all()
 
 
 def test_polygons_are_drawn_in_x_y_order():

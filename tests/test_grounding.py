@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from instdiff.instdiff_modules.geometry.masks import encode_mask
+from instdiff.instdiff_modules.grounding import inputs as inputs_module
 from instdiff.instdiff_modules.grounding.inputs import (
     GroundingInputs,
     build_grounding,
@@ -33,10 +34,29 @@ def presence(inputs):
 
 
 def test_no_instance_is_the_null_input():
-    for ours, null in zip(build(), null_grounding(4)):
+    for ours, null in zip(build(), null_grounding(4), strict=True):
         assert torch.equal(ours, null)
     assert all(t.dtype == torch.float32 and not t.any() for t in null_grounding())
     assert [t.shape[0] for t in null_grounding(batch=3)] == [3] * 12
+
+
+def test_a_layout_without_masks_has_no_mask_image_of_its_own():
+    frames = [build(instance(box=(0.1, 0.2, 0.5, 0.9)), slots=30) for _ in range(1000)]  # 31 GB, if each had one
+    assert all(inputs.segs.untyped_storage().nbytes() == 4 for inputs in frames)
+    assert frames[0].segs.shape == (1, 30, 512, 512) and not frames[0].segs.any()
+
+
+def test_a_mask_is_sampled_once_for_all_that_ground_it(monkeypatch):
+    sampled, layout = [], [instance(mask=encode_mask(np.roll(MASK, i, 1))) for i in range(4)]
+    points = inputs_module.mask_polygon_points
+    monkeypatch.setattr(inputs_module, "mask_polygon_points", lambda *given: sampled.append(1) or points(*given))
+    whole = build(*layout, seed=77)
+    for i, alone in enumerate(layout):
+        inputs = build(alone, seed=77)
+        assert torch.equal(inputs.segs[0, 0], whole.segs[0, i]) and torch.equal(
+            inputs.polygons[0, 0], whole.polygons[0, i]
+        )
+    assert len(sampled) == 4
 
 
 def test_a_box_brings_its_centre_as_point_and_nothing_else():
@@ -107,7 +127,7 @@ def test_every_frame_has_its_own_instances():
     inputs = build_grounding([[a, b], [], [b]], [torch.ones(2, 768), torch.zeros(0, 768), torch.ones(1, 768)], slots=3)
     assert inputs.text_mask.tolist() == [[1, 1, 0], [0, 0, 0], [1, 0, 0]]
     single = build_grounding([[b]], [torch.ones(1, 768)], slots=3)
-    for batch, alone in zip(inputs, single):
+    for batch, alone in zip(inputs, single, strict=True):
         assert torch.equal(batch[2:], alone)
 
 
@@ -119,10 +139,10 @@ def test_points_of_small_masks_depend_on_the_seed_alone():
 
 
 def test_global_random_state_is_neither_used_nor_moved():
-    np.random.seed(0)
-    before = np.random.get_state()[1].copy(), torch.get_rng_state()
+    np.random.seed(0)  # noqa: NPY002 (the global state is what this is about)
+    before = np.random.get_state()[1].copy(), torch.get_rng_state()  # noqa: NPY002
     build(instance(mask=encode_mask(TINY)))
-    assert (np.random.get_state()[1] == before[0]).all() and torch.equal(torch.get_rng_state(), before[1])
+    assert (np.random.get_state()[1] == before[0]).all() and torch.equal(torch.get_rng_state(), before[1])  # noqa: NPY002
 
 
 def test_more_instances_than_slots_are_refused_with_both_numbers():

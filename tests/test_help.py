@@ -65,7 +65,9 @@ class Source:
             yield Input(self.value(node.args[0], names), keywords.get("default"))
         elif isinstance(node, ast.Call) and ast.unparse(node.func) in self.functions:
             function = self.functions[ast.unparse(node.func)]
-            arguments = zip((a.arg for a in function.args.args), (self.value(a, names) for a in node.args))
+            arguments = zip(
+                (a.arg for a in function.args.args), (self.value(a, names) for a in node.args), strict=False
+            )
             returned = next(n.value for n in ast.walk(function) if isinstance(n, ast.Return))
             yield from self.inputs(returned, {**self.constants, **dict(arguments)})
         else:
@@ -80,7 +82,9 @@ class Source:
         if isinstance(node, (ast.Tuple, ast.List)):
             return tuple(self.value(item, names) for item in node.elts)
         if isinstance(node, ast.Dict):
-            return {self.value(k, names): self.value(v, names) for k, v in zip(node.keys, node.values) if k}
+            return {
+                self.value(k, names): self.value(v, names) for k, v in zip(node.keys, node.values, strict=True) if k
+            }
         if isinstance(node, ast.Subscript):
             whole, index = self.value(node.value, names), self.value(node.slice, names)
             return None if whole is None else whole[index]
@@ -117,7 +121,7 @@ def input_rows(node: str) -> dict[str, dict[str, str]]:
     assert section, f"{node}.md has no section Inputs"
     lines = [line.strip("| \n").split(" | ") for line in section[1].splitlines() if line.startswith("| ")]
     assert all(len(line) == len(lines[0]) for line in lines), f"{node}.md: the rows of the table differ in length"
-    return {line[0].strip("`"): dict(zip(lines[0], line)) for line in lines[1:]}
+    return {line[0].strip("`"): dict(zip(lines[0], line, strict=True)) for line in lines[1:]}
 
 
 def test_the_schemas_were_found() -> None:

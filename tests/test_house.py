@@ -44,7 +44,7 @@ def test_instdiff_modules_never_import_comfyui(path: Path) -> None:
     assert not COMFY & set(imported(path))
 
 
-@pytest.mark.parametrize("path", LAUNCHER + [ROOT / "quickstart.py"], ids=name_of)
+@pytest.mark.parametrize("path", [*LAUNCHER, ROOT / "quickstart.py"], ids=name_of)
 def test_the_launcher_needs_the_standard_library_alone(path: Path) -> None:
     assert set(imported(path)) <= set(sys.stdlib_module_names) | {"instdiff_modules"}
 

@@ -92,7 +92,7 @@ def test_an_imported_demo_survives_our_own_format():
     ],
 )
 def test_a_broken_demo_gives_a_sentence(given, words):
-    with pytest.raises(ValueError, match=".") as caught:
+    with pytest.raises(ValueError, match=r".") as caught:
         read_layout(given)
     assert words in str(caught.value)
 
@@ -177,7 +177,7 @@ def test_a_layout_of_another_version_is_named_as_such():
 def test_frames_are_a_list_of_documents():
     frames = (Layout(width=768, height=512), read_layout(DEMO), Layout(prompt="third"))
     assert read_frames(frames_to_json(frames)) == frames
-    with pytest.raises(ValueError, match="Frame 2: .*has version 2"):
+    with pytest.raises(ValueError, match=r"Frame 2: .*has version 2"):
         read_frames('[{"version": 1}, {"version": 2}]')
     with pytest.raises(ValueError, match="list of 0 items"):
         read_frames("[]")

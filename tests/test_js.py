@@ -179,7 +179,7 @@ def test_masks_that_the_editor_encodes_are_pycocotools_own():
         assert answer["mask"] == {"size": list(mask.shape), "counts": ours["counts"].decode("ascii")}, mask.shape
         assert np.array_equal(coco.decode(answer["mask"]), mask)
         assert answer["area"] == mask.sum()
-        assert answer["bounds"] is None and not mask.any() or tuple(answer["bounds"]) == mask_box(mask)
+        assert (answer["bounds"] is None and not mask.any()) or tuple(answer["bounds"]) == mask_box(mask)
 
 
 def test_masks_that_pycocotools_encodes_are_decoded_by_the_editor():

@@ -150,7 +150,7 @@ def test_strangers_are_told(caplog):
 def test_the_frames_are_those_that_are_named_or_that_the_layouts_name_or_evenly_spread():
     three = (FIRST, LAST, FIRST)
     assert keyframe_numbers(" 0, 8;15 ", three, 16) == [0, 8, 15]
-    marked = tuple(replace(layout, extra={FRAME: k}) for layout, k in zip(three, (2, 3, 11)))
+    marked = tuple(replace(layout, extra={FRAME: k}) for layout, k in zip(three, (2, 3, 11), strict=True))
     assert keyframe_numbers("", marked, 16) == [2, 3, 11] and keyframe_numbers("0 1 2", marked, 16) == [0, 1, 2]
     assert keyframe_numbers("", read_frames(frames_to_json(marked)), 16) == [2, 3, 11]
     assert keyframe_numbers("", three, 16) == [0, 8, 15] and keyframe_numbers("", three[:1], 4) == [0]

@@ -6,7 +6,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from instdiff.instdiff_modules.launcher import browser, frontend, testing
+from instdiff.instdiff_modules.launcher import browser, frontend, linters, testing
 from instdiff.instdiff_modules.launcher.errors import Stopped
 from instdiff.instdiff_modules.launcher.steps import Steps
 
@@ -125,6 +125,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **found: object) -> t
     monkeypatch.setattr(testing, "install_browser", lambda _: None)
     monkeypatch.setattr(testing, "fetch_frontend", lambda *_: found.get("frontend", False))
     monkeypatch.setattr(testing.shutil, "which", lambda _: found.get("node"))
+    monkeypatch.setattr(testing, "prepare_linters", lambda *_: found.get("linters", []))
     return testing.prepare_tools(tmp_path, Path(sys.executable), steps(tmp_path))
 
 
@@ -150,6 +151,28 @@ def test_what_is_missing_is_said_in_one_line_with_the_reason(tmp_path: Path, mon
         tmp_path, monkeypatch, driver=tmp_path / "driver", browser=Path("/usr/bin/chromium"), frontend=True
     )
     assert left_out == []
+
+
+@linux_only
+def test_what_checks_the_code_is_installed_once_or_left_out_with_the_reason(tmp_path: Path) -> None:
+    """Pythons whose pip and npm do nothing, of which only the last one's succeeds."""
+    pins = " ".join(f"{name}=={version}" for name, version in sorted(linters.PACKAGES.items()))
+    asked = f'case "$*" in *importlib.metadata*) echo {pins} ;; *)'
+    calls, script = tmp_path / "calls", linters.eslint(tmp_path).relative_to(tmp_path / f"eslint-{linters.ESLINT}")
+    neither = program(tmp_path / "neither", "exit 1")
+    no_npm = program(tmp_path / "no-npm", f"{asked} exit 1 ;; esac")
+    both = program(
+        tmp_path / "both",
+        f"{asked} echo >> {calls}; cd {tmp_path}/unfinished-*; mkdir -p {script.parent}; touch {script} ;; esac",
+    )
+    (line,) = linters.prepare_linters(tmp_path, neither, steps(tmp_path))
+    assert line.startswith("the checks of the code itself, because ruff, pyright and node could not be installed")
+    (line,) = linters.prepare_linters(tmp_path, no_npm, steps(tmp_path))
+    assert line.startswith("the check of web/js by ESLint, because npm could not install it")
+    assert not linters.eslint(tmp_path).exists()
+    for _ in range(2):
+        assert linters.prepare_linters(tmp_path, both, steps(tmp_path)) == []
+    assert linters.eslint(tmp_path).is_file() and calls.read_text() == "\n"
 
 
 def test_two_workers_share_the_tests_unless_there_is_one_core() -> None:

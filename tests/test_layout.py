@@ -4,6 +4,7 @@ import json
 import logging
 from pathlib import Path
 
+import numpy as np
 import pytest
 from instdiff.instdiff_modules.layout.document import (
     MAX_DOCUMENT_BYTES,
@@ -107,7 +108,7 @@ def test_null_counts_as_absent():
 
 def test_an_uncompressed_mask_is_kept_compressed():
     layout = parse_layout(document(mask={"size": [4, 6], "counts": [3, 5, 16]}))
-    assert decode_runs(layout.instances[0].mask.counts) == [3, 5, 16]
+    assert decode_runs(layout.instances[0].mask.counts).tolist() == [3, 5, 16]
 
 
 def test_hidden_instances_do_not_generate_and_need_no_prompt():
@@ -174,7 +175,19 @@ def test_a_byte_order_mark_does_no_harm():
 
 @pytest.mark.parametrize("runs", [[24], [0, 24], [3, 5, 16], [0, 1, 2, 3, 4, 5, 6, 3], [1000, 1, 70000, 2, 3]])
 def test_run_lengths_survive_their_encoding(runs):
-    assert decode_runs(encode_runs(runs)) == runs
+    assert decode_runs(encode_runs(runs)).tolist() == runs
+
+
+def test_many_run_lengths_survive_their_encoding():
+    rng = np.random.default_rng(1)
+    runs = rng.integers(0, 2 ** rng.integers(1, 26, 5000)).tolist()
+    assert decode_runs(encode_runs(runs)).tolist() == runs
+
+
+@pytest.mark.parametrize("counts", ["1PPPPPPPPPPPPPPPPP0", "1N", "111N", "1\ud83d", "1😀"])
+def test_text_that_no_mask_encodes_is_refused(counts):
+    with pytest.raises(ValueError, match=r"longer than any picture|negative length|is not part of"):
+        decode_runs(counts)
 
 
 def test_run_lengths_are_encoded_as_coco_does():

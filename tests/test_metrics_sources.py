@@ -148,7 +148,9 @@ def test_local_clip_is_the_cosine_of_crop_and_prompt(clip_folder: Path) -> None:
     picture = np.random.default_rng(0).integers(0, 256, (64, 96, 3), np.uint8)
     boxes, prompts = [(0.0, 0.0, 0.5, 1.0), (0.5, 0.25, 1.0, 0.75)], ["a red fox", "an owl " * 60]
     given = clip.score(picture, boxes, prompts)
-    assert given == pytest.approx([clip.score(picture, [b], [p])[0] for b, p in zip(boxes, prompts)], abs=1e-5)
+    assert given == pytest.approx(
+        [clip.score(picture, [b], [p])[0] for b, p in zip(boxes, prompts, strict=True)], abs=1e-5
+    )
     inputs = clip.processor(
         text=["a red fox"], images=[Image.fromarray(picture[:, :48])], return_tensors="pt", padding=True
     )
@@ -236,7 +238,7 @@ def test_predictions_from_a_file(pictures: Path, tmp_path: Path, capsys: pytest.
     for i in range(5):
         layout = json.loads((pictures / f"scene{i}.json").read_text())
         for item in layout["instances"]:
-            x0, y0, x1, y1 = (v * side for v, side in zip(item["box"], (192, 128) * 2))
+            x0, y0, x1, y1 = (v * side for v, side in zip(item["box"], (192, 128) * 2, strict=True))
             category = names.setdefault(item["prompt"].split()[-1], len(names) + 1)
             entries.append(
                 {

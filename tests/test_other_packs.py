@@ -242,7 +242,8 @@ def test_prompt_control_there_and_back(kind):
     (lambda: read_frames("cat MASK(0.1 300)"), "mixes fractions and pixels"),
     (lambda: read_frames("cat MASK(100)"), "gives one end"),
     (lambda: read_frames("cat MASK(left, top)"), "are no numbers"),
-    (lambda: frames_to_text((parse_layout({"version": 1, "instances": [{"prompt": "cats AND dogs", "point": [0, 0]}]}),), "prompt-control (AND)"), "holds 'AND'"),
+    (lambda: frames_to_text((parse_layout({"version": 1, "instances": [{"prompt": "cats AND dogs", "point": [0, 0]}]}),),
+                            "prompt-control (AND)"), "holds 'AND'"),
     (lambda: frames_to_text((LAYOUT, LAYOUT), "elements"), "there are 2 frames"),
     (lambda: read_masks(torch.zeros(0, 4, 4)), "at least one mask"),
     (lambda: read_masks(torch.full((1, 4, 4), float("nan"))), "no numbers"),
@@ -322,7 +323,8 @@ def test_points_and_splines_of_editors():
     assert [parse_points(one, *CANVAS) for one in two] == [parse_points(single, *CANVAS)] * 2
     assert split_lists("[[0.1, 0.2], [0.3, 0.4]]") == ["[[0.1, 0.2], [0.3, 0.4]]"] and split_lists("[[[") == ["[[["]
     spline = parse_layout({"version": 1, "width": 800, "height": 400, "instances": [
-        {"prompt": "a path", "scribble": [[0.25, 0.25], [0.5, 0.75]]}, {"prompt": "a star", "point": [0.1, 0.5]}, {"prompt": "x", "box": list(FOX)}]})  # fmt: skip
+        {"prompt": "a path", "scribble": [[0.25, 0.25], [0.5, 0.75]]}, {"prompt": "a star", "point": [0.1, 0.5]},
+        {"prompt": "x", "box": list(FOX)}]})  # fmt: skip
     assert json.loads(frames_to_text((spline,), "points")) == [
         json.loads(single),
         [{"x": 80, "y": 200}],

@@ -59,7 +59,7 @@ def test_a_driver_that_is_too_old_is_told() -> None:
 
 
 def test_an_intel_mac_is_refused_with_a_reason() -> None:
-    with pytest.raises(Stopped, match="Intel processor.*use a Mac"):
+    with pytest.raises(Stopped, match=r"Intel processor.*use a Mac"):
         torch_plan(Machine("Darwin", "x86_64", (3, 11)), True)
 
 

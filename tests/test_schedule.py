@@ -57,7 +57,7 @@ def test_the_authors_mode_refuses_what_their_code_cannot_run(count):
 
 @pytest.mark.parametrize("count", [0, -1, 1000])
 def test_an_impossible_number_of_steps_is_refused(count):
-    with pytest.raises(ValueError, match="1..999"):
+    with pytest.raises(ValueError, match=r"1\.\.999"):
         plms_timesteps(count)
 
 

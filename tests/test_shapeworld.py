@@ -39,7 +39,7 @@ def test_scenes_have_all_that_the_world_has() -> None:
 @pytest.mark.parametrize("scene", SCENES[:20], ids=range(20))
 def test_objects_stay_recognisable(scene: Scene) -> None:
     drawn = render(scene)
-    for thing, visible, whole in zip(scene.things, drawn.visible, drawn.whole):
+    for thing, visible, whole in zip(scene.things, drawn.visible, drawn.whole, strict=True):
         assert thing.color != scene.background
         assert visible.sum() >= (MIN_VISIBLE - 0.05) * whole.sum() > 0
         border = np.concatenate([whole[0], whole[-1], whole[:, 0], whole[:, -1]])
@@ -72,7 +72,7 @@ def test_layouts_are_exact(scene: Scene) -> None:
     drawn = render(scene)
     layout = scene_layout(scene)
     assert (layout.width, layout.height) == (scene.width, scene.height)
-    for instance, visible in zip(layout.instances, drawn.visible):
+    for instance, visible in zip(layout.instances, drawn.visible, strict=True):
         assert (decode_mask(instance.mask) == visible).all()
         assert instance.box == mask_box(visible)
         assert len(instance.scribble) == 20
@@ -85,7 +85,7 @@ def coco_precision(scenes: list[Scene], pictures: list[np.ndarray], kind: str) -
     names = [words.phrase(s, c, t) for s in words.SHAPES for c in words.COLORS for t in words.TEXTURES]
     number = {name: i for i, name in enumerate(names, 1)}
     truth, found = [], []
-    for i, (scene, picture) in enumerate(zip(scenes, pictures), 1):
+    for i, (scene, picture) in enumerate(zip(scenes, pictures, strict=True), 1):
         scale = np.array((scene.width, scene.height) * 2)
         for instance in scene_layout(scene).instances:
             x0, y0, x1, y1 = np.array(instance.box) * scale

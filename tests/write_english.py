@@ -5,7 +5,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
 
-from support.environment import prepare  # noqa: E402  (needs the path above)
+from support.environment import prepare
 
 prepare(__file__)
 

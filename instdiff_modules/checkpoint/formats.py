@@ -137,7 +137,7 @@ def _fusers(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
         if isinstance(blocks, Mapping):
             blocks = {str(index): block for index, block in blocks.items()}
         elif len(blocks) == len(listed):
-            blocks = {str(index): block for index, block in zip(listed, blocks)}
+            blocks = {str(index): block for index, block in zip(listed, blocks, strict=True)}
         else:
             raise ValueError(f"lists {len(blocks)} fusers for {part}, expected {len(listed)} as in SD1.5.")
         for index, block in blocks.items():

@@ -12,7 +12,7 @@ import pickletools
 import re
 import zipfile
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import torch
 
@@ -46,7 +46,7 @@ _DAMAGE = (
 class _Inert:
     """Stands for any object that we have no use for: made from anything, keeps nothing, does nothing."""
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> "_Inert":
+    def __new__(cls, *_: Any, **__: Any) -> "_Inert":
         return super().__new__(cls)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -106,13 +106,13 @@ def _scan(path: Path) -> tuple[set[str], bool]:
             return _unknown_names(file), all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
 
 
-def _unknown_names(file: BinaryIO) -> set[str]:
+def _unknown_names(file: IO[bytes]) -> set[str]:
     names = set()
     for opcode, argument, _ in pickletools.genops(file):
         if opcode.name in ("STACK_GLOBAL", "INST", "EXT1", "EXT2", "EXT4"):
             raise ValueError(f"its pickle uses {opcode.name}, which torch.save does not write")
         if opcode.name == "GLOBAL":
-            module, name = argument.split(" ", 1)
+            module, name = str(argument).split(" ", 1)
             if (module, name) in _compat_pickle.NAME_MAPPING:  # Python 2's names, as torch maps them
                 module, name = _compat_pickle.NAME_MAPPING[module, name]
             names.add(f"{_compat_pickle.IMPORT_MAPPING.get(module, module)}.{name}")
@@ -136,7 +136,7 @@ def _stand_in(name: str) -> type:
     module, _, member = name.rpartition(".")
     body: dict[str, Any] = {"__module__": module, "__qualname__": member}
     if name == "collections.defaultdict":
-        body["__new__"] = lambda cls, *args: {}  # the unpickler goes on to fill it, which it only does with plain dicts
+        body["__new__"] = lambda *_: {}  # the unpickler goes on to fill it, which it only does with plain dicts
     return type(member, (_Inert,), body)
 
 

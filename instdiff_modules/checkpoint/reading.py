@@ -93,7 +93,7 @@ def assemble(contents: Mapping[Path, Any]) -> dict[str, Tensor]:
     if missing:
         raise ValueError(_lacks(names, parts, missing, contents))
     tensors = official_names(merged)
-    places = set(fuser_places({key: () for key in tensors}))
+    places = set(fuser_places(tensors))
     bare = sorted(set().union(*(unfused_places(content) for content in contents.values())) - places)
     if bare:
         raise ValueError(

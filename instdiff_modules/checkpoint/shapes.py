@@ -4,7 +4,7 @@ Everything here works on names and shapes only, so a 5 GB file is judged before 
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -83,7 +83,7 @@ def expected_shapes(config: InstDiffConfig) -> dict[str, tuple[int, ...]]:
     return {key: tuple(tensor.shape) for key, tensor in {**adapter.state_dict(), **tensors}.items()}
 
 
-def fuser_places(keys: Shapes) -> list[str]:
+def fuser_places(keys: Iterable[str]) -> list[str]:
     """Official places of the fusers, in network order: input blocks, middle, output blocks."""
     places = {match[1] for key in keys if (match := _FUSER.fullmatch(key))}
     return sorted(places, key=lambda place: (PART_ORDER.index(place.split(".")[0]), int(place.split(".")[1])))

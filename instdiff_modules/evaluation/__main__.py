@@ -27,7 +27,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return options.run(options)
     except GraphError as error:
         sys.stderr.write(
-            f"ComfyUI does not take the workflow: {error.message}\nWhat to do: name files that the server has (--checkpoint, --weights), or another --workflow.\n"
+            f"ComfyUI does not take the workflow: {error.message}\n"
+            "What to do: name files that the server has (--checkpoint, --weights), or another --workflow.\n"
         )
     except (ValueError, OSError, RuntimeError) as error:
         sys.stderr.write(f"{error}\n")

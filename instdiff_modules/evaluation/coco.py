@@ -73,10 +73,10 @@ def read_annotations(path: Path, captions: Path | None = None) -> Annotations:
         for c in _list(document, "categories", path)
     }
     said: dict[int, str] = {}
-    for entry in _list(read_json(captions), "annotations", captions) if captions else ():
-        said.setdefault(
-            _whole(entry, "image_id", captions), fields.text(entry.get("caption"), captions.name, "caption")
-        )
+    if captions:
+        for entry in _list(read_json(captions), "annotations", captions):
+            words = fields.text(entry.get("caption"), captions.name, "caption")
+            said.setdefault(_whole(entry, "image_id", captions), words)
     by_picture: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
     for annotation in _list(document, "annotations", path):
         where = f"{path.name}, annotation {_whole(annotation, 'id', path)}"
@@ -87,9 +87,9 @@ def read_annotations(path: Path, captions: Path | None = None) -> Annotations:
     for image in sorted(_list(document, "images", path), key=lambda i: _whole(i, "id", path)):
         number = image["id"]
         where = f"{path.name}, image {number}"
-        size = tuple(fields.whole(image.get(side), where, side) for side in ("width", "height"))
+        width, height = (fields.whole(image.get(side), where, side) for side in ("width", "height"))
         name = PurePosixPath(fields.text(image.get("file_name"), where, "file_name").replace("\\", "/")).stem
-        pictures.append(CocoPicture(number, name, size, tuple(by_picture[number]), said.get(number, "")))
+        pictures.append(CocoPicture(number, name, (width, height), tuple(by_picture[number]), said.get(number, "")))
     if not pictures:
         raise ValueError(f"{path.name} has no images.")
     name, count = Counter(picture.name for picture in pictures).most_common(1)[0]
@@ -100,6 +100,19 @@ def read_annotations(path: Path, captions: Path | None = None) -> Annotations:
             f"{captions.name} has no caption for any image of {path.name}. Give the captions of the same pictures (captions_val2017.json)."
         )
     return Annotations(tuple(pictures), categories)
+
+
+def canvas_size(layout: Layout) -> tuple[int, int]:
+    """(width, height) in pixels of a layout that an evaluation made."""
+    assert layout.width is not None and layout.height is not None  # as layout_of makes them all
+    return layout.width, layout.height
+
+
+def pixel_box(instance: Instance, layout: Layout) -> tuple[float, float, float, float]:
+    """x, y, width, height in pixels of the canvas of an instance that an evaluation made."""
+    assert instance.box is not None  # as layout_of makes them all
+    (x0, y0, x1, y1), (width, height) = instance.box, canvas_size(layout)
+    return x0 * width, y0 * height, (x1 - x0) * width, (y1 - y0) * height
 
 
 def layout_of(picture: CocoPicture, categories: Mapping[int, str], format: str, size: int) -> tuple[Layout, list[str]]:
@@ -113,8 +126,8 @@ def layout_of(picture: CocoPicture, categories: Mapping[int, str], format: str, 
     lost: list[str] = []
     for annotation in picture.annotations:
         where = f"{picture.name}, annotation {annotation['id']}"
-        bbox = fields.numbers(annotation.get("bbox"), 4, where, "bbox", "[x, y, width, height] in pixels")
-        box = cut_box(*bbox, *picture.size)
+        x, y, w, h = bbox = fields.numbers(annotation.get("bbox"), 4, where, "bbox", "[x, y, width, height] in pixels")
+        box = cut_box(x, y, w, h, *picture.size)
         if box is None:
             lost.append(f"{where}: its box {list(bbox)} holds nothing of the picture; left out.")
             continue

@@ -19,7 +19,7 @@ import numpy as np
 from ..geometry.masks import decode_mask, encode_mask
 from ..layout.instance import Instance, Layout
 from ..metrics.folder import write_whole
-from .coco import CocoPicture
+from .coco import CocoPicture, canvas_size, pixel_box
 from .run_files import SPLIT, RunFolder
 
 
@@ -50,10 +50,10 @@ def write_detector_files(folder: RunFolder, pictures: Iterable[CocoPicture], cat
 
 
 def _annotation(instance: Instance, layout: Layout, image: int, ids: Mapping[str, int]) -> dict[str, Any]:
-    x0, y0, x1, y1 = instance.box
-    box = [x0 * layout.width, y0 * layout.height, (x1 - x0) * layout.width, (y1 - y0) * layout.height]
+    width, height = canvas_size(layout)
+    box = list(pixel_box(instance, layout))
     # Without a mask: one without pixels, since the programs that take COCO's averages want one of each annotation.
-    mask = instance.mask or encode_mask(np.zeros((layout.height, layout.width), bool))
+    mask = instance.mask or encode_mask(np.zeros((height, width), bool))
     area = box[2] * box[3] if instance.mask is None else int(np.count_nonzero(decode_mask(mask)))
     return {
         "id": int(instance.id),

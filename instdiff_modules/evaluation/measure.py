@@ -25,7 +25,7 @@ def score(options: argparse.Namespace) -> int:
     names, categories = about.pop("pictures"), about.pop("categories")
     missing = folder.missing(names)
     there = [name for name in names if name not in set(missing)]
-    if not there or missing and not options.partial:
+    if not there or (missing and not options.partial):
         raise ValueError(
             f"{len(missing)} of {len(names)} pictures are missing in {folder.pictures}, the first is {missing[0]}. "
             "Run the command `coco` again to make them, or score what is there with --partial."

@@ -17,6 +17,7 @@ from ..metrics.record import Place, Record
 from ..metrics.report import MEANS, mean_by_picture, summarise
 from ..metrics.score import Settings, score_picture
 from ..metrics.sources import Predictions
+from .coco import canvas_size, pixel_box
 from .predictions import places_of
 from .run_files import RunFolder
 
@@ -86,14 +87,15 @@ def _record(name: str, layout: Layout, predictions: Predictions) -> Record:
     wanted = tuple(
         Place(
             instance_class(instance, "category", ()),
-            _pixels(instance.box, layout),
+            pixel_box(instance, layout),
             instance.mask,
             crowd=bool(instance.extra.get("iscrowd")),
         )
         for instance in layout.instances
     )
-    found = tuple(replace(place, name=_class(place.name)) for place in places_of(predictions, name, layout.width))
-    return Record(name, layout.width, layout.height, wanted, found, (None,) * len(wanted), ())
+    width, height = canvas_size(layout)
+    found = tuple(replace(place, name=_class(place.name)) for place in places_of(predictions, name, width))
+    return Record(name, width, height, wanted, found, (None,) * len(wanted), ())
 
 
 @functools.cache
@@ -104,8 +106,3 @@ def _class(label: str | None) -> str | None:
 def _truth(layout: Layout) -> Layout:
     """With the instances that were not asked for."""
     return replace(layout, instances=tuple(replace(instance, visible=True) for instance in layout.instances))
-
-
-def _pixels(box: tuple[float, float, float, float], layout: Layout) -> tuple[float, float, float, float]:
-    x0, y0, x1, y1 = box
-    return x0 * layout.width, y0 * layout.height, (x1 - x0) * layout.width, (y1 - y0) * layout.height

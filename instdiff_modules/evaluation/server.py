@@ -59,13 +59,12 @@ def paint(url: str, graph: Graph, size: int, timeout: float, stopped: Callable[[
     client = Client(url)
     try:
         prompt_id = client.queue(graph)
-        result = None
         try:
             _wait(client, prompt_id, time.monotonic() + timeout, stopped)
             result = client.wait(prompt_id, 60)
-        finally:
-            if result is None:
-                _withdraw(client, prompt_id)
+        except BaseException:
+            _withdraw(client, prompt_id)
+            raise
         if len(result.images) != 1:
             raise ValueError(
                 f"The workflow left {len(result.images)} pictures, expected one: keep one Save Image or Preview Image node in it."

@@ -133,7 +133,7 @@ class Sharing:
         deadline = time.monotonic() + self.patience
         while time.monotonic() < deadline:
             with self.changed:
-                if self.stopping or not self.waiting and not self.in_flight:
+                if self.stopping or (not self.waiting and not self.in_flight):
                     return False
                 self.changed.wait(min(1.0, self.patience / 10))
             if painter.answers():

@@ -72,7 +72,8 @@ def notes(table: Table, result: Mapping[str, Any]) -> list[str]:
             else ""
         )
         out.append(
-            f"The paper measures all {VAL2017} pictures of val2017, this run {result['wanted']}{more}. Numbers of a part are not comparable with those of the whole."
+            f"The paper measures all {VAL2017} pictures of val2017, this run {result['wanted']}{more}. "
+            "Numbers of a part are not comparable with those of the whole."
         )
     if about["size"] != SIZE:
         out.append(f"Pictures of {about['size']}x{about['size']} pixels; the paper's are {SIZE}x{SIZE}.")

@@ -56,5 +56,5 @@ def with_gligen(
 
 def _cells(box: Box, width: int, height: int) -> tuple[int, int, int, int]:
     """(height, width, y, x) in cells of the latent; at least one cell."""
-    x0, y0, x1, y1 = (round(v * side / CELL) for v, side in zip(box, (width, height) * 2))
+    x0, y0, x1, y1 = (round(v * side / CELL) for v, side in zip(box, (width, height) * 2, strict=True))
     return max(y1 - y0, 1), max(x1 - x0, 1), y0, x0

@@ -22,7 +22,7 @@ class Region(NamedTuple):
             chain.insert(0, region)
             region = region.previous
         if chain[0].mask is None and len(chain) > 1:
-            rest = 1 - torch.stack([region.mask for region in chain[1:]]).sum(0)
+            rest = 1 - torch.stack([region.mask for region in chain[1:] if region.mask is not None]).sum(0)
             chain[0] = Region(None, rest, chain[0].conditioning)
         return chain
 
@@ -30,7 +30,7 @@ class Region(NamedTuple):
 def to_regions(background: list[Any], masks: Tensor, conditionings: Sequence[list[Any]]) -> Region:
     """masks (n, H, W) of 0 and 1, back to front. Where they overlap the one in front has the pixel, since regions share none."""
     region = Region(None, None, background)
-    covered = torch.zeros_like(masks[0]) if len(masks) else None
+    covered = masks.new_zeros(masks.shape[1:])
     own = []
     for mask in reversed(masks):
         own.append(mask * (1 - covered))

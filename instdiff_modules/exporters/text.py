@@ -18,7 +18,7 @@ def frames_to_text(frames: Frames, format: str) -> str:
     """format: one of FORMATS. All but our own hold a single layout. ValueError for several frames in another one."""
     if format == OURS:
         return frames_to_json(frames)
-    if len(frames) > 1:
+    if len(frames) != 1:
         raise ValueError(
             f"{format} holds a single layout, but there are {len(frames)} frames. Connect one of them, or write InstDiff."
         )

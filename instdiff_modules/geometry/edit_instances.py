@@ -78,7 +78,7 @@ def edit_instances(frames: Frames, edit: Edit) -> Frames:
     if edit.operation == REPLACE and which and not prompt:
         raise ValueError("The prompt is empty. Write what shall be there instead.")
     rows, change = named_indices(frames, which, edit.operation), _CHANGES[edit.operation]
-    return tuple(replace(layout, instances=change(layout, row, edit)) for layout, row in zip(frames, rows))
+    return tuple(replace(layout, instances=change(layout, row, edit)) for layout, row in zip(frames, rows, strict=True))
 
 
 def _add(frames: Frames, edit: Edit) -> Frames:
@@ -96,7 +96,7 @@ def _add(frames: Frames, edit: Edit) -> Frames:
             layout
             if whole is None
             else replace(layout, instances=make_part(layout.instances, [len(layout.instances) - 1], whole))
-            for layout, whole in zip(added, wholes)
+            for layout, whole in zip(added, wholes, strict=True)
         )
     if not edit.which:
         return added
@@ -150,8 +150,13 @@ def _shift(layout: Layout, index: int, around: Box, edit: Edit) -> tuple[tuple[f
     if edit.operation == MOVE_TO:
         shift = (shift[0] - old[0], shift[1] - old[1])
     if edit.at_border == STOP:
-        shift = tuple(min(max(s, -low), 1 - high) for s, low, high in zip(shift, around[:2], around[2:]))
+        shift = (_kept(shift[0], around[0], around[2]), _kept(shift[1], around[1], around[3]))
     return (1.0, 1.0), shift
+
+
+def _kept(shift: float, low: float, high: float) -> float:
+    """The shift of what reaches from low to high, stopped at the border."""
+    return min(max(shift, -low), 1 - high)
 
 
 def _stretch(layout: Layout, index: int, around: Box, edit: Edit) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -172,14 +177,16 @@ def _stretch(layout: Layout, index: int, around: Box, edit: Edit) -> tuple[tuple
             f'{where}: a factor must lie in 0..{MAX_FACTOR:g}, got {max(scale):g}. "resize by" takes factors, "resize to" sizes.'
         )
     if edit.at_border == STOP:
-        scale = tuple(
-            min(s, 1 / (high - low)) if high > low else 1.0 for s, low, high in zip(scale, around[:2], around[2:])
+        x, y = (
+            min(s, 1 / (high - low)) if high > low else 1.0
+            for s, low, high in zip(scale, around[:2], around[2:], strict=True)
         )
+        scale = (x, y)
     ax, ay = ANCHORS[edit.anchor]
     fixed = (x0 + ax * (x1 - x0), y0 + ay * (y1 - y0))
     shift = [fixed[i] * (1 - scale[i]) for i in (0, 1)]
     if edit.at_border == STOP:
-        for i, (low, high) in enumerate(zip(around[:2], around[2:])):
+        for i, (low, high) in enumerate(zip(around[:2], around[2:], strict=True)):
             shift[i] += max(-(low * scale[i] + shift[i]), 0.0) - max(high * scale[i] + shift[i] - 1, 0.0)
     return scale, (shift[0], shift[1])
 
@@ -193,7 +200,7 @@ def _scale(layout: Layout, edit: Edit, width: float, height: float) -> tuple[flo
     return across or down or 1.0, down or across or 1.0
 
 
-def _removed(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instance, ...]:
+def _removed(layout: Layout, chosen: Sequence[int], _: Edit) -> tuple[Instance, ...]:
     return without(layout.instances, {k for i in chosen for k in family(layout.instances, i)})
 
 

@@ -9,6 +9,7 @@ import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -47,7 +48,7 @@ def keyframe_numbers(text: str, frames: Frames, count: int) -> list[int]:
         raise ValueError(f"{WHERE}: there are {len(frames)} layouts for {count} frames. Raise count, or connect fewer.")
     else:
         numbers = [round(i * (count - 1) / max(len(frames) - 1, 1)) for i in range(len(frames))]
-    for before, after in zip(numbers, numbers[1:]):
+    for before, after in pairwise(numbers):
         if after <= before:
             raise ValueError(
                 f"{WHERE}: the keyframes must come in order, each once, but frame {after} follows frame {before}. Sort them."
@@ -69,8 +70,8 @@ def between_keyframes(
     ValueError for canvases of different shape.
     """
     for key in keys[1:]:
-        if canvas_of(key):
-            check_aspect(keys[0], *canvas_of(key), "The canvas of a keyframe")
+        if size := canvas_of(key):
+            check_aspect(keys[0], *size, "The canvas of a keyframe")
     _warn_of_strangers(keys, numbers)
     tracks: dict[str, Track] = {}
     for i, key in enumerate(keys):
@@ -124,7 +125,7 @@ def interpolate(a: Instance, b: Instance, share: float, later: bool) -> Instance
     for name in ("box", "point"):
         old, new = getattr(a, name), getattr(b, name)
         if old is not None and new is not None:
-            given[name] = tuple(x + (y - x) * share for x, y in zip(old, new))
+            given[name] = tuple(x + (y - x) * share for x, y in zip(old, new, strict=True))
     if a.scribble is not None and b.scribble is not None:
         lines = _alike(a.scribble, b.scribble)
         if lines is not None:
@@ -169,7 +170,7 @@ def _nearer(numbers: Sequence[int], left: int, right: int, k: int, motion: str) 
 
 
 def _warn_of_strangers(keys: Frames, numbers: Sequence[int]) -> None:
-    for (a, b), (first, second) in zip(zip(keys, keys[1:]), zip(numbers, numbers[1:])):
+    for (a, b), (first, second) in zip(pairwise(keys), pairwise(numbers), strict=True):
         if a.instances and b.instances and not {i.id for i in a.instances} & {i.id for i in b.instances}:
             logger.warning(
                 "The keyframes at %d and %d have no instance id in common, so nothing moves between them.",

@@ -6,6 +6,7 @@ numbers the weights were trained on; only their unseeded random draws take a gen
 
 import random
 from collections.abc import Sequence
+from itertools import pairwise
 
 import numpy as np
 
@@ -26,8 +27,8 @@ __all__ = [
     "mask_polygon_points",
     "mask_scribble_points",
     "reorder_points",
-    "resize_seg",
     "resample_stroke",
+    "resize_seg",
     "scale_points",
     "spread_points",
 ]
@@ -48,8 +49,12 @@ def mask_contours(mask: np.ndarray) -> list[np.ndarray]:
     """
     from skimage.measure import find_contours  # slow to import, and only masks need it
 
-    padded = np.pad(mask != 0, 1).astype(np.float64)
-    return [contour[:, ::-1] for contour in find_contours(padded, 0.0) if len(contour) >= 3]
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not rows.size:
+        return []
+    top, left = rows[0], columns[0]
+    padded = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1] != 0, 1).astype(np.float64)
+    return [contour[:, ::-1] + (left, top) for contour in find_contours(padded, 0.0) if len(contour) >= 3]
 
 
 def interior_points(mask: np.ndarray, count: int, rng: random.Random) -> np.ndarray:
@@ -116,7 +121,7 @@ def spread_points(points: Sequence[Point], count: int = SCRIBBLE_POINTS) -> tupl
 
 def is_point_set(scribble: Sequence[Point]) -> bool:
     """Whether a scribble came from spread_points: its points stand for themselves, no line joins them."""
-    return len(scribble) == SCRIBBLE_POINTS and any(a == b for a, b in zip(scribble, scribble[1:]))
+    return len(scribble) == SCRIBBLE_POINTS and any(a == b for a, b in pairwise(scribble))
 
 
 def resample_stroke(stroke: Sequence[Point], count: int = SCRIBBLE_POINTS) -> np.ndarray:
@@ -144,12 +149,12 @@ def attention_masks(
     taken as Python slices take them (the weights may have been trained with such masks).
     """
     out = np.zeros((len(boxes), height, width), dtype=np.uint8)
-    for cells, (x0, y0, x1, y1) in zip(out, boxes):
+    for cells, (x0, y0, x1, y1) in zip(out, boxes, strict=True):
         if transposed:
             a, c = (int(np.round(v * height)) for v in (x0, x1))
             b, d = (int(np.round(v * width)) for v in (y0, y1))
             cells[a:c, b:d] = 1
-        elif x1 > x0 and y1 > y0 and (keep_small or _rounds(y0, y1, height) and _rounds(x0, x1, width)):
+        elif x1 > x0 and y1 > y0 and (keep_small or (_rounds(y0, y1, height) and _rounds(x0, x1, width))):
             cells[slice(*pixel_range(y0, y1, height)), slice(*pixel_range(x0, x1, width))] = 1
     return out
 

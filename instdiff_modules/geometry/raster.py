@@ -44,7 +44,8 @@ def masks_per_frame(mask: Tensor, threshold: float, frames: Frames) -> list[dict
     for layout in frames:
         check_aspect(layout, width, height, "The mask")
     if len(frames) == 1 or len(inside) != len(frames):
-        return [{"mask": encode_mask(inside.any(0))}] * len(frames)
+        joined = {"mask": encode_mask(np.logical_or.reduce(inside))}
+        return [joined for _ in frames]
     return [{"mask": encode_mask(one)} if one.any() else None for one in inside]
 
 
@@ -74,7 +75,8 @@ def draw_instance(instance: Instance, height: int, width: int) -> np.ndarray:
     if instance.box is not None:
         return draw_box(instance.box, height, width)
     radius = max(2.0, min(height, width) / 40)
-    points = [(x * width, y * height) for x, y in instance.scribble or (instance.point,)]
+    given = instance.scribble or ((instance.point,) if instance.point is not None else ())
+    points = [(x * width, y * height) for x, y in given]
     picture = Image.new("1", (width, height))
     draw = ImageDraw.Draw(picture)
     stroke = instance.scribble is not None and not is_point_set(instance.scribble)

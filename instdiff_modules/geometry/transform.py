@@ -1,13 +1,12 @@
 """Moving and resizing instances of every location format: a box, a point, a scribble and a mask change together."""
 
-import functools
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from ..layout.instance import Box, Instance, Mask, Point
-from .masks import decode_mask, encode_mask, extent, mask_box
+from .masks import decode_mask, encode_mask, extent, mask_extent
 
 UNCUT = "uncut_box"  # unknown field of an instance whose box stuck out and was cut: the box before, in 0..1; void once it has moved
 MIN_SIDE = 1e-4  # of the canvas; a smaller box is no place
@@ -17,17 +16,17 @@ def whole_extent(instance: Instance) -> Box:
     """The smallest box, in 0..1, around all locations of an instance together."""
     given = {name: getattr(instance, name) for name in ("box", "mask", "scribble", "point")}
     parts = [
-        _mask_extent(value) if name == "mask" else extent(Instance("", "", **{name: value}))
+        mask_extent(value) if name == "mask" else extent(Instance("", "", **{name: value}))
         for name, value in given.items()
         if value is not None
     ]
-    x0, y0, x1, y1 = zip(*parts)
+    x0, y0, x1, y1 = zip(*parts, strict=True)
     return min(x0), min(y0), max(x1), max(y1)
 
 
 def hull(instances: Sequence[Instance]) -> Box:
     """The smallest box, in 0..1, around several instances."""
-    x0, y0, x1, y1 = zip(*map(whole_extent, instances))
+    x0, y0, x1, y1 = zip(*map(whole_extent, instances), strict=True)
     return min(x0), min(y0), max(x1), max(y1)
 
 
@@ -66,12 +65,6 @@ def fitting(extent: Box, target: Box) -> tuple[tuple[float, float], tuple[float,
         (target[1] if y1 > y0 else (target[1] + target[3]) / 2),
     )
     return scale, (left - x0 * scale[0], top - y0 * scale[1])
-
-
-@functools.lru_cache(maxsize=256)
-def _mask_extent(mask: Mask) -> Box:
-    """Asked again and again while a layout is checked."""
-    return mask_box(decode_mask(mask))
 
 
 def _clipped(box: Box) -> Box:

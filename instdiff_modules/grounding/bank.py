@@ -1,153 +1,174 @@
-"""The token bank: every set of grounding tokens that one sampling run can need, each made once, when it is needed.
+"""The token bank: every token set that one sampling run can need, each made once.
 
-Row 0 holds the null tokens (the unconditional pass). The others hold the tokens of a layout, or of some of its instances
-(a branch of the multi-instance sampler), for each stretch of the denoising in which the same instances are active.
+A token set is named by what it holds (`TokenSet`): instances of a frame, as they stand in the whole picture or in a part
+of it. The null set, for the unconditional pass, holds none.
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache
-from typing import Callable, Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from ..geometry.apart import two_groups
+from ..geometry.crop import crop_instances
 from ..layout.instance import Box, Instance
 from .inputs import TEXT_DIM, GroundingInputs, build_grounding, null_grounding
 
-FORMATS = 4  # token groups with one token per slot: box, point, scribble, polygon
-Tokenizer = Callable[[GroundingInputs], Tensor]
+GROUPS = 4  # of tokens with one token per slot: box, point, scribble, polygon
 Presence = Callable[[GroundingInputs], GroundingInputs]
-Percent = float  # share of the denoising: 0 at the start, 1 at the end
+# (grounding inputs, whether a sampling run is under way) -> tokens
+Tokenizer = Callable[[GroundingInputs, bool], Tensor]
 
 
-@dataclass(frozen=True)
-class Stretch:
-    """Row `row` holds from `start` to `end` (shares of the denoising)."""
+class TokenSet(NamedTuple):
+    """The tokens of some instances (their indices) of a frame, in a part of the picture (None: the whole)."""
 
-    start: Percent
-    end: Percent
-    row: int
+    frame: int = 0
+    members: tuple[int, ...] = ()
+    part: Box | None = None
 
 
-Timeline = tuple[Stretch, ...]
-Row = tuple[Tensor, tuple[Box | None, ...]]
+NULL = TokenSet()
+
+
+class Interval(NamedTuple):
+    """A token set holds from start to end, shares of the denoising (0..1)."""
+
+    start: float
+    end: float
+    tokens: TokenSet
+
+
+Timeline = tuple[Interval, ...]
+
+
+class Grounding(NamedTuple):
+    """What a token set is: its tokens (1, 4 slots + 64, C) on the CPU, and the boxes of its slots (None: no box)."""
+
+    tokens: Tensor
+    boxes: tuple[Box | None, ...]
 
 
 class TokenBank:
-    """What the fusers see: rows of tokens, and when which row holds. A row is made when it is first asked for, and kept.
+    """What the fusers see, and when.
 
-    layouts[frame] and apart[frame][indices of the instances in a branch] say which row holds when; outside every stretch
-    nothing is active.
+    frames[f][i] is an instance and text[f][i] its text feature (text_dim,); instances of strength 0 count as absent.
+    `presence` may replace the rule of which location formats count as given. The tokenizer is given one layout at a time.
+    Instances without masks know nothing of their neighbours: their tokens are picked out of their frame's, for which the
+    tokenizer runs once. ValueError if more instances are to act at once than there are slots.
     """
 
     def __init__(
         self,
-        make: Callable[[int], Row],
-        layouts: Sequence[Timeline],
-        apart: Sequence[Mapping[tuple[int, ...], Timeline]],
+        frames: Sequence[Sequence[Instance]],
+        text: Sequence[Sequence[Tensor]],
+        tokenizer: Tokenizer,
         slots: int,
+        seed: int = 0,
+        presence: Presence = lambda inputs: inputs,
     ) -> None:
-        """make(row) -> its tokens (1, T, C) on the CPU, and the boxes of its slots."""
-        self.layouts, self.apart, self.slots = tuple(layouts), tuple(apart), slots
-        self._row = cache(make)
+        self.slots = slots
+        self._frames, self._text, self._tokenizer = frames, text, tokenizer
+        self._seed, self._presence = seed, presence
+        self._known: dict[TokenSet, Grounding] = {}
+        self._whole: dict[tuple[int, Box | None], Tensor] = {}
+        # memories of this bank's own, which go with it
+        self.timeline = cache(self._timeline)
+        self._shown = cache(self._instances_shown)
+        check_slots(frames, slots)
 
     @property
     def frames(self) -> int:
-        return len(self.layouts)
+        return len(self._frames)
 
-    def tokens(self, rows: Iterable[int]) -> Tensor:
-        """(rows, T, C) on the CPU. To be asked once before sampling, since making a row loads the tokenizer."""
-        return torch.cat([self._row(row)[0] for row in rows])
-
-    def boxes(self, row: int) -> tuple[Box | None, ...]:
-        """Of the row's slots; None where an instance has no box."""
-        return self._row(row)[1]
-
-
-def rows_of(timelines: Iterable[Timeline]) -> list[int]:
-    """The rows that some timelines need."""
-    return list(dict.fromkeys(stretch.row for timeline in timelines for stretch in timeline))
-
-
-def build_bank(
-    frames: Sequence[Sequence[Instance]],
-    text: Sequence[Sequence[Tensor]],
-    tokenizer: Tokenizer,
-    slots: int,
-    seed: int = 0,
-    presence: Presence = lambda inputs: inputs,
-) -> TokenBank:
-    """Tokens of every layout (made here), of every instance alone and of the two groups of instances (made when asked for).
-
-    frames[f][i] is an instance and text[f][i] its text feature (text_dim,). Instances of strength 0 count as absent.
-    `presence` may replace the rule of which location formats count as given. The tokenizer is given one layout at a
-    time: each holds a 30 x 512 x 512 mask image. Instances without masks know nothing of their neighbours: their tokens are picked out
-    of the whole frame's, for which the tokenizer is asked once.
-    """
-    sets: dict[tuple[tuple[int, int], ...], int] = {(): 0}  # (frame, instance) pairs that are active together -> row
-
-    def timeline(pairs: Sequence[tuple[int, int]]) -> Timeline:
-        pairs = [(f, i) for f, i in pairs if frames[f][i].strength != 0]
-        edges = sorted({0.0, 1.0, *(frames[f][i].start for f, i in pairs), *(frames[f][i].end for f, i in pairs)})
-        stretches = []
-        for start, end in zip(edges[:-1], edges[1:]):
-            active = tuple((f, i) for f, i in pairs if frames[f][i].start <= start and frames[f][i].end >= end)
+    def _timeline(self, frame: int, members: tuple[int, ...] | None = None, part: Box | None = None) -> Timeline:
+        """When which of the members of a frame (None: all) act; outside every interval nobody does."""
+        shown = self._shown(frame, part)
+        chosen = {i: shown[i] for i in (shown if members is None else members) if i in shown}
+        edges = sorted({0.0, 1.0, *(i.start for i in chosen.values()), *(i.end for i in chosen.values())})
+        intervals = []
+        for start, end in zip(edges[:-1], edges[1:], strict=True):
+            active = tuple(i for i, one in chosen.items() if one.start <= start and one.end >= end)
             if active:
-                stretches.append(Stretch(start, end, sets.setdefault(active, len(sets))))
-        return tuple(stretches)
+                intervals.append(Interval(start, end, TokenSet(frame, active, part)))
+        return tuple(intervals)
 
-    layouts = tuple(timeline([(f, i) for i in range(len(frame))]) for f, frame in enumerate(frames))
-    apart = tuple(
-        {
-            members: timeline([(f, i) for i in members])
-            for members in (*((i,) for i in range(len(frame))), *two_groups(frame))
-        }
-        for f, frame in enumerate(frames)
-    )
+    def _instances_shown(self, frame: int, part: Box | None) -> dict[int, Instance]:
+        instances = self._frames[frame]
+        inside = enumerate(instances) if part is None else crop_instances(instances, part)
+        return {i: instance for i, instance in inside if instance.strength != 0}
 
-    def ground(pairs: Sequence[tuple[int, int]]) -> GroundingInputs:
-        return build_grounding(
-            [[frames[f][i] for f, i in pairs]], [torch.stack([text[f][i] for f, i in pairs])], slots, seed
-        )
+    def prepare(self, token_sets: Iterable[TokenSet], sampling: bool = False) -> None:
+        """Make these token sets and the null set, if they are not there. sampling: whether a run is under way."""
+        for token_set in (NULL, *token_sets):
+            if token_set not in self._known:
+                self._known[token_set] = self._make(token_set, sampling)
 
-    shown = [[i for i, instance in enumerate(frame) if instance.strength != 0] for frame in frames]
+    def tokens(self, token_set: TokenSet) -> Tensor:
+        """(1, 4 slots + 64, C) on the CPU. KeyError if it was not prepared."""
+        return self._known[token_set].tokens
 
-    @cache
-    def whole(frame: int) -> Tensor:
-        inputs = ground([(frame, i) for i in shown[frame]])  # without the mask image: its tokens are not picked
-        return tokenizer(
-            presence(inputs._replace(segs=torch.zeros_like(inputs.segs), seg_mask=torch.zeros_like(inputs.seg_mask)))
-        )
+    def boxes(self, token_set: TokenSet) -> tuple[Box | None, ...]:
+        """Of the slots in use; None where an instance has no box. KeyError if it was not prepared."""
+        return self._known[token_set].boxes
 
-    text_dim = next((t.shape[-1] for features in text for t in features), TEXT_DIM)
-    null = tokenizer(presence(null_grounding(slots, text_dim)))
-    known = list(sets)
-
-    def make(row: int) -> Row:
-        active = known[row]
-        if not active:
-            return null, ()
-        instances, inputs = [frames[f][i] for f, i in active], ground(active)
-        strengths = torch.ones(1, slots)
-        strengths[0, : len(active)] = torch.tensor([instance.strength for instance in instances])
-        frame = active[0][0]
-        if inputs.seg_mask.any() or len(shown[frame]) > slots:  # so many never act at once, or the slots would not do
-            tokens = tokenizer(presence(scale_masks(inputs, strengths)))
+    def _make(self, token_set: TokenSet, sampling: bool) -> Grounding:
+        if token_set == NULL:
+            text_dim = next((t.shape[-1] for features in self._text for t in features), TEXT_DIM)
+            null = null_grounding(self.slots, text_dim)
+            return Grounding(self._tokenizer(self._presence(null), sampling), ())
+        frame, members, part = token_set
+        shown, null = self._shown(frame, part), self.tokens(NULL)
+        inputs = self._grounding(token_set)
+        strengths = torch.ones(1, self.slots)
+        strengths[0, : len(members)] = torch.tensor([shown[i].strength for i in members])
+        if inputs.seg_mask.any() or len(shown) > self.slots:  # so many never act at once, or the slots would not do
+            tokens = self._tokenizer(self._presence(scale_masks(inputs, strengths)), sampling)
         else:
-            tokens = pick(null, whole(frame), [shown[frame].index(i) for _, i in active], slots)
-        return blend(null, tokens, strengths), _boxes(inputs)[0]
+            everyone = tuple(shown)
+            whole = self._whole_frame(TokenSet(frame, everyone, part), sampling)
+            tokens = pick(null, whole, [everyone.index(i) for i in members], self.slots)
+        return Grounding(blend(null, tokens, strengths), slot_boxes(inputs)[0])
 
-    bank = TokenBank(make, layouts, apart, slots)
-    bank.tokens([0, *rows_of(layouts)])
-    return bank
+    def _whole_frame(self, everyone: TokenSet, sampling: bool) -> Tensor:
+        """Tokens of all instances of a frame, without the mask image: its tokens are not picked."""
+        key = everyone.frame, everyone.part
+        if key not in self._whole:
+            inputs = self._grounding(everyone)
+            null = null_grounding(self.slots)
+            inputs = inputs._replace(segs=null.segs, seg_mask=null.seg_mask)
+            self._whole[key] = self._tokenizer(self._presence(inputs), sampling)
+        return self._whole[key]
+
+    def _grounding(self, token_set: TokenSet) -> GroundingInputs:
+        shown, text = self._shown(token_set.frame, token_set.part), self._text[token_set.frame]
+        instances, features = [shown[i] for i in token_set.members], [text[i] for i in token_set.members]
+        return build_grounding([instances], [torch.stack(features)], self.slots, self._seed)
+
+
+def token_sets_of(timelines: Iterable[Timeline]) -> list[TokenSet]:
+    """The token sets that some timelines need."""
+    return list(dict.fromkeys(interval.tokens for timeline in timelines for interval in timeline))
+
+
+def check_slots(frames: Sequence[Sequence[Instance]], slots: int) -> None:
+    """ValueError if more instances of a frame act at the same time than the weights have slots."""
+    for frame in frames:
+        shown = [instance for instance in frame if instance.strength != 0]
+        if len(shown) > slots:
+            most = max(sum(one.start <= at.start < one.end for one in shown) for at in shown)
+            if most > slots:
+                raise ValueError(
+                    f"The layout has {most} instances, the loaded model takes at most {slots}. Remove some."
+                )
 
 
 def pick(null: Tensor, tokens: Tensor, members: Sequence[int], slots: int) -> Tensor:
     """The tokens (1, 4 N + 64, C) of some instances in the first slots, out of those of a layout without masks."""
     out = null.clone()
-    for token_group in range(FORMATS):
-        first = token_group * slots
+    for group in range(GROUPS):
+        first = group * slots
         out[:, first : first + len(members)] = tokens[:, [first + i for i in members]]
     return out
 
@@ -164,14 +185,16 @@ def blend(null: Tensor, tokens: Tensor, strengths: Tensor) -> Tensor:
 
     null (1, 4 N + 64, C), tokens (B, 4 N + 64, C), strengths (B, N).
     """
-    weight = strengths.repeat(1, FORMATS)
-    weight = torch.cat((weight, weight.new_ones(weight.shape[0], tokens.shape[1] - weight.shape[1])), 1).unsqueeze(-1)
+    weight = strengths.repeat(1, GROUPS)
+    rest = weight.new_ones(weight.shape[0], tokens.shape[1] - weight.shape[1])
+    weight = torch.cat((weight, rest), 1).unsqueeze(-1)
     # Not torch.lerp: where the weight is 1 the tokens must come out bit for bit.
     return torch.where(weight == 1, tokens, null + weight.to(tokens) * (tokens - null))
 
 
-def _boxes(inputs: GroundingInputs) -> list[tuple[Box | None, ...]]:
+def slot_boxes(inputs: GroundingInputs) -> list[tuple[Box | None, ...]]:
+    """For each layout the boxes of its slots, None where there is none."""
     return [
-        tuple(tuple(box) if present else None for box, present in zip(row.tolist(), mask.tolist()))
-        for row, mask in zip(inputs.boxes, inputs.box_mask)
+        tuple(tuple(box) if present else None for box, present in zip(row.tolist(), mask.tolist(), strict=True))
+        for row, mask in zip(inputs.boxes, inputs.box_mask, strict=True)
     ]

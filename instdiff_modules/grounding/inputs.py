@@ -1,5 +1,6 @@
 """Instances and their text features -> the padded tensors of the tokenizer (paper section 3.2)."""
 
+import functools
 import random
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -9,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..geometry.masks import SEG_SIZE, decode_mask, mask_box
+from ..geometry.masks import SEG_SIZE, decode_mask, mask_extent
 from ..geometry.points import (
     POLYGON_POINTS,
     SCRIBBLE_POINTS,
@@ -19,7 +20,7 @@ from ..geometry.points import (
     resize_seg,
     scale_points,
 )
-from ..layout.instance import Instance
+from ..layout.instance import Instance, Mask
 
 TEXT_DIM = 768
 SLOTS = 30
@@ -32,7 +33,7 @@ class GroundingInputs(NamedTuple):
     points: Tensor  # (B, N, 2)
     scribbles: Tensor  # (B, N, 40)
     polygons: Tensor  # (B, N, 512)
-    segs: Tensor  # (B, N, 512, 512)
+    segs: Tensor  # (B, N, 512, 512); without any mask an expanded zero, which takes no memory and cannot be written to
     text: Tensor  # (B, N, 768): pooled CLIP features before projection, zeros in empty slots
     text_mask: Tensor  # (B, N): 1 = the slot holds an instance; 0 = null text feature
     box_mask: Tensor  # (B, N): 1 = present; 0 = null feature; likewise below
@@ -53,7 +54,7 @@ def null_grounding(slots: int = SLOTS, text_dim: int = TEXT_DIM, batch: int = 1)
         points=zeros(slots, 2),
         scribbles=zeros(slots, 2 * SCRIBBLE_POINTS),
         polygons=zeros(slots, 2 * POLYGON_POINTS),
-        segs=zeros(slots, SEG_SIZE, SEG_SIZE),
+        segs=zeros(1, 1, 1).expand(-1, slots, SEG_SIZE, SEG_SIZE),
         text=zeros(slots, text_dim),
         text_mask=zeros(slots),
         box_mask=zeros(slots),
@@ -76,7 +77,9 @@ def build_grounding(
         raise ValueError(f"Expected one text tensor per layout, got {len(text)} for {len(layouts)} layouts.")
     text_dim = next((t.shape[-1] for t in text if t.numel()), TEXT_DIM)
     out = null_grounding(slots, text_dim, len(layouts))
-    for b, (instances, features) in enumerate(zip(layouts, text)):
+    if any(instance.mask is not None for instances in layouts for instance in instances):
+        out = out._replace(segs=torch.zeros(out.segs.shape))
+    for b, (instances, features) in enumerate(zip(layouts, text, strict=True)):
         if len(instances) > slots:
             raise ValueError(
                 f"The layout has {len(instances)} instances, the loaded model takes at most {slots}. Remove some."
@@ -94,12 +97,8 @@ def build_grounding(
 def _fill_slot(out: GroundingInputs, b: int, i: int, instance: Instance, seed: int) -> None:
     box, point = instance.box, instance.point
     if instance.mask is not None:
-        mask = decode_mask(instance.mask)
-        box = box or mask_box(mask)
-        # One generator per instance: its points do not depend on who else is in the layout.
-        polygon = mask_polygon_points(mask, POLYGON_POINTS, random.Random(seed))
-        out.polygons[b, i] = _tensor(scale_points(polygon, *mask.shape))
-        out.segs[b, i] = _tensor(resize_seg(mask))
+        box = box or mask_extent(instance.mask)
+        out.polygons[b, i], out.segs[b, i] = _mask_inputs(instance.mask, seed)
         out.polygon_mask[b, i] = out.seg_mask[b] = 1
     if box is not None:
         out.boxes[b, i], out.box_mask[b, i] = _tensor(box), 1
@@ -109,6 +108,15 @@ def _fill_slot(out: GroundingInputs, b: int, i: int, instance: Instance, seed: i
     if instance.scribble is not None:
         out.scribbles[b, i] = _tensor(resample_stroke(instance.scribble).reshape(-1))
         out.scribble_mask[b, i] = 1
+
+
+@functools.lru_cache(maxsize=SLOTS)  # 30 MB. A run grounds the same masks in its layout, in branches and in intervals
+def _mask_inputs(mask: Mask, seed: int) -> tuple[Tensor, Tensor]:
+    """Polygon (512,) and seg (512, 512) of a mask, to be read only."""
+    pixels = decode_mask(mask)
+    # One generator per instance: its points do not depend on who else is in the layout.
+    polygon = mask_polygon_points(pixels, POLYGON_POINTS, random.Random(seed))
+    return _tensor(scale_points(polygon, *pixels.shape)), _tensor(resize_seg(pixels))
 
 
 def reference_grounding(

@@ -1,6 +1,6 @@
 """Which location formats count as given: ours (what the person gave), or the authors' test configurations."""
 
-from typing import Callable, Mapping
+from collections.abc import Callable, Mapping
 
 from .inputs import GroundingInputs, reference_grounding
 

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections import OrderedDict
-from typing import Callable, Hashable
+from collections.abc import Callable, Hashable
 
 import torch
 from torch import Tensor
@@ -56,5 +56,5 @@ def content(inputs: GroundingInputs) -> bytes:
     used = [slot for slot in range(len(segs)) if segs[slot].any()] if inputs.seg_mask.any() else []
     for tensor in (*inputs._replace(segs=segs[used]), torch.tensor([*segs.shape, *used])):
         digest.update(repr((tensor.dtype, tuple(tensor.shape))).encode())
-        digest.update(tensor.contiguous().view(torch.uint8).numpy() if tensor.numel() else b"")
+        digest.update(tensor.contiguous().view(torch.uint8).numpy().data if tensor.numel() else b"")
     return digest.digest()

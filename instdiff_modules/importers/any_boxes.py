@@ -53,11 +53,11 @@ def read_boxes(
             return tracking.read_tracking(value, prompts)
         caption = fields.text(value.get("high_level_description") or "", WHERE, "high_level_description")
         given = whole.get("elements")
-        if not are_elements(given) and given != []:
+        if given != [] and not are_elements(given):
             raise ValueError(
                 f"{WHERE}: the prompt's elements must be a list of elements with a bbox, got {fields.shorten(given)}."
             )
-        frames: Frames = (read_elements(given, canvas, caption),)
+        frames: Frames = (read_elements(given or [], canvas, caption),)
     elif omost.is_canvas(value):
         frames = (omost.read_omost(value, canvas),)
     elif are_elements(value):
@@ -160,7 +160,7 @@ def _with_words(boxes: Any, elements: Any) -> Any:
             f"{WHERE}: {counts[0]} boxes and {counts[1]} elements do not belong together. Connect both outputs of one box editor, or one of them."
         )
     words = [words_of(element, f"Element {i}") for i, element in enumerate(elements, 1)]
-    return [{**box, "label": text} if text else box for box, text in zip(boxes, words)]
+    return [{**box, "label": text} if text else box for box, text in zip(boxes, words, strict=True)]
 
 
 def _plain(value: Any) -> Any:

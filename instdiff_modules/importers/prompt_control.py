@@ -103,7 +103,7 @@ def _region(arguments: str, size: tuple[int, int], where: str) -> tuple[Box, flo
     """`x0 x1, y0 y1, weight, operation`, each of which may be left out -> box, weight."""
     given = [part.strip() for part in arguments.split(",")]
     spans = []
-    for part, side in zip((*given[:2], "", "")[:2], size):
+    for part, side in zip((*given[:2], "", "")[:2], size, strict=True):
         numbers = _numbers(part, 2, where) if part else []
         low, high = (*numbers, *(0.0, 1.0)[len(numbers) :])[:2]
         pixels = max(low, high) > 1

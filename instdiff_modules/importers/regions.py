@@ -24,8 +24,9 @@ def read_masks(value: Any, threshold: float = 0.5, prompts: str = "") -> Frames:
     """-> one layout, whose canvas has the masks' size. A pixel belongs to an instance if it is above the threshold (0..1).
 
     MASK (n, H, W) or (H, W): each mask is an instance, as SAM3's individual masks. SEGS ((H, W), [SEG, ...]): mask and label of each
-    region; a mask that fills its rectangle is a box, as box detectors give it. Regions (a chain of previous, mask, conditioning): each region but the background, whose words are encoded already.
-    Black masks are left out with a warning; the lines of prompts count them too. ValueError for anything else.
+    region; a mask that fills its rectangle is a box, as box detectors give it. Regions (a chain of previous, mask,
+    conditioning): each region but the background, whose words are encoded already. Black masks are left out with a warning;
+    the lines of prompts count them too. ValueError for anything else.
     """
     segs = False
     if isinstance(value, Tensor):
@@ -94,7 +95,8 @@ def _size(value: Any) -> tuple[int, int]:
     if not isinstance(value, (list, tuple)) or len(value) < 2:
         raise ValueError(f"{WHERE}: SEGS begin with (height, width) in pixels, got {fields.shorten(value)}.")
     height, width = (
-        fields.whole(side, WHERE, f"the SEGS' {name}") for side, name in zip(value[:2], ("height", "width"))
+        fields.whole(side, WHERE, f"the SEGS' {name}")
+        for side, name in zip(value[:2], ("height", "width"), strict=True)
     )
     return height, width
 

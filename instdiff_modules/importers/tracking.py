@@ -138,5 +138,5 @@ def _words(prompts: str, names: Mapping[str, Any]) -> dict[str, str]:
             raise ValueError(
                 f'{WHERE}: the prompt "{number}.{name}" names no object of the TRACKING. It has {", ".join(list(names)[:8])}.'
             )
-        out |= dict.fromkeys(meant, words)
+        out.update((known, words) for known in meant)
     return out

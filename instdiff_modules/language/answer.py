@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 from ..geometry.transform import UNCUT
 from ..importers import read_layout
@@ -78,7 +78,7 @@ def _read(text: str, units: str, order: str, size: tuple[int, int] | None) -> An
     check_range([v for numbers, own in boxes if numbers and not own for v in numbers], known)
     items = [
         _instance(item, i, numbers, known._replace(**own), notes)
-        for i, (item, (numbers, own)) in enumerate(zip(draft.items, boxes), 1)
+        for i, (item, (numbers, own)) in enumerate(zip(draft.items, boxes, strict=True), 1)
     ]
     items = [item for item in items if item]
     if not items:
@@ -106,12 +106,8 @@ def _unquoted(text: str) -> str:
 
 def _foreign(document: Mapping[str, Any]) -> Layout | None:
     """Formats that fix their units: the authors' demo files and COCO."""
-    if (
-        "annos" in document
-        and "width" in document
-        and "height" in document
-        or "images" in document
-        and "annotations" in document
+    if ("annos" in document and "width" in document and "height" in document) or (
+        "images" in document and "annotations" in document
     ):
         return read_layout(document)
     return None
@@ -120,9 +116,10 @@ def _foreign(document: Mapping[str, Any]) -> Layout | None:
 def _box(item: Mapping[str, Any]) -> tuple[tuple[float, ...] | None, dict[str, str]]:
     """(the four numbers of an item, what they declare themselves of order and units)."""
     place = box_of(item)
-    if place is None:
+    read = box_numbers(*place) if place else None
+    if place is None or read is None:
         return None, {}
-    numbers, order, units = box_numbers(*place)
+    numbers, order, units = read
     own = {"order": order, "units": units or (FRACTIONS if place[1] == "bbox_normalized" else None)}
     return numbers, {k: v for k, v in own.items() if v}
 
@@ -158,7 +155,7 @@ def _instance(
             made["box"] = list(cut)
         else:
             notes.append(f"The box of {where} is empty or outside the canvas and was left out.")
-        if "box" in made and any(abs(a - b) > 1e-6 for a, b in zip(edges, cut)):
+        if "box" in made and any(abs(a - b) > 1e-6 for a, b in zip(edges, cut, strict=True)):
             made[UNCUT] = [round(v, 6) for v in edges]
             notes.append(f"The box of {where} stuck out of the canvas and was cut.")
     for name, single in (("point", True), ("scribble", False)):
@@ -200,7 +197,7 @@ def _settings(item: Mapping[str, Any], made: dict[str, Any], where: str, notes: 
     """Strength, start and end, where they are sound."""
     for name, high in (("strength", 2), ("start", 1), ("end", 1)):
         value = item.get(name)
-        if type(value) in (int, float) and 0 <= value <= high:
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= high:
             made[name] = value
         elif value is not None:
             notes.append(f"The {name} of {where}, {fields.shorten(value, 20)}, was left out: it must lie in 0..{high}.")
@@ -234,9 +231,9 @@ def _canvas(document: Mapping[str, Any]) -> tuple[int, int] | None:
     ]
     for place in places:
         if isinstance(place, Mapping):
-            sides = [place.get(side) for side in ("width", "height")]
-            if all(type(v) in (int, float) and v == int(v) and 1 < v <= fields.MAX_SIDE for v in sides):
-                return int(sides[0]), int(sides[1])
+            sides = [int(v) for v in (place.get("width"), place.get("height")) if _is_side(v)]
+            if len(sides) == 2:
+                return sides[0], sides[1]
         if isinstance(place, str) and (
             match := re.fullmatch(r"\s*(\d{2,5})\s*[xX×*]\s*(\d{2,5})\s*(?:px|pixels)?\s*", place)
         ):
@@ -244,6 +241,11 @@ def _canvas(document: Mapping[str, Any]) -> tuple[int, int] | None:
             if 1 < min(sides) and max(sides) <= fields.MAX_SIDE:
                 return sides[0], sides[1]
     return None
+
+
+def _is_side(value: Any) -> TypeGuard[float]:
+    number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return number and value == int(value) and 1 < value <= fields.MAX_SIDE
 
 
 def _given_size(width: int, height: int) -> tuple[int, int] | None:

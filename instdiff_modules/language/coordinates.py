@@ -103,8 +103,8 @@ def box_numbers(value: Any, key: str = "") -> tuple[tuple[float, ...], str | Non
         return box_numbers(value[0], key)
     if len(value) == 2 and all(isinstance(corner, list) and len(corner) == 2 for corner in value):
         value = [*value[0], *value[1]]
-    read = [_number(v) for v in value]
-    if len(read) != 4 or any(v is None for v in read):
+    read = [number for v in value if (number := _number(v)) is not None]
+    if len(value) != 4 or len(read) != 4:
         return None
     units = {unit for _, unit in read}
     return tuple(v for v, _ in read), order_in(key), units.pop() if len(units) == 1 else None
@@ -151,16 +151,16 @@ def check_range(numbers: Iterable[float], known: Coordinates) -> None:
 
 
 def _sides(known: Coordinates) -> tuple[float, float]:
-    if known.units == PIXELS:
+    if known.units == PIXELS and known.canvas:
         return known.canvas
-    whole = {FRACTIONS: 1, THOUSAND: 1000, PERCENT: 100}[known.units]
-    return whole, whole
+    wholes: dict[str | None, int] = {FRACTIONS: 1, THOUSAND: 1000, PERCENT: 100}
+    return wholes[known.units], wholes[known.units]
 
 
 def _named(known: Coordinates) -> str:
     return (
         f"pixels of a canvas of {known.canvas[0]}x{known.canvas[1]}"
-        if known.units == PIXELS
+        if known.units == PIXELS and known.canvas
         else f"the units {known.units}"
     )
 

@@ -157,7 +157,7 @@ def _list_items(values: list[Any], document: Mapping[str, Any] | None = None) ->
         and all(isinstance(word, str) for word in labels)
         and all(map(box_numbers, values))
     ):
-        return [{"prompt": word, "box": box} for word, box in zip(labels, values)]
+        return [{"prompt": word, "box": box} for word, box in zip(labels, values, strict=True)]
     items = [_item(value) for value in values]
     if values and not any(
         item is not None and (box_of(item) or "point" in item or "scribble" in item) for item in items

@@ -53,5 +53,5 @@ def table_items(text: str) -> list[Mapping[str, Any]]:
         elif not head:
             head = cells
         elif len(cells) == len(head) and not set(line) <= set("|-: \t"):
-            found.append({name.lower(): cell for name, cell in zip(head, cells)})
+            found.append({name.lower(): cell for name, cell in zip(head, cells, strict=True)})
     return found

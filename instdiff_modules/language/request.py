@@ -6,7 +6,7 @@ from typing import Any
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.edit import describe
-from ..layout.instance import Box, Frames, Layout
+from ..layout.instance import Box, Frames
 from .coordinates import FRACTIONS, PERCENT, PIXELS, THOUSAND, XYXY
 
 MAX_COUNT = 30  # as many as the weights have slots
@@ -107,7 +107,7 @@ def _rules(count: int, units: str, styled: bool) -> list[str]:
         if count
         else f"as many instances as the picture needs, 1 to {MAX_COUNT}"
     )
-    rules = [
+    return [
         f"Give {number}. Each instance is one object; two cats are two instances.",
         f"box is [{', '.join(_ORDER)}] in {_MEANING[units]}. The origin is the top left corner, y grows downwards.",
         "A box encloses its whole object tightly and lies inside the canvas.",
@@ -119,7 +119,6 @@ def _rules(count: int, units: str, styled: bool) -> list[str]:
         "prompt of the whole picture is one sentence that names all objects and the surroundings"
         + (", in the style above." if styled else "."),
     ]
-    return rules
 
 
 def _head(units: str, size: tuple[int, int]) -> dict[str, Any]:
@@ -141,13 +140,13 @@ def _example(index: int, units: str, size: tuple[int, int]) -> str:
 
 def _current(frames: Frames | None, units: str, size: tuple[int, int]) -> str:
     """The layout that shall be changed, as the answer would write it."""
-    layout = frames[0] if frames else Layout()
-    if not layout.instances:
+    if not frames or not frames[0].instances:
         return ""
-    boxed = [i for i in layout.instances if i.box is not None]
+    layout = frames[0]
+    boxed = [(i, i.box) for i in layout.instances if i.box is not None]
     if not boxed or len(layout.instances) > MAX_INSTANCES:
         raise ValueError(f"No instance of the layout has a box, so it cannot be put into words. {describe(frames)}")
-    items = [{"id": i.id, "prompt": i.prompt, "box": _coordinates(i.box, units, size)} for i in boxed]
+    items = [{"id": i.id, "prompt": i.prompt, "box": _coordinates(box, units, size)} for i, box in boxed]
     document = json.dumps({"prompt": layout.prompt, "instances": items}, ensure_ascii=False)
     return f"There is a layout already. Change it as the picture asks, keep the ids, and leave all else as it is:\n{document}"
 
@@ -158,7 +157,7 @@ def _coordinates(box: Box, units: str, size: tuple[int, int]) -> list[float]:
     whole = (
         (size[0], size[1], size[0], size[1]) if units == PIXELS else {THOUSAND: (1000,) * 4, PERCENT: (100,) * 4}[units]
     )
-    return [round(v * side) for v, side in zip(box, whole)]
+    return [round(v * side) for v, side in zip(box, whole, strict=True)]
 
 
 def _size(width: int, height: int) -> tuple[int, int]:

@@ -187,20 +187,20 @@ class _Reader:
             raise ValueError(NOT_FINITE)
         if match := _NUMBER.match(self.text, self.at):
             return self.number(match)
-        name = _NAME.match(self.text, self.at)
-        if not name:
+        name, bare = _NAME.match(self.text, self.at), _BARE.match(self.text, self.at)
+        if not name or not bare:
             raise NotJSON(f"a value was expected, {c!r} came", self.at)
         if name[0] in WORDS:
             self.at = name.end()
             if name[0][0].isupper():
                 self.note("Python's True, False and None were read")
             return WORDS[name[0]] if self.at < len(self.text) else _Missing
-        bare = _BARE.match(self.text, self.at)[0]
-        if re.search(r"[(){\[]|__", bare):
-            raise NotJSON(f"{bare[:40].strip()!r} is an expression", self.at)
-        self.at += len(bare)
+        text = bare[0]
+        if re.search(r"[(){\[]|__", text):
+            raise NotJSON(f"{text[:40].strip()!r} is an expression", self.at)
+        self.at += len(text)
         self.note("missing quotes were added")
-        return bare.strip() if self.at < len(self.text) else _Missing
+        return text.strip() if self.at < len(self.text) else _Missing
 
     def number(self, match: re.Match[str]) -> Any:
         if len(match[0]) > MAX_DIGITS:
@@ -218,8 +218,7 @@ class _Reader:
         if (
             after.isalnum()
             or after in "_*+^%!.=-("
-            or after == "/"
-            and self.text[self.at + 1 : self.at + 2] not in ("/", "*")
+            or (after == "/" and self.text[self.at + 1 : self.at + 2] not in ("/", "*"))
         ):
             raise NotJSON(f"{self.text[match.start() : match.end() + 10].strip()!r} is an expression", match.start())
         number = float(match[0])

@@ -162,7 +162,7 @@ class Messages:
 
     def __init__(self, url: str, client_id: str) -> None:
         parts = urllib.parse.urlsplit(url)
-        self._socket = socket.create_connection((parts.hostname, parts.port), timeout=30)
+        self._socket = socket.create_connection((parts.hostname, parts.port or 80), timeout=30)
         key = base64.b64encode(os.urandom(16)).decode()
         self._socket.sendall(
             f"GET /ws?clientId={client_id} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"

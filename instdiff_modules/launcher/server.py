@@ -46,26 +46,22 @@ class Server:
     def start(self) -> None:
         """Start and wait until it answers. Stops with the log's last lines if it does not."""
         self.log.parent.mkdir(parents=True, exist_ok=True)
-        # A session of its own: Ctrl+C reaches only us, and we then stop the server in good order.
-        apart = (
-            {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
-            if sys.platform == "win32"
-            else {"start_new_session": True}
-        )
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
+            process = self.process = subprocess.Popen(
                 self.command(),
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 stdin=subprocess.DEVNULL,
                 cwd=self.runtime.comfyui,
                 env=clean_environment(),
-                **apart,
+                # A session of its own: Ctrl+C reaches only us, and we then stop the server in good order.
+                creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
+                start_new_session=sys.platform != "win32",
             )
         deadline = time.monotonic() + START_SECONDS
         while not self.client.answers():
-            if self.process.poll() is not None:
-                raise Stopped(self._complaint(f"ended while it started (exit code {self.process.returncode})"))
+            if process.poll() is not None:
+                raise Stopped(self._complaint(f"ended while it started (exit code {process.returncode})"))
             if time.monotonic() > deadline:
                 self.stop()
                 raise Stopped(self._complaint(f"did not answer on {self.url} within {START_SECONDS} s"))

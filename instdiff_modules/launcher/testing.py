@@ -1,4 +1,4 @@
-"""What the tests need beside ComfyUI: Playwright, a browser, node, the newest frontend. What cannot be had is left out."""
+"""What the tests need beside ComfyUI: Playwright, a browser, node, the newest frontend, what checks the code. What cannot be had is left out."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 from .browser import NONE_FOUND, find_browser, install_browser
 from .errors import Stopped
 from .frontend import fetch_frontend, newest_frontend
+from .linters import prepare_linters
 from .steps import Steps, one_at_a_time
 
 PLAYWRIGHT = "playwright>=1.50"  # the Python package alone: the browser is the system's
@@ -24,6 +25,7 @@ def prepare_tools(home: Path, python: Path, steps: Steps) -> tuple[dict[str, str
             changes["PATH"] = os.pathsep.join((str(driver), os.environ.get("PATH", "")))
         elif shutil.which("node") is None:
             left_out.append("the tests of web/js, because there is no node")
+        left_out += prepare_linters(home, python, steps)
     return changes, left_out
 
 

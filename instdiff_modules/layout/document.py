@@ -11,6 +11,7 @@ import json
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from . import fields
@@ -18,15 +19,15 @@ from .instance import Box, Frames, Instance, Layout, Mask, Point
 from .parts import check_parents
 
 __all__ = [
+    "MAX_DOCUMENT_BYTES",
+    "MAX_INSTANCES",
+    "VERSION",
     "Box",
     "Frames",
     "Instance",
     "Layout",
-    "MAX_DOCUMENT_BYTES",
-    "MAX_INSTANCES",
     "Mask",
     "Point",
-    "VERSION",
     "check_prompts",
     "layout_to_dict",
     "layout_to_json",
@@ -155,14 +156,12 @@ def unique_ids(instances: Sequence[Instance]) -> tuple[Instance, ...]:
     seen: set[str] = set()
     result = []
     for instance in instances:
-        if instance.id in seen:
-            n = 2
-            while f"{instance.id}-{n}" in taken:
-                n += 1
-            instance = replace(instance, id=f"{instance.id}-{n}")
-            taken.add(instance.id)
-        seen.add(instance.id)
-        result.append(instance)
+        name = instance.id
+        if name in seen:
+            name = next(free for n in count(2) if (free := f"{instance.id}-{n}") not in taken)
+        taken.add(name)
+        seen.add(name)
+        result.append(instance if name == instance.id else replace(instance, id=name))
     return tuple(result)
 
 

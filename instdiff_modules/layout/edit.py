@@ -109,8 +109,8 @@ def select(frames: Frames, which: str, by: str = "number", invert: bool = False)
     if not any(map(any, hits)):
         raise ValueError(f"No instance has the {by} {which.strip()!r}. {describe(frames)}")
     return tuple(
-        _with(layout, [instance for instance, hit in zip(layout.instances, row) if hit != invert])
-        for layout, row in zip(frames, hits)
+        _with(layout, [instance for instance, hit in zip(layout.instances, row, strict=True) if hit != invert])
+        for layout, row in zip(frames, hits, strict=True)
     )
 
 
@@ -176,7 +176,7 @@ def named_indices(frames: Frames, which: str, purpose: str) -> list[list[int]]:
         [which] if one else list(dict.fromkeys(word.strip() for word in which.split(",") if word.strip())) or [which]
     )
     found = [[find_index(layout, word) for word in words] for layout in frames]
-    for word, column in zip(words, zip(*found)):
+    for word, column in zip(words, zip(*found, strict=True), strict=False):
         if all(index is None for index in column):
             raise ValueError(f"There is no instance {check.shorten(word)} to {purpose}. {describe(frames)}")
     return [sorted({index for index in row if index is not None}) for row in found]
@@ -198,9 +198,9 @@ def _with(layout: Layout, instances: Sequence[Instance]) -> Layout:
 
 
 def _join(layouts: Sequence[Layout]) -> Layout:
-    sized = [layout for layout in layouts if canvas_of(layout)]
-    for layout in sized[1:]:
-        check_aspect(sized[0], *canvas_of(layout), "One canvas")
+    sized = [(layout, size) for layout in layouts if (size := canvas_of(layout))]
+    for _, size in sized[1:]:
+        check_aspect(sized[0][0], *size, "One canvas")
     known = next((layout for layout in layouts if layout.width and layout.height), layouts[0])
     joined = Layout(
         width=known.width,
@@ -212,8 +212,8 @@ def _join(layouts: Sequence[Layout]) -> Layout:
     instances: list[Instance] = []
     for layout in layouts:  # parts stay with the parents of their own layout, where those had to get another id
         own = renamed[len(instances) : len(instances) + len(layout.instances)]
-        names = dict(zip((old.id for old in layout.instances), (new.id for new in own)))
-        instances += [replace(new, parent=names.get(new.parent, new.parent)) for new in own]
+        names = dict(zip((old.id for old in layout.instances), (new.id for new in own), strict=True))
+        instances += [replace(new, parent=names[new.parent]) if new.parent in names else new for new in own]
     check_parents(instances)
     return _with(joined, instances)
 

@@ -29,7 +29,7 @@ def number(value: Any, where: str, field: str) -> float:
     """A finite float."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise ValueError(f"{where}: {field} must be a number, got {shorten(value)}.")
-    if isinstance(value, int) and abs(value) > 2**53 or not math.isfinite(value):
+    if (isinstance(value, int) and abs(value) > 2**53) or not math.isfinite(value):
         raise ValueError(f"{where}: {field} must be a finite number, got {shorten(value)}.")
     return float(value)
 
@@ -52,7 +52,7 @@ def whole(value: Any, where: str, field: str, high: int = MAX_SIDE) -> int:
 
 def side(value: Any, where: str, field: str) -> int:
     """A whole number of pixels as `whole`, or 0 where it is not given (None, 0)."""
-    return 0 if value is None or isinstance(value, int) and value == 0 else whole(value, where, field)
+    return 0 if value is None or (isinstance(value, int) and value == 0) else whole(value, where, field)
 
 
 def text(value: Any, where: str, field: str) -> str:
@@ -90,15 +90,15 @@ def box(value: Any, where: str) -> Box:
         raise ValueError(
             f"{where}: box {_list(given)} is empty. Its right edge must lie right of its left, its bottom below top."
         )
-    cut = tuple(min(max(v, 0.0), 1.0) for v in given)
-    if cut[0] >= cut[2] or cut[1] >= cut[3] or max(map(abs, given)) > MAX_FRACTION:
+    x0, y0, x1, y1 = cut = tuple(min(max(v, 0.0), 1.0) for v in given)
+    if x0 >= x1 or y0 >= y1 or max(map(abs, given)) > MAX_FRACTION:
         raise ValueError(
             f"{where}: box {_list(given)} lies outside the canvas. Coordinates are fractions 0..1 of its width "
             "and height, not pixels."
         )
     if cut != given:
         logger.warning("%s: box %s sticks out of the canvas and was cut to %s.", where, _list(given), _list(cut))
-    return cut
+    return x0, y0, x1, y1
 
 
 def point(value: Any, where: str, field: str = "point") -> Point:

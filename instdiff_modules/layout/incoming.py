@@ -27,7 +27,7 @@ def take_incoming(own: Layout, incoming: Frames | None) -> tuple[Layout, bool]:
     if incoming is None:
         return own, False
     frames = as_frames(incoming)
-    if len(frames) > 1:
+    if len(frames) != 1:
         raise ValueError(
             f"An editor shows a single layout, but {len(frames)} frames are connected. Connect one layout, "
             "and Frames of Instances behind the editor."

@@ -66,7 +66,7 @@ def _from_json(text: str) -> list[Point]:
         items = ast.literal_eval(text.strip())  # JSON, and what people write: .5, single quotes
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
         raise ValueError(f"{fields.shorten(text.strip())} are no points. {EXAMPLE}") from error
-    if isinstance(items, dict) or items and all(isinstance(v, (int, float)) for v in items) and len(items) == 2:
+    if isinstance(items, dict) or (items and all(isinstance(v, (int, float)) for v in items) and len(items) == 2):
         items = [items]
     return [_finite(item, i) for i, item in enumerate(items, 1)]
 
@@ -74,7 +74,8 @@ def _from_json(text: str) -> list[Point]:
 def _finite(item: Any, position: int) -> Point:
     if isinstance(item, dict):
         item = [item.get("x"), item.get("y")]
-    return fields.numbers(item, 2, f"Point {position}", "its place", "two numbers, x and y")
+    x, y = fields.numbers(item, 2, f"Point {position}", "its place", "two numbers, x and y")
+    return x, y
 
 
 def prompts_of(prompt: str, count: int) -> list[str]:

@@ -97,7 +97,7 @@ def _run(options: argparse.Namespace) -> str:
 def _source(options: argparse.Namespace) -> tuple[Find, tuple[str, ...]]:
     """Where detections come from, and the categories it knows."""
     if options.detector:
-        return (lambda name, picture: detect_shapes(picture)), SHAPES
+        return (lambda _, picture: detect_shapes(picture)), SHAPES
     if options.classes != "any" and options.categories is None:
         raise ValueError(
             "Predictions hold numbers of categories: give their names with --categories, or --classes any."

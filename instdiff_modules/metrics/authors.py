@@ -24,7 +24,9 @@ def points_in_mask(records: Sequence[Record], kind: str, seed: int = 0) -> float
     for record in records:
         values = []
         for i, j in _match(ious(record.wanted, record.found, "mask")):
-            wanted, found = decode_mask(record.wanted[i].mask), decode_mask(record.found[j].mask)
+            there, here = record.wanted[i].mask, record.found[j].mask
+            assert there is not None and here is not None  # else they had no overlap
+            wanted, found = decode_mask(there), decode_mask(here)
             points = _middle(wanted) if kind == "point" else mask_scribble_points(wanted, rng).astype(int)
             values.append(found[points[:, 1], points[:, 0]].mean())
         if values:

@@ -3,7 +3,7 @@
 import contextlib
 import io
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
@@ -31,7 +31,7 @@ def average_precision(records: Sequence[Record], kind: str) -> Precision:
     """
     if kind == "mask" and any(place.mask is None for record in records for place in record.found):
         return Precision(None, None, None)
-    classes = sorted({place.name for record in records for place in record.wanted})
+    classes = sorted({place.name for record in records for place in record.wanted}, key=lambda name: name or "")
     ids = {name: i for i, name in enumerate(classes, 1)}
     truths: list[dict[str, Any]] = []
     found: list[dict[str, Any]] = []
@@ -70,7 +70,11 @@ def _annotation(place: Place, image: int, category: int, number: int) -> dict[st
 
 
 def _evaluate(
-    records: Sequence[Record], categories: list[int], truths: list[dict], found: list[dict], kind: str
+    records: Sequence[Record],
+    categories: list[int],
+    truths: list[dict],
+    found: list[dict],
+    kind: Literal["bbox", "segm"],
 ) -> Precision:
     from pycocotools.cocoeval import COCOeval  # only scores need it
 
@@ -91,7 +95,7 @@ def _evaluate(
 def _coco(records: Sequence[Record], categories: list[int], entries: list[dict]) -> "COCO":
     from pycocotools.coco import COCO
 
-    index = COCO()
+    index: Any = COCO()  # its stubs want fields that nothing here reads
     index.dataset = {
         "images": [{"id": i, "width": r.width, "height": r.height} for i, r in enumerate(records, 1)],
         "categories": [{"id": i} for i in categories],

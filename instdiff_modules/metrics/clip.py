@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -33,7 +34,8 @@ class LocalClip:
                 f"The local CLIP score needs transformers ({error}): python -m pip install transformers."
             ) from error
         try:
-            self.model = CLIPModel.from_pretrained(folder, local_files_only=True).eval().to(device)
+            model: Any = CLIPModel.from_pretrained(folder, local_files_only=True).eval()
+            self.model = model.to(device)
             self.processor = CLIPProcessor.from_pretrained(folder, local_files_only=True)
         except (OSError, ValueError, RuntimeError, KeyError) as error:
             said = str(error).strip().partition("\n")[0]
@@ -62,7 +64,7 @@ class LocalClip:
         if not boxes:
             return []
         scores = self.similarity([crop(picture, box) for box in boxes], [f"a {word} object" for word in options])
-        return [options[i] for i in scores.argmax(1)]
+        return [options[int(i)] for i in scores.argmax(1)]
 
 
 def crop(picture: np.ndarray, box: Box) -> np.ndarray:

@@ -46,10 +46,14 @@ def _entry(place: Place, image: str, ids: dict[str, int]) -> dict[str, Any]:
         if place.mask is None
         else {"segmentation": {"size": [place.mask.height, place.mask.width], "counts": place.mask.counts}}
     )
-    return {"image_id": image, "category_id": ids[place.name or ANYTHING], "bbox": list(place.box), **mask}
+    return {"image_id": image, "category_id": ids[place.name or ANYTHING], "bbox": list(_box(place)), **mask}
 
 
 def _area(place: Place) -> float:
-    return (
-        float(place.box[2] * place.box[3]) if place.mask is None else float(np.count_nonzero(decode_mask(place.mask)))
-    )
+    _, _, width, height = _box(place)
+    return float(width * height) if place.mask is None else float(np.count_nonzero(decode_mask(place.mask)))
+
+
+def _box(place: Place) -> tuple[float, float, float, float]:
+    assert place.box is not None  # a detection has one, and of the instances those without are left out
+    return place.box

@@ -108,16 +108,16 @@ def _read(results: Any) -> list[Mapping[str, Any]]:
     except (ValueError, RecursionError) as error:
         raise ValueError(f"{WHERE}: {fields.shorten(results)} is not the JSON of a score. {ADVICE}") from error
     pictures = document.get("pictures") if isinstance(document, Mapping) else None
-    whole = (
-        isinstance(pictures, list)
-        and pictures
-        and all(isinstance(p, Mapping) and isinstance(p.get("instances"), list) for p in pictures)
-    )
-    if not whole or not all(
-        isinstance(row, Mapping) and isinstance(row.get("passed"), bool) for p in pictures for row in p["instances"]
-    ):
+    if not isinstance(pictures, list) or not pictures or not all(map(_is_scored, pictures)):
         raise ValueError(f"{WHERE}: the JSON {fields.shorten(results)} holds no scored pictures. {ADVICE}")
     return pictures
+
+
+def _is_scored(picture: Any) -> bool:
+    rows = picture.get("instances") if isinstance(picture, Mapping) else None
+    return isinstance(rows, list) and all(
+        isinstance(row, Mapping) and isinstance(row.get("passed"), bool) for row in rows
+    )
 
 
 def _rows(layout: Layout, picture: Mapping[str, Any]) -> list[tuple[Instance, Mapping[str, Any]]]:

@@ -109,9 +109,10 @@ def write_whole(path: Path, text: str) -> None:
 def merge_parts(out: Path, jobs: int, about: Mapping[str, Any]) -> Totals | None:
     """Writes report.json and report.md from all parts, and what was scored as COCO files; None if some are not there yet."""
     parts = [read_part(part_path(out, job, jobs), about) for job in range(jobs)]
-    if any(part is None for part in parts):
+    known = [part for part in parts if part is not None]
+    if len(known) < jobs:
         return None
-    records = sorted((record for part in parts for record in part), key=lambda record: record.name)
+    records = sorted((record for part in known for record in part), key=lambda record: record.name)
     totals = summarise(records)
     write_whole(
         out / "report.json",

@@ -28,8 +28,9 @@ def draw_marks(picture: np.ndarray, layout: Layout, record: Record) -> np.ndarra
     colors = [PASS if row.passed else FAIL for row in record.rows]
     draw = ImageDraw.Draw(image)
     for j in record.matches:
-        if j is not None:
-            x, y, w, h = record.found[j].box
+        box = None if j is None else record.found[j].box
+        if box is not None:
+            x, y, w, h = box
             draw.rectangle((x, y, max(x + w - 1, x), max(y + h - 1, y)), outline=LIGHT, width=1)
     for instance, color in zip(shown, colors, strict=True):
         _outline(image, instance, color, stroke)
@@ -49,12 +50,12 @@ def _outline(image: Image.Image, instance: Instance, color: Color, stroke: int) 
             edge = ImageChops.subtract(area, area.filter(ImageFilter.MinFilter(2 * size + 1)))
             image.paste(paint, mask=edge)
     elif instance.box is not None:
-        x0, y0, x1, y1 = (v * side for v, side in zip(instance.box, (width, height) * 2))
+        x0, y0, x1, y1 = (v * side for v, side in zip(instance.box, (width, height) * 2, strict=True))
         x1, y1 = max(x1 - 1, x0), max(y1 - 1, y0)
         draw.rectangle((x0, y0, x1, y1), outline=DARK, width=stroke + 1)
         draw.rectangle((x0, y0, x1, y1), outline=color, width=stroke)
     points = [(x * width, y * height) for x, y in instance.scribble or ()]
-    if len(points) > 1 and not is_point_set(instance.scribble):
+    if instance.scribble is not None and len(points) > 1 and not is_point_set(instance.scribble):
         draw.line(points, fill=DARK, width=stroke + 2, joint="curve")
         draw.line(points, fill=color, width=stroke, joint="curve")
         points = []

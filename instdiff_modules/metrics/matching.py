@@ -1,6 +1,7 @@
 """Which detection belongs to which instance, and how far the two agree."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -19,14 +20,18 @@ def ious(wanted: Sequence[Place], found: Sequence[Place], kind: str) -> np.ndarr
     out = np.full((len(wanted), len(found)), np.nan)
     rows, columns = ([i for i, p in enumerate(places) if getattr(p, kind) is not None] for places in (wanted, found))
     if rows and columns:
-        gts, dts = [_plain(wanted[i], kind) for i in rows], [_plain(found[j], kind) for j in columns]
-        out[np.ix_(rows, columns)] = coco.iou(dts, gts, [0] * len(gts)).T
+        gts: Any = [_plain(wanted[i], kind) for i in rows]
+        dts: Any = [_plain(found[j], kind) for j in columns]
+        out[np.ix_(rows, columns)] = np.asarray(coco.iou(dts, gts, [0] * len(gts))).T
     return out
 
 
-def _plain(place: Place, kind: str):
+def _plain(place: Place, kind: str) -> list[float] | dict[str, Any]:
+    """A place as pycocotools takes it."""
     if kind == "box":
+        assert place.box is not None  # those without are left out
         return list(place.box)
+    assert place.mask is not None
     return {"size": [place.mask.height, place.mask.width], "counts": place.mask.counts.encode("ascii")}
 
 
@@ -44,7 +49,7 @@ def share_inside(
                 ]
             )
         )
-    if not box_will_do:
+    if not box_will_do or place.box is None:
         return None
     x0, y0, w, h = place.box
     return float(np.mean([x0 <= x * width <= x0 + w and y0 <= y * height <= y0 + h for x, y in points]))

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..geometry.masks import decode_mask, draw_box, encode_mask, mask_box, resize_nearest
+from ..geometry.masks import decode_mask, draw_box, encode_mask, mask_extent, resize_nearest
 from ..layout.edit import check_aspect
 from ..layout.instance import Box, Instance, Layout, Point
 from .attributes import COLORS, PAPER_TEXTURES, Wanted, color_map, leakage, wanted
@@ -66,7 +66,7 @@ def score_picture(
             None if mask is None else encode_mask(mask),
             crowd=bool(instance.extra.get("iscrowd")),
         )
-        for (_, instance), mask, box in zip(shown, masks, boxes)
+        for (_, instance), mask, box in zip(shown, masks, boxes, strict=True)
     )
     found = tuple(
         Place(
@@ -103,7 +103,8 @@ def score_picture(
             _inside(points, None if j is None else found[j], size) if masked else None for points in _strokes(instance)
         ]
         row = _row(number, instance, facts, inside, settings, leaked[i], read[i])
-        rows.append(row if places_found[i] is None else replace(row, found_box=found[places_found[i]].box))
+        at = places_found[i]
+        rows.append(row if at is None else replace(row, found_box=found[at].box))
     return Record(name, width, height, places, found, matches, tuple(rows))
 
 
@@ -118,6 +119,8 @@ def _row(
 ) -> InstanceRow:
     color, texture = _agrees(facts.asked, facts.there)
     reason = _reason(facts, settings)
+    point_in_mask, scribble_in_mask = inside
+    clip, clip_color, clip_texture = read
     return InstanceRow(
         number,
         instance.id,
@@ -127,12 +130,15 @@ def _row(
         facts.overlap,
         facts.box_iou,
         facts.mask_iou,
-        *inside,
+        point_in_mask,
+        scribble_in_mask,
         color,
         texture,
         facts.asked.texture not in (None, "plain"),
         leaked,
-        *read,
+        clip,
+        clip_color,
+        clip_texture,
     )
 
 
@@ -183,7 +189,7 @@ def _mask(instance: Instance, height: int, width: int) -> np.ndarray | None:
 
 
 def _box(instance: Instance) -> Box | None:
-    return instance.box if instance.box is not None or instance.mask is None else mask_box(decode_mask(instance.mask))
+    return instance.box if instance.box is not None or instance.mask is None else mask_extent(instance.mask)
 
 
 def _strokes(instance: Instance) -> tuple[Sequence[Point] | None, Sequence[Point] | None]:
@@ -202,7 +208,8 @@ def _pixels(box: Box | None, size: tuple[int, int]) -> tuple[float, float, float
 def _leakage(picture: np.ndarray, masks: Sequence, boxes: Sequence, asked: Sequence[Wanted]) -> list[float | None]:
     height, width = picture.shape[:2]
     regions = [
-        draw_box(box, height, width) if mask is None and box is not None else mask for mask, box in zip(masks, boxes)
+        draw_box(box, height, width) if mask is None and box is not None else mask
+        for mask, box in zip(masks, boxes, strict=True)
     ]
     return leakage(color_map(picture), regions, [mask is not None for mask in masks], [a.color for a in asked])
 
@@ -216,13 +223,13 @@ def _clip(
 ) -> list[tuple[float | None, bool | None, bool | None]]:
     """Of each instance with a box: score, and whether CLIP reads its prompt's colour and texture in the crop."""
     out: list[tuple] = [(None, None, None)] * len(boxes)
-    known = [i for i, box in enumerate(boxes) if box is not None]
+    known = [(i, box) for i, box in enumerate(boxes) if box is not None]
     if clip is None or picture is None or not known:
         return out
-    places = [boxes[i] for i in known]
-    scores = clip.score(picture, places, [prompts[i] for i in known])
+    places = [box for _, box in known]
+    scores = clip.score(picture, places, [prompts[i] for i, _ in known])
     color, material = (clip.choose(picture, places, options) for options in (COLORS, PAPER_TEXTURES))
-    for k, i in enumerate(known):
+    for k, (i, _) in enumerate(known):
         want = asked[i]
         out[i] = (
             scores[k],

@@ -112,13 +112,13 @@ class Predictions:
 
     def _detection(self, number: int, entry: Mapping[str, Any], width: int, height: int) -> Detection | None:
         where = f"Prediction {number}"
-        bbox = fields.numbers(entry["bbox"], 4, where, "bbox", "[x, y, width, height] in pixels")
+        x, y, w, h = fields.numbers(entry["bbox"], 4, where, "bbox", "[x, y, width, height] in pixels")
         score = 1.0 if entry.get("score") is None else fields.number(entry["score"], where, "score")
         mask = None
         if entry.get("segmentation"):
             mask = decode_mask(read_segmentation(entry["segmentation"], width, height, where))
         label = self.label(number, entry)
-        box = cut_box(*bbox, width, height)
+        box = cut_box(x, y, w, h, width, height)
         return None if box is None else Detection(label, box, mask, score)
 
 

@@ -1,6 +1,7 @@
 """The weights that sit inside the UNet: one fuser per transformer block and ScaleU's gains, under their official names."""
 
-from typing import Any, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -49,6 +50,15 @@ class UNetAdapter(nn.Module):
         """The fuser of a transformer block, or None where the checkpoint has none."""
         path = self.paths.get(block)
         return None if path is None else self.get_submodule(path)
+
+    def gates(self) -> Mapping[Block, tuple[float, float]]:
+        """tanh of every fuser's two gates, by block: constants of the weights. Each is read off the device once."""
+
+        def value(alpha: torch.Tensor) -> float:
+            return float(torch.tanh(alpha.detach().float()))
+
+        fusers = {block: self.get_submodule(path) for block, path in self.paths.items()}
+        return {block: (value(fuser.alpha_attn), value(fuser.alpha_dense)) for block, fuser in fusers.items()}
 
     def scaleu(self, index: int) -> tuple[torch.Tensor, torch.Tensor] | None:
         """(b, s) of decoder block `index`, or None beyond the last."""

@@ -1,6 +1,7 @@
 """ConvNeXt backbone of the mask tokenizer: the trunk without head and final norm, named as in its checkpoint."""
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F

@@ -1,22 +1,44 @@
 """Gated self-attention that fuses grounding tokens into the UNet (paper section 3.2, GLIGEN's GatedSelfAttentionDense)."""
 
-from typing import Any, Callable, Optional
+from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from einops import rearrange, repeat
 from torch import Tensor, nn
 
 # attention(q, k, v, heads, mask): q (B, n, C), k and v (B, m, C), mask additive (B, n, m) or None -> (B, n, C)
-Attention = Callable[[Tensor, Tensor, Tensor, int, Optional[Tensor]], Tensor]
+Attention = Callable[[Tensor, Tensor, Tensor, int, Tensor | None], Tensor]
 
 
 class _Attention(nn.Module):
+    """Projections of attention. Queries, keys and values of the visual tokens come from one matrix product.
+
+    state_dict() has the official names to_q, to_k and to_v all the same, and they are what is loaded.
+    """
+
     def __init__(self, dim: int, *, operations: Any, **kw: Any) -> None:
         super().__init__()
-        self.to_q = operations.Linear(dim, dim, bias=False, **kw)
-        self.to_k = operations.Linear(dim, dim, bias=False, **kw)
-        self.to_v = operations.Linear(dim, dim, bias=False, **kw)
+        self.to_qkv = operations.Linear(dim, 3 * dim, bias=False, **kw)
         self.to_out = nn.Sequential(operations.Linear(dim, dim, **kw), nn.Identity())
+        self.register_load_state_dict_pre_hook(_join_projections)
+        self.register_state_dict_post_hook(_split_projections)
+
+
+_PROJECTIONS = ("to_q.weight", "to_k.weight", "to_v.weight")
+_JOINED = "to_qkv.weight"
+
+
+def _join_projections(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    names = [prefix + name for name in _PROJECTIONS]
+    if all(name in state for name in names):
+        state[prefix + _JOINED] = torch.cat([state.pop(name) for name in names])
+
+
+def _split_projections(module: nn.Module, state: dict[str, Tensor], prefix: str, *_: Any) -> None:
+    if (joined := state.pop(prefix + _JOINED, None)) is not None:
+        state.update(zip((prefix + name for name in _PROJECTIONS), joined.chunk(3), strict=True))
 
 
 class _GEGLU(nn.Module):
@@ -46,8 +68,8 @@ class Fuser(nn.Module):
     """Visual tokens (B, n, dim) attend to themselves and to grounding tokens, behind two learned gates.
 
     y = x + s tanh(alpha_attn) Attention(LN([x, W g]))[:n];  y = y + s tanh(alpha_dense) FF(LN(y)).
-    The grounding half of keys and values does not depend on x: `keys_values` gives it once, `forward` re-uses it,
-    and only the visual queries are ever computed.
+    The grounding half of keys and values does not depend on x: `key_values` gives it once, `forward` re-uses it, and only
+    visual tokens are ever queries. Nor do the gates s tanh(alpha), which `forward` takes as numbers.
     """
 
     def __init__(self, dim: int, token_dim: int, *, operations: Any, device: Any = None, dtype: Any = None) -> None:
@@ -61,29 +83,35 @@ class Fuser(nn.Module):
         self.alpha_attn = nn.Parameter(torch.empty((), **kw), requires_grad=False)
         self.alpha_dense = nn.Parameter(torch.empty((), **kw), requires_grad=False)
 
-    def keys_values(self, tokens: Tensor) -> tuple[Tensor, Tensor]:
-        """Grounding tokens (B, T, token_dim) -> their keys and values, each (B, T, dim)."""
-        h = self.norm1(self.linear(tokens))
-        return self.attn.to_k(h), self.attn.to_v(h)
+    def key_values(self, tokens: Tensor) -> Tensor:
+        """Grounding tokens (U, T, token_dim) -> their keys and values, side by side (U, T, 2 dim)."""
+        joined = self.attn.to_qkv(self.norm1(self.linear(tokens)))
+        return joined[..., joined.shape[-1] // 3 :].contiguous()
 
     def forward(
         self,
         x: Tensor,
-        keys: Tensor,
-        values: Tensor,
+        key_values: Tensor,
         heads: int,
         attention: Attention,
-        scale: float = 1.0,
-        mask: Optional[Tensor] = None,
+        gates: tuple[float | Tensor, float | Tensor],
+        mask: Tensor | None = None,
     ) -> Tensor:
-        """x (B, n, dim); keys, values (B, T, dim); mask additive, (B, n, n + T). Returns (B, n, dim)."""
-        h = self.norm1(x)
-        k = torch.cat((self.attn.to_k(h), keys), dim=1)
-        v = torch.cat((self.attn.to_v(h), values), dim=1)
-        h = self.attn.to_out(attention(self.attn.to_q(h), k, v, heads, mask))
-        x = x + self._gate(self.alpha_attn, scale, x) * h
-        return x + self._gate(self.alpha_dense, scale, x) * self.ff(self.norm2(x))
+        """x (B, n, dim) -> (B, n, dim).
 
-    @staticmethod
-    def _gate(alpha: Tensor, scale: float, x: Tensor) -> Tensor:
-        return (scale * torch.tanh(alpha.float())).to(x)
+        key_values (U, T, 2 dim), of which item i of the batch meets row i // (B / U); gates: of attention and of the
+        feed-forward layer; mask additive, (B, n, n + T).
+        """
+        dim, rows = x.shape[-1], key_values.shape[0]
+        qkv = self.attn.to_qkv(self.norm1(x))
+        visual = rearrange(qkv[..., dim:], "(u b) n c -> u b n c", u=rows)
+        grounding = repeat(key_values, "u t c -> u b t c", b=visual.shape[1])  # a view
+        k, v = rearrange(torch.cat((visual, grounding), dim=2), "u b m c -> (u b) m c").chunk(2, dim=-1)
+        h = self.attn.to_out(attention(qkv[..., :dim], k, v, heads, mask))
+        x = _add(x, h, gates[0])
+        return _add(x, self.ff(self.norm2(x)), gates[1])
+
+
+def _add(x: Tensor, h: Tensor, gate: float | Tensor) -> Tensor:
+    """x + gate * h, in one operation."""
+    return torch.addcmul(x, h, gate.to(x)) if isinstance(gate, Tensor) else torch.add(x, h, alpha=gate)

@@ -5,6 +5,7 @@ as a projection on those seven waves, the same filter is two thin matrix product
 """
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -40,11 +41,27 @@ def low_pass_basis(height: int, width: int, device: torch.device) -> Tensor:
     return torch.stack(waves, -1).flatten(0, 1).float().to(device)
 
 
-def filter_skip(skip: Tensor, gain: Tensor) -> Tensor:
+class Gains(NamedTuple):
+    """Of one decoder block: main (C,) for the main features' channels, skip for the skip's low frequencies."""
+
+    main: Tensor
+    skip: Tensor | float
+
+
+def gains(b: Tensor, s: Tensor, like: Tensor) -> Gains:
+    """From the parameters b (C,) and s (1,): tanh + 1, worked out in float32; main in the dtype and place of `like`."""
+    return Gains((torch.tanh(b.float()) + 1).to(like), torch.tanh(s.float()) + 1)
+
+
+def filter_skip(skip: Tensor, gain: Tensor | float) -> Tensor:
     """Scale the lowest frequencies of skip (B, C, H, W) by gain (one number). Reference: Fourier_filter."""
     basis = low_pass_basis(*skip.shape[-2:], skip.device)
     flat = skip.flatten(0, 1).flatten(1).float()  # (B C, H W), float32 as the reference's transform of a half skip
-    return torch.addmm(flat, (flat @ basis) * (gain - 1).to(flat), basis.T).view_as(skip).to(skip.dtype)
+    if isinstance(gain, Tensor):
+        out = torch.addmm(flat, (flat @ basis) * (gain - 1).to(flat), basis.T)
+    else:
+        out = torch.addmm(flat, flat @ basis, basis.T, alpha=gain - 1)
+    return out.view_as(skip).to(skip.dtype)
 
 
 def scale_main(h: Tensor, gain: Tensor) -> Tensor:
@@ -62,7 +79,7 @@ def scale_main_se(h: Tensor, gain: Tensor) -> Tensor:
     return h * (1 + (gain - 1).to(h)[:, None, None] * (mean - low) / (high - low))
 
 
-def scaleu(h: Tensor, skip: Tensor, b: Tensor, s: Tensor, se: bool = False) -> tuple[Tensor, Tensor]:
-    """Scaled (h, skip) of one decoder block from its parameters b (C,) and s (1,); the gains are tanh + 1."""
+def scaleu(h: Tensor, skip: Tensor, gains: Gains, se: bool = False) -> tuple[Tensor, Tensor]:
+    """Scaled (h, skip) of one decoder block."""
     main = scale_main_se if se else scale_main
-    return main(h, torch.tanh(b.float()) + 1), filter_skip(skip, torch.tanh(s.float()) + 1)
+    return main(h, gains.main), filter_skip(skip, gains.skip)

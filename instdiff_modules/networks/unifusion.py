@@ -1,6 +1,7 @@
 """UniFusion tokenizer: every location format and the instance's text become grounding tokens (paper section 3.2)."""
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F

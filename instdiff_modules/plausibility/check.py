@@ -85,48 +85,43 @@ def _corrected(layout: Layout, rules: Rules, changes: list[str]) -> Layout:
     """One finding after the other, for each correction may settle or raise others."""
     tried: set[tuple[str, str]] = set()
     for _ in range(ROUNDS * max(len(layout.instances), 1)):
-        finding = next(
-            (
-                f
-                for f in find(layout, rules)
-                if _mendable(layout, f) and (f.rule, layout.instances[f.instance_index].id) not in tried
-            ),
-            None,
+        mendable = (
+            (f, f.instance_index)
+            for f in find(layout, rules)
+            if f.instance_index is not None and _mendable(layout, f, f.instance_index)
         )
-        if finding is None:
+        chosen = next(((f, i) for f, i in mendable if (f.rule, layout.instances[i].id) not in tried), None)
+        if chosen is None:
             break
-        old = layout.instances[finding.instance_index]
+        finding, index = chosen
+        old = layout.instances[index]
         tried.add((finding.rule, old.id))
-        new = _mended(layout, finding)
+        new = _mended(layout, finding, index)
         if new is None:
             continue
         layout = replace(layout, instances=new)
         changes.append(
-            f"{name_of(finding.instance_index, old)} "
-            + ("was removed." if finding.remove else f"now fills {_shown(finding.box)}.")
+            f"{name_of(index, old)} "
+            + ("was removed." if finding.remove or finding.box is None else f"now fills {_shown(finding.box)}.")
         )
     return layout
 
 
-def _mended(layout: Layout, finding: Finding) -> tuple[Instance, ...] | None:
+def _mended(layout: Layout, finding: Finding, index: int) -> tuple[Instance, ...] | None:
     """The instances with one of them corrected and its parts taken along, locked ones left; None where nothing of it would be seen."""
-    old, instances = layout.instances[finding.instance_index], list(layout.instances)
-    members = {i for i in family(instances, finding.instance_index) if not instances[i].locked}
-    if finding.remove:
+    old, instances = layout.instances[index], list(layout.instances)
+    members = {i for i in family(instances, index) if not instances[i].locked}
+    if finding.remove or finding.box is None:
         return without(instances, members)
     scale, shift = fitting(whole_extent(old), finding.box)
     new = {i: map_instance(instances[i], scale, shift) for i in members}
-    if new[finding.instance_index] is None:
+    if new[index] is None:
         return None
     return tuple(new.get(i) or instance for i, instance in enumerate(instances))
 
 
-def _mendable(layout: Layout, finding: Finding) -> bool:
-    return (
-        finding.instance_index is not None
-        and (finding.remove or finding.box is not None)
-        and not layout.instances[finding.instance_index].locked
-    )
+def _mendable(layout: Layout, finding: Finding, index: int) -> bool:
+    return (finding.remove or finding.box is not None) and not layout.instances[index].locked
 
 
 def _score(layout: Layout, found: Sequence[Finding], rules: Rules) -> float:

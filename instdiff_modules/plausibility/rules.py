@@ -72,11 +72,11 @@ def _uncut(instance: Instance) -> Box | None:
     ):
         return None
     x0, y0, x1, y1 = value
-    same = all(abs(min(max(v, 0.0), 1.0) - now) < 1e-5 for v, now in zip(value, instance.box))
+    same = all(abs(min(max(v, 0.0), 1.0) - now) < 1e-5 for v, now in zip(value, instance.box, strict=True))
     return (x0, y0, x1, y1) if same and x0 < x1 and y0 < y1 else None
 
 
-def _edges(layout: Layout, rules: Rules) -> list[Finding]:
+def _edges(layout: Layout, _: Rules) -> list[Finding]:
     found = []
     for i, instance, box in _seen(layout):
         area = (box[2] - box[0]) * (box[3] - box[1])
@@ -94,7 +94,7 @@ def _edges(layout: Layout, rules: Rules) -> list[Finding]:
     return found
 
 
-def _duplicates(layout: Layout, rules: Rules) -> list[Finding]:
+def _duplicates(layout: Layout, _: Rules) -> list[Finding]:
     found, seen = [], _seen(layout)
     for n, (i, instance, box) in enumerate(seen):
         for j, other, place in seen[:n]:

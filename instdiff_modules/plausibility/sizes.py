@@ -47,7 +47,8 @@ _OPENING = re.compile(
 _LIKENESS = re.compile(r"\b(?:toy|miniature|tiny|giant|gigantic|huge|enormous|mini|model|plush|stuffed|figurine|painting|picture|photo|poster|drawing|portrait|"
                        r"reflection|shadow|logo|sign|head|face|close-?up|half|group|herd|crowd|row|pair|pile|flock)\b")  # fmt: skip
 _POSES = ((r"\b(?:lying|sleeping|asleep|reclining)\b", 0.3, 1.0), (r"\b(?:sitting|seated|crouching|kneeling|crawling|riding|swimming|driving)\b", 0.5, 1.0),
-          (r"\b(?:small|little|baby|young|short)\b", 0.45, 1.0), (r"\b(?:big|large|tall|old)\b", 1.0, 1.5), (r"\b(?:jumping|rearing|flying)\b", 0.8, 1.4))  # fmt: skip
+          (r"\b(?:small|little|baby|young|short)\b", 0.45, 1.0), (r"\b(?:big|large|tall|old)\b", 1.0, 1.5),
+          (r"\b(?:jumping|rearing|flying)\b", 0.8, 1.4))  # fmt: skip
 
 
 def _table() -> dict[str, Size]:

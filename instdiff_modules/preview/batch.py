@@ -18,7 +18,7 @@ def draw_frames(frames: Frames, width: int, height: int, background: Tensor | No
     """
     images = [] if background is None else pictures_of(background, "background")
     count = max(len(frames), len(images))
-    if len(images) > 1 and len(frames) > 1 and len(images) != len(frames):
+    if len(images) > 1 and len(frames) not in (1, len(images)):
         raise ValueError(
             f"There are {len(frames)} frames and {len(images)} background images. Expected equal numbers, or one."
         )

@@ -8,7 +8,7 @@ from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 from ..geometry.masks import decode_mask
 from ..geometry.points import box_center, is_point_set
 from ..geometry.transform import whole_extent
-from ..layout.instance import Instance, Layout, Mask, Point
+from ..layout.instance import Box, Instance, Layout, Mask, Point
 from .labels import draw_labels
 from .palette import Color, instance_color
 
@@ -16,6 +16,7 @@ CANVAS: Color = (27, 30, 37)
 GRID: Color = (40, 44, 54)
 GRID_CELLS = 8  # along the shorter side
 HALO = (0, 0, 0, 110)  # a dark rim that keeps lines visible on a bright image
+LEVELS = range(256)  # of a grey picture: a new value for each makes a table for Image.point
 DIM = 0.35  # of the opacity, for hidden instances
 MAX_SMOOTH_SIDE = 2048  # up to this size the picture is drawn twice as large and shrunk, which smooths its edges
 
@@ -27,7 +28,7 @@ def draw_layout(layout: Layout, width: int, height: int, background: Image.Image
     picture = _canvas(size) if background is None else background.convert("RGB").resize(size, Image.Resampling.LANCZOS)
     stroke = max(2, round(min(size) / 240))
     colors = [instance_color(instance, i) for i, instance in enumerate(layout.instances)]
-    for instance, color in zip(layout.instances, colors):
+    for instance, color in zip(layout.instances, colors, strict=True):
         _draw_instance(picture, instance, color, stroke)
     _draw_ties(picture, layout, colors, stroke)
     picture = picture.resize((width, height), Image.Resampling.LANCZOS) if scale > 1 else picture
@@ -53,7 +54,7 @@ def _draw_instance(picture: Image.Image, instance: Instance, color: Color, strok
     if instance.box is not None:
         # Beside a mask the box is only a frame.
         fill, width = (0.0, max(1, stroke // 2)) if instance.mask is not None else (0.16, stroke)
-        _draw_box(draw, instance, picture.size, color, opacity, fill, width)
+        _draw_box(draw, instance.box, instance.visible, picture.size, color, opacity, fill, width)
     if instance.scribble is not None:
         _draw_scribble(
             draw, _pixels(instance.scribble, picture.size), is_point_set(instance.scribble), color, opacity, stroke
@@ -91,12 +92,13 @@ def _draw_mask(picture: Image.Image, mask: Mask, color: Color, opacity: float, s
         .filter(ImageFilter.GaussianBlur(stroke))
         .crop((pad, pad, pad + area.width, pad + area.height))
     )
-    inner, rim = around.point(lambda v: 255 if v > 243 else 0), around.point(lambda v: HALO[3] if v > 50 else 0)
+    inner = around.point([255 if v > 243 else 0 for v in LEVELS])
+    rim = around.point([HALO[3] if v > 50 else 0 for v in LEVELS])
     outline = ImageChops.subtract(area, inner)
     if opacity == 1:
         picture.paste(HALO[:3], mask=ImageChops.subtract(rim, area))
-    picture.paste(color, mask=area.point(lambda v: round(v * 0.38 * opacity)))
-    picture.paste(color, mask=outline.point(lambda v: round(v * opacity)))
+    picture.paste(color, mask=area.point([round(v * 0.38 * opacity) for v in LEVELS]))
+    picture.paste(color, mask=outline.point([round(v * opacity) for v in LEVELS]))
 
 
 def smooth_mask(mask: Mask, size: tuple[int, int]) -> Image.Image:
@@ -105,26 +107,27 @@ def smooth_mask(mask: Mask, size: tuple[int, int]) -> Image.Image:
     zoom = max(size[0] / mask.width, size[1] / mask.height)
     if zoom > 1:
         grown = area.resize(size, Image.Resampling.NEAREST)
-        return grown.filter(ImageFilter.GaussianBlur(0.45 * zoom)).point(lambda v: 255 if v >= 110 else 0)
+        return grown.filter(ImageFilter.GaussianBlur(0.45 * zoom)).point([255 if v >= 110 else 0 for v in LEVELS])
     shrunk = area.resize(size, Image.Resampling.BOX)
-    least = min(64, shrunk.getextrema()[1])
-    return shrunk.point(lambda v: 255 if v >= least and v else 0)
+    least = max(1, min(64, int(np.asarray(shrunk).max())))
+    return shrunk.point([255 if v >= least else 0 for v in LEVELS])
 
 
 def _draw_box(
     draw: ImageDraw.ImageDraw,
-    instance: Instance,
+    box: Box,
+    visible: bool,
     size: tuple[int, int],
     color: Color,
     opacity: float,
     fill: float,
     stroke: int,
 ) -> None:
-    (x0, y0), (x1, y1) = _pixels([instance.box[:2], instance.box[2:]], size)
+    (x0, y0), (x1, y1) = _pixels([box[:2], box[2:]], size)
     x1, y1 = max(x1 - 1, x0), max(y1 - 1, y0)
     rim = max(1, stroke // 2)
     draw.rectangle((x0, y0, x1, y1), fill=_alpha(color, fill * opacity))
-    if not instance.visible:
+    if not visible:
         _dashed_box(draw, (x0, y0, x1, y1), _alpha(color, 2 * opacity), stroke)
         return
     draw.rectangle((x0 - rim, y0 - rim, x1 + rim, y1 + rim), outline=HALO, width=rim)

@@ -15,6 +15,7 @@ CROWD = 10  # from here on labels are smaller and have one line
 MAX_PLACED = 60  # beyond, labels go to their first place: looking for room would take too long
 PLATE: Color = (18, 20, 26)
 TEXT: Color = (245, 246, 250)
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 Rect = tuple[float, float, float, float]
 
 
@@ -27,7 +28,7 @@ class Label(NamedTuple):
 
 
 class Style(NamedTuple):
-    font: ImageFont.FreeTypeFont
+    font: Font
     size: int
     pad: int
     max_lines: int
@@ -62,14 +63,14 @@ def label_text(instance: Instance, parent: int | None = None) -> str:
     return " ".join(words)
 
 
-def wrap(text: str, font: ImageFont.FreeTypeFont, room: float, max_lines: int) -> list[str]:
+def wrap(text: str, font: Font, room: float, max_lines: int) -> list[str]:
     """Break text into at most max_lines lines of `room` pixels; what does not fit ends in three dots."""
     lines, words = [], text.split(" ")
     while words and len(lines) < max_lines:
         line, last = words.pop(0), len(lines) == max_lines - 1
         while words and font.getlength(f"{line} {words[0]}") <= room:
             line = f"{line} {words.pop(0)}"
-        if font.getlength(line) > room or words and last:
+        if font.getlength(line) > room or (words and last):
             line = f"{line} {words[0]}" if words and last else line
             while len(line) > 1 and font.getlength(line + "...") > room:
                 line = line[:-1]
@@ -87,7 +88,8 @@ def _style(picture_size: tuple[int, int], count: int) -> Style:
 def _label(
     instance: Instance, text: str, number: int, color: Color, size: tuple[int, int], style: Style, taken: Sequence[Rect]
 ) -> Label:
-    shape = tuple(v * size[i % 2] for i, v in enumerate(extent(instance)))
+    x0, y0, x1, y1 = extent(instance)
+    shape = (x0 * size[0], y0 * size[1], x1 * size[0], y1 * size[1])
     badge = _badge_width(str(number), style)
     room = max(shape[2] - shape[0], size[0] * (0.3 if style.max_lines > 1 else 0.2)) - 2 * style.pad - badge
     lines = wrap(text, style.font, max(room, style.size * 3), style.max_lines)
@@ -142,9 +144,9 @@ def _around(xy: tuple[float, float], size: tuple[int, int], radius: float) -> Re
 def _free_place(shape: Rect, width: float, height: float, size: tuple[int, int], taken: Sequence[Rect]) -> Rect:
     """The candidate that covers least of what is taken."""
     best, least = shape, float("inf")
-    for x, y in _candidates(shape, width, height):
-        x = min(max(x, 2), max(size[0] - width - 2, 2))
-        y = min(max(y, 2), max(size[1] - height - 2, 2))
+    for left, top in _candidates(shape, width, height):
+        x = min(max(left, 2), max(size[0] - width - 2, 2))
+        y = min(max(top, 2), max(size[1] - height - 2, 2))
         place = (x, y, x + width, y + height)
         covered = sum(_overlap(place, other) for other in taken)
         if covered < least:

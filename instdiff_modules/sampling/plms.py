@@ -5,7 +5,8 @@ its update is x + (sigma_next - sigma) * eps', where eps' is the Adams-Bashforth
 The first step evaluates the model twice (pseudo improved Euler).
 """
 
-from typing import Any, Callable, Sequence
+from collections.abc import Callable
+from typing import Any
 
 from torch import Tensor
 
@@ -22,26 +23,25 @@ def sample_plms(
     predict: Predict,
     x: Tensor,
     sigmas: Tensor,
-    history: Sequence[Tensor] = (),
-    first_step: int = 0,
     on_step: Callable[[int, Tensor, Tensor], Any] | None = None,
-) -> tuple[Tensor, list[Tensor]]:
+    revise: Callable[[list[Tensor]], list[Tensor]] = lambda past: past,
+) -> Tensor:
     """Run x (B, C, H, W) at sigmas[0] down to sigmas[-1].
 
-    history: earlier guided predictions, oldest first, when a run goes on; first_step: how many steps came before.
-    on_step(i, x, eps) is told of every step before it is taken. Returns x and the last three predictions.
+    on_step(i, x, eps) is told of every step before it is taken; revise(past) may replace the earlier predictions (at
+    most three, oldest first) after each new one.
     """
-    past = list(history)[-MAX_HISTORY:]
-    for i, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:])):
-        step = first_step + i
+    past: list[Tensor] = []
+    for step, (sigma, following) in enumerate(zip(sigmas[:-1], sigmas[1:], strict=True)):
         eps = predict(x, sigma, step)
+        past = revise(past)
         if on_step is not None:
-            on_step(i, x, eps)
+            on_step(step, x, eps)
         if past:
             weights = WEIGHTS[len(past)]
-            slope = sum(w * e for w, e in zip(weights, (eps, *reversed(past))))
+            slope = sum(w * e for w, e in zip(weights, (eps, *reversed(past)), strict=True))
         else:
             slope = (eps + predict(x + (following - sigma) * eps, following, step)) / 2
         past = (past + [eps])[-MAX_HISTORY:]
         x = x + (following - sigma) * slope
-    return x, past
+    return x

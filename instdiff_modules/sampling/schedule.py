@@ -1,4 +1,4 @@
-"""When the fusers act and at which noise levels the authors' sampler runs."""
+"""When the fusers act, how long the branches run apart, and at which noise levels the authors' sampler runs."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -35,6 +35,16 @@ def alpha_schedule(length: int, kind: Sequence[float] | None = None, authors: bo
                 f"The authors' schedule cannot make a falling stretch of {falling} steps: it makes {len(ramp)}."
             )
     return [1.0] * full + ramp + [0.0] * (length - full - falling)
+
+
+def branch_steps(steps: int, share: float) -> int:
+    """Number of steps, from the first on, in which the branches run apart: int(steps * share) as in the reference.
+
+    A share above 0 means one step at least: of 4 steps a share of 0.2 would else be none. share 0..1, else ValueError.
+    """
+    if not 0 <= share <= 1:
+        raise ValueError(f"The share of multi-instance steps must lie in 0..1, got {share}.")
+    return min(steps, max(1, int(steps * share))) if share > 0 else 0
 
 
 def plms_timesteps(steps: int, authors: bool = False) -> list[int]:

@@ -67,7 +67,7 @@ def clean_colors(picture: np.ndarray) -> tuple[np.ndarray, int]:
     plain = np.array(words.COLORS[words.COLOR_NAMES[background]], np.float32)
     squares[..., background] = ((picture - plain) ** 2).sum(-1)  # backgrounds have no second shade
     sure = (spread(picture) <= FLAT) & (squares.min(-1) <= NEAR**2)
-    parts = label(np.where(sure, nearest + 1, 0), connectivity=1)
+    parts = np.asarray(label(np.where(sure, nearest + 1, 0), connectivity=1))
     small = np.bincount(parts.ravel()) < max(4, (0.25 * SPECK * min(picture.shape[:2])) ** 2)
     kept = np.where(small[parts] | ~sure, 0, nearest + 1)
     if not kept.any():
@@ -112,7 +112,7 @@ def find_regions(picture: np.ndarray) -> tuple[str, list[Region]]:
 
     colors, background = clean_colors(picture)
     side = min(colors.shape)
-    parts = label(np.where(colors == background, 0, colors + 1), connectivity=1)
+    parts = np.asarray(label(np.where(colors == background, 0, colors + 1), connectivity=1))
     sizes = np.bincount(parts.ravel())
     found: list[tuple[int, np.ndarray, tuple[int, int, int, int]]] = []
     for part in range(1, len(sizes)):

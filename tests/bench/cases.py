@@ -1,9 +1,11 @@
 """The models that are compared, and the steps that are timed."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, cached_property
+from itertools import pairwise
 from pathlib import Path
-from typing import Any, Callable
+from typing import Any
 
 import comfy.patcher_extension
 import comfy.samplers
@@ -13,8 +15,8 @@ from instdiff.instdiff_modules.checkpoint.reading import read_checkpoint
 from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.instdiff_modules.grounding.token_cache import TokenCache
 from instdiff.instdiff_modules.layout.document import Instance, Layout
+from instdiff.instdiff_modules.sampling.branch import EXACT, TWO_GROUPS
 from instdiff.nodes.apply import ApplyInstDiff
-from instdiff.nodes.branches import EXACT, TWO_GROUPS
 from instdiff.nodes.model import build_instdiff_model
 from instdiff.nodes.sampler import with_multi_instance
 from support.random_weights import write_random_files
@@ -54,16 +56,24 @@ class KnownPrompts:
 
 
 class Models:
-    """SD1.5 and InstDiff of random weights, and what the nodes make of them. tiny: two resolutions, one block each."""
+    """SD1.5 and InstDiff of random weights, and what the nodes make of them.
 
-    def __init__(self, folder: Path, tiny: bool) -> None:
+    tiny: two resolutions, one block each. half: in float16, as on a GPU, also on a CPU, where ComfyUI would compute in float32.
+    """
+
+    def __init__(self, folder: Path, tiny: bool, half: bool = False) -> None:
         files = [folder / "checkpoints", folder / "instdiff"]
         if not all(list(place.glob("*.safetensors")) for place in files):
             write_random_files(folder, full=not tiny)
         base, weights = (next(place.glob("*.safetensors")) for place in files)
-        self.plain, clip, _, _ = comfy.sd.load_checkpoint_guess_config(str(base), output_vae=False)
+        dtype = torch.float16 if half else None
+        self.plain, clip, _, _ = comfy.sd.load_checkpoint_guess_config(
+            str(base), output_vae=False, model_options={"dtype": dtype} if half else {}
+        )
+        if half:
+            self.plain.model.manual_cast_dtype = None
         self.clip = KnownPrompts(clip)
-        self.weights = build_instdiff_model(read_checkpoint([weights]))
+        self.weights = build_instdiff_model(read_checkpoint([weights]), dtype)
         self.case = cache(self._case)
 
     @cached_property
@@ -140,7 +150,7 @@ def time_steps(models: Models, name: str, size: int, batch: int, steps: int, clo
 
     model.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.SAMPLER_SAMPLE, "bench", begin)
     sample(models, model, size, steps, batch, callback=lambda *args: marks.append(clock()))
-    return [after - before for before, after in zip(marks, marks[1:])]
+    return [after - before for before, after in pairwise(marks)]
 
 
 def sample(

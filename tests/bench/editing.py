@@ -10,28 +10,29 @@ import argparse
 import json
 import sys
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from support.environment import prepare  # noqa: E402
+from support.environment import prepare
 
 if __name__ == "__main__":
     prepare(__file__)
 
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from bench.sheet import sheet  # noqa: E402
-from instdiff.instdiff_modules.geometry.edit_instances import Edit, edit_instances  # noqa: E402
-from instdiff.instdiff_modules.geometry.masks import draw_box  # noqa: E402
-from instdiff.instdiff_modules.layout.instance import Layout  # noqa: E402
-from instdiff.instdiff_modules.metrics.failed import grown  # noqa: E402
-from instdiff.nodes.score import InstDiffLayoutScore, InstDiffSelectFailed  # noqa: E402
-from PIL import Image  # noqa: E402
-from support.pack import ROOT  # noqa: E402
-from support.shapeworld.captions import sentence  # noqa: E402
-from support.shapeworld.layouts import scene_layout  # noqa: E402
-from support.shapeworld.scene import random_scene  # noqa: E402
-from support.studio import Settings, Studio, only  # noqa: E402
+import numpy as np
+import torch
+from bench.sheet import sheet
+from instdiff.instdiff_modules.geometry.edit_instances import Edit, edit_instances
+from instdiff.instdiff_modules.geometry.masks import draw_box
+from instdiff.instdiff_modules.layout.instance import Layout
+from instdiff.instdiff_modules.metrics.failed import grown
+from instdiff.nodes.score import InstDiffLayoutScore, InstDiffSelectFailed
+from PIL import Image
+from support.pack import ROOT
+from support.shapeworld.captions import sentence
+from support.shapeworld.layouts import scene_layout
+from support.shapeworld.scene import random_scene
+from support.studio import Settings, Studio, only
 
 HERE = Path(__file__).resolve().parent
 STREAM, COUNT, BATCH, ROUNDS = 5005, 60, 10, 2
@@ -71,14 +72,18 @@ def repair(studio: Studio, given: list[Layout], seeds: list[int]) -> tuple[list[
     found = [share]
     for turn in range(1, ROUNDS + 1):
         mask = InstDiffSelectFailed.execute(tuple(given), results, GROW, True).args[1]
-
-        def inpaint(some: list[Layout], at: list[int]) -> torch.Tensor:
-            return studio.inpaint(some, pictures[at], mask[at], [seeds[i] + 1000 * turn for i in at], SETTINGS)
-
-        pictures = _batched(inpaint, given, list(range(len(given))))
+        again = partial(_inpainted, studio, pictures, mask, [seed + 1000 * turn for seed in seeds])
+        pictures = _batched(again, given, list(range(len(given))))
         share, results = shares(pictures, given)
         found.append(share)
     return found, [(picture * 255).round().byte().numpy() for picture in pictures]
+
+
+def _inpainted(
+    studio: Studio, pictures: torch.Tensor, mask: torch.Tensor, seeds: list[int], some: list[Layout], at: list[int]
+) -> torch.Tensor:
+    """Of all pictures those at the places `at`, whose layouts are `some`, with what is masked drawn anew."""
+    return studio.inpaint(some, pictures[at], mask[at], [seeds[i] for i in at], SETTINGS)
 
 
 def edits(
@@ -95,16 +100,19 @@ def edits(
         kept = [edit_instances((layout,), edit)[0] for layout in given]
         told = [
             replace(layout, prompt=sentence([i.prompt for i in layout.instances], background))
-            for layout, background in zip(kept, backgrounds)
+            for layout, background in zip(kept, backgrounds, strict=True)
         ]
-        outside = [~_touched(before, after) for before, after in zip(given, kept)]
+        outside = [~_touched(before, after) for before, after in zip(given, kept, strict=True)]
         row = {}
         for way, these, add in (("old caption", kept, 0), (TOLD, told, 0), (f"{TOLD}, other noise", told, OTHER_NOISE)):
             if way != TOLD or told != kept:  # a caption without places is the same after a move
                 drawn = _drawn(studio, these, [seed + add for seed in seeds])
             row[f"{way}: changed outside"] = float(
                 np.mean(
-                    [np.abs(a.astype(int) - b.astype(int))[free].mean() for a, b, free in zip(plain, drawn, outside)]
+                    [
+                        np.abs(a.astype(int) - b.astype(int))[free].mean()
+                        for a, b, free in zip(plain, drawn, outside, strict=True)
+                    ]
                 )
             )
             row[f"{way}: acts"] = _acts(name, drawn, given, kept)
@@ -153,7 +161,7 @@ def main() -> None:
     studio, known, seeds = Studio(), layouts(args.count), list(range(args.count))
     given = [layout for layout, _ in known]
     rounds, _ = repair(studio, given, seeds)
-    several, backgrounds = zip(*(one for one in known if len(one[0].instances) > 1))
+    several, backgrounds = zip(*(one for one in known if len(one[0].instances) > 1), strict=True)
     edited, pictures = edits(studio, list(several), list(backgrounds), list(range(len(several))))
     result = {
         "satisfied": [round(share, 4) for share in rounds],

@@ -13,27 +13,27 @@ from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from support.environment import prepare  # noqa: E402
+from support.environment import prepare
 
 if __name__ == "__main__":
     prepare(__file__)
 
-import comfy.hooks  # noqa: E402
-import comfy.sd  # noqa: E402
-import comfy.utils  # noqa: E402
-import numpy as np  # noqa: E402
-import torch  # noqa: E402
-from bench.sheet import sheet  # noqa: E402
-from instdiff.instdiff_modules.geometry.masks import draw_box  # noqa: E402
-from instdiff.instdiff_modules.layout.instance import Layout  # noqa: E402
-from instdiff.instdiff_modules.metrics.detection import detect_shapes  # noqa: E402
-from instdiff.instdiff_modules.preview.draw import draw_layout  # noqa: E402
-from instdiff.nodes.instance_conditioning import InstDiffInstanceConditioning  # noqa: E402
-from PIL import Image  # noqa: E402
-from support.pack import ROOT  # noqa: E402
-from support.shapeworld.layouts import scene_layout  # noqa: E402
-from support.shapeworld.scene import random_scene  # noqa: E402
-from support.studio import Settings, Studio, only  # noqa: E402
+import comfy.hooks
+import comfy.sd
+import comfy.utils
+import numpy as np
+import torch
+from bench.sheet import sheet
+from instdiff.instdiff_modules.geometry.masks import draw_box
+from instdiff.instdiff_modules.layout.instance import Layout
+from instdiff.instdiff_modules.metrics.detection import detect_shapes
+from instdiff.instdiff_modules.preview.draw import draw_layout
+from instdiff.nodes.instance_conditioning import InstDiffInstanceConditioning
+from PIL import Image
+from support.pack import ROOT
+from support.shapeworld.layouts import scene_layout
+from support.shapeworld.scene import random_scene
+from support.studio import Settings, Studio, only
 
 HERE = Path(__file__).resolve().parent
 LORA = ROOT / "tests" / "data" / "checkered_lora.safetensors"
@@ -67,7 +67,7 @@ def scenes(count: int) -> list[tuple[Layout, int]]:
         layout = only(scene_layout(scene, number), "box")
         sides = [
             min(i.box[2] - i.box[0], i.box[3] - i.box[1]) if thing.texture == "plain" else 0
-            for i, thing in zip(layout.instances, scene.things)
+            for i, thing in zip(layout.instances, scene.things, strict=True)
         ]
         if max(sides) >= MIN_SIDE:
             found.append((layout, int(np.argmax(sides))))
@@ -103,7 +103,7 @@ def measure(pictures: dict[str, list[np.ndarray]], given: list[tuple[Layout, int
     for case, drawn in pictures.items():
         bare = pictures["branches, without" if case.startswith("branches") else "without"]
         textures, changes = {"chosen": [], "others": []}, {"inside": [], "outside": []}
-        for picture, before, (layout, chosen) in zip(drawn, bare, given):
+        for picture, before, (layout, chosen) in zip(drawn, bare, given, strict=True):
             for i, instance in enumerate(layout.instances):
                 near = [
                     d

@@ -1,13 +1,14 @@
 """The machine that figures belong to, its clock and its memory."""
 
+import contextlib
 import hashlib
 import os
 import platform
 import re
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import Callable
 
 import comfy.model_management
 import comfyui_version
@@ -93,10 +94,8 @@ class PeakMemory:
             comfy.model_management.soft_empty_cache()
             torch.cuda.reset_peak_memory_stats()
             return
-        try:
+        with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5", encoding="ascii")
-        except OSError:
-            pass
 
     def read(self) -> int | None:
         if self.device == "cuda":

@@ -13,24 +13,24 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from support.environment import prepare  # noqa: E402
+from support.environment import prepare
 
 if __name__ == "__main__":
     prepare(__file__)
 
-import numpy as np  # noqa: E402
-from bench.sheet import sheet  # noqa: E402
-from instdiff.instdiff_modules.geometry.masks import decode_mask  # noqa: E402
-from instdiff.instdiff_modules.layout.instance import Box, Instance, Layout  # noqa: E402
-from instdiff.instdiff_modules.metrics.attributes import COLORS, color_map  # noqa: E402
-from instdiff.instdiff_modules.metrics.detection import Detection, detect_shapes  # noqa: E402
-from instdiff.instdiff_modules.preview.draw import draw_layout  # noqa: E402
-from PIL import Image  # noqa: E402
-from support.pack import ROOT  # noqa: E402
-from support.shapeworld.captions import sentence  # noqa: E402
-from support.shapeworld.layouts import scene_layout  # noqa: E402
-from support.shapeworld.scene import Scene, Thing  # noqa: E402
-from support.studio import Settings, Studio, only  # noqa: E402
+import numpy as np
+from bench.sheet import sheet
+from instdiff.instdiff_modules.geometry.masks import decode_mask
+from instdiff.instdiff_modules.layout.instance import Box, Instance, Layout
+from instdiff.instdiff_modules.metrics.attributes import COLORS, color_map
+from instdiff.instdiff_modules.metrics.detection import Detection, detect_shapes
+from instdiff.instdiff_modules.preview.draw import draw_layout
+from PIL import Image
+from support.pack import ROOT
+from support.shapeworld.captions import sentence
+from support.shapeworld.layouts import scene_layout
+from support.shapeworld.scene import Scene, Thing
+from support.studio import Settings, Studio, only
 
 HERE = Path(__file__).resolve().parent
 SEEDS = list(range(24))
@@ -86,7 +86,7 @@ def in_front(color: str, other: str, area: Box) -> Measure:
 
     def measure(picture: np.ndarray, seen: list[Detection]) -> float:
         height, width = picture.shape[:2]
-        x0, y0, x1, y1 = (round(v * s) for v, s in zip(area, (width, height) * 2))
+        x0, y0, x1, y1 = (round(v * s) for v, s in zip(area, (width, height) * 2, strict=True))
         named = color_map(picture)[y0:y1, x0:x1]
         own, rival = ((named == COLORS.index(c)).sum() for c in (color, other))
         return float(own / max(own + rival, 1))
@@ -112,7 +112,7 @@ def points_closer() -> list[Condition]:
         places = [(0.5 - distance, 0.3), (0.5, 0.3), (0.5 + distance, 0.3)]
         balloons = [
             Instance(f"b{i}", f"a {color} circle", point=p)
-            for i, (color, p) in enumerate(zip(("red", "blue", "yellow"), places))
+            for i, (color, p) in enumerate(zip(("red", "blue", "yellow"), places, strict=True))
         ]
         given = layout("white", *balloons, Instance("body", "a black square", point=(0.5, 0.75)))
         measures = {"found": count([i.prompt for i in given.instances])}
@@ -233,7 +233,7 @@ def main() -> None:
         pictures = np.split(np.asarray(Image.open(path)), len(SEEDS), 1)
         seen = [detect_shapes(picture) for picture in pictures]
         values = {
-            name: round(float(np.mean([m(p, d) for p, d in zip(pictures, seen)])), 3)
+            name: round(float(np.mean([m(p, d) for p, d in zip(pictures, seen, strict=True)])), 3)
             for name, m in condition.measures.items()
         }
         rows.append((condition, pictures, values))

@@ -1,6 +1,8 @@
 """Cost of a whole run over the number of instances, as a picture."""
 
-from typing import Any, Sequence
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
@@ -41,7 +43,7 @@ class Axes:
     def series(self, name: str, points: Sequence[Point], color: tuple, dashed: bool = False) -> None:
         """A line through the points, and its name in the legend."""
         places = [self.at(point) for point in sorted(points)]
-        for start, end in zip(places, places[1:]):
+        for start, end in pairwise(places):
             self._line(start, end, color, dashed)
         if not dashed:
             for x, y in places:
@@ -56,7 +58,10 @@ class Axes:
             max(1, int(((end[0] - start[0]) ** 2 + (end[1] - start[1]) ** 2) ** 0.5 / (6 * SCALE))) if dashed else 1
         )
         for i in range(0, pieces, 2):
-            a, b = (tuple(s + (e - s) * k / pieces for s, e in zip(start, end)) for k in (i, min(i + 1, pieces)))
+            a, b = (
+                tuple(s + (e - s) * k / pieces for s, e in zip(start, end, strict=True))
+                for k in (i, min(i + 1, pieces))
+            )
             self.draw.line([a, b], fill=color, width=2 * SCALE)
 
 

@@ -7,8 +7,9 @@ import argparse
 import json
 import statistics
 import sys
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Iterator
+from typing import Any
 
 WORDS = {
     "scaleu": "ScaleU alone",
@@ -25,7 +26,8 @@ def title(name: str) -> str:
     if case.startswith("mis"):
         return f"multi-instance sampling, {case.removeprefix('mis')} instances{', two groups' if size == 'fast' else ''}, 20 steps, share 0.2 (over none)"
     words = WORDS.get(case) or f"full, {case.removeprefix('instances')} instances"
-    return f"{words}, {size}x{size}"
+    side, _, batch = size.partition("b")
+    return f"{words}, {side}x{side}" + (f", batch {batch}" if batch else "")
 
 
 def table(data: dict[str, Any]) -> str:
@@ -43,6 +45,8 @@ def table(data: dict[str, Any]) -> str:
         lines += [
             f"| {what} | {' | '.join(str(found[name]) for name in names)} |" for what, found in data["counts"].items()
         ]
+    if data.get("gpu"):
+        lines += ["", *_gpu(data["gpu"])]
     if data["peak_bytes"]:
         lines += ["", *_memory(data)]
     return "\n".join(lines)
@@ -51,7 +55,7 @@ def table(data: dict[str, Any]) -> str:
 def _ratios(data: dict[str, Any]) -> Iterator[str]:
     machine = data["machine"]
     place = f"{machine['device']}, {machine['threads']} thread(s)" if machine["threads"] else machine["device"]
-    plain = ", ".join(f"{t:.2f} s at {name.split('_')[1]}" for name, t in data["seconds"].items())
+    plain = ", ".join(f"{1000 * t:.0f} ms at {name.split('_')[1]}" for name, t in data["seconds"].items())
     yield f"{place}, torch {machine['torch']}, ComfyUI {machine['comfyui']}; one plain guided step: {plain}."
     yield ""
     yield "| over the plain KSampler | measured | spread | limit |"
@@ -65,7 +69,20 @@ def _order(name: str) -> tuple:
     case, _, size = name.partition("_")
     number = int("".join(filter(str.isdigit, case)) or 0)
     place = list(WORDS).index(case) if case in WORDS else len(WORDS)
-    return (size in ("exact", "fast"), int(size) if size.isdigit() else 0, place, size, number)
+    side, _, batch = size.partition("b")
+    return (size in ("exact", "fast"), int(side) if side.isdigit() else 0, int(batch or 1), place, size, number)
+
+
+def _gpu(gpu: dict[str, dict[str, float]]) -> Iterator[str]:
+    """Time that the GPU works in a step, beside wall time, which can be the processor's."""
+    yield "| one guided step | GPU, ms | over plain | kernels | over plain |"
+    yield "|---|---|---|---|---|"
+    for name, one in gpu.items():
+        plain = gpu.get(f"plain_{name.partition('_')[2]}", one)
+        yield (
+            f"| {name} | {1000 * one['seconds']:.1f} | {one['seconds'] / plain['seconds']:.2f}"
+            f" | {one['kernels']} | {one['kernels'] - plain['kernels']:+d} |"
+        )
 
 
 def _memory(data: dict[str, Any]) -> Iterator[str]:

@@ -15,26 +15,26 @@ from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from support.environment import prepare  # noqa: E402
+from support.environment import prepare
 
 if __name__ == "__main__":
     prepare(__file__)
 
-import numpy as np  # noqa: E402
-from bench.sheet import sheet  # noqa: E402
-from instdiff.instdiff_modules.layout.instance import Layout  # noqa: E402
-from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes  # noqa: E402
-from instdiff.instdiff_modules.metrics.record import Record, record_from_dict, record_to_dict  # noqa: E402
-from instdiff.instdiff_modules.metrics.report import Totals, summarise  # noqa: E402
-from instdiff.instdiff_modules.metrics.score import Settings as Measure  # noqa: E402
-from instdiff.instdiff_modules.metrics.score import score_picture  # noqa: E402
-from instdiff.instdiff_modules.preview.draw import draw_layout  # noqa: E402
-from instdiff.nodes.demo_model import DEMO_FILE  # noqa: E402
-from PIL import Image  # noqa: E402
-from support.pack import ROOT  # noqa: E402
-from support.shapeworld.layouts import scene_layout  # noqa: E402
-from support.shapeworld.scene import random_scene  # noqa: E402
-from support.studio import Settings, Studio, only  # noqa: E402
+import numpy as np
+from bench.sheet import sheet
+from instdiff.instdiff_modules.layout.instance import Layout
+from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes
+from instdiff.instdiff_modules.metrics.record import Record, record_from_dict, record_to_dict
+from instdiff.instdiff_modules.metrics.report import Totals, summarise
+from instdiff.instdiff_modules.metrics.score import Settings as Measure
+from instdiff.instdiff_modules.metrics.score import score_picture
+from instdiff.instdiff_modules.preview.draw import draw_layout
+from instdiff.nodes.demo_model import DEMO_FILE
+from PIL import Image
+from support.pack import ROOT
+from support.shapeworld.layouts import scene_layout
+from support.shapeworld.scene import random_scene
+from support.studio import Settings, Studio, only
 
 HERE = Path(__file__).resolve().parent
 STREAM, COUNT, BATCH, SHARE = 2026, 200, 10, 0.36  # scenes of this stream were never trained on
@@ -104,7 +104,7 @@ def draw(studio: Studio, layouts: list[Layout], folder: Path, case: str, numbers
     for at in range(0, len(left), BATCH):
         some = left[at : at + BATCH]
         given = [only(layouts[n], *formats) if formats else layouts[n] for n in some]
-        for n, picture in zip(some, studio.draw(given, some, settings, grounded=bool(formats))):
+        for n, picture in zip(some, studio.draw(given, some, settings, grounded=bool(formats)), strict=True):
             Image.fromarray(picture).save(folder / case / f"{n:03}.png")
         sys.stderr.write(f"{time.strftime('%H:%M:%S')} {case} {some[-1] + 1}\n")
 
@@ -205,7 +205,7 @@ SHOWN = (
 def by_count(records: list[Record], counts: list[int]) -> dict[str, float | None]:
     """Number of instances -> leakage of the pictures with so many."""
     return {
-        str(n): summarise([record for record, count in zip(records, counts) if count == n]).leakage
+        str(n): summarise([record for record, count in zip(records, counts, strict=True) if count == n]).leakage
         for n in sorted(set(counts))
     }
 

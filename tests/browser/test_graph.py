@@ -161,14 +161,14 @@ def test_the_wheel_zooms_the_layout_only_where_one_works(comfy: ComfyPage, edito
     comfy.page.mouse.wheel(0, -300)
     comfy.settle()
     assert editor.session["zoom"] and comfy.run("() => app.canvas.ds.scale") == graph
-    assert max(abs(a - b) for a, b in zip(editor.at(0.5, 0.5), at)) < 2, "it zooms towards the pointer"
+    assert max(abs(a - b) for a, b in zip(editor.at(0.5, 0.5), at, strict=True)) < 2, "it zooms towards the pointer"
 
 
 def test_pointers_are_right_at_any_zoom_of_the_graph(comfy: ComfyPage, editor: Editor) -> None:
     comfy.look(120, 150, 0.6)
     editor.draw("b", [(0.2, 0.3), (0.6, 0.7)])
     comfy.look(90, 140, 1)
-    assert all(abs(a - b) < 0.01 for a, b in zip(editor.instances[0]["box"], (0.2, 0.3, 0.6, 0.7)))
+    assert all(abs(a - b) < 0.01 for a, b in zip(editor.instances[0]["box"], (0.2, 0.3, 0.6, 0.7), strict=True))
 
 
 def test_the_full_window_and_back(comfy: ComfyPage, editor: Editor) -> None:

@@ -6,11 +6,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from instdiff.instdiff_modules.launcher import install
 from support.environment import prepare
+from support.server import ComfyServer, start_server
 
-prepare()
 
-from support.server import ComfyServer, start_server  # noqa: E402
+def pytest_configure(config: pytest.Config) -> None:
+    """Called before any test file here is imported, however pytest was started."""
+    prepare(device=config.getoption("device"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -25,6 +28,19 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
     """One server of the newest ComfyUI for all tests; they must leave its folders as they found them."""
     with start_server(tmp_path_factory.mktemp("comfyui")) as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def oldest_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
+    """One server of the oldest ComfyUI that we support."""
+    with start_server(tmp_path_factory.mktemp("oldest"), install.OLDEST) as running:
+        yield running
+
+
+@pytest.fixture(scope="module", params=["oldest", "newest"])
+def any_server(request: pytest.FixtureRequest) -> ComfyServer:
+    """The oldest and the newest ComfyUI, one after the other."""
+    return request.getfixturevalue({"oldest": "oldest_server", "newest": "server"}[request.param])
 
 
 def pytest_sessionfinish() -> None:

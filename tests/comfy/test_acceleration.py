@@ -7,6 +7,7 @@ import torch
 from comfy_api.torch_helpers import set_torch_compile_wrapper
 from comfy_extras.nodes_torch_compile import skip_torch_compile_dict
 from instdiff.nodes.sampler import with_multi_instance
+from support.closeness import assert_close
 from support.small_pack import FOX, OWL, apply, base, frames, noise, sample
 
 
@@ -23,7 +24,7 @@ def test_compiled_models_keep_their_windows_and_their_layouts():
     first = apply(frames(FOX, replace(OWL, end=0.4)), end=0.7, fade=0.4)
     second = with_multi_instance(apply(frames(OWL), scaleu="off"), 0.5, "average", 0)
     for model in (first, second, first):
-        torch.testing.assert_close(sample(compiled(model), noise()), sample(model, noise()), atol=1e-2, rtol=1e-4)
+        assert_close(sample(compiled(model), noise()), sample(model, noise()))
 
 
 def test_channels_last_changes_nothing():
@@ -33,7 +34,7 @@ def test_channels_last_changes_nothing():
     unet = model.model.diffusion_model
     unet.to(memory_format=torch.channels_last)
     try:
-        torch.testing.assert_close(sample(patched, noise()), before, atol=2e-2, rtol=1e-3)
+        assert_close(sample(patched, noise()), before)
     finally:
         unet.to(memory_format=torch.contiguous_format)
 

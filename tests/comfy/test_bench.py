@@ -5,22 +5,24 @@ import subprocess
 import sys
 
 import pytest
-from support.pack import ROOT
-
-COST = ROOT / "tests" / "bench" / "cost.py"
+from bench import cost, operations, report
 
 
-def run(script, *args):
-    done = subprocess.run(
-        [sys.executable, "-I", str(script), *map(str, args)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a command of tests/bench in this process: what it printed."""
+
+    def call(module, main, *args):
+        monkeypatch.setattr(sys, "argv", [module.__file__, *map(str, args)])
+        assert main() in (None, 0)
+        return capsys.readouterr().out
+
+    return call
 
 
 @pytest.fixture(scope="module")
 def figures(tmp_path_factory):
-    """(file, options, what was printed) of a small run."""
+    """(file, options, what was printed) of a small run, started as a person starts it."""
     folder = tmp_path_factory.mktemp("bench")
     options = [
         "--tiny",
@@ -35,8 +37,10 @@ def figures(tmp_path_factory):
         "--json",
         folder / "figures.json",
     ]
-    printed = run(COST, *options, "--rounds", 1)
-    return folder / "figures.json", options, printed
+    command = [sys.executable, "-I", cost.__file__, *map(str, options), "--rounds", "1"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return folder / "figures.json", options, done.stdout
 
 
 def test_every_figure_stands_beside_its_limit(figures):
@@ -69,12 +73,14 @@ def test_the_networks_run_as_often_as_they_must(figures):
     assert full["fusers"] % 3 == 0 and full["fusers"] > 0
 
 
-def test_every_operation_is_booked_where_it_happens(figures):
+def test_every_operation_is_booked_where_it_happens(figures, run):
     printed = run(
-        COST.with_name("operations.py"),
+        operations,
+        operations.main,
         "--tiny",
         "--weights",
         figures[0].parent / "weights",
+        "--seconds",
         "--size",
         64,
         "--rounds",
@@ -91,17 +97,43 @@ def test_every_operation_is_booked_where_it_happens(figures):
     assert all(float(row[2]) == 0 for row in rows if row[0] != "UNet")
 
 
-def test_a_second_run_measures_only_what_is_missing(figures):
+@pytest.fixture(scope="module")
+def launches(figures):
+    """Case -> launches beyond the plain step: of all, of the UNet, of the fusers, of ScaleU."""
+    command = [sys.executable, "-I", operations.__file__, "--tiny", "--weights", str(figures[0].parent / "weights")]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines()[3:]]
+    return {row[0]: [int(cell) for cell in row[1:5]] for row in rows}
+
+
+def test_every_launch_is_counted_where_it_happens(launches):
+    assert launches.keys() == {"plain", "scaleu", "outside", "fusers", "full", "masked"}
+    plain = launches.pop("plain")
+    assert plain[0] == plain[1] > 200 and plain[2:] == [0, 0]
+    assert all(more == unet + fusers + scaleu for more, unet, fusers, scaleu in launches.values())
+    assert launches["scaleu"][2] == launches["fusers"][3] == 0 < launches["scaleu"][3] == launches["full"][3]
+    assert launches["masked"][2] > launches["full"][2] == launches["fusers"][2] > launches["outside"][2]
+
+
+def test_a_block_launches_no_more_than_it_must(figures, launches):
+    blocks, decoder_blocks = json.loads(figures[0].read_text())["counts"]["3 steps"]["fusers"] // 3, 4
+    once = 2  # reading the sigma of the step
+    assert launches["fusers"][0] <= 18 * blocks + once
+    assert launches["scaleu"][0] <= 5 * decoder_blocks and launches["outside"][0] <= 5 * decoder_blocks + once
+
+
+def test_a_second_run_measures_only_what_is_missing(figures, run):
     path, options, _ = figures
     before = json.loads(path.read_text())
-    run(COST, *options, "--rounds", 2, "--only", "scaleu_64")
+    more = ("--sizes", "64,64b2", "--rounds", 2, "--only", "scaleu_64,scaleu_64b2")
+    printed = run(cost, lambda: cost.main(cost.arguments()), *options, *more)
     after = json.loads(path.read_text())
-    assert [one["case"] for one in after["rounds"][len(before["rounds"]) :]] == ["scaleu"]
+    new = [(one["size"], one["case"]) for one in after["rounds"][len(before["rounds"]) :]]
+    assert new == [("64", "scaleu"), *[("64b2", "scaleu")] * 2] and "ScaleU alone, 64x64, batch 2" in printed
     assert after["rounds"][: len(before["rounds"])] == before["rounds"] and after["tokenizer"] == before["tokenizer"]
 
 
-def test_the_report_draws_the_plot(figures, tmp_path):
-    assert "| over the plain KSampler |" in run(
-        COST.with_name("report.py"), figures[0], "--plot", tmp_path / "plot.png"
-    )
+def test_the_report_draws_the_plot(figures, tmp_path, run):
+    printed = run(report, report.main, figures[0], "--plot", tmp_path / "plot.png")
+    assert "| over the plain KSampler |" in printed
     assert (tmp_path / "plot.png").stat().st_size > 5000

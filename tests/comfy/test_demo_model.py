@@ -9,8 +9,7 @@ import folder_paths
 import numpy as np
 import pytest
 import torch
-from bench import instance_lora, shapeworld
-from bench.editing import repair
+from bench import editing, instance_lora, shapeworld
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes
 from instdiff.instdiff_modules.metrics.report import Totals, summarise
@@ -25,8 +24,8 @@ from support.shapeworld.layouts import scene_layout
 from support.shapeworld.scene import random_scene
 from support.studio import Settings, Studio, only
 
-SETTINGS = Settings(steps=12, sampler="dpmpp_2m")
-SCENES = 10
+SETTINGS = Settings(steps=8, sampler="dpmpp_2m")
+SCENES = 6
 UNUSED = ("text_projection", "text_projection.weight", "logit_scale")  # parameters of CLIP's that nobody fills
 
 
@@ -53,7 +52,7 @@ def measured(layouts: list[Layout], pictures: list[np.ndarray]) -> Totals:
             score_picture(
                 str(i), layout, detect_shapes(picture), (256, 256), Measure(categories=SHAPES), picture, colors=True
             )
-            for i, (layout, picture) in enumerate(zip(layouts, pictures))
+            for i, (layout, picture) in enumerate(zip(layouts, pictures, strict=True))
         ]
     )
 
@@ -75,9 +74,9 @@ def test_every_weight_arrives(studio: Studio) -> None:
         assert set(ours) == set(theirs)
         for key, value in ours.items():
             if key != EMBEDDING:
-                torch.testing.assert_close(theirs[key].float(), value.float(), atol=2e-3, rtol=1e-2)
+                torch.testing.assert_close(theirs[key].cpu().float(), value.float(), atol=2e-3, rtol=1e-2)
     rows = full_embedding(demo.tensors["text"][EMBEDDING].float(), demo.config["vocabulary"])
-    assert (modules[2].state_dict()[EMBEDDING] == rows).all()
+    assert (modules[2].state_dict()[EMBEDDING].cpu() == rows).all()
 
 
 def test_comfyui_can_make_a_second_copy_where_it_moves_weights_dynamically(studio: Studio) -> None:
@@ -88,13 +87,13 @@ def test_comfyui_can_make_a_second_copy_where_it_moves_weights_dynamically(studi
         assert type(again) is comfy.model_patcher.ModelPatcher and again.model is not patcher.model
         ours, theirs = again.model.state_dict(), patcher.model.state_dict()
         assert set(ours) == set(theirs) and all(
-            torch.equal(ours[key], theirs[key]) for key in ours if not key.endswith(UNUSED)
+            torch.equal(ours[key].cpu(), theirs[key].cpu()) for key in ours if not key.endswith(UNUSED)
         )
 
 
 def test_a_missing_file_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch, tmp_path) -> None:
     monkeypatch.setattr("instdiff.nodes.demo_model.DEMO_FILE", tmp_path / "gone.safetensors")
-    with pytest.raises(ValueError, match="The demo model gone.safetensors cannot be read.*install the pack again"):
+    with pytest.raises(ValueError, match=r"The demo model gone\.safetensors cannot be read.*install the pack again"):
         InstDiffLoadDemoModel.execute()
 
 
@@ -106,7 +105,7 @@ def test_its_weights_saved_are_loaded_again(studio: Studio, tmp_path, monkeypatc
     InstDiffSaveModel.execute(studio.networks, "demo", "as loaded")
     again = InstDiffLoadModel.execute("demo_00001_.safetensors", "auto")[0]
     ours, theirs = studio.networks.state_dict(), again.state_dict()
-    assert ours.keys() == theirs.keys() and all(torch.equal(ours[key], theirs[key]) for key in ours)
+    assert ours.keys() == theirs.keys() and all(torch.equal(ours[key].cpu(), theirs[key].cpu()) for key in ours)
     assert again.config == studio.networks.config
 
 
@@ -114,7 +113,7 @@ def test_the_base_draws_the_background_it_is_told(studio: Studio) -> None:
     colors = ("red", "green", "yellow", "black")
     given = [Layout((), 256, 256, f"a white star on a {color} background") for color in colors]
     pictures = studio.draw(given, range(4), SETTINGS, grounded=False)
-    assert sum(detect(picture)[0] == color for picture, color in zip(pictures, colors)) >= 3
+    assert sum(detect(picture)[0] == color for picture, color in zip(pictures, colors, strict=True)) >= 3
 
 
 def test_boxes_put_things_where_captions_alone_do_not(studio: Studio, layouts: list[Layout], placed: Totals) -> None:
@@ -140,9 +139,13 @@ def test_colours_leak_no_more_with_multi_instance_sampling(
     assert apart.leakage < placed.leakage + 0.01
 
 
-def test_painting_what_failed_anew_raises_the_share_of_satisfied_instances(studio: Studio) -> None:
-    crowded = [only(scene_layout(random_scene((4712, i), counts=(5, 6), overlaps=True), i), "box") for i in range(8)]
-    before, *_, after = repair(studio, crowded, list(range(8)))[0]
+def test_painting_what_failed_anew_raises_the_share_of_satisfied_instances(
+    studio: Studio, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(editing, "SETTINGS", SETTINGS)
+    monkeypatch.setattr(editing, "ROUNDS", 1)
+    crowded = [only(scene_layout(random_scene((4712, i), counts=(5, 6), overlaps=True), i), "box") for i in range(4)]
+    before, after = editing.repair(studio, crowded, list(range(4)))[0]
     assert before > 0.6 and after > before
 
 
@@ -153,7 +156,7 @@ def test_moving_a_box_moves_its_object_and_leaves_the_other(studio: Studio) -> N
     )
     places = [(0.08, 0.08, 0.44, 0.44), (0.08, 0.52, 0.44, 0.88)]
     given = [Layout((Instance("a", "a red star", box=box), other), 256, 256, prompt) for box in places]
-    for box, picture in zip(places, studio.draw(given, [3, 3], SETTINGS)):
+    for box, picture in zip(places, studio.draw(given, [3, 3], SETTINGS), strict=True):
         seen = {d.label: d.box for d in detect_shapes(picture)}
         assert np.abs(np.subtract(seen["a red star"], box)).max() < 0.08
         assert np.abs(np.subtract(seen["a blue circle"], other.box)).max() < 0.08

@@ -7,12 +7,11 @@ import folder_paths
 import numpy as np
 import pytest
 import torch
-from instdiff.instdiff_modules.launcher import install
 from instdiff.instdiff_modules.layout.document import Layout, layout_to_json, parse_layout
 from instdiff.instdiff_modules.layout.incoming import SOURCE, fingerprint
 from instdiff.nodes.editor import EMPTY, InstDiffLayoutEditor
 from PIL import Image
-from support.server import ComfyServer, api_graph, start_server
+from support.server import ComfyServer, api_graph
 
 DRAWN = Layout(
     parse_layout({
@@ -111,35 +110,29 @@ GRAPH = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=[install.OLDEST, install.NEWEST])
-def comfy(request, tmp_path_factory):
-    """The shared server for the newest ComfyUI, one of its own for the oldest."""
-    if request.param == install.NEWEST:
-        yield request.getfixturevalue("server")
-        return
-    with start_server(tmp_path_factory.mktemp("oldest"), request.param) as running:
-        yield running
-
-
 @pytest.mark.comfy
-def test_it_runs_in_the_server_and_tells_the_page(comfy: ComfyServer):
-    comfy.put_input("meadow.png", np.full((32, 48, 3), 120, np.uint8))
-    outputs = comfy.run(GRAPH).outputs
-    with Image.open(io.BytesIO(comfy.client.view(outputs["editor"]["instdiff_background"][0]))) as picture:
+def test_it_runs_in_the_server_and_tells_the_page(any_server: ComfyServer):
+    any_server.put_input("meadow.png", np.full((32, 48, 3), 120, np.uint8))
+    outputs = any_server.run(GRAPH).outputs
+    with Image.open(io.BytesIO(any_server.client.view(outputs["editor"]["instdiff_background"][0]))) as picture:
         assert picture.size == (48, 32) and picture.getpixel((0, 0)) == (120, 120, 120)
     assert "images" not in outputs["editor"], "a second preview would stand below the widget"
-    assert len(outputs["masks"]["images"]) == 2 and comfy.image(outputs["picture"]["images"][0]).shape == (64, 96, 3)
+    assert len(outputs["masks"]["images"]) == 2 and any_server.image(outputs["picture"]["images"][0]).shape == (
+        64,
+        96,
+        3,
+    )
 
 
 @pytest.mark.comfy
-def test_an_incoming_layout_is_sent_and_the_answer_to_it_counts(comfy: ComfyServer):
+def test_an_incoming_layout_is_sent_and_the_answer_to_it_counts(any_server: ComfyServer):
     editor = {"class_type": "InstDiffLayoutEditor", "inputs": {"layout": TEXT, "instances": ["json", 0]}}
     graph = {"json": GRAPH["json"], "editor": editor}
-    [sent] = comfy.run(graph).outputs["editor"]["instdiff_incoming"]
+    [sent] = any_server.run(graph).outputs["editor"]["instdiff_incoming"]
     assert json.loads(sent["layout"])["source"] == sent["source"] == fingerprint(OTHER)
     editor["inputs"]["layout"] = sent["layout"].replace("a red fox", "a blue fox")
     show = {"class_type": "InstDiffToJSON", "inputs": {"instances": ["editor", 0]}}
-    outputs = comfy.run(
+    outputs = any_server.run(
         {**graph, "show": show, "text": {"class_type": "PreviewAny", "inputs": {"source": ["show", 0]}}}
     ).outputs
     assert "instdiff_incoming" not in outputs.get("editor", {}) and outputs["text"]["text"] == [
@@ -148,8 +141,8 @@ def test_an_incoming_layout_is_sent_and_the_answer_to_it_counts(comfy: ComfyServ
 
 
 @pytest.mark.comfy
-def test_the_page_is_asked_for_our_widget_and_offers_no_socket(comfy: ComfyServer):
-    info = comfy.client.get("/object_info/InstDiffLayoutEditor")["InstDiffLayoutEditor"]
+def test_the_page_is_asked_for_our_widget_and_offers_no_socket(any_server: ComfyServer):
+    info = any_server.client.get("/object_info/InstDiffLayoutEditor")["InstDiffLayoutEditor"]
     kind, options = info["input"]["required"]["layout"]
     assert (
         kind == "STRING"

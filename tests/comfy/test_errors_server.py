@@ -29,8 +29,7 @@ def demo(node="", **inputs):
     for name, value in inputs.items():
         if isinstance(value, tuple):
             graph["extra"] = {"class_type": value[0], "inputs": value[1]}
-            value = ["extra", 0]
-        graph[node]["inputs"][name] = value
+        graph[node]["inputs"][name] = ["extra", 0] if isinstance(value, tuple) else value
     return graph
 
 
@@ -59,7 +58,7 @@ def test_a_node_that_raises_shows_our_sentence_and_the_next_graph_runs(server: C
     error = server.error(graph)
     assert isinstance(error, GraphFailed) and error.node == node
     said = error.details["exception_message"].strip()
-    assert said == sentence or sentence.endswith(" ") and said.startswith(sentence)
+    assert said == sentence or (sentence.endswith(" ") and said.startswith(sentence))
     assert error.details["exception_type"] == "ValueError"
     assert len(server.images(preview(a=box()))) == 1
 

@@ -44,6 +44,7 @@ def select(given, instances=WIDE, **more):
             zip(
                 ("instances", "mask", "masks", "segs", "count"),
                 InstDiffSelectFailed.execute(instances, given, **more).args,
+                strict=True,
             )
         )
     )
@@ -91,7 +92,7 @@ def test_where_a_stray_object_was_found_is_painted_over_and_what_passed_is_spare
 
 def test_masks_of_sam3_score_and_choose_too():
     masks = torch.zeros(2, 512, 768)
-    for mask, box in zip(masks, SAM3):
+    for mask, box in zip(masks, SAM3, strict=True):
         x, y, w, h = (round(box[side]) for side in ("x", "y", "width", "height"))
         mask[y : y + h, x : x + w] = 1
     out = select(results([SAM3], masks=masks))
@@ -157,7 +158,7 @@ def test_each_picture_of_a_batch_has_its_own():
 def test_a_text_that_is_no_score_is_told(given, words):
     with pytest.raises(ValueError) as caught:
         select(given)
-    assert words in str(caught.value) and "Layout Score" in str(caught.value) or "width" in words
+    assert (words in str(caught.value) and "Layout Score" in str(caught.value)) or "width" in words
 
 
 def test_frames_that_are_not_those_of_the_score():

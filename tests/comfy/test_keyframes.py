@@ -9,9 +9,9 @@ import torch
 from instdiff.nodes.keyframes import InstDiffKeyframes
 from instdiff.nodes.sampler import with_multi_instance
 from support import small_pack
+from support.closeness import assert_close
 from support.small_pack import FOX, OWL, apply, frames
 
-CLOSE = {"atol": 2e-3, "rtol": 1e-3}
 WINDOWS = [[[0, 1], [2]], [[2, 0], [1]], [[1], [0], [2]]]
 
 
@@ -47,7 +47,7 @@ def in_windows(model, windows):
                 **model_options,
                 "transformer_options": {**model_options["transformer_options"], "ad_params": params},
             }
-            for whole, part in zip(out, executor(model, conds, x[window], timestep[window], options)):
+            for whole, part in zip(out, executor(model, conds, x[window], timestep[window], options), strict=True):
                 whole[window] = part
         return out
 
@@ -62,14 +62,14 @@ def together():
 
 
 def test_each_image_of_a_batch_is_what_its_layout_gives_alone(together):
-    torch.testing.assert_close(together, singles(moving(), noise(3)), **CLOSE)
+    assert_close(together, singles(moving(), noise(3)))
     same = sample(apply(moving()[:1]), noise(3))
     assert (together[1:] - same[1:]).abs().max() > 0.01, "the layouts differ, so do the pictures"
 
 
 @pytest.mark.parametrize("windows", WINDOWS, ids=str)
 def test_the_frames_of_a_window_get_their_own_layouts(together, windows):
-    torch.testing.assert_close(sample(in_windows(apply(moving()), windows), noise(3)), together, **CLOSE)
+    assert_close(sample(in_windows(apply(moving()), windows), noise(3)), together)
 
 
 def test_comfyuis_own_context_windows_over_the_batch_too(together):
@@ -81,7 +81,7 @@ def test_comfyuis_own_context_windows_over_the_batch_too(together):
     patched.model_options["context_handler"] = comfy.context_windows.IndexListContextHandler(
         schedule, fuse, 2, 1, 1, False, 0
     )
-    torch.testing.assert_close(sample(patched, noise(3)), together, **CLOSE)
+    assert_close(sample(patched, noise(3)), together)
 
 
 def test_a_layout_for_each_of_several_windows_of_the_batch():
@@ -89,7 +89,7 @@ def test_a_layout_for_each_of_several_windows_of_the_batch():
     layouts = moving()
     whole = sample(apply(layouts), noise(6))
     parts = sample(in_windows(apply(layouts), [[4, 5], [0, 1, 2, 3]]), noise(6))
-    torch.testing.assert_close(parts, whole, **CLOSE)
+    assert_close(parts, whole)
 
 
 def test_frames_that_do_not_divide_the_whole_batch_are_refused_in_a_window_too():
@@ -105,4 +105,4 @@ def test_multi_instance_sampling_gives_each_image_its_own_branches():
         sample(with_multi_instance(apply((layout,)), 0.5, "average", 0), start[k : k + 1])
         for k, layout in enumerate(layouts)
     ]
-    torch.testing.assert_close(whole, torch.cat(alone), **CLOSE)
+    assert_close(whole, torch.cat(alone))

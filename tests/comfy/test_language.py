@@ -1,35 +1,20 @@
 """From words to a layout: the nodes called directly, and in a real server with a node that stands in for a language model."""
 
 import json
-from collections.abc import Iterator
 
 import pytest
 from instdiff.instdiff_modules.layout.document import parse_layout
 from instdiff.nodes.edit import InstDiffEditInstances
 from instdiff.nodes.language import InstDiffLayoutFromText, InstDiffLayoutRequest
 from instdiff.nodes.plausibility import InstDiffCheckLayout
-from support.pack import ROOT
-from support.server import ComfyServer, small_demo, start_server
+from support.server import ANSWERS, ComfyServer, small_demo
 
-ANSWERS = ROOT / "tests" / "data" / "answers"
 CASES = {case["name"]: case for case in json.loads((ANSWERS / "expected.json").read_text(encoding="utf-8"))}
 WIDE = (
     parse_layout({"version": 1, "width": 768, "height": 512, "instances": [
         {"id": "car", "prompt": "a red car", "box": [0.5, 0.6, 0.8, 0.8]}, {"id": "tractor", "prompt": "a green tractor", "box": [0.1, 0.1, 0.5, 0.6]},
     ]}),
 )  # fmt: skip
-
-
-@pytest.fixture(scope="module")
-def talking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
-    """A server that has the stand-in among its custom nodes."""
-    server = start_server(tmp_path_factory.mktemp("talking"))
-    source = (ROOT / "tests" / "support" / "stand_in_text.py").read_text(encoding="utf-8")
-    (server.base / "custom_nodes" / "stand_in_text.py").write_text(
-        source.replace("@ANSWERS@", str(ANSWERS)), encoding="utf-8"
-    )
-    with server:
-        yield server
 
 
 def request(wish="a fox and an owl", count=2, **more):
@@ -130,7 +115,7 @@ def test_edits_chain_into_the_rounds_of_the_paper():
 
 
 @pytest.mark.comfy
-def test_every_recorded_answer_goes_through_the_server(talking: ComfyServer):
+def test_every_recorded_answer_goes_through_the_server(server: ComfyServer):
     good = {name: case for name, case in CASES.items() if "error" not in case}
     graph = {"ask": request()}
     for name, case in good.items():
@@ -143,7 +128,7 @@ def test_every_recorded_answer_goes_through_the_server(talking: ComfyServer):
             f"{name}.d": shown([f"{name}.c", 0]),
         }
         graph |= {f"{name}.e": shown([f"{name}.b", 4])}
-    result = talking.run(graph)
+    result = server.run(graph)
     for name, case in good.items():
         layout = parse_layout(text_of(result, f"{name}.d"))
         assert [instance.prompt for instance in layout.instances] == case["prompts"], name
@@ -152,7 +137,7 @@ def test_every_recorded_answer_goes_through_the_server(talking: ComfyServer):
 
 @pytest.mark.comfy
 @pytest.mark.parametrize("name", ["broken-refusal", "asks-gemini", "hostile-deep", "hostile-python-call"])
-def test_what_cannot_be_read_is_told_by_the_server(talking: ComfyServer, name: str):
+def test_what_cannot_be_read_is_told_by_the_server(server: ComfyServer, name: str):
     case = CASES[name]
     graph = {
         "1": request(),
@@ -160,12 +145,12 @@ def test_what_cannot_be_read_is_told_by_the_server(talking: ComfyServer, name: s
         "3": read(["2", 0], **case.get("inputs", {})),
         "4": shown(["3", 1]),
     }
-    said = str(talking.error(graph))
+    said = str(server.error(graph))
     assert all(words in said for words in case["error"]) and "The answer begins" in said
 
 
 @pytest.mark.comfy
-def test_words_become_a_picture(talking: ComfyServer):
+def test_words_become_a_picture(server: ComfyServer):
     graph = small_demo(file="words")
     graph |= {
         "21": request(), "22": answered("sloppy-fence-and-chatter", ["21", 0]), "23": read(["22", 0], width=["21", 2], height=["21", 3]),
@@ -176,14 +161,14 @@ def test_words_become_a_picture(talking: ComfyServer):
     }  # fmt: skip
     graph["4"]["inputs"]["instances"] = ["25", 0]
     graph["5"]["inputs"]["text"] = ["23", 1]
-    result = talking.run(graph)
+    result = server.run(graph)
     assert "plausibility" in text_of(result, "26")
     assert [instance.id for instance in parse_layout(text_of(result, "28")).instances] == ["fox", "owl", "moon"]
-    (picture,) = [talking.image(image) for image in result.images]
+    (picture,) = [server.image(image) for image in result.images]
     assert picture.shape == (128, 128, 3) and picture.std() > 20
 
 
 @pytest.mark.comfy
-def test_the_request_fits_comfyuis_own_text_generation(talking: ComfyServer):
-    node = talking.client.get("/object_info/TextGenerate")["TextGenerate"]
+def test_the_request_fits_comfyuis_own_text_generation(server: ComfyServer):
+    node = server.client.get("/object_info/TextGenerate")["TextGenerate"]
     assert node["input"]["required"]["prompt"][0] == "STRING" and node["output"][0] == "STRING"

@@ -59,7 +59,7 @@ def test_gligen_boxes_are_those_of_core_and_come_back():
     assert len(conditioning) == 1
     ours, other = conditioning[0][1]["gligen"], theirs[0][1]["gligen"]
     assert ours[:2] == other[:2] and [p[1:] for p in ours[2]] == [p[1:] for p in other[2]]
-    assert all(torch.equal(a[0], b[0]) for a, b in zip(ours[2], other[2]))
+    assert all(torch.equal(a[0], b[0]) for a, b in zip(ours[2], other[2], strict=True))
     frames, count = InstDiffFromBoxes.execute(conditioning, prompts="a red fox\nan owl", width=192, height=128).args
     assert count == 2 and [(i.prompt, i.box) for i in frames[0].instances] == [
         (i.prompt, i.box) for i in WIDE[0].instances[:2]
@@ -148,7 +148,8 @@ def test_wires_of_core_nodes_fit_and_run(server: ComfyServer):
         "24": {"class_type": "PrimitiveStringMultiline", "inputs": {"value": tracking}},
         "25": {"class_type": "InstDiffFromBoxes", "inputs": {"boxes": ["24", 0], "prompts": '"0.fox": "a fox"'}},
         "26": {"class_type": "InstDiffCombine", "inputs": {"instances_1": ["21", 0], "instances_2": ["23", 0]}},
-        "27": {"class_type": "InstDiffToConditioning", "inputs": {"positive": ["5", 0], "clip": ["1", 1], "instances": ["26", 0], "method": "masks", "strength": 1.0}},
+        "27": {"class_type": "InstDiffToConditioning", "inputs": {
+            "positive": ["5", 0], "clip": ["1", 1], "instances": ["26", 0], "method": "masks", "strength": 1.0}},
         "28": {"class_type": "InstDiffToJSON", "inputs": {"instances": ["26", 0], "format": "prompt-control (COUPLE)"}},
         "29": {"class_type": "PreviewAny", "inputs": {"source": ["28", 0]}},
         "30": {"class_type": "PreviewAny", "inputs": {"source": ["25", 1]}},

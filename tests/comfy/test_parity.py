@@ -39,6 +39,21 @@ def test_a_wrong_number_fails(tmp_path, capsys):
     assert "FAIL" in capsys.readouterr().out
 
 
+def test_a_manifest_says_which_tokens_it_holds(tmp_path):
+    path = copy_of("case4_fuser", tmp_path)
+    manifest, tensors = json.loads(path.read_text()), load_file(path.with_suffix(".safetensors"))
+    entry = next(entry for entry in manifest["cases"] if "note" not in entry["outputs"]["y"])
+    output = entry["outputs"]["y"]
+    tensors[output["tensor"]] = tensors[output["tensor"]][:, ::7].contiguous()
+    save_file(tensors, path.with_suffix(".safetensors"))
+    manifest["cases"] = [entry]
+    path.write_text(json.dumps(manifest))
+    assert parity.main(str(tmp_path)) == 1
+    output["note"] = "every 7th visual token"
+    path.write_text(json.dumps(manifest))
+    assert parity.main(str(tmp_path)) == 0
+
+
 def test_an_entry_that_is_not_understood_fails(tmp_path):
     path = copy_of("case1_fourier", tmp_path)
     path.write_text(path.read_text().replace('"inputs":{"x"', '"inputs":{"z"', 1))

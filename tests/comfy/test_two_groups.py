@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Instance
-from instdiff.instdiff_modules.sampling.multi_instance import MERGES
-from instdiff.nodes.branches import EXACT, TWO_GROUPS, plan_branches
+from instdiff.instdiff_modules.sampling.branch import EXACT, TWO_GROUPS, branches_of
+from instdiff.instdiff_modules.sampling.merge import MERGES
+from instdiff.nodes.patching import MultiInstance, attach_multi_instance
 from instdiff.nodes.sampler import with_multi_instance
+from support.closeness import assert_close
 from support.small_pack import FOX, OWL, apply, base, frames, noise, sample
 
 CAT = Instance(id="c", prompt="a cat", box=(0.1, 0.0, 0.4, 0.2))
@@ -19,8 +21,9 @@ def branched(layouts, speed=TWO_GROUPS, share=0.5, merge="average"):
     return with_multi_instance(apply(layouts), share, merge, 0, speed)
 
 
-def applied(layouts):
-    return apply(layouts).get_attachment("instdiff")
+def groups_of(layouts):
+    applied = apply(layouts).get_attachment("instdiff")
+    return branches_of([one.frames for one in applied], 1, TWO_GROUPS)
 
 
 def model_rows(monkeypatch, patched) -> list[int]:
@@ -48,15 +51,15 @@ def test_many_instances_cost_no_more_than_two(monkeypatch):
 
 
 def test_neighbours_are_apart_and_each_group_has_its_words_and_tokens():
-    one = applied(FOUR)[0]
-    plan = plan_branches([one], 1, TWO_GROUPS)
-    groups = [item.members for item in plan.items[1:]]
-    assert sorted(i for group in groups for i in group) == [0, 1, 2, 3]
-    together = next(group for group in groups if 0 in group)
+    one = apply(FOUR).get_attachment("instdiff")[0]
+    everyone, *groups = groups_of(FOUR)
+    assert everyone.is_global and everyone.prompt is None
+    assert sorted(i for group in groups for i in group.members) == [0, 1, 2, 3]
+    together = next(group.members for group in groups if 0 in group.members)
     assert not {1, 2} & set(together)
-    for group, prompt in zip(groups, plan.prompts[1:]):
-        assert torch.equal(prompt, one.prompt(0, group)) and len(one.bank.apart[0][group]) == 1
-    assert [depth for seen in plan.instances for depth, _ in seen] == [i for group in groups for i in group]
+    for group in groups:
+        assert group.prompt == ", ".join(FOUR[0].instances[i].prompt for i in group.members)
+        assert len(one.bank.timeline(0, group.members)) == 1 and group.depths == group.members
 
 
 @pytest.mark.parametrize("merge", MERGES)
@@ -76,19 +79,16 @@ def test_a_group_counts_once_for_each_of_its_instances():
         weights.append((len(branches), len(regions)))
         return branches.mean(0)
 
-    patched = branched(frames(*same), share=1.0)
-    wrapper = patched.get_wrappers("sampler_sample", "instdiff_multi_instance")[0]
-    wrapper.merge = merge
-    sample(patched, noise())
+    sample(attach_multi_instance(apply(frames(*same)), MultiInstance(1.0, grouping=TWO_GROUPS, merge=merge)), noise())
     assert weights == [(4, 3)]
 
 
 def test_a_batch_of_two_equals_two_singles():
     both, layouts = noise(2), FOUR + frames(OWL)
     singles = torch.cat([sample(branched(layouts[:1]), both[:1]), sample(branched(layouts[1:]), both[1:])])
-    torch.testing.assert_close(sample(branched(layouts), both), singles, atol=2e-3, rtol=1e-3)
+    assert_close(sample(branched(layouts), both), singles)
 
 
 def test_hidden_and_silent_instances_are_in_no_group():
     silent = frames(FOX, replace(OWL, strength=0.0), CAT)
-    assert [item.members for item in plan_branches(applied(silent), 1, TWO_GROUPS).items] == [(), (0,), (2,)]
+    assert [branch.members for branch in groups_of(silent)] == [(), (0,), (2,)]

@@ -1,11 +1,9 @@
 """The oldest and the newest ComfyUI that can be had from PyPI load the pack and make a picture with it."""
 
-from collections.abc import Iterator
-
 import pytest
 from instdiff.instdiff_modules.launcher import install
 from instdiff.instdiff_modules.launcher.graph import DEMO, read_graph
-from support.server import ComfyServer, small_demo, start_server
+from support.server import ComfyServer, small_demo
 
 # Written out: an id is a promise to saved workflows, so that losing one must fail here.
 NODE_IDS = {
@@ -16,16 +14,6 @@ NODE_IDS = {
     "InstDiffEditInstances", "InstDiffKeyframes", "InstDiffLoadDemoModel", "InstDiffSelectFailed", "InstDiffFromBoxes", "InstDiffFromMasks",
     "InstDiffToConditioning", "InstDiffInstanceConditioning", "InstDiffTimeSampling",
 }  # fmt: skip
-
-
-@pytest.fixture(scope="module", params=[install.OLDEST, install.NEWEST])
-def any_server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfyServer]:
-    """The shared server for the newest ComfyUI, one of its own for the oldest."""
-    if request.param == install.NEWEST:
-        yield request.getfixturevalue("server")
-        return
-    with start_server(tmp_path_factory.mktemp("oldest"), request.param) as running:
-        yield running
 
 
 @pytest.mark.comfy

@@ -7,12 +7,13 @@ import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
 from instdiff.instdiff_modules.geometry.masks import encode_mask
-from instdiff.instdiff_modules.grounding.bank import rows_of
+from instdiff.instdiff_modules.grounding.bank import NULL, token_sets_of
 from instdiff.instdiff_modules.grounding.inputs import null_grounding
 from instdiff.instdiff_modules.grounding.token_cache import TokenCache, content
 from instdiff.nodes.apply import ApplyInstDiff
 from instdiff.nodes.prompts import KnownPrompts
 from instdiff.nodes.sampler import with_multi_instance
+from support.closeness import assert_close
 from support.small_pack import FOX, OWL, FakeClip, apply, base, frames, noise, sample
 
 MASK = torch.zeros(64, 96)
@@ -33,7 +34,10 @@ def runs():
 def tokens(patched):
     """Of nobody, of the layout and of each instance alone."""
     bank = patched.get_attachment("instdiff")[0].bank
-    return bank.tokens([0, *rows_of((*bank.layouts, *bank.apart[0].values()))])
+    instances = range(len(patched.get_attachment("instdiff")[0].frames[0]))
+    sets = [NULL, *token_sets_of([bank.timeline(0), *(bank.timeline(0, (i,)) for i in instances)])]
+    bank.prepare(sets)
+    return torch.cat([bank.tokens(one) for one in sets])
 
 
 def test_a_new_layout_is_tokenized_once(runs):
@@ -47,9 +51,10 @@ def test_what_is_picked_out_is_what_an_instance_alone_would_give(runs):
     several = replace(OWL, point=(0.6, 0.3), scribble=((0.5, 0.2), (0.7, 0.4)), strength=0.7)
     bank = apply(frames(FOX, several)).get_attachment("instdiff")[0].bank
     alone = apply(frames(several)).get_attachment("instdiff")[0].bank
-    row, other = bank.apart[0][1,][0].row, alone.layouts[0][0].row
-    torch.testing.assert_close(bank.tokens([row]), alone.tokens([other]), atol=1e-6, rtol=1e-6)
-    assert bank.boxes(row) == alone.boxes(other) and (bank.tokens([row]) - bank.tokens([0])).abs().max() > 0.1
+    picked, whole = bank.timeline(0, (1,))[0].tokens, alone.timeline(0)[0].tokens
+    bank.prepare([picked])
+    assert_close(bank.tokens(picked), alone.tokens(whole), relative=1e-5)
+    assert bank.boxes(picked) == alone.boxes(whole) and (bank.tokens(picked) - bank.tokens(NULL)).abs().max() > 0.1
 
 
 @pytest.mark.parametrize(

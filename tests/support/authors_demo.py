@@ -93,12 +93,14 @@ def authors_instance(inputs: AuthorsInputs, index: int) -> AuthorsInputs:
         out[:, 0] = batch[:, index]
         return out
 
-    return AuthorsInputs(
-        *(alone(batch) for batch in inputs[:6]),
-        inputs.locations[index : index + 1],
-        inputs.centers[index : index + 1],
-        inputs.phrases[index : index + 1],
-        inputs.phrases[index],
+    return AuthorsInputs._make(
+        (
+            *(alone(batch) for batch in inputs[:6]),
+            inputs.locations[index : index + 1],
+            inputs.centers[index : index + 1],
+            inputs.phrases[index : index + 1],
+            inputs.phrases[index],
+        )
     )
 
 

@@ -3,7 +3,7 @@
 The nodes never use these: they exist so that `tests/parity.py` can show that everything else is equal.
 """
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F

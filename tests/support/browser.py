@@ -195,7 +195,7 @@ class ComfyPage:
 
     def click_title(self, node: int) -> None:
         """Click on a node's title."""
-        script = "id => { const { ds, graph } = app.canvas; const { pos } = graph.getNodeById(id); return ds.convertOffsetToCanvas([pos[0] + 90, pos[1] - 14]); }"
+        script = "id => { const { ds, graph } = app.canvas, { pos } = graph.getNodeById(id); return ds.convertOffsetToCanvas([pos[0] + 90, pos[1] - 14]); }"
         self.page.mouse.click(*self.run(script, node))
         self.frames(2)
 

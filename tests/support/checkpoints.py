@@ -118,7 +118,7 @@ def omegaconf_like() -> Iterator[Any]:
         "ContainerMetadata",
         ref_type=typing.Any,
         object_type=dict,
-        key_type=typing.Union[int, str],
+        key_type=typing.Union[int, str],  # noqa: UP007 (what a pickle of it holds)
         resolver_cache=cache,
     )
     names_list = make("omegaconf.listconfig", "ListConfig", _metadata=metadata, _content=[node("a"), node(2)])

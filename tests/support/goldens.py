@@ -2,9 +2,11 @@
 
 import json
 import math
+import re
 import zlib
+from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, Iterable, Mapping
+from typing import Any
 
 import numpy as np
 import torch
@@ -89,7 +91,7 @@ def value(entry: Any, tensors: Mapping[str, Tensor], key: str = "") -> Tensor:
     stored = tensors[entry["tensor"]]
     if "slot_index_batch_slot" in entry:
         full = torch.zeros(entry["unpacked_shape"])
-        for row, (batch, slot) in zip(unpack(stored), entry["slot_index_batch_slot"]):
+        for row, (batch, slot) in zip(unpack(stored), entry["slot_index_batch_slot"], strict=True):
             full[batch, slot] = row
         return full
     if stored.dtype == torch.uint8 and "packbits" in str(entry.get("note", "")):
@@ -99,6 +101,12 @@ def value(entry: Any, tensors: Mapping[str, Tensor], key: str = "") -> Tensor:
         full[:, : stored.shape[1]] = stored
         return full
     return stored
+
+
+def recorded(tokens: Tensor, entry: Mapping[str, Any]) -> Tensor:
+    """Of tokens (B, N, C) those that an entry holds: all, or what its note says ("every 4th visual token: y[:, ::4]")."""
+    found = re.search(r"\bevery (\d+)(?:st|nd|rd|th) visual token\b", str(entry.get("note", "")))
+    return tokens[:, :: int(found[1])] if found else tokens
 
 
 def unpack(bits: Tensor) -> Tensor:

@@ -1,15 +1,16 @@
 """Parity of the networks: Fourier features, UniFusion, ScaleU and the fusers against their goldens."""
 
-from typing import Any, Iterator, Mapping, NamedTuple
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
 import torch
 from instdiff.instdiff_modules.grounding.inputs import reference_grounding
 from instdiff.instdiff_modules.networks.fourier import fourier_features
 from instdiff.instdiff_modules.networks.fuser import Fuser
-from instdiff.instdiff_modules.networks.scaleu import filter_skip, scaleu
+from instdiff.instdiff_modules.networks.scaleu import filter_skip, gains, scaleu
 from instdiff.instdiff_modules.networks.unifusion import UniFusion
 from instdiff.instdiff_modules.sampling.attention_mask import additive_mask, allowed_pairs
-from support.goldens import SLOTS, filled_like, grounding_arguments, value
+from support.goldens import SLOTS, filled_like, grounding_arguments, recorded, value
 from torch import Tensor, nn
 
 Tensors = Mapping[str, Tensor]
@@ -120,7 +121,7 @@ def scaleu_case(entry: Entry, tensors: Tensors) -> Iterator[Row]:
         return
     atol = tolerance["suggested_atol"]
     h, skip, b, s = (value(inputs[k], tensors) for k in ("h", "skip", "scaleu_b", "scaleu_s"))
-    out = torch.cat(scaleu(h, skip, b, s, se=entry["enable_se_scaleu"]), dim=1)
+    out = torch.cat(scaleu(h, skip, gains(b, s, h), se=entry["enable_se_scaleu"]), dim=1)
     yield Row("concat_h_skip", out, value(entry["outputs"]["concat_h_skip"], tensors), atol)
 
 
@@ -140,11 +141,11 @@ def fuser(entry: Entry, tensors: Tensors) -> Iterator[Row]:
         inside = value(inputs["att_masks"], tensors).flatten(1).bool()
     if inside is not None and inside.any():
         mask = additive_mask(allowed_pairs(inside), x.dtype).expand(x.shape[0], -1, -1)
-    y = net(x, *net.keys_values(objs), config["n_heads"], attention, inputs["scale"], mask)
+    gates = [inputs["scale"] * float(torch.tanh(alpha)) for alpha in (net.alpha_attn, net.alpha_dense)]
+    y = net(x, net.key_values(objs), config["n_heads"], attention, gates, mask)
     atol = entry["tolerance"]["suggested_atol"]
     outputs = entry["outputs"]
-    golden = value(outputs["y"], tensors)
-    yield Row("y", y[:, ::4] if golden.shape[1] != y.shape[1] else y, golden, atol)
+    yield Row("y", recorded(y, outputs["y"]), value(outputs["y"], tensors), atol)
     if "mask_row_sums" in outputs:
         yield from _mask_sums(inside, outputs, tensors)
 

@@ -1,22 +1,25 @@
 """Parity of one model call: ComfyUI's own UNet at a reduced width, with our patches on it."""
 
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from typing import Any, Iterator, Mapping
+from typing import Any
 
+import comfy.model_management
 import torch
-from instdiff.instdiff_modules.grounding.bank import Stretch, TokenBank
 from instdiff.instdiff_modules.grounding.inputs import GroundingInputs, null_grounding
 from instdiff.instdiff_modules.sampling.attention_mask import MaskedAttention
-from instdiff.instdiff_modules.sampling.patches import FuserPatch, ScaleUPatch
+from instdiff.instdiff_modules.sampling.fuser_patch import FuserPatch
+from instdiff.instdiff_modules.sampling.scaleu_patch import ScaleUPatch
 from instdiff.instdiff_modules.sampling.window import Window
 from instdiff.nodes.apply import block_attention
+from support.fixed_bank import FixedBank
 from support.goldens import SLOTS, grounding_arguments, value
 from support.parity_networks import Row, Tensors, authors_grounding, tokenizer
 from support.reduced_model import reduced_model
 from torch import Tensor
 
 Entry = Mapping[str, Any]
-ALWAYS = Window(0.0, 1.0, 0.0, lambda share: (1 - share) * 1e9)
+ALWAYS = Window(0.0, 1.0, 0.0), lambda share: (1 - share) * 1e9
 
 
 @lru_cache(maxsize=1)
@@ -46,17 +49,17 @@ def unet(entry: Entry, tensors: Tensors, manifest: Entry, folder: Any) -> Iterat
     if inputs.get("att_masks") and not entry["efficient_attention"] and not dropped:
         masked = MaskedAttention("finest", authors=inputs["att_masks"]["as_shipped"])
         boxes = ((), *slot_boxes(grounding_arguments(inputs["grounding"], tensors)))
-    count = len(layouts)
-    rows = list(zip((null, *layouts.split(1)), boxes))
-    bank = TokenBank(rows.__getitem__, [(Stretch(0, 1, 1 + f),) for f in range(count)], [{}] * count, SLOTS)
-    fusers = FuserPatch(adapter, bank, ALWAYS, block_attention, entry["alpha_scale"], masked)
+    bank = FixedBank(null, list(zip(layouts.split(1), boxes[1:])))
+    fusers = FuserPatch(adapter, bank, *ALWAYS, block_attention, entry["alpha_scale"], masked)
     patches = {"middle_patch": [fusers]}
     if entry["scaleu"] == "on":
         patches["output_block_patch"] = [ScaleUPatch(adapter, se=entry["enable_se_scaleu"])]
     statistics = Statistics(model.model.diffusion_model, patches, entry["outputs"].get("layer_statistics"))
     options = {"patches": statistics.patches, "cond_or_uncond": [int(entry["null_grounding"])]}
+    comfy.model_management.load_models_gpu([model, adapter])
+    timesteps = torch.tensor(inputs["timesteps"], dtype=torch.float32)
     eps = model.model.diffusion_model(
-        x, torch.tensor(inputs["timesteps"], dtype=torch.float32), context, transformer_options=options
+        *(given.to(model.load_device) for given in (x, timesteps, context)), transformer_options=options
     )
     yield Row("eps", eps, value(entry["outputs"]["eps"], tensors), entry["tolerance"]["suggested_atol"])
     yield from statistics.rows()

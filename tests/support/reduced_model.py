@@ -1,7 +1,8 @@
 """ComfyUI's own SD1.5 classes at a reduced width, and InstDiff networks that fit, filled by the goldens' rule."""
 
+from collections.abc import Mapping
 from types import SimpleNamespace
-from typing import Any, Mapping
+from typing import Any, ClassVar
 
 import comfy.model_management
 import comfy.model_patcher
@@ -45,7 +46,7 @@ def reduced_model(seed: int, config: Mapping[str, Any]) -> tuple[Any, Any]:
     """(MODEL, patcher of the UNetAdapter), both filled: config is the goldens' (model_channels, num_heads)."""
 
     class Reduced(comfy.supported_models.SD15):
-        unet_extra_config = {"num_heads": config["num_heads"], "num_head_channels": -1}
+        unet_extra_config: ClassVar[dict[str, int]] = {"num_heads": config["num_heads"], "num_head_channels": -1}
 
     settings = Reduced(unet_config(config["model_channels"]))
     settings.set_inference_dtype(torch.float32, None)

@@ -4,7 +4,6 @@ import hashlib
 import io
 import json
 import os
-import shutil
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from support.pack import ROOT
 from support.random_weights import write_random_files
 
 API_GRAPHS = ROOT / "tests" / "api"
+ANSWERS = ROOT / "tests" / "data" / "answers"  # of language models, recorded
 Graph = dict[str, dict[str, Any]]
 
 
@@ -62,12 +62,14 @@ class ComfyServer(Server):
 
 
 def start_server(folder: Path, version: str = install.NEWEST, extra: Iterable[str] = ()) -> ComfyServer:
-    """A server to use in a `with`, on empty folders under `folder` and on the CPU."""
+    """A server to use in a `with`, on empty folders under `folder` and on the CPU; beside the pack it has the tests' own nodes."""
     base = folder / "base"
     for name in ("custom_nodes", "input", "output", "temp", "user"):
         (base / name).mkdir(parents=True)
     install.link_folder(ROOT, base / "custom_nodes" / install.PACK_FOLDER)
-    shutil.copy(Path(__file__).with_name("tensor_bytes.py"), base / "custom_nodes")
+    for name in ("tensor_bytes.py", "stand_in_text.py"):
+        source = Path(__file__).with_name(name).read_text(encoding="utf-8")
+        (base / "custom_nodes" / name).write_text(source.replace("@ANSWERS@", str(ANSWERS)), encoding="utf-8")
     link_models(base / "models")
     python = Path(os.environ.get("INSTDIFF_COMFYUI_PYTHON") or sys.executable)
     runtime = install.Runtime(python, comfyui_folder(version), gpu=False)

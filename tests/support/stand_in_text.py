@@ -1,6 +1,6 @@
 """A custom node pack for test servers that stands in for a language model: it answers with a recorded text.
 
-Copied into custom_nodes of a test's own server; ComfyUI imports it there, so it may import nothing of ours.
+Copied into custom_nodes of the tests' servers; ComfyUI imports it there, so it may import nothing of ours.
 """
 
 from pathlib import Path

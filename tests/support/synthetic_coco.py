@@ -32,7 +32,7 @@ def document(ids: tuple[int, ...] = IDS) -> dict[str, Any]:
                     "iscrowd": 0,
                     "bbox": [x0 * WIDTH, y0 * HEIGHT, (x1 - x0) * WIDTH, (y1 - y0) * HEIGHT],
                     "area": int(decode_mask(instance.mask).sum()),
-                    "segmentation": {"size": [HEIGHT, WIDTH], "counts": decode_runs(instance.mask.counts)},
+                    "segmentation": {"size": [HEIGHT, WIDTH], "counts": decode_runs(instance.mask.counts).tolist()},
                 }
             )
     return {

@@ -30,7 +30,7 @@ def main() -> None:
         picture = ((y[0].float().cpu() + 1) * 127.5).clamp(0, 255).round().byte().permute(1, 2, 0).numpy()
         _, detections = detect(picture)
         extra += max(len(detections) - len(scene.things), 0)
-        for thing, mask in zip(scene.things, drawn.visible):
+        for thing, mask in zip(scene.things, drawn.visible, strict=True):
             total += 1
             ious = [(d.mask & mask).sum() / (d.mask | mask).sum() for d in detections]
             if not ious or max(ious) < 0.5:

@@ -1,6 +1,7 @@
 """The pack's own networks around the frozen base, as in training: tokens once per batch, fusers and ScaleU as patches."""
 
-from typing import Any, Mapping
+from collections.abc import Mapping
+from typing import Any
 
 import lab
 import models
@@ -100,10 +101,10 @@ def attention_error(attended: list[Tensor], cover: Tensor) -> Tensor:
     Where an instance is, half of the attention is enough, the other half is free; where none is, none may draw attention.
     """
     errors = []
-    for share in attended:
+    for given in attended:
+        share = given.float()
         side = round(share.shape[1] ** 0.5)
         want = F.adaptive_avg_pool2d(cover, side).flatten(2).mT
-        share = share.float()
         pull = -(want * (2 * share + 1e-4).clamp(max=1).log()).sum(-1)
         push = -(1 - want.sum(-1)).clamp(min=0) * (1 - share.sum(-1)).clamp(min=1e-4).log()
         errors.append((pull + push).mean())

@@ -8,7 +8,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from support.environment import prepare  # noqa: E402
+from support.environment import prepare
 
 prepare()
 
@@ -85,7 +85,9 @@ class Ema:
     def update(self, module: nn.Module) -> None:
         self.steps += 1
         keep = min(self.most, (1 + self.steps) / (10 + self.steps))
-        old, new = zip(*((self.shadow[k], v) for k, v in module.state_dict().items() if v.is_floating_point()))
+        old, new = zip(
+            *((self.shadow[k], v) for k, v in module.state_dict().items() if v.is_floating_point()), strict=True
+        )
         torch._foreach_lerp_(list(old), [v.detach() for v in new], 1 - keep)
 
 

@@ -31,7 +31,7 @@ class Training:
     """module's parameters that require gradients are trained; its whole state is averaged and saved at `path`."""
 
     def __init__(self, module: nn.Module, path: Path, args: argparse.Namespace) -> None:
-        self.team, self.rank = int(os.environ.get("WORLD_SIZE", 1)), int(os.environ.get("RANK", 0))
+        self.team, self.rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
         if self.team > 1:
             dist.init_process_group("gloo")
         self.module, self.path, self.args, self.step, self.rate = module, path, args, 0, args.lr
@@ -104,6 +104,6 @@ class Training:
         dist.all_reduce(flat)
         flat /= self.team
         torch._foreach_copy_(
-            grads, [part.view_as(g) for part, g in zip(flat[:-1].split([g.numel() for g in grads]), grads)]
+            grads, [part.view_as(g) for part, g in zip(flat[:-1].split([g.numel() for g in grads]), grads, strict=True)]
         )
         return flat[-1].item()

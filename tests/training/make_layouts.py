@@ -73,7 +73,7 @@ def layouts(first: int, count: int) -> dict[str, torch.Tensor]:
         layout = scene_layout(scene, first + n, drawn.visible)
         rng = np.random.RandomState(first + n)
         out["count"][n] = len(layout.instances)
-        for i, (instance, mask) in enumerate(zip(layout.instances, drawn.visible)):
+        for i, (instance, mask) in enumerate(zip(layout.instances, drawn.visible, strict=True)):
             out["phrase"][n, i] = PHRASES.index(instance.prompt)
             out["boxes"][n, i] = instance.box
             x0, y0, x1, y1 = instance.box

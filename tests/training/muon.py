@@ -52,7 +52,7 @@ class Muon(torch.optim.Optimizer):
             directions.append(p.grad.lerp(state["momentum"], beta).view(shape))
         updates = orthogonal(torch.stack(directions)).to(members[0].dtype)
         scale = 0.2 * max(shape) ** 0.5
-        for p, update in zip(members, updates):
+        for p, update in zip(members, updates, strict=True):
             p.mul_(1 - lr * group["weight_decay"]).add_(update.view_as(p), alpha=-lr * scale)
 
 
@@ -86,5 +86,5 @@ class Pair:
         return [optimizer.state_dict() for optimizer in self.both]
 
     def load_state_dict(self, states: list[dict]) -> None:
-        for optimizer, state in zip(self.both, states):
+        for optimizer, state in zip(self.both, states, strict=True):
             optimizer.load_state_dict(state)

@@ -21,7 +21,7 @@ def main() -> None:
     base, net = train_instances.frozen_base(folder), grounded.Grounding().to(lab.DEVICE)
     net.load_state_dict(lab.averaged(lab.load_state(folder / "instances.pt")))
     text = train_instances.phrase_features(base.text)
-    name = sorted(path.name for path in (folder / "layouts").glob("*.pt"))[0]
+    name = min(path.name for path in (folder / "layouts").glob("*.pt"))
     d = {
         k: v[-COUNT:].to(lab.DEVICE)
         for part in ("pool", "layouts")

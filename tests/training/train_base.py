@@ -59,7 +59,7 @@ class Pool:
             with lab.autocast():
                 out = [
                     v(noise.noised(a, b, t), t, c)[0]
-                    for a, b, c in zip(x.split(size), target.split(size), ids.split(size))
+                    for a, b, c in zip(x.split(size), target.split(size), ids.split(size), strict=True)
                 ]
             times = torch.full((len(x),), time, device=x.device)
             gap = (torch.cat(out).float() - noise.velocity(x, target, times)) ** 2

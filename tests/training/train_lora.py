@@ -35,15 +35,17 @@ class LoRA(nn.Module):
         layers = [unet.get_submodule(name) for name in self.names]
         self.down = nn.ParameterList(torch.randn(RANK, layer.in_features) / RANK for layer in layers)
         self.up = nn.ParameterList(torch.zeros(layer.out_features, RANK) for layer in layers)
-        for layer, down, up in zip(layers, self.down, self.up):
+        for layer, down, up in zip(layers, self.down, self.up, strict=True):
             layer.register_forward_hook(
                 lambda _, given, out, down=down, up=up: out + given[0] @ down.T @ up.T if self.on else out
             )
 
     def weights(self) -> dict[str, torch.Tensor]:
         """Under the names that ComfyUI's LoRA loader knows."""
-        parts = {f"diffusion_model.{name}.lora_up.weight": up for name, up in zip(self.names, self.up)}
-        parts |= {f"diffusion_model.{name}.lora_down.weight": down for name, down in zip(self.names, self.down)}
+        parts = {f"diffusion_model.{name}.lora_up.weight": up for name, up in zip(self.names, self.up, strict=True)}
+        parts |= {
+            f"diffusion_model.{name}.lora_down.weight": down for name, down in zip(self.names, self.down, strict=True)
+        }
         return {name: part.detach().half().contiguous() for name, part in parts.items()}
 
 
@@ -66,7 +68,7 @@ def main() -> None:
     optimizer, begin, mean, step = torch.optim.AdamW(lora.parameters(), lr=LR, weight_decay=0), time.time(), 0.0, 0
     while (spent := (time.time() - begin) / minutes / 60) < 1:
         t, out = None, []
-        for (pairs.text, words), lora.on in zip(versions, (True, False)):
+        for (pairs.text, words), lora.on in zip(versions, (True, False), strict=True):
             pairs.data["captions"] = pairs.data["bare"] = words
             torch.manual_seed(step)
             x, ids, inputs, *_ = pairs.batch(BATCH, 0)

@@ -45,7 +45,7 @@ def loss_of(model, x, decoder_only: bool, kl_weight: float):
         y = model.decoder(model.post_quant_conv(z)).float()
     kl = 0.5 * (mean**2 + logvar.exp() - 1 - logvar).sum((1, 2, 3)).mean() / (x.shape[-1] ** 2)
     pixel = (y - x).abs().mean() + 0.5 * ((y - x) ** 2).mean()
-    gradient = sum((a - b).abs().mean() for a, b in zip(edges(y), edges(x)))
+    gradient = sum((a - b).abs().mean() for a, b in zip(edges(y), edges(x), strict=True))
     return pixel + gradient + kl_weight * kl * 100, pixel, gradient, kl, y, mean
 
 

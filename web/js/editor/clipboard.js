@@ -38,7 +38,7 @@ export function listenToClipboard(editor, scope) {
       else store.notify(text.notices.clipboardEmpty, "warn");
       return;
     }
-    let layout = null;
+    let layout;
     try {
       layout = parseLayout(given);
     } catch {

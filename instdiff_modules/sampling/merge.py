@@ -1,6 +1,6 @@
-"""Multi-instance sampling (paper section 3.5): each instance is denoised apart for the first steps, then all are merged."""
+"""How the latents of the branches are merged (paper section 3.5): where an instance lives, and what it weighs there."""
 
-from typing import Sequence
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -10,13 +10,6 @@ from ..geometry.points import decode_mask
 from ..layout.document import Instance
 
 MERGES = ("average", "crop and paste", "masked average")
-
-
-def branch_steps(steps: int, share: float) -> int:
-    """Number of steps in which the branches run apart: int(steps * share), truncated as in the reference."""
-    if not 0 <= share <= 1:
-        raise ValueError(f"The share of multi-instance steps must lie in 0..1, got {share}.")
-    return int(steps * share)
 
 
 def region(instance: Instance, height: int, width: int) -> Tensor | None:

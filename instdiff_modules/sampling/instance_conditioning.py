@@ -10,28 +10,23 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from ..layout.instance import Instance
-from .patches import Branches
+from .branch import InstanceKey, instance_key
+from .options import Items
 
-OWNER = "instdiff_instance"  # key of a conditioning entry: the Owner that it belongs to
+OWNER = "instdiff_instance"  # key of a conditioning entry: the InstanceKey of the instance that it belongs to
 _REGION = ("mask", "mask_strength", "area", "set_area_to_bounds")
 Conditioning = list[list[Any]]
 Entry = dict[str, Any]
 
 
-class Owner(NamedTuple):
-    """What tells an instance from the others, also from those of a second layout, whose ids may be the same."""
-
-    id: str
-    prompt: str
-
-
-def owner(instance: Instance) -> Owner:
-    return Owner(instance.id, instance.prompt)
-
-
 def with_owner(encoded: Conditioning, instance: Instance, masks: Tensor, strength: float) -> Conditioning:
     """An instance's own conditioning, to be added to the positive one. masks (F, H, W) in 0..1: its region in each frame."""
-    region: Entry = {"mask": masks, "mask_strength": strength, "set_area_to_bounds": False, OWNER: owner(instance)}
+    region: Entry = {
+        "mask": masks,
+        "mask_strength": strength,
+        "set_area_to_bounds": False,
+        OWNER: instance_key(instance),
+    }
     return [[prompt, {**given, **region, **_window(given, instance)}] for prompt, given in encoded]
 
 
@@ -45,7 +40,7 @@ def _window(given: Entry, instance: Instance) -> Entry:
     }
 
 
-def entries_for(entries: Sequence[Entry], instances: frozenset[Owner] | None, sigma: float) -> list[Entry]:
+def entries_for(entries: Sequence[Entry], instances: frozenset[InstanceKey] | None, sigma: float) -> list[Entry]:
     """Which of a list of prepared conditionings a branch is asked with. instances: those of the branch; None: the global one.
 
     Alone in its branch, an instance with a conditioning of its own is asked with nothing else, and everywhere; where there are
@@ -63,30 +58,36 @@ def _acts(entry: Entry, sigma: float) -> bool:
     return entry.get("timestep_end", float("-inf")) <= sigma <= entry.get("timestep_start", float("inf"))
 
 
-class Question(NamedTuple):
-    """The model is asked about `rows` of the batch; the answers for `wanted` of them count."""
+class CallPart(NamedTuple):
+    """A model call on `rows` of the batch, with conditionings of their own; only the predictions for `wanted` count."""
 
     rows: list[int]
     wanted: list[int]
     conds: list[list[Entry] | None]
 
 
-def questions(conds: Sequence[list[Entry] | None], branches: Branches, sigma: float) -> Iterator[Question]:
-    """The batch in parts that are asked with the same conditionings; one part where no instance has its own.
+def call_parts(conds: Sequence[list[Entry] | None], items: Items, sigma: float) -> Iterator[CallPart]:
+    """The batch in parts that have the same conditionings; one part where no instance has its own.
 
-    A part holds all images or none of a branch: ComfyUI repeats hints and masks over the batch from the first row on.
+    A part holds all images or none of a row of branches: ComfyUI repeats hints and masks over the batch from the first
+    item on.
     """
-    every = list(range(len(branches.items)))
-    if not any(OWNER in entry for entries in conds for entry in entries or ()):
-        yield Question(every, every, list(conds))
+    every = list(range(len(items.branches)))
+    if not has_owner(conds):
+        yield CallPart(every, every, list(conds))
         return
     parts: dict[Any, tuple[list[list[Entry] | None], list[int]]] = {}
-    for k, item in enumerate(branches.items):
-        own = [None if entries is None else entries_for(entries, item.owners, sigma) for entries in conds]
+    for k, branch in enumerate(items.branches):
+        own = [None if entries is None else entries_for(entries, branch.keys, sigma) for entries in conds]
         same = tuple(
             None if entries is None else tuple((entry["uuid"], "mask" in entry) for entry in entries) for entries in own
         )
         parts.setdefault(same, (own, []))[1].append(k)
     for own, wanted in parts.values():
-        rows = [k for k in every if any(k // branches.images == w // branches.images for w in wanted)]
-        yield Question(rows, wanted, own)
+        rows = [k for k in every if any(k // items.images == w // items.images for w in wanted)]
+        yield CallPart(rows, wanted, own)
+
+
+def has_owner(conds: Sequence[Sequence[Entry] | None]) -> bool:
+    """Whether any conditioning belongs to one instance."""
+    return any(OWNER in entry for entries in conds for entry in entries or ())

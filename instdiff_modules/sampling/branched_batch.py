@@ -1,0 +1,98 @@
+"""Images and their branches as one batch: which item is whose, and how the items of an image become one latent.
+
+The sampler runs once, on all items, over the whole schedule. After the merge every item of an image is given the
+prediction for the merged latent. A sampler's step is linear in the latent, the predictions and the noise, and the
+weights of the merge sum to 1; so the weighted sum of the items goes exactly where the sampler would go from the merged
+latent on, with the merged history of a multi-step sampler, whatever the sampler is.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from einops import rearrange, reduce
+from torch import Tensor
+
+from .branch import Branch
+from .merge import merge, region
+from .schedule import branch_steps
+
+SIGMA_ROUNDING = 1e-5  # of what samplers hand on, relative
+PromptKey = tuple[int | None, str | None]
+Merge = Callable[[Tensor, Sequence[Tensor | None], str, int], Tensor]
+
+
+class BranchedBatch:
+    """`branches[k * images + i]` belongs to image i; row 0 are the global branches.
+
+    share: of the steps, in 0..1, in which the branches are apart. mode and feather (latent cells): see `merge`.
+    prompts: encodings (1, tokens, width) by the layer and the words of a branch. merged: whether the branches are one again.
+    """
+
+    def __init__(
+        self,
+        branches: Sequence[Branch],
+        images: int,
+        share: float = 1.0,
+        mode: str = "average",
+        feather: int = 0,
+        prompts: Mapping[PromptKey, Tensor] | None = None,
+        merge: Merge = merge,
+    ) -> None:
+        self.branches, self.images, self.share = tuple(branches), images, share
+        self.mode, self.feather, self.prompts = mode, feather, dict(prompts or {})
+        self.image_of = [branch.image for branch in self.branches]
+        self.merged = False
+        self._merge = merge
+        self._weights: dict[tuple[int, int], Tensor] = {}
+
+    @property
+    def has_instances(self) -> bool:
+        return len(self.branches) > self.images
+
+    def is_over(self, sigmas: Sequence[float], sigma: float, step: int | None) -> bool:
+        """Whether a prediction at noise level sigma comes after the branches; step: its number, if the sampler tells.
+
+        sigmas: of the whole run. A second prediction within the last step of the branches counts as after them, where it
+        is for the noise level at which the next step begins.
+        """
+        steps = len(sigmas) - 1
+        apart = branch_steps(steps, self.share)
+        if step is not None:
+            return step >= apart
+        return apart < steps and sigma <= float(sigmas[apart]) * (1 + SIGMA_ROUNDING)
+
+    def spread(self, tensor: Tensor) -> Tensor:
+        """Something of each image, or common to all (images or 1, ...) -> of each item."""
+        return tensor[[image % tensor.shape[0] for image in self.image_of]]
+
+    def global_branches(self, items: Tensor) -> Tensor:
+        """(items, ...) -> (images, ...)."""
+        return items[: self.images]
+
+    def merge_items(self, items: Tensor) -> Tensor:
+        """Latents of all items (items, C, H, W) -> the merged ones of the images (images, C, H, W)."""
+        height, width = items.shape[-2:]
+        if (height, width) not in self._weights:  # some samplers change the size in mid-run
+            self._weights[height, width] = self._merge_weights(height, width).to(items)
+        weights = rearrange(self._weights[height, width], "k i h w -> k i 1 h w")
+        return reduce(
+            weights * rearrange(items, "(k i) c h w -> k i c h w", i=self.images), "k i c h w -> i c h w", "sum"
+        )
+
+    def _merge_weights(self, height: int, width: int) -> Tensor:
+        """How much of each branch's latent goes into each cell of its image's merged one: (rows, images, height, width)."""
+        rows = len(self.branches) // self.images
+        weights = torch.zeros(rows, self.images, height, width)
+        for image in range(self.images):
+            column = self.branches[image :: self.images]
+            # A branch of several instances counts once for each of them, in their order of depth.
+            order = sorted((depth, row, i) for row, b in enumerate(column) for depth, i in zip(b.depths, b.instances))
+            members = [(row, instance) for _, row, instance in order]
+            regions = [region(instance, height, width) for _, instance in members]
+            # merging is linear: what it makes of one branch being 1 and the others 0 is that branch's weight
+            ones = torch.eye(1 + len(members))[:, :, None, None].expand(-1, -1, height, width)
+            for row, weight in zip(
+                (0, *(row for row, _ in members)), self._merge(ones, regions, self.mode, self.feather)
+            ):
+                weights[row, image] += weight
+        return weights

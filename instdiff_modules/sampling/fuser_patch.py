@@ -1,0 +1,110 @@
+"""The callable object through which the UNet's transformer blocks meet the grounding tokens.
+
+A plain ComfyUI patch: the call does the work, `to` answers device and dtype moves, `models` names the ModelPatchers that
+must be loaded with the UNet, `cleanup` drops what was kept for one sampling run.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..grounding.bank import TokenBank, TokenSet
+from ..networks.adapter import UNetAdapter
+from ..networks.fuser import Attention
+from .attention_mask import LayoutMasks, MaskedAttention
+from .key_values import KeyValues
+from .options import run_options
+from .token_sets import TokenSets
+from .window import ToSigma, Window
+
+
+class Call(NamedTuple):
+    """What all blocks of one model call have in common: the strength and the token set of every item; None: no work."""
+
+    strength: float
+    token_sets: tuple[TokenSet, ...] | None
+
+
+class FuserPatch:
+    """`middle_patch`: fuses the grounding tokens in, between self- and cross-attention of every transformer block."""
+
+    def __init__(
+        self,
+        patcher: Any,
+        bank: TokenBank,
+        window: Window,
+        to_sigma: ToSigma,
+        attention: Callable[[Mapping[str, Any]], Attention],
+        strength: float = 1.0,
+        masked: MaskedAttention | None = None,
+        layer: int = 0,
+    ) -> None:
+        """patcher.model is the UNetAdapter; attention(extra_options) gives the attention function of that block.
+
+        to_sigma: for calls outside a sampling run, which has its own. layer: the number of the Apply node.
+        """
+        self.patcher, self.window, self.to_sigma, self.attention = patcher, window, to_sigma, attention
+        self.strength = strength
+        self._token_sets = TokenSets(bank, layer)
+        self._key_values = KeyValues(bank)
+        self._masks = None if masked is None else LayoutMasks(masked, bank)
+        self._gates: Mapping[Any, tuple[float, float]] | None = None
+        self._last: tuple[tuple[Any, ...], Call] | None = None
+
+    @property
+    def adapter(self) -> UNetAdapter:
+        return self.patcher.model
+
+    @torch.compiler.disable  # ComfyUI's node compiles without guards on the options: a decision made here would be frozen
+    def __call__(self, x: Tensor, extra_options: Mapping[str, Any]) -> Tensor:
+        """x (B, tokens, channels) -> the same shape."""
+        block = extra_options["block"]
+        fuser = self.adapter.fuser(block)
+        call = self._call(x.shape[0], extra_options)
+        if fuser is None or call.token_sets is None:
+            return x
+        if self._gates is None:  # constants of a run; read once, since each reading waits for the device
+            self._gates = self.adapter.gates()
+        gates = tuple(call.strength * gate for gate in self._gates[block])
+        attention = self.attention(extra_options)
+        if self._masks is not None:
+            attention = self._masks.attention(attention, call.token_sets, x, extra_options)
+        key_values = self._key_values.of_call(block, fuser, call.token_sets, x)
+        return fuser(x, key_values, extra_options["n_heads"], attention, gates)
+
+    def _call(self, batch: int, options: Mapping[str, Any]) -> Call:
+        # These objects are new for every model call and the same for all its blocks, which so share one look at the device.
+        sight = (options.get("sigmas"), options.get("uuids"), options.get("cond_or_uncond"), run_options(options))
+        if (
+            self._last is None
+            or any(a is not b for a, b in zip(self._last[0], sight, strict=True))
+            or (self._last[1].token_sets is not None and len(self._last[1].token_sets) != batch)
+        ):
+            self._last = sight, self._look(batch, options)
+        return self._last[1]
+
+    def _look(self, batch: int, options: Mapping[str, Any]) -> Call:
+        run, sigmas = run_options(options), options.get("sigmas")
+        to_sigma = run.to_sigma or self.to_sigma
+        sigma = to_sigma(self.window.start) if sigmas is None else float(sigmas[0])
+        strength = self.strength * (self.window.share(sigma, to_sigma) if run.alpha is None else run.alpha)
+        if strength == 0:
+            return Call(0.0, None)
+        return Call(strength, self._token_sets.of_call(batch, sigma, to_sigma, options))
+
+    def to(self, device_or_dtype: Any) -> "FuserPatch":
+        """Nothing to move: tokens follow the UNet's own tensors, weights belong to their ModelPatcher."""
+        return self
+
+    def models(self) -> list[Any]:
+        return [self.patcher]
+
+    def cleanup(self) -> None:
+        """Drop what was kept for the run."""
+        self._key_values.clear()
+        self._token_sets.forget()
+        if self._masks is not None:
+            self._masks.clear()
+        self._gates = self._last = None

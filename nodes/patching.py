@@ -1,0 +1,188 @@
+"""How InstDiff gets onto a MODEL, and what it does as a sampling run begins."""
+
+import functools
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import comfy.patcher_extension
+from torch import Tensor
+
+from ..instdiff_modules.grounding.bank import TokenBank, token_sets_of
+from ..instdiff_modules.layout.instance import Box, Instance
+from ..instdiff_modules.sampling.branch import EXACT, branches_of
+from ..instdiff_modules.sampling.branched_batch import BranchedBatch
+from ..instdiff_modules.sampling.fuser_patch import FuserPatch
+from ..instdiff_modules.sampling.merge import merge
+from ..instdiff_modules.sampling.options import RunOptions, run_options, with_run_options
+from ..instdiff_modules.sampling.scaleu_patch import ScaleUPatch
+from . import checks
+from .branched_run import BranchedRun
+from .model_calls import check_goes_together
+from .prepared_conds import of_conditionings, parts_of, with_new_uuids
+
+APPLIED = "instdiff"  # attachment: tuple[Applied, ...], what each Apply node put on the model
+MULTI_INSTANCE = "instdiff_multi_instance"  # attachment: MultiInstance, the settings of multi-instance sampling
+ASPECT_TOLERANCE = 0.1  # a latent's sides are multiples of 8 pixels, a canvas's need not be
+PLACES = comfy.patcher_extension.WrappersMP
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What one Apply node put on a model, frame by frame.
+
+    Its tokens, its instances, what encodes the words of a branch (1, tokens, 768), and the canvas (width, height) of each
+    layout.
+    """
+
+    bank: TokenBank
+    frames: tuple[tuple[Instance, ...], ...]
+    encode: Callable[[str], Tensor]
+    canvases: tuple[tuple[int | None, int | None], ...] = ()
+
+
+@dataclass(frozen=True)
+class MultiInstance:
+    """Settings of multi-instance sampling. share: of the steps, in 0..1; mode and feather (latent cells): see merge()."""
+
+    share: float
+    mode: str = "average"
+    feather: int = 0
+    grouping: str = EXACT
+    merge: Callable[..., Tensor] = merge
+
+
+def attach(model: Any, fusers: FuserPatch, scale: ScaleUPatch | None, applied: Applied) -> Any:
+    """A clone of the model with the patches on it. fusers.layer is the number of Apply nodes before it."""
+    patched = model.clone()
+    patched.set_model_patch(fusers, "middle_patch")
+    # With several Apply nodes in a row the last one's ScaleU acts, alone: the gains must act once.
+    patches = patched.model_options["transformer_options"].setdefault("patches", {})
+    patches["output_block_patch"] = [p for p in patches.get("output_block_patch", []) if not isinstance(p, ScaleUPatch)]
+    if scale is not None:
+        patched.set_model_output_block_patch(scale)
+    patched.set_attachments(APPLIED, (*applied_to(model), applied))
+    _wrap(patched)
+    cleanup = comfy.patcher_extension.CallbacksMP.ON_CLEANUP
+    for patch in (fusers, scale):
+        if patch is not None:
+            patched.add_callback_with_key(cleanup, APPLIED, lambda patcher, patch=patch: patch.cleanup())
+    return patched
+
+
+def attach_multi_instance(model: Any, settings: MultiInstance) -> Any:
+    """A clone of the model whose sampling runs the first steps in branches."""
+    patched = model.clone()
+    patched.set_attachments(MULTI_INSTANCE, settings)
+    _wrap(patched)
+    return patched
+
+
+def _wrap(patched: Any) -> None:
+    for place, wrapper in ((PLACES.OUTER_SAMPLE, prepare_run), (PLACES.SAMPLER_SAMPLE, begin_run)):
+        patched.remove_wrappers_with_key(place, APPLIED)
+        patched.add_wrapper_with_key(place, APPLIED, wrapper)
+
+
+def applied_to(model: Any) -> tuple[Applied, ...]:
+    """What the Apply nodes before left on a MODEL."""
+    return model.get_attachment(APPLIED) or ()
+
+
+def prepare_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    """OUTER_SAMPLE wrapper: everything that the run needs is encoded and tokenized here, before the UNet is loaded."""
+    guider = executor.class_obj
+    applied, settings = applied_to(guider.model_patcher), guider.model_patcher.get_attachment(MULTI_INSTANCE)
+    parts = {None, *parts_of(guider.conds, noise.shape).values()} if applied else ()
+    for one in applied:
+        frames = range(one.bank.frames)
+        one.bank.prepare(token_sets_of(one.bank.timeline(frame, None, part) for frame in frames for part in parts))
+    batch = None
+    if settings is not None and settings.share > 0:
+        batch = prepare_branches(guider, applied, settings, noise.shape, parts)
+    # The run's own copy of the options, which ComfyUI drops with the run.
+    guider.model_options = _innermost(with_run_options(guider.model_options, RunOptions(batch=batch)))
+    return executor(noise, *args, **kwargs)
+
+
+def _innermost(model_options: dict) -> dict:
+    """The options with `begin_run` inside all other wrappers of the sampler: these see the images, never the branches."""
+    wrappers = model_options["transformer_options"]["wrappers"]
+    others = {key: some for key, some in wrappers[PLACES.SAMPLER_SAMPLE].items() if key != APPLIED}
+    wrappers[PLACES.SAMPLER_SAMPLE] = {**others, APPLIED: [begin_run]}
+    return model_options
+
+
+def prepare_branches(
+    guider: Any, applied: Sequence[Applied], settings: MultiInstance, shape: Sequence[int], parts: Iterable[Box | None]
+) -> BranchedBatch | None:
+    """The batch of branches with its prompts encoded and its token sets made; None, and a warning, without instances."""
+    images = shape[0]
+    branches = branches_of([one.frames for one in applied], images, settings.grouping)
+    if len(branches) == images:
+        _log.warning(
+            "Multi-instance sampling found no instances on the model: it samples as usual. Put Apply InstDiff on the MODEL."
+        )
+        return None
+    check_goes_together(guider, shape)
+    prompts = {}
+    for branch in branches:
+        if branch.layer is not None and branch.prompt is not None:
+            one = applied[branch.layer]
+            if (branch.layer, branch.prompt) not in prompts:
+                prompts[branch.layer, branch.prompt] = one.encode(branch.prompt)
+            frame = branch.image % one.bank.frames
+            one.bank.prepare(token_sets_of(one.bank.timeline(frame, branch.members, part) for part in parts))
+    width = next(iter(prompts.values())).shape[-1]
+    for cond in guider.conds["positive"]:
+        checks.check_prompt_width(cond.get("cross_attn"), width, "positive")
+    return BranchedBatch(
+        branches, images, settings.share, settings.mode, settings.feather, prompts, merge=settings.merge
+    )
+
+
+def begin_run(
+    executor: Any,
+    guider: Any,
+    sigmas: Tensor,
+    extra_args: dict,
+    callback: Any,
+    noise: Tensor,
+    *args: Any,
+    **kwargs: Any,
+) -> Tensor:
+    """SAMPLER_SAMPLE wrapper: tell the patches about the run, and sample; in branches, if there are any."""
+    warn_if_stretched(applied_to(guider.model_patcher), *noise.shape[-2:])
+    # ComfyUI gives each area a copy on the other side, under the same uuid: without new ones the positive areas would
+    # count as negative.
+    guider.conds = {
+        name: with_new_uuids(conds) if "negative" in name else conds for name, conds in guider.conds.items()
+    }
+    to_sigma = functools.cache(guider.model_patcher.get_model_object("model_sampling").percent_to_sigma)
+    options = replace(
+        run_options(extra_args["model_options"]["transformer_options"]),
+        to_sigma=to_sigma,
+        latent_size=tuple(noise.shape[-2:]),
+    )
+    options = of_conditionings(options, guider.conds, noise.shape)
+    extra_args = {**extra_args, "model_options": with_run_options(extra_args["model_options"], options)}
+    if options.batch is not None:
+        return BranchedRun(guider, options, sigmas)(executor, extra_args, callback, noise, *args, **kwargs)
+    return executor(guider, sigmas, extra_args, callback, noise, *args, **kwargs)
+
+
+def warn_if_stretched(applied: Sequence[Applied], height: int, width: int) -> None:
+    """Log once where a layout was drawn for another aspect than that of the latent: its boxes are stretched to fit."""
+    canvases = {canvas for one in applied for canvas in one.canvases if None not in canvas}
+    for canvas_width, canvas_height in sorted(canvases):
+        if abs(canvas_width * height / (canvas_height * width) - 1) > ASPECT_TOLERANCE:
+            _log.warning(
+                "The layout was drawn on %dx%d, the latent is %dx%d pixels: places are stretched to fit. "
+                "Give both the same aspect.",
+                canvas_width,
+                canvas_height,
+                width * 8,
+                height * 8,
+            )
