@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from instdiff.instdiff_modules.geometry.change import whole_extent
 from instdiff.instdiff_modules.geometry.crop import crop_instance, crop_instances
 from instdiff.instdiff_modules.geometry.masks import crop_mask, decode_mask, encode_mask
 from instdiff.instdiff_modules.geometry.points import is_point_set, spread_points
+from instdiff.instdiff_modules.geometry.transform import whole_extent
 from instdiff.instdiff_modules.layout.instance import Box, Instance, Mask
 
 WIDTH, HEIGHT = 768, 512

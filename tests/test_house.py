@@ -118,6 +118,14 @@ def test_every_nodes_file_that_has_nodes_is_collected() -> None:
     assert collected == with_nodes
 
 
+@pytest.mark.parametrize("path", PACKAGE, ids=name_of)
+def test_no_field_of_a_named_tuple_hides_a_method_of_tuples(path: Path) -> None:
+    for node in ast.walk(tree(path)):
+        if isinstance(node, ast.ClassDef) and any(ast.unparse(base).endswith("NamedTuple") for base in node.bases):
+            fields = {item.target.id for item in node.body if isinstance(item, ast.AnnAssign)}
+            assert not fields & {"count", "index"}, f"{name_of(path)}:{node.lineno}"
+
+
 def requirement_names(lines: list[str]) -> set[str]:
     return {re.match(r"[\w-]+", line)[0].lower() for line in (raw.partition("#")[0].strip() for raw in lines) if line}
 
