@@ -12,14 +12,14 @@ from ..instdiff_modules.grounding.bank import TokenBank, check_slots, token_sets
 from ..instdiff_modules.grounding.inputs import GroundingInputs
 from ..instdiff_modules.grounding.presence import CONFIGURATIONS, authors_presence
 from ..instdiff_modules.layout.document import Frames, check_prompts, visible_instances
-from ..instdiff_modules.layout.edit import as_frames
+from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Instance
 from ..instdiff_modules.sampling.attention_mask import MaskedAttention
 from ..instdiff_modules.sampling.fuser_patch import FuserPatch
 from ..instdiff_modules.sampling.scaleu_patch import ScaleUPatch
 from ..instdiff_modules.sampling.window import Window
 from . import checks
-from .fit import check_fits
+from .checks import check_fits
 from .model import InstDiffModel
 from .patching import Applied, applied_to, attach
 from .types import Instances, InstDiffModelSocket

@@ -3,7 +3,7 @@
 from comfy_api.latest import io
 
 from ..instdiff_modules.importers.frames import MAX_FRAMES
-from ..instdiff_modules.layout.edit import SELECT_BY, as_frames, combine, select
+from ..instdiff_modules.layout.frames import SELECT_BY, as_frames, combine, select
 from ..instdiff_modules.layout.instance import Frames
 from .checks import check_whole
 from .types import Instances

@@ -10,7 +10,7 @@ from ..instdiff_modules.geometry.masks import extent
 from ..instdiff_modules.geometry.raster import layout_masks, output_size
 from ..instdiff_modules.layout import fields
 from ..instdiff_modules.layout.document import check_prompts, visible_instances
-from ..instdiff_modules.layout.edit import as_frames
+from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
 from . import checks
 from .types import Instances, Regions

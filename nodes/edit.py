@@ -11,7 +11,7 @@ from ..instdiff_modules.geometry.edit_instances import (
     Edit,
     edit_instances,
 )
-from ..instdiff_modules.layout.edit import as_frames
+from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
 from .checks import check_choice
 from .types import Instances

@@ -8,7 +8,7 @@ from comfy_api.latest import io
 from ..instdiff_modules.geometry.raster import check_memory, draw_instance, output_size
 from ..instdiff_modules.layout import fields
 from ..instdiff_modules.layout.document import visible_instances
-from ..instdiff_modules.layout.edit import as_frames, named_indices
+from ..instdiff_modules.layout.frames import as_frames, named_indices
 from ..instdiff_modules.layout.instance import Frames, Instance
 from ..instdiff_modules.sampling.branch import instance_key
 from ..instdiff_modules.sampling.instance_conditioning import with_owner

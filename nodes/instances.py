@@ -8,7 +8,7 @@ from torch import Tensor
 from ..instdiff_modules.geometry.points import spread_points
 from ..instdiff_modules.geometry.raster import masks_per_frame
 from ..instdiff_modules.layout import fields as layout_fields
-from ..instdiff_modules.layout.edit import as_frames, canvas_of, place
+from ..instdiff_modules.layout.frames import as_frames, canvas_of, place
 from ..instdiff_modules.layout.instance import Frames, Point
 from ..instdiff_modules.layout.point_text import parse_points, prompts_of, split_lists
 from .checks import check_choice

@@ -5,7 +5,7 @@ from comfy_api.latest import io
 from ..instdiff_modules.geometry.keyframes import GAPS, MOTIONS, WHERE, between_keyframes, keyframe_numbers
 from ..instdiff_modules.importers.frames import MAX_FRAMES
 from ..instdiff_modules.layout import fields
-from ..instdiff_modules.layout.edit import as_frames
+from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
 from .checks import check_choice, check_whole
 from .types import Instances

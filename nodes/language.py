@@ -6,7 +6,7 @@ from ..instdiff_modules.language.answer import read_answer, report
 from ..instdiff_modules.language.coordinates import DECLARED, ORDERS, UNITS
 from ..instdiff_modules.language.request import MAX_COUNT, MAX_EXAMPLES, REQUEST_UNITS, answer_schema, build_request
 from ..instdiff_modules.layout import fields
-from ..instdiff_modules.layout.edit import as_frames
+from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
 from .checks import check_choice, check_whole
 from .types import Instances

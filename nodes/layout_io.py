@@ -8,7 +8,7 @@ from ..instdiff_modules.exporters.text import FORMATS, frames_to_text
 from ..instdiff_modules.geometry.raster import layout_boxes, layout_masks, output_size
 from ..instdiff_modules.importers.frames import read_frames
 from ..instdiff_modules.layout import fields
-from ..instdiff_modules.layout.edit import as_frames
+from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
 from .checks import check_choice
 from .types import Bbox, Elements, Instances, Segs, Tracking

@@ -3,8 +3,8 @@
 from comfy_api.latest import io
 
 from ..instdiff_modules.language.request import MAX_COUNT
-from ..instdiff_modules.layout.edit import as_frames
 from ..instdiff_modules.layout.fields import flag
+from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
 from ..instdiff_modules.plausibility.check import check_frames
 from ..instdiff_modules.plausibility.rules import Rules

@@ -3,8 +3,8 @@
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..instdiff_modules.layout.edit import as_frames
 from ..instdiff_modules.layout.fields import MAX_SIDE
+from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
 from ..instdiff_modules.preview.batch import draw_frames
 from .types import Instances

@@ -5,8 +5,8 @@ from typing import Any
 from comfy_api.latest import io, ui
 from torch import Tensor
 
-from ..instdiff_modules.layout.edit import as_frames
 from ..instdiff_modules.layout.fields import flag
+from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
 from ..instdiff_modules.metrics.batch import DETECTORS, score_batch
 from ..instdiff_modules.metrics.failed import WHERE, select_failed

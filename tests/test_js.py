@@ -16,7 +16,7 @@ from instdiff.instdiff_modules.geometry.masks import mask_box
 from instdiff.instdiff_modules.geometry.raster import layout_boxes
 from instdiff.instdiff_modules.importers import read_layout
 from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layout
-from instdiff.instdiff_modules.layout.edit import canvas_of
+from instdiff.instdiff_modules.layout.frames import canvas_of
 from pycocotools import mask as coco
 from support.node_js import TESTS, ask, needs_node, run_tests
 

@@ -9,7 +9,7 @@ from instdiff.instdiff_modules.geometry.edit_instances import CUT, Edit, edit_in
 from instdiff.instdiff_modules.geometry.masks import encode_mask, mask_box
 from instdiff.instdiff_modules.geometry.transform import whole_extent
 from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layout
-from instdiff.instdiff_modules.layout.edit import combine, select
+from instdiff.instdiff_modules.layout.frames import combine, select
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.layout.parts import family
 from instdiff.instdiff_modules.plausibility.check import check_layout

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..layout import fields
-from ..layout.edit import canvas_of, describe, find_index, named_indices, place
+from ..layout.frames import canvas_of, describe, find_index, named_indices, place
 from ..layout.instance import Box, Frames, Instance, Layout
 from ..layout.parts import family, make_part, without
 from .transform import UNCUT, hull, map_instance, whole_extent

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from ..layout import fields
-from ..layout.edit import canvas_of, check_aspect
+from ..layout.frames import canvas_of, check_aspect
 from ..layout.instance import Frames, Instance, Layout, Point
 from .points import is_point_set
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from ..layout import fields
 from ..layout.document import visible_instances
-from ..layout.edit import canvas_of, check_aspect
+from ..layout.frames import canvas_of, check_aspect
 from ..layout.instance import Frames, Instance, Layout, Mask
 from .masks import decode_mask, draw_box, encode_mask, extent, resize_nearest
 from .points import is_point_set

@@ -3,7 +3,7 @@
 from typing import Any
 
 from ..layout.document import layout_to_json, load_json
-from ..layout.edit import as_frames
+from ..layout.frames import as_frames
 from ..layout.instance import Frames, Layout
 from . import omost, read_layout
 from .elements import are_elements, read_elements

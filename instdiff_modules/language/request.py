@@ -5,7 +5,7 @@ from typing import Any
 
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES
-from ..layout.edit import describe
+from ..layout.frames import describe
 from ..layout.instance import Box, Frames
 from .coordinates import FRACTIONS, PERCENT, PIXELS, THOUSAND, XYXY
 

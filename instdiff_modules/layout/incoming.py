@@ -8,7 +8,7 @@ import hashlib
 from dataclasses import replace
 
 from .document import layout_to_json
-from .edit import as_frames, canvas_of
+from .frames import as_frames, canvas_of
 from .instance import Frames, Layout
 
 SOURCE = "source"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ..geometry.masks import decode_mask, draw_box, encode_mask, mask_extent, resize_nearest
-from ..layout.edit import check_aspect
+from ..layout.frames import check_aspect
 from ..layout.instance import Box, Instance, Layout, Point
 from .attributes import COLORS, PAPER_TEXTURES, Wanted, color_map, leakage, wanted
 from .classes import detection_class, instance_class

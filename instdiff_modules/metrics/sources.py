@@ -10,7 +10,7 @@ from ..geometry.masks import decode_mask, mask_box, resize_nearest
 from ..importers.boxes import cut_box, read_bounding_boxes
 from ..importers.coco import read_segmentation
 from ..layout import fields
-from ..layout.edit import check_aspect
+from ..layout.frames import check_aspect
 from ..layout.instance import Layout
 from .detection import Detection
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from ..geometry.transform import UNCUT, whole_extent
 from ..layout import fields
-from ..layout.edit import canvas_of
+from ..layout.frames import canvas_of
 from ..layout.instance import Box, Instance, Layout
 from .depth import Thing, conflicts, target_height
 from .sizes import size_of

@@ -4,7 +4,7 @@ import pytest
 import torch
 from instdiff.instdiff_modules.geometry.masks import decode_mask
 from instdiff.instdiff_modules.geometry.raster import layout_boxes, layout_masks, masks_per_frame, output_size
-from instdiff.instdiff_modules.layout.edit import EMPTY, as_frames, canvas_of, combine, place, select
+from instdiff.instdiff_modules.layout.frames import EMPTY, as_frames, canvas_of, combine, place, select
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.layout.point_text import parse_points
 

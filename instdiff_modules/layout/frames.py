@@ -1,4 +1,4 @@
-"""Changes to layouts that the nodes make: add an instance or a location, join, select. Nothing given is changed."""
+"""Frames, the layouts that an INSTANCES socket carries: checked, searched, added to, joined, selected. Nothing given is changed."""
 
 import re
 from collections.abc import Mapping, Sequence
