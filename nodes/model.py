@@ -5,7 +5,6 @@ from typing import Any
 
 import comfy.model_management
 import comfy.model_patcher
-import comfy.ops
 import comfy.utils
 import torch
 
@@ -14,6 +13,7 @@ from ..instdiff_modules.grounding.inputs import GroundingInputs
 from ..instdiff_modules.grounding.token_cache import TokenCache
 from ..instdiff_modules.networks.adapter import UNetAdapter
 from ..instdiff_modules.networks.unifusion import UniFusion
+from .operations import cast_where_needed
 from .prompts import KnownPrompts
 
 TOKENIZER_PREFIX = "position_net."
@@ -85,7 +85,7 @@ def build_instdiff_model(checkpoint: Checkpoint, dtype: torch.dtype | None = Non
             supported_dtypes=SUPPORTED_DTYPES,
             weight_dtype=comfy.utils.weight_dtype(tensors),
         )
-    kw = {"operations": comfy.ops.manual_cast, "device": offload_device, "dtype": dtype}
+    kw = {"operations": cast_where_needed, "device": offload_device, "dtype": dtype}
     tokenizer = UniFusion(
         config.slots, config.text_dim, config.mid_dim, config.out_dim, depths=config.depths, dims=config.dims, **kw
     )

@@ -5,7 +5,6 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange, repeat
 from torch import Tensor, nn
 
 # attention(q, k, v, heads, mask): q (B, n, C), k and v (B, m, C), mask additive (B, n, m) or None -> (B, n, C)
@@ -102,14 +101,16 @@ class Fuser(nn.Module):
         key_values (U, T, 2 dim), of which item i of the batch meets row i // (B / U); gates: of attention and of the
         feed-forward layer; mask additive, (B, n, n + T).
         """
-        dim, rows = x.shape[-1], key_values.shape[0]
-        qkv = self.attn.to_qkv(self.norm1(x))
-        visual = rearrange(qkv[..., dim:], "(u b) n c -> u b n c", u=rows)
-        grounding = repeat(key_values, "u t c -> u b t c", b=visual.shape[1])  # a view
-        k, v = rearrange(torch.cat((visual, grounding), dim=2), "u b m c -> (u b) m c").chunk(2, dim=-1)
-        h = self.attn.to_out(attention(qkv[..., :dim], k, v, heads, mask))
-        x = _add(x, h, gates[0])
+        x = _add(x, self._attend(x, key_values, heads, attention, mask), gates[0])
         return _add(x, self.ff(self.norm2(x)), gates[1])
+
+    def _attend(self, x: Tensor, key_values: Tensor, heads: int, attention: Attention, mask: Tensor | None) -> Tensor:
+        # A function of its own, so that what it needs, the largest tensors but one, is gone before the feed-forward layer.
+        dim, rows = x.shape[-1], key_values.shape[0]
+        qkv = self.attn.to_qkv(self.norm1(x)).unflatten(0, (rows, -1))  # (U, B / U, n, 3 dim)
+        grounding = key_values.unsqueeze(1).expand(-1, qkv.shape[1], -1, -1)  # a view
+        k, v = torch.cat((qkv[..., dim:], grounding), dim=2).flatten(0, 1).chunk(2, dim=-1)
+        return self.attn.to_out(attention(qkv[..., :dim].flatten(0, 1), k, v, heads, mask))
 
 
 def _add(x: Tensor, h: Tensor, gate: float | Tensor) -> Tensor:

@@ -59,6 +59,8 @@ def filter_skip(skip: Tensor, gain: Tensor | float) -> Tensor:
     flat = skip.flatten(0, 1).flatten(1).float()  # (B C, H W), float32 as the reference's transform of a half skip
     if isinstance(gain, Tensor):
         out = torch.addmm(flat, (flat @ basis) * (gain - 1).to(flat), basis.T)
+    elif flat.dtype != skip.dtype and not torch.is_grad_enabled():  # a copy of our own, to be written over
+        out = flat.addmm_(flat @ basis, basis.T, alpha=gain - 1)
     else:
         out = torch.addmm(flat, flat @ basis, basis.T, alpha=gain - 1)
     return out.view_as(skip).to(skip.dtype)

@@ -14,17 +14,18 @@ from ..grounding.bank import TokenBank, TokenSet
 from ..networks.adapter import UNetAdapter
 from ..networks.fuser import Attention
 from .attention_mask import LayoutMasks, MaskedAttention
-from .key_values import KeyValues
+from .key_values import CallKeyValues, KeyValues
 from .options import run_options
 from .token_sets import TokenSets
 from .window import ToSigma, Window
 
 
 class Call(NamedTuple):
-    """What all blocks of one model call have in common: the strength and the token set of every item; None: no work."""
+    """What all blocks of one model call have in common: the strength, the token set of every item, and their memory."""
 
     strength: float
-    token_sets: tuple[TokenSet, ...] | None
+    token_sets: tuple[TokenSet, ...]
+    key_values: CallKeyValues
 
 
 class FuserPatch:
@@ -51,7 +52,7 @@ class FuserPatch:
         self._key_values = KeyValues(bank)
         self._masks = None if masked is None else LayoutMasks(masked, bank)
         self._gates: Mapping[Any, tuple[float, float]] | None = None
-        self._last: tuple[tuple[Any, ...], Call] | None = None
+        self._last: tuple[tuple[Any, ...], Call | None] | None = None
 
     @property
     def adapter(self) -> UNetAdapter:
@@ -63,36 +64,38 @@ class FuserPatch:
         block = extra_options["block"]
         fuser = self.adapter.fuser(block)
         call = self._call(x.shape[0], extra_options)
-        if fuser is None or call.token_sets is None:
+        if fuser is None or call is None:
             return x
         if self._gates is None:  # constants of a run; read once, since each reading waits for the device
             self._gates = self.adapter.gates()
-        gates = tuple(call.strength * gate for gate in self._gates[block])
+        attn, dense = self._gates[block]
+        gates = call.strength * attn, call.strength * dense
         attention = self.attention(extra_options)
         if self._masks is not None:
             attention = self._masks.attention(attention, call.token_sets, x, extra_options)
-        key_values = self._key_values.of_call(block, fuser, call.token_sets, x)
-        return fuser(x, key_values, extra_options["n_heads"], attention, gates)
+        return fuser(x, call.key_values.of(block, fuser, x), extra_options["n_heads"], attention, gates)
 
-    def _call(self, batch: int, options: Mapping[str, Any]) -> Call:
-        # These objects are new for every model call and the same for all its blocks, which so share one look at the device.
-        sight = (options.get("sigmas"), options.get("uuids"), options.get("cond_or_uncond"), run_options(options))
-        if (
-            self._last is None
-            or any(a is not b for a, b in zip(self._last[0], sight, strict=True))
-            or (self._last[1].token_sets is not None and len(self._last[1].token_sets) != batch)
-        ):
+    def _call(self, batch: int, options: Mapping[str, Any]) -> Call | None:
+        """None: there is nothing to do in this call."""
+        # New objects for every model call, and the same for all its blocks, which so share one look at the device.
+        sight = (
+            batch,
+            options.get("sigmas"),
+            options.get("uuids"),
+            options.get("cond_or_uncond"),
+            run_options(options),
+        )
+        if self._last is None or any(a is not b for a, b in zip(self._last[0], sight, strict=True)):
             self._last = sight, self._look(batch, options)
         return self._last[1]
 
-    def _look(self, batch: int, options: Mapping[str, Any]) -> Call:
+    def _look(self, batch: int, options: Mapping[str, Any]) -> Call | None:
         run, sigmas = run_options(options), options.get("sigmas")
         to_sigma = run.to_sigma or self.to_sigma
         sigma = to_sigma(self.window.start) if sigmas is None else float(sigmas[0])
         strength = self.strength * (self.window.share(sigma, to_sigma) if run.alpha is None else run.alpha)
-        if strength == 0:
-            return Call(0.0, None)
-        return Call(strength, self._token_sets.of_call(batch, sigma, to_sigma, options))
+        token_sets = None if strength == 0 else self._token_sets.of_call(batch, sigma, to_sigma, options)
+        return None if token_sets is None else Call(strength, token_sets, self._key_values.of_call(token_sets))
 
     def to(self, _device_or_dtype: Any) -> "FuserPatch":
         """Nothing to move: tokens follow the UNet's own tensors, weights belong to their ModelPatcher."""

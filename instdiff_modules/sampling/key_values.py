@@ -13,29 +13,39 @@ from ..networks.fuser import Fuser
 MAX_CALLS = 8  # kinds of call of a run whose keys and values are kept: with and without the negative, parts, branches
 
 
+class CallKeyValues:
+    """Of one kind of model call, for every fuser. token_sets: one for each of equally long runs of the batch's items."""
+
+    def __init__(self, bank: TokenBank, token_sets: tuple[TokenSet, ...]) -> None:
+        self.bank, self.token_sets = bank, token_sets
+        self._known: dict[Any, Tensor] = {}
+
+    def of(self, place: Any, fuser: Fuser, x: Tensor) -> Tensor:
+        """(U, T, 2 dim) for x (B, n, dim): item i of the batch meets row i // (B / U)."""
+        key = (place, x.device, x.dtype)
+        if key not in self._known:
+            distinct = list(dict.fromkeys(self.token_sets))
+            rows = fuser.key_values(torch.cat([self.bank.tokens(one) for one in distinct]).to(x))
+            order = [distinct.index(one) for one in self.token_sets]
+            self._known[key] = rows if len(distinct) == len(order) else rows[order]
+        return self._known[key]
+
+
 class KeyValues:
-    """Of one token bank, for every fuser; `clear` at the end of a run."""
+    """Of one token bank; `clear` at the end of a run."""
 
     def __init__(self, bank: TokenBank) -> None:
         self.bank = bank
-        self._known: OrderedDict[tuple[TokenSet, ...], dict[Any, Tensor]] = OrderedDict()
+        self._known: OrderedDict[tuple[TokenSet, ...], CallKeyValues] = OrderedDict()
 
-    def of_call(self, place: Any, fuser: Fuser, token_sets: tuple[TokenSet, ...], x: Tensor) -> Tensor:
-        """(U, T, 2 dim) for x (B, n, dim): item i of the batch meets row i // (B / U)."""
-        distinct = in_runs(token_sets)
-        known = self._known.setdefault(distinct, {})
-        self._known.move_to_end(distinct)
+    def of_call(self, token_sets: Sequence[TokenSet]) -> CallKeyValues:
+        """For a call whose items meet these token sets, one for each item."""
+        runs = in_runs(token_sets)
+        call = self._known.setdefault(runs, CallKeyValues(self.bank, runs))
+        self._known.move_to_end(runs)
         if len(self._known) > MAX_CALLS:
             self._known.popitem(last=False)
-        key = (place, x.device, x.dtype)
-        if key not in known:
-            known[key] = self._make(fuser, distinct, x)
-        return known[key]
-
-    def _make(self, fuser: Fuser, token_sets: tuple[TokenSet, ...], x: Tensor) -> Tensor:
-        single = tuple(dict.fromkeys(token_sets))
-        rows = fuser.key_values(torch.cat([self.bank.tokens(one) for one in single]).to(x))
-        return rows if single == token_sets else rows[[single.index(one) for one in token_sets]]
+        return call
 
     def clear(self) -> None:
         self._known.clear()

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from instdiff.instdiff_modules.grounding.inputs import GroundingInputs
 from instdiff.instdiff_modules.networks.adapter import UNetAdapter
-from instdiff.instdiff_modules.networks.scaleu import scaleu
+from instdiff.instdiff_modules.networks.scaleu import gains, scaleu
 from instdiff.instdiff_modules.networks.unifusion import UniFusion
 from torch import Tensor, nn
 
@@ -87,10 +87,11 @@ class Grounding(nn.Module):
         def fuse(x: Tensor, options: Mapping[str, Any]) -> Tensor:
             fuser = self.adapter.fuser(options["block"])
             attention = models.attention if attended is None or options["block"] == BLIND else watched
-            return fuser(x, *fuser.keys_values(tokens), options["n_heads"], attention)
+            gates = torch.tanh(fuser.alpha_attn), torch.tanh(fuser.alpha_dense)
+            return fuser(x, fuser.key_values(tokens), options["n_heads"], attention, gates)
 
         def scale(h: Tensor, skip: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, Tensor]:
-            return scaleu(h, skip, *self.adapter.scaleu(options["block"][1]))
+            return scaleu(h, skip, gains(*self.adapter.scaleu(options["block"][1]), h))
 
         return {"middle_patch": [fuse], "output_block_patch": [scale]}
 
