@@ -7,6 +7,8 @@ import sys
 import pytest
 from bench import cost, operations, report
 
+pytestmark = pytest.mark.cpu  # these commands choose their device themselves
+
 
 @pytest.fixture
 def run(monkeypatch, capsys):
