@@ -78,7 +78,7 @@ def test_the_networks_run_as_often_as_they_must(figures):
 def test_every_operation_is_booked_where_it_happens(figures, run):
     printed = run(
         operations,
-        operations.main,
+        lambda: operations.main(operations.arguments()),
         "--tiny",
         "--weights",
         figures[0].parent / "weights",
