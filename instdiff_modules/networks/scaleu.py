@@ -10,7 +10,6 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-
 SMALL_PLANE = 16 * 16
 
 
