@@ -109,6 +109,13 @@ def test_every_launch_is_counted_where_it_happens(launches):
     assert launches["masked"][2] > launches["full"][2] == launches["fusers"][2] > launches["outside"][2]
 
 
+def test_a_block_launches_no_more_than_it_must(figures, launches):
+    blocks, decoder_blocks = json.loads(figures[0].read_text())["counts"]["3 steps"]["fusers"] // 3, 4
+    once = 2  # reading the sigma of the step
+    assert launches["fusers"][0] <= 18 * blocks + once
+    assert launches["scaleu"][0] <= 5 * decoder_blocks and launches["outside"][0] <= 5 * decoder_blocks + once
+
+
 def test_a_second_run_measures_only_what_is_missing(figures):
     path, options, _ = figures
     before = json.loads(path.read_text())
