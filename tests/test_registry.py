@@ -46,7 +46,8 @@ def test_the_comfyui_that_is_required_is_the_oldest_that_is_tested():
     shared = (ROOT / "tests" / "comfy" / "conftest.py").read_text(encoding="utf-8")
     versions = (ROOT / "tests" / "comfy" / "test_versions.py").read_text(encoding="utf-8")
     assert 'start_server(tmp_path_factory.mktemp("oldest"), install.OLDEST)' in shared
-    assert 'params=["oldest", "newest"]' in shared and "any_server" in versions, "both ends of the range make pictures"
+    both = "params=[install.OLDEST, install.NEWEST]"
+    assert both in shared and "any_server" in versions, "both ends of the range make pictures"
     assert numbers(install.OLDEST) < numbers(install.NEWEST) == max(map(numbers, install.COMFYUI))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert install.OLDEST in readme and install.NEWEST in readme
