@@ -8,6 +8,7 @@ import comfy.samplers
 import torch
 from instdiff.instdiff_modules.checkpoint.reading import Checkpoint, InstDiffConfig
 from instdiff.instdiff_modules.layout.document import Instance, Layout
+from instdiff.instdiff_modules.networks.unifusion import UniFusion
 from instdiff.nodes.apply import ApplyInstDiff
 from instdiff.nodes.model import InstDiffModel, build_instdiff_model
 from support.goldens import fill
@@ -48,7 +49,7 @@ def base() -> tuple[Any, InstDiffModel]:
     config = InstDiffConfig(
         30, 768, 16, 768, {p: m * CHANNELS for p, m in FUSER_PLACES.items()}, tuple(m * CHANNELS for m in DECODER)
     )
-    empty = build_instdiff_model.__globals__["UniFusion"](30, 768, 16, 768, operations=torch.nn).state_dict()
+    empty = UniFusion(30, 768, 16, 768, operations=torch.nn).state_dict()
     tensors = {f"position_net.{k}": fill(SEED, f"position_net.{k}", v.shape) for k, v in empty.items()}
     checkpoint = Checkpoint({**adapter.model.state_dict(), **tensors}, config, "random weights")
     return model, build_instdiff_model(checkpoint, torch.float32)
