@@ -16,9 +16,13 @@ import torch
 from support.pack import ROOT
 
 MEASURED = (
-    "nodes/apply",
-    "nodes/branch*",
-    "nodes/model",
+    "nodes/apply*",
+    "nodes/branched_run",
+    "nodes/cfg_functions",
+    "nodes/model*",
+    "nodes/operations",
+    "nodes/patching",
+    "nodes/prepared_conds",
     "nodes/prompts",
     "nodes/sampler",
     "instdiff_modules/grounding/*",

@@ -11,7 +11,7 @@ from instdiff.instdiff_modules.sampling.attention_mask import MaskedAttention
 from instdiff.instdiff_modules.sampling.fuser_patch import FuserPatch
 from instdiff.instdiff_modules.sampling.scaleu_patch import ScaleUPatch
 from instdiff.instdiff_modules.sampling.window import Window
-from instdiff.nodes.apply import block_attention
+from instdiff.nodes.apply_settings import block_attention
 from support.fixed_bank import FixedBank
 from support.goldens import SLOTS, grounding_arguments, value
 from support.parity_networks import Row, Tensors, authors_grounding, tokenizer
