@@ -31,7 +31,7 @@ MASKED = {
     "all levels": MaskedAttention("all"),
     "authors' (64x64 only, transposed)": MaskedAttention("finest", authors=True),
 }
-FORMATS = {"as given": None, **{f"authors' {name}": name for name in CONFIGURATIONS}}
+LOCATION_FORMATS = {"as given": None, **{f"authors' {name}": name for name in CONFIGURATIONS}}
 
 
 class ApplyInstDiff(io.ComfyNode):
@@ -128,7 +128,7 @@ class ApplyInstDiff(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "location_formats",
-                    options=list(FORMATS),
+                    options=list(LOCATION_FORMATS),
                     default="as given",
                     optional=True,
                     advanced=True,
@@ -185,7 +185,9 @@ class ApplyInstDiff(io.ComfyNode):
             )
         checks.check_clip(clip)
         check_slots(frames, instdiff_model.config.slots)
-        bank = build_bank(instdiff_model, clip, frames, point_seed, authors_presence(FORMATS[location_formats]))
+        bank = build_bank(
+            instdiff_model, clip, frames, point_seed, authors_presence(LOCATION_FORMATS[location_formats])
+        )
         to_sigma = functools.cache(model.get_model_object("model_sampling").percent_to_sigma)
         masked = MASKED[masked_attention]
         fusers = FuserPatch(
@@ -229,7 +231,7 @@ def check_settings(
         checks.number_in(share, 0, 1, where, name)
     checks.check_choice(scaleu, SCALEU, where, "scaleu")
     checks.check_choice(masked_attention, MASKED, where, "masked_attention")
-    checks.check_choice(location_formats, FORMATS, where, "location_formats")
+    checks.check_choice(location_formats, LOCATION_FORMATS, where, "location_formats")
     checks.check_whole(point_seed, 0, 0xFFFFFFFF, where, "point_seed")
 
 

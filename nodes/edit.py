@@ -1,19 +1,22 @@
 """The node that changes a layout by one step."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..instdiff_modules.geometry.edit_instances import (
     ANCHORS,
     AT_BORDER,
+    EDIT_UNITS,
     MAX_VALUE,
     OPERATIONS,
-    UNITS,
     Edit,
     edit_instances,
 )
 from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
-from .checks import check_choice
+from ..instdiff_modules.layout.units import FRACTIONS, current_units
+from .checks import check_choice, units_are_known
 from .types import Instances
 
 
@@ -79,8 +82,8 @@ class InstDiffEditInstances(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "units",
-                    options=list(UNITS),
-                    default=UNITS[0],
+                    options=list(EDIT_UNITS),
+                    default=FRACTIONS,
                     optional=True,
                     tooltip="Units of x, y, width and height: fractions of the canvas, or its pixels. Factors have none.",
                 ),
@@ -115,6 +118,10 @@ class InstDiffEditInstances(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, units: Any = None) -> bool | str:
+        return units_are_known(units, EDIT_UNITS, "Edit Instances")
+
+    @classmethod
     def execute(
         cls,
         instances: Frames,
@@ -125,14 +132,15 @@ class InstDiffEditInstances(io.ComfyNode):
         y: float = 0.0,
         width: float = 0.0,
         height: float = 0.0,
-        units: str = UNITS[0],
+        units: str = FRACTIONS,
         anchor: str = "center",
         at_border: str = AT_BORDER[0],
         part_of: str = "",
     ) -> io.NodeOutput:
+        units = current_units(units)
         choices = {
             "operation": (operation, OPERATIONS),
-            "units": (units, UNITS),
+            "units": (units, EDIT_UNITS),
             "anchor": (anchor, ANCHORS),
             "at_border": (at_border, AT_BORDER),
         }

@@ -11,10 +11,11 @@ from ..instdiff_modules.layout import fields as layout_fields
 from ..instdiff_modules.layout.frames import as_frames, canvas_of, place
 from ..instdiff_modules.layout.instance import Frames, Point
 from ..instdiff_modules.layout.point_text import parse_points, prompts_of, split_lists
+from ..instdiff_modules.layout.units import FRACTIONS, PIXELS
 from .checks import check_choice
 from .types import Instances
 
-UNITS = ("fractions (0..1)", "pixels")
+POINT_UNITS = (FRACTIONS, PIXELS)
 NEW = "The new instance"
 
 
@@ -76,8 +77,8 @@ def _point_inputs(text: str, tooltip: str) -> list[io.Input]:
         io.String.Input("points", multiline=True, default=text, tooltip=tooltip),
         io.Combo.Input(
             "units",
-            options=list(UNITS),
-            default=UNITS[0],
+            options=list(POINT_UNITS),
+            default=FRACTIONS,
             tooltip="What the numbers are: fractions of the canvas (0..1), or pixels (as point editors give them).",
         ),
         io.Int.Input(
@@ -286,8 +287,8 @@ class InstDiffScribble(io.ComfyNode):
 
 def read_points(text: str, units: str, width: int, height: int, frames: Frames) -> tuple[Point, ...]:
     """The text of a points widget -> fractions. ValueError if pixels are given and nobody knows the size of the canvas."""
-    check_choice(units, UNITS, NEW, "units")
-    if units == UNITS[0]:
+    check_choice(units, POINT_UNITS, NEW, "units")
+    if units == FRACTIONS:
         return parse_points(text)
     given = layout_fields.side(width, NEW, "width"), layout_fields.side(height, NEW, "height")
     canvas = given if any(given) else canvas_of(frames[0])

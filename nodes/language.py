@@ -1,14 +1,17 @@
 """Nodes between words and layouts: the request to a language model, and its answer."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..instdiff_modules.language.answer import read_answer, report
-from ..instdiff_modules.language.coordinates import DECLARED, ORDERS, UNITS
+from ..instdiff_modules.language.coordinates import ANSWER_UNITS, DECLARED, ORDERS
 from ..instdiff_modules.language.request import MAX_COUNT, MAX_EXAMPLES, REQUEST_UNITS, answer_schema, build_request
 from ..instdiff_modules.layout import fields
 from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
-from .checks import check_choice, check_whole
+from ..instdiff_modules.layout.units import current_units
+from .checks import check_choice, check_whole, units_are_known
 from .types import Instances
 
 CATEGORY = "InstDiff"
@@ -60,7 +63,7 @@ class InstDiffLayoutRequest(io.ComfyNode):
                     default=REQUEST_UNITS[0],
                     optional=True,
                     tooltip="Coordinates that the model shall write: fractions, thousandths, or pixels of the "
-                    "canvas. Models that were trained to find objects like 0..1000 best.",
+                    "canvas. Models trained to locate objects do best with thousandths.",
                 ),
                 io.Int.Input(
                     "examples",
@@ -90,6 +93,10 @@ class InstDiffLayoutRequest(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, units: Any = None) -> bool | str:
+        return units_are_known(units, REQUEST_UNITS, "Layout Request")
+
+    @classmethod
     def execute(
         cls,
         wish: str,
@@ -103,6 +110,7 @@ class InstDiffLayoutRequest(io.ComfyNode):
     ) -> io.NodeOutput:
         check_whole(count, 0, MAX_COUNT, "Layout Request", "count")
         check_whole(examples, 0, MAX_EXAMPLES, "Layout Request", "examples")
+        units = current_units(units)
         check_choice(units, REQUEST_UNITS, "Layout Request", "units")
         text = build_request(wish, width, height, count, style, units, examples, as_frames(instances))
         return io.NodeOutput(text, answer_schema(width, height, count, units), width, height, count)
@@ -129,7 +137,7 @@ class InstDiffLayoutFromText(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "units",
-                    options=[DECLARED, *UNITS],
+                    options=[DECLARED, *ANSWER_UNITS],
                     default=DECLARED,
                     tooltip='Units of the coordinates. "as declared": as the answer says; if it does not say, '
                     "the node asks. Any other choice counts more than the answer.",
@@ -175,8 +183,13 @@ class InstDiffLayoutFromText(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, units: Any = None) -> bool | str:
+        return units_are_known(units, [DECLARED, *ANSWER_UNITS], "Layout from Text")
+
+    @classmethod
     def execute(cls, text: str, units: str, order: str, width: int = 0, height: int = 0) -> io.NodeOutput:
-        check_choice(units, [DECLARED, *UNITS], "Layout from Text", "units")
+        units = current_units(units)
+        check_choice(units, [DECLARED, *ANSWER_UNITS], "Layout from Text", "units")
         check_choice(order, [DECLARED, *ORDERS], "Layout from Text", "order")
         answer = read_answer(text, units, order, width, height)
         layout = answer.layout

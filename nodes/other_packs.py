@@ -5,10 +5,11 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..instdiff_modules.importers.any_boxes import ORDERS, UNITS, WHERE, read_boxes
+from ..instdiff_modules.importers.any_boxes import BBOX_UNITS, ORDERS, WHERE, read_boxes
 from ..instdiff_modules.importers.regions import WHERE as MASKS_WHERE
 from ..instdiff_modules.importers.regions import read_masks
 from ..instdiff_modules.layout import fields
+from ..instdiff_modules.layout.units import PIXELS
 from ..instdiff_modules.preview.batch import pictures_of
 from .checks import check_choice, number_in
 from .types import Bbox, Elements, IdeogramPrompt, Instances, OmostCanvas, Regions, Segs, Tracking
@@ -89,8 +90,8 @@ class InstDiffFromBoxes(io.ComfyNode):
                 ),
                 io.Combo.Input(
                     "units",
-                    options=list(UNITS),
-                    default=UNITS[0],
+                    options=list(BBOX_UNITS),
+                    default=PIXELS,
                     optional=True,
                     tooltip="Only for BBOX: what its numbers are.",
                 ),
@@ -108,10 +109,10 @@ class InstDiffFromBoxes(io.ComfyNode):
         width: int = 0,
         height: int = 0,
         order: str = ORDERS[0],
-        units: str = UNITS[0],
+        units: str = PIXELS,
     ) -> io.NodeOutput:
         check_choice(order, ORDERS, WHERE, "order")
-        check_choice(units, UNITS, WHERE, "units")
+        check_choice(units, BBOX_UNITS, WHERE, "units")
         if boxes is None and elements is None:
             raise ValueError("Nothing is connected. Connect boxes or elements; an empty list of a detector will do.")
         frames = read_boxes(boxes, canvas(image, width, height), prompts, order, units, elements)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from instdiff.instdiff_modules.evaluation import coco
 from instdiff.instdiff_modules.evaluation.__main__ import main
-from instdiff.instdiff_modules.evaluation.coco import FORMATS, asked_for, layout_of, read_annotations
+from instdiff.instdiff_modules.evaluation.coco import BENCHMARK_FORMATS, asked_for, layout_of, read_annotations
 from instdiff.instdiff_modules.evaluation.published import TABLES
 from instdiff.instdiff_modules.evaluation.ray_servers import who_asks
 from instdiff.instdiff_modules.evaluation.run_files import RunFolder
@@ -129,7 +129,7 @@ def test_what_annotations_lose_is_told_and_nothing_else_is_lost():
     assert asked_for(layout, "mask", "given").instances[0].box is not None, "an instance never loses all its places"
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", BENCHMARK_FORMATS)
 def test_a_layout_holds_all_or_the_one_location_that_is_asked_for(given, format: str):
     location = {"colors": "mask", "textures": "mask"}.get(format, format)
     for layout in layouts(given, format).values():
@@ -191,9 +191,9 @@ def test_the_graph_is_the_authors_and_every_format_has_its_configuration(given):
         json.loads(out["layout"]["inputs"]["text"])["prompt"] == layout.prompt
         and out["empty"]["inputs"]["width"] == SIZE
     )
-    assert set(coco.CONFIGURATIONS.values()) == set(CONFIGURATIONS) and set(coco.CONFIGURATIONS) == set(FORMATS) == {
-        t.format for t in TABLES
-    }
+    assert set(coco.CONFIGURATIONS.values()) == set(CONFIGURATIONS) and set(coco.CONFIGURATIONS) == set(
+        BENCHMARK_FORMATS
+    ) == {t.format for t in TABLES}
 
 
 def test_a_picture_without_words_does_not_keep_the_templates_prompt():

@@ -10,7 +10,7 @@ import torch
 from instdiff.instdiff_modules.exporters.boxes import ORDERS, other_boxes
 from instdiff.instdiff_modules.exporters.regions import Region, to_regions
 from instdiff.instdiff_modules.exporters.segs import layout_segs
-from instdiff.instdiff_modules.exporters.text import FORMATS, frames_to_text
+from instdiff.instdiff_modules.exporters.text import TEXT_FORMATS, frames_to_text
 from instdiff.instdiff_modules.geometry.masks import decode_mask
 from instdiff.instdiff_modules.geometry.raster import layout_boxes
 from instdiff.instdiff_modules.importers import any_boxes
@@ -19,11 +19,11 @@ from instdiff.instdiff_modules.importers.frames import read_frames
 from instdiff.instdiff_modules.importers.regions import read_masks
 from instdiff.instdiff_modules.layout.document import parse_layout
 from instdiff.instdiff_modules.layout.point_text import parse_points, split_lists
+from instdiff.instdiff_modules.layout.units import FRACTIONS, PIXELS, THOUSANDTHS
 from support.pack import ROOT
 
 CANVAS = (800, 400)
 XYWH, XYXY = any_boxes.ORDERS[1:]
-PIXELS, FRACTIONS, THOUSANDTHS = any_boxes.UNITS
 FOX = (0.25, 0.25, 0.5, 0.75)
 BOX = {"x": 200, "y": 100, "width": 200, "height": 200}
 ELEMENTS = json.loads((ROOT / "tests" / "data" / "foreign" / "elements.json").read_text(encoding="utf-8"))
@@ -349,4 +349,4 @@ def test_boxes_go_out_in_every_kind():
 
 def test_every_format_writes_an_empty_layout():
     empty = (parse_layout({"version": 1, "width": 8, "height": 4}),)
-    assert all(isinstance(frames_to_text(empty, name), str) for name in FORMATS)
+    assert all(isinstance(frames_to_text(empty, name), str) for name in TEXT_FORMATS)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..launcher.client import GraphError
 from . import generate, measure
-from .coco import FORMATS
+from .coco import BENCHMARK_FORMATS
 from .workflow import ALPHA, CHECKPOINT, GUIDANCE, MIS, SIZE, STEPS, WEIGHTS
 
 
@@ -69,7 +69,7 @@ def _add_coco(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=int, help="the first N pictures by their ids (default: all)")
     parser.add_argument(
         "--format",
-        choices=FORMATS,
+        choices=BENCHMARK_FORMATS,
         required=True,
         help="what the layouts hold; colors and textures are masks with an attribute",
     )

@@ -24,7 +24,7 @@ from ..layout import fields
 from ..layout.instance import Instance, Layout, Mask
 from ..metrics.attributes import COLORS, PAPER_TEXTURES
 
-FORMATS = ("box", "mask", "point", "scribble", "colors", "textures")
+BENCHMARK_FORMATS = ("box", "mask", "point", "scribble", "colors", "textures")
 # What each format is made with: the authors' test configuration, and the one location that it is about.
 CONFIGURATIONS = {
     "box": "test_box",

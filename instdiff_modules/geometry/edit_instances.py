@@ -11,6 +11,7 @@ from ..layout import fields
 from ..layout.frames import canvas_of, describe, find_index, named_indices, place
 from ..layout.instance import Box, Frames, Instance, Layout
 from ..layout.parts import family, make_part, without
+from ..layout.units import FRACTIONS, PIXELS
 from .transform import UNCUT, hull, map_instance, whole_extent
 
 ADD, REPLACE, MOVE, MOVE_TO, RESIZE, RESIZE_TO, REMOVE, PART = OPERATIONS = (
@@ -23,7 +24,7 @@ ADD, REPLACE, MOVE, MOVE_TO, RESIZE, RESIZE_TO, REMOVE, PART = OPERATIONS = (
     "remove",
     "make part",
 )
-FRACTIONS, PIXELS = UNITS = ("fractions 0..1", "pixels")
+EDIT_UNITS = (FRACTIONS, PIXELS)
 STOP, CUT = AT_BORDER = ("stop", "cut")
 ANCHORS = {
     "center": (0.5, 0.5),

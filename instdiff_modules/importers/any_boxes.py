@@ -16,6 +16,7 @@ from typing import Any
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES, load_json
 from ..layout.instance import Frames, Instance, Layout
+from ..layout.units import FRACTIONS, PIXELS, THOUSANDTHS
 from . import omost, tracking
 from .boxes import EXPECTED, LabelledBox, cut_box, read_bounding_boxes
 from .elements import are_elements, read_elements, words_of
@@ -23,7 +24,7 @@ from .frames import MAX_FRAMES
 from .prompts import prompt_lines
 
 ORDERS = ("not declared", "x, y, width, height", "left, top, right, bottom")
-UNITS = ("pixels", "fractions (0..1)", "thousandths (0..1000)")
+BBOX_UNITS = (PIXELS, FRACTIONS, THOUSANDTHS)
 CELL = 8  # pixels of a cell of the latent, GLIGEN's unit
 WHERE = "Instances from Boxes"
 
@@ -35,7 +36,7 @@ def read_boxes(
     canvas: Canvas | None,
     prompts: str = "",
     order: str = ORDERS[0],
-    units: str = UNITS[0],
+    units: str = PIXELS,
     elements: Any = None,
 ) -> Frames:
     """Any of the kinds above -> frames. No boxes give layouts without instances.
@@ -113,9 +114,9 @@ def _four(item: Sequence[float], where: str, canvas: Canvas | None, order: str, 
         )
     a, b, c, d = fields.numbers(tuple(item), 4, where, "box", order)
     width, height = (
-        _known(canvas, "The boxes are") if units == UNITS[0] else (1, 1) if units == UNITS[1] else (1000, 1000)
+        _known(canvas, "The boxes are") if units == PIXELS else (1, 1) if units == FRACTIONS else (1000, 1000)
     )
-    if units == UNITS[0] and max(map(abs, (a, b, c, d))) <= 1:
+    if units == PIXELS and max(map(abs, (a, b, c, d))) <= 1:
         raise ValueError(
             f"{WHERE}: {where} {fields.shorten(list(item))} is no larger than a pixel. If these are fractions, choose them as units."
         )

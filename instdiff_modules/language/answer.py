@@ -9,7 +9,8 @@ from ..importers import read_layout
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES, parse_layout
 from ..layout.instance import Layout
-from .coordinates import DECLARED, FRACTIONS, PIXELS, Coordinates, box_numbers, check_range, to_edges, to_point
+from ..layout.units import FRACTIONS, PIXELS
+from .coordinates import DECLARED, Coordinates, box_numbers, check_range, to_edges, to_point
 from .declared import NO_CANVAS, declared_coordinates
 from .find import Draft, box_of, find_draft, without_reasoning
 from .lines import PROMPT_KEYS
@@ -32,7 +33,7 @@ class Answer(NamedTuple):
 def read_answer(text: str, units: str = DECLARED, order: str = DECLARED, width: int = 0, height: int = 0) -> Answer:
     """The layout in an answer.
 
-    units: DECLARED or one of UNITS; order: DECLARED or one of ORDERS: a choice counts more than what the answer declares. width,
+    units: DECLARED or one of ANSWER_UNITS; order: DECLARED or one of ORDERS: a choice counts more than what the answer declares. width,
     height: canvas in pixels, 0 for the answer's own. ValueError, with the beginning of the answer, if it holds no layout that can be
     read safely, or if units or order are unknown or contradicted by the numbers.
     """

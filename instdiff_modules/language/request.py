@@ -7,17 +7,19 @@ from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.frames import describe
 from ..layout.instance import Box, Frames
-from .coordinates import FRACTIONS, PERCENT, PIXELS, THOUSAND, XYXY
+from ..layout.units import FRACTIONS, PIXELS, THOUSANDTHS
+from .coordinates import XYXY
 
 MAX_COUNT = 30  # as many as the weights have slots
 MAX_WISH = 20_000  # characters
-REQUEST_UNITS = (FRACTIONS, THOUSAND, PIXELS)
+REQUEST_UNITS = (FRACTIONS, THOUSANDTHS, PIXELS)
 WHERE = "Layout Request"
 
 _MEANING = {
-    FRACTIONS: "fractions of the canvas from 0 to 1 with up to three decimals", THOUSAND: "whole numbers from 0 to 1000, thousandths of the canvas",
+    FRACTIONS: "fractions of the canvas from 0 to 1 with up to three decimals", THOUSANDTHS: "whole numbers from 0 to 1000, thousandths of the canvas",
     PIXELS: "whole numbers of pixels",
 }  # fmt: skip
+_WRITTEN = {FRACTIONS: "0..1", THOUSANDTHS: "0..1000", PIXELS: "pixels"}  # as the answer declares them
 _ORDER = ("left", "top", "right", "bottom")
 # Boxes whose sizes and bases agree with one horizon, so that the examples teach what we check.
 _EXAMPLES: tuple[tuple[str, str, tuple[tuple[str, str, Box], ...]], ...] = (
@@ -122,7 +124,7 @@ def _rules(count: int, units: str, styled: bool) -> list[str]:
 
 
 def _head(units: str, size: tuple[int, int]) -> dict[str, Any]:
-    return {"units": units, "order": XYXY, "width": size[0], "height": size[1]}
+    return {"units": _WRITTEN[units], "order": XYXY, "width": size[0], "height": size[1]}
 
 
 def _form(units: str, size: tuple[int, int]) -> str:
@@ -154,9 +156,7 @@ def _current(frames: Frames | None, units: str, size: tuple[int, int]) -> str:
 def _coordinates(box: Box, units: str, size: tuple[int, int]) -> list[float]:
     if units == FRACTIONS:
         return [round(v, 3) for v in box]
-    whole = (
-        (size[0], size[1], size[0], size[1]) if units == PIXELS else {THOUSAND: (1000,) * 4, PERCENT: (100,) * 4}[units]
-    )
+    whole = (size[0], size[1], size[0], size[1]) if units == PIXELS else (1000,) * 4
     return [round(v * side) for v, side in zip(box, whole, strict=True)]
 
 

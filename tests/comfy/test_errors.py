@@ -12,6 +12,7 @@ import folder_paths
 import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Layout, parse_layout
+from instdiff.instdiff_modules.layout.units import FRACTIONS, PIXELS, THOUSANDTHS
 from instdiff.nodes import apply as apply_nodes
 from instdiff.nodes import (
     arrange,
@@ -58,7 +59,6 @@ DOCUMENT = {
     "instances": [{"id": "fox", "prompt": "a fox", "box": [0.1, 0.2, 0.5, 0.9], "note": ["kept"]}],
 }  # fmt: skip
 WIDE = (parse_layout(DOCUMENT),)
-FRACTIONS, PIXELS = make.UNITS
 BOX = {"prompt": "x", "left": 0.1, "top": 0.2, "right": 0.5, "bottom": 0.9}
 
 
@@ -120,7 +120,7 @@ def valid(node_id):
         "InstDiffFrames": {**{f"instances_{i}": WIDE for i in (1, 2, 3, 4)}, "repeat": 2},
         "InstDiffSelect": {"instances": WIDE, "which": "1", "by": "number", "invert": False},
         "InstDiffLayoutRequest": {
-            "wish": "a fox", "width": 768, "height": 512, "count": 2, "style": "oil", "units": "0..1000", "examples": 1, "instances": WIDE,
+            "wish": "a fox", "width": 768, "height": 512, "count": 2, "style": "oil", "units": THOUSANDTHS, "examples": 1, "instances": WIDE,
         },
         "InstDiffLayoutFromText": {"text": json.dumps(DOCUMENT), "units": "as declared", "order": "as declared", "width": 768, "height": 512},
         "InstDiffCheckLayout": {
@@ -130,7 +130,7 @@ def valid(node_id):
         "InstDiffKeyframes": {"instances": WIDE * 2, "count": 5, "at": "0, 4", "motion": "linear", "gaps": "leave out"},
         "InstDiffEditInstances": {
             "instances": WIDE, "operation": "move by", "which": "fox", "prompt": "", "x": 0.1, "y": 0.0, "width": 0.0, "height": 0.0,
-            "units": edit.UNITS[0], "anchor": "center", "at_border": "stop", "part_of": "",
+            "units": FRACTIONS, "anchor": "center", "at_border": "stop", "part_of": "",
         },
         "InstDiffApply": {
             "model": model, "clip": FakeClip(), "instdiff_model": weights, "instances": frames(FOX), "strength": 1.0, "start": 0.0,
@@ -276,7 +276,7 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffToBoxes", {"order": "y first"}, "order must be one of"),
     ("InstDiffLayoutRequest", {"wish": " "}, "The wish is empty"),
     ("InstDiffLayoutRequest", {"count": 31}, "count must be a whole number in 0..30"),
-    ("InstDiffLayoutRequest", {"units": "percent"}, "units must be one of '0..1', '0..1000', 'pixels'"),
+    ("InstDiffLayoutRequest", {"units": "percent"}, "units must be one of 'fractions (0..1)', 'thousandths (0..1000)', 'pixels'"),
     ("InstDiffLayoutFromText", {"text": "I cannot do that."}, "holds no layout: there is no JSON in it. The answer begins 'I cannot do that.'"),
     ("InstDiffLayoutFromText", {"text": '[["a fox", 1, 2, 3, 4]]'}, "does not say the units and the order of the axes of its boxes, such as [1, 2, 3, 4]"),
     ("InstDiffLayoutFromText", {"text": "x" * 2**19}, "at most 262144 are read"),
