@@ -56,7 +56,7 @@ class InstDiffEditInstances(io.ComfyNode):
                     "commas. For add: the id of the new instance, or empty.",
                 ),
                 io.String.Input(
-                    "prompt", default="", optional=True, tooltip="What shall be there: for add and replace."
+                    "prompt", default="", optional=True, tooltip="Prompt of the object, for add and replace."
                 ),
                 _number(
                     "x",

@@ -25,7 +25,7 @@ def _prompt_input() -> io.Input:
         multiline=True,
         default="",
         dynamic_prompts=True,
-        tooltip="What shall be drawn there, in words. Must not be empty, unless target names an instance that has a prompt already.",
+        tooltip="Prompt for this object. May be empty only if target names an instance that already has a prompt.",
     )
 
 
@@ -109,7 +109,7 @@ class InstDiffBox(io.ComfyNode):
             node_id="InstDiffBox",
             display_name="Instance Box",
             category="InstDiff",
-            description="An object and the box it shall fill. Chain these nodes, or any of their kind, to build a layout.",
+            description="An object and the box it fills. Chain these nodes, or any of their kind, to build a layout.",
             inputs=[
                 _prompt_input(),
                 io.Float.Input(
@@ -167,7 +167,7 @@ class InstDiffMask(io.ComfyNode):
                 _prompt_input(),
                 io.Mask.Input(
                     "mask",
-                    tooltip="White where the object shall be. It covers the whole canvas and has its shape (width to height), at any size in pixels. "
+                    tooltip="White where the object belongs. It covers the whole canvas and has its shape (width to height), at any size in pixels. "
                     "A batch of masks is joined into one; if the incoming layout has as many frames, each frame gets its own mask, "
                     "and no instance where that is black.",
                 ),
@@ -286,7 +286,7 @@ class InstDiffScribble(io.ComfyNode):
 
 
 def read_points(text: str, units: str, width: int, height: int, frames: Frames) -> tuple[Point, ...]:
-    """The text of a points widget -> fractions. ValueError if pixels are given and nobody knows the size of the canvas."""
+    """The text of a points widget -> fractions. ValueError if pixels are given and the size of the canvas is unknown."""
     check_choice(units, POINT_UNITS, NEW, "units")
     if units == FRACTIONS:
         return parse_points(text)

@@ -32,7 +32,7 @@ class InstDiffLayoutRequest(io.ComfyNode):
                     "wish",
                     multiline=True,
                     default="two cats and a dog on a sofa",
-                    tooltip="What shall be in the picture, in your own words and language. Up to 20000 characters together with the style.",
+                    tooltip="What the picture shows, in your own words and language. Up to 20000 characters together with the style.",
                 ),
                 io.Int.Input(
                     "width", default=512, min=1, max=fields.MAX_SIDE, tooltip="Width of the canvas in pixels, 1..16384."
@@ -49,7 +49,7 @@ class InstDiffLayoutRequest(io.ComfyNode):
                     default=0,
                     min=0,
                     max=MAX_COUNT,
-                    tooltip="Number of instances that the model shall give, 1..30. 0: it decides itself.",
+                    tooltip="Number of instances to request, 1..30. 0: the model decides.",
                 ),
                 io.String.Input(
                     "style",
@@ -62,7 +62,7 @@ class InstDiffLayoutRequest(io.ComfyNode):
                     options=list(REQUEST_UNITS),
                     default=REQUEST_UNITS[0],
                     optional=True,
-                    tooltip="Coordinates that the model shall write: fractions, thousandths, or pixels of the "
+                    tooltip="Units that the model is told to use: fractions, thousandths, or pixels of the "
                     "canvas. Models trained to locate objects do best with thousandths.",
                 ),
                 io.Int.Input(
@@ -76,7 +76,7 @@ class InstDiffLayoutRequest(io.ComfyNode):
                 Instances.Input(
                     "instances",
                     optional=True,
-                    tooltip="A layout that the model shall change as the wish says, instead of making a new one. "
+                    tooltip="A layout for the model to change as the wish says, instead of making a new one. "
                     "Its boxes are put into words; of several frames those of the first.",
                 ),
             ],
@@ -173,8 +173,8 @@ class InstDiffLayoutFromText(io.ComfyNode):
                 io.String.Output(
                     display_name="prompt", tooltip="Caption of the whole picture, for the text encoder; may be empty."
                 ),
-                io.Int.Output(display_name="width", tooltip="Width of the canvas in pixels; 512 if nobody says."),
-                io.Int.Output(display_name="height", tooltip="Height of the canvas in pixels; 512 if nobody says."),
+                io.Int.Output(display_name="width", tooltip="Width of the canvas in pixels; 512 if not stated."),
+                io.Int.Output(display_name="height", tooltip="Height of the canvas in pixels; 512 if not stated."),
                 io.String.Output(
                     display_name="report",
                     tooltip="What was read, and a line for everything that was repaired or left out.",

@@ -214,7 +214,7 @@ def next_path(filename_prefix: str) -> Path:
         or filename_prefix.endswith(("/", "\\"))
     ):
         raise ValueError(
-            f"The filename_prefix {shorten(filename_prefix)} is no name inside ComfyUI's output folder: write one such as instdiff/InstDiff."
+            f"The filename_prefix {shorten(filename_prefix)} is not a name inside ComfyUI's output folder: write one such as instdiff/InstDiff."
         )
     folder, name, counter, *_ = folder_paths.get_save_image_path(filename_prefix, output)
     while (path := Path(folder) / f"{name}_{counter:05}_.safetensors").exists():

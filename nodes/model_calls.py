@@ -41,7 +41,7 @@ def calc_branches(
     """CALC_COND_BATCH wrapper: the predictions of every list of conditionings for x (items, C, H, W).
 
     In the first step all branches of an image hold the same latent. The negative prediction is then computed once for
-    each image, where nobody else's function looks at it.
+    each image, where no other function looks at it.
     """
     options = model_options["transformer_options"]
     run = run_options(options)

@@ -1,4 +1,4 @@
-"""Answers of language models in many forms, each a file in data/answers, and what shall become of it."""
+"""Answers of language models in many forms, each a file in data/answers, and the expected result."""
 
 import json
 import random

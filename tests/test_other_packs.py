@@ -224,8 +224,8 @@ def test_prompt_control_there_and_back(kind):
     (lambda: read_boxes([(1, 2, 30, 40)], CANVAS), "nothing says in which order"),
     (lambda: read_boxes([(0.1, 0.2, 0.3, 0.4)], CANVAS, "", XYXY), "no larger than a pixel"),
     (lambda: read_boxes([(300, 2, 30, 40)], CANVAS, "", XYXY), "is empty or lies outside"),
-    (lambda: read_boxes([{"a": 1}], CANVAS), "is no BOUNDING_BOX"),
-    (lambda: read_boxes(3, CANVAS), "is no kind of boxes that is known"),
+    (lambda: read_boxes([{"a": 1}], CANVAS), "is not a BOUNDING_BOX"),
+    (lambda: read_boxes(3, CANVAS), "is not a known kind of boxes"),
     (lambda: read_boxes({"x": 1}, CANVAS), "expected TRACKING"),
     (lambda: read_boxes({}, CANVAS), "holds no box in any frame"),
     (lambda: read_boxes({"dog": {0: [None]}}, CANVAS), "holds no box in any frame"),
@@ -241,7 +241,7 @@ def test_prompt_control_there_and_back(kind):
     (lambda: read_frames("cat MASK(0 0.5) MASK(0.1 1)"), "puts 2 masks together"),
     (lambda: read_frames("cat MASK(0.1 300)"), "mixes fractions and pixels"),
     (lambda: read_frames("cat MASK(100)"), "gives one end"),
-    (lambda: read_frames("cat MASK(left, top)"), "are no numbers"),
+    (lambda: read_frames("cat MASK(left, top)"), "are not numbers"),
     (lambda: frames_to_text((parse_layout({"version": 1, "instances": [{"prompt": "cats AND dogs", "point": [0, 0]}]}),),
                             "prompt-control (AND)"), "holds 'AND'"),
     (lambda: frames_to_text((LAYOUT, LAYOUT), "elements"), "there are 2 frames"),
@@ -257,7 +257,7 @@ def test_what_cannot_be_read_gives_one_sentence(read, words):
 
 
 def blobs(count=2):
-    """Masks that are no rectangles."""
+    """Masks that are not rectangles."""
     masks = torch.zeros(count, 400, 800)
     for i, mask in enumerate(masks):
         mask[100:200, 200 + 50 * i : 400] = 1

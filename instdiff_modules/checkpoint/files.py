@@ -26,7 +26,7 @@ _SHARD = re.compile(r"(.*-)(\d{5})(-of-)(\d{5})(\.\w+)")
 def open_weights(path: Path) -> Any:
     """The dictionary in a safetensors or torch file; tensors are views of the mapped file where the format allows.
 
-    Raises ValueError, naming the file, if it is not there, is no such file, or is damaged.
+    Raises ValueError, naming the file, if it is not there, is not such a file, or is damaged.
     """
     try:
         size = path.stat().st_size

@@ -164,11 +164,11 @@ def asked_for(layout: Layout, format: str, locations: str) -> Layout:
 
 
 def read_json(path: Path) -> Any:
-    """ValueError if the file is no JSON, OSError if it is not there."""
+    """ValueError if the file is not valid JSON, OSError if it is not there."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is no JSON: {error}.") from error
+        raise ValueError(f"{path} is not valid JSON: {error}.") from error
 
 
 def _alone(instance: Instance, location: str) -> Instance:
@@ -202,7 +202,9 @@ def _scribble(mask: Mask | None, seed: int) -> tuple[tuple[float, float], ...] |
 def _list(document: Any, field: str, path: Path) -> list[Mapping[str, Any]]:
     value = document.get(field) if isinstance(document, Mapping) else None
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-        raise ValueError(f'{path} is no COCO file: expected a list of objects "{field}", got {fields.shorten(value)}.')
+        raise ValueError(
+            f'{path} is not a COCO file: expected a list of objects "{field}", got {fields.shorten(value)}.'
+        )
     return value
 
 

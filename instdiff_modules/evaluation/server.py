@@ -28,13 +28,13 @@ class Stop(RuntimeError):
 
 
 def server_urls(text: str) -> tuple[str, ...]:
-    """ "http://a:8188, http://b:8188/" -> both, without what is there twice. ValueError if one is no address."""
+    """ "http://a:8188, http://b:8188/" -> both, without what is there twice. ValueError if one is not an address."""
     urls = [url.strip().rstrip("/") for url in text.split(",") if url.strip()]
     for url in urls:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(
-                f"--server {url!r} is no address of a server: expected one like http://127.0.0.1:8188, several with commas."
+                f"--server {url!r} is not an address of a server: expected one like http://127.0.0.1:8188, several with commas."
             )
     if not urls:
         raise ValueError("--server is empty: expected an address like http://127.0.0.1:8188.")

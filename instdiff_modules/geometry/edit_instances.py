@@ -40,7 +40,7 @@ WHERE = "Edit Instances"
 
 
 class Edit(NamedTuple):
-    """What shall be done. `which`: ids or numbers (from 1), separated by commas; for "add" the id of the new instance, or empty.
+    """What to do. `which`: ids or numbers (from 1), separated by commas; for "add" the id of the new instance, or empty.
 
     x, y, width, height in `units`: of "add" and "move to" the left top corner, of "add" and "resize to" the size, of "move by" x and y
     are the shift. Of "resize by" width and height are factors whatever the units. Where one of width and height is 0, "resize by" and
@@ -77,7 +77,7 @@ def edit_instances(frames: Frames, edit: Edit) -> Frames:
     if edit.operation == ADD:
         return _add(frames, edit)
     if edit.operation == REPLACE and which and not prompt:
-        raise ValueError("The prompt is empty. Write what shall be there instead.")
+        raise ValueError("The prompt is empty. Write the prompt of the new object.")
     rows, change = named_indices(frames, which, edit.operation), _CHANGES[edit.operation]
     return tuple(replace(layout, instances=change(layout, row, edit)) for layout, row in zip(frames, rows, strict=True))
 
@@ -228,7 +228,7 @@ def _sides(layout: Layout, edit: Edit) -> tuple[float, float]:
     if edit.units == FRACTIONS:
         sizes = [abs(v) for v in (edit.x, edit.y)] + ([edit.width, edit.height] if edit.operation != RESIZE else [])
         if max(sizes) > fields.MAX_FRACTION:
-            raise ValueError(f"{WHERE}: {max(sizes):g} is no fraction of the canvas. Choose pixels as the units.")
+            raise ValueError(f"{WHERE}: {max(sizes):g} is not a fraction of the canvas. Choose pixels as the units.")
         return 1.0, 1.0
     canvas = canvas_of(layout)
     if canvas is None:

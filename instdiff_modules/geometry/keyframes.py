@@ -1,7 +1,7 @@
 """Layouts over time: keyframes at some frames of a batch, and every frame between them.
 
 Instances are matched by id. Between two keyframes boxes, points and scribbles move from one place to the other. A mask cannot: it is held from
-the nearest keyframe, and so is everything else that is no number (prompt, colour, order, caption).
+the nearest keyframe, and so is everything else that is not a number (prompt, colour, order, caption).
 """
 
 import logging

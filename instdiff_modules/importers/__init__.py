@@ -36,5 +36,5 @@ def read_layout(value: str | Mapping[str, Any], image: str = "") -> Layout:
         return coco.read_coco(document, image)
     keys = ", ".join(sorted(map(str, document))[:8])
     raise ValueError(
-        f"This JSON is no layout that InstDiff knows (its fields: {keys or 'none'}). Known formats: {KNOWN_FORMATS}."
+        f"This JSON is not a layout that InstDiff knows (its fields: {keys or 'none'}). Known formats: {KNOWN_FORMATS}."
     )

@@ -71,7 +71,7 @@ def read_boxes(
 def _of_boxes(value: Any, canvas: Canvas | None, order: str, units: str) -> Frames:
     if not isinstance(value, list):
         raise ValueError(
-            f"{WHERE}: {fields.shorten(value)} is no kind of boxes that is known. Connect for example {EXPECTED}."
+            f"{WHERE}: {fields.shorten(value)} is not a known kind of boxes. Connect for example {EXPECTED}."
         )
     if _is_conditioning(value):
         found = [_gligen(value, _known(canvas, "GLIGEN's boxes are"))]
@@ -118,7 +118,7 @@ def _four(item: Sequence[float], where: str, canvas: Canvas | None, order: str, 
     )
     if units == PIXELS and max(map(abs, (a, b, c, d))) <= 1:
         raise ValueError(
-            f"{WHERE}: {where} {fields.shorten(list(item))} is no larger than a pixel. If these are fractions, choose them as units."
+            f"{WHERE}: {where} {fields.shorten(list(item))} is at most one pixel in size. If these are fractions, choose them as units."
         )
     box = cut_box(a, b, *((c, d) if order == ORDERS[1] else (c - a, d - b)), width, height)
     if box is None:

@@ -181,7 +181,7 @@ def _instance(
 
 
 def _points(value: Any, single: bool, known: Coordinates) -> list[list[float]]:
-    """Points that lie on the canvas; none if the value is no list of points."""
+    """Points that lie on the canvas; none if the value is not a list of points."""
     pairs = [value] if single else value
     if not isinstance(pairs, list):
         return []

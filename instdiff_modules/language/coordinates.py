@@ -77,7 +77,7 @@ def units_in(text: str) -> str | None:
 
 
 def prose_declaration(text: str) -> tuple[str | None, str | None]:
-    """(units, order) that the words around the JSON declare plainly; "pixel art" is no declaration."""
+    """(units, order) that the words around the JSON declare plainly; "pixel art" is not a declaration."""
     units = _only(name for name, words in (
         (PIXELS, r"\bin pixels\b|\bpixel (?:coordinates|values|units)\b"), (THOUSANDTHS, r"\b0 ?(?:\.\.+|-|–|to) ?1000\b"),
         (FRACTIONS, r"\bfractions of the\b|\b(?:between|from) 0 (?:and|to) 1\b|\b0 ?(?:\.\.+|-|–) ?1\b(?!\d)"),
@@ -87,7 +87,7 @@ def prose_declaration(text: str) -> tuple[str | None, str | None]:
 
 
 def box_numbers(value: Any, key: str = "") -> tuple[tuple[float, ...], str | None, str | None] | None:
-    """Any form of a box -> (its four numbers, the order its names declare, the units its texts declare); None if it is no box."""
+    """Any form of a box -> (its four numbers, the order its names declare, the units its texts declare); None if it is not a box."""
     if isinstance(value, str):
         value = [part for part in re.split(r"[,;\s]+", value.strip(" []()<>")) if part] if len(value) < 200 else None
     if isinstance(value, Mapping):

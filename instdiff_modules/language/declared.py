@@ -1,4 +1,4 @@
-"""Who says what the numbers of an answer are: the user's menus, its own fields, its boxes, its format, or the words around it."""
+"""What the numbers of an answer mean, by the user's menus, its own fields, its boxes, its format, or the words around it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

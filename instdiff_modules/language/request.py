@@ -1,4 +1,4 @@
-"""The request to a language model: what shall be in the picture, what a good layout is, and how the answer is written."""
+"""The request to a language model: what the picture shows, what a good layout is, and how the answer is written."""
 
 import json
 from typing import Any
@@ -45,7 +45,7 @@ def build_request(
 ) -> str:
     """The instruction text.
 
-    width, height: canvas in pixels. count: instances, 1..30, or 0 for the model's choice. units: what coordinates the model shall
+    width, height: canvas in pixels. count: instances, 1..30, or 0 for the model's choice. units: what coordinates the model is told to
     write, one of REQUEST_UNITS. examples: 0..MAX_EXAMPLES. current: a layout to change instead of a new one. ValueError for an
     empty wish or values out of range.
     """
@@ -53,7 +53,7 @@ def build_request(
         fields.text("" if v is None else v, WHERE, name).strip() for v, name in ((wish, "wish"), (style, "style"))
     )
     if not wish:
-        raise ValueError("The wish is empty. Write what shall be in the picture.")
+        raise ValueError("The wish is empty. Write what the picture shows.")
     if len(wish) + len(style) > MAX_WISH:
         raise ValueError(
             f"The wish and the style have {len(wish) + len(style)} characters, at most {MAX_WISH} are sent."
@@ -141,7 +141,7 @@ def _example(index: int, units: str, size: tuple[int, int]) -> str:
 
 
 def _current(frames: Frames | None, units: str, size: tuple[int, int]) -> str:
-    """The layout that shall be changed, as the answer would write it."""
+    """The layout to change, as the answer would write it."""
     if not frames or not frames[0].instances:
         return ""
     layout = frames[0]

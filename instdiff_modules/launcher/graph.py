@@ -28,7 +28,7 @@ def read_graph(text: str, name: str) -> Graph:
             f"What to do: open it in ComfyUI and use the menu's Export (API), then give that file."
         )
     if not isinstance(graph, dict) or not graph or not all(_is_node(node) for node in graph.values()):
-        raise Stopped(f"{name} is no workflow in API format: expected an object of nodes, each with a class_type.")
+        raise Stopped(f"{name} is not a workflow in API format: expected an object of nodes, each with a class_type.")
     return graph
 
 

@@ -36,7 +36,7 @@ def select_failed(frames: Frames, results: str, grow: int = 16, erase: bool = Tr
     """results: Layout Score's JSON of these frames. The region of a failed instance is its place, grown by `grow` pixels.
 
     erase: where an instance was found off its place, that place belongs to its region too, so that the stray object goes;
-    without what other instances, which passed, cover. ValueError if the results are no such text or of another layout.
+    without what other instances, which passed, cover. ValueError if the results are not such a text or of another layout.
     """
     pictures = _read(results)
     if len(frames) not in (1, len(pictures)):

@@ -65,7 +65,7 @@ def score_pair(pair: Pair, find: Find, settings: Settings, colors: bool, clip: L
         size = picture.shape[1], picture.shape[0]
         return score_picture(pair.name, layout, find(pair.name, picture), size, settings, picture, colors, clip)
     except UnicodeDecodeError as error:
-        raise ValueError(f"{pair.layout} is no text in UTF-8.") from error
+        raise ValueError(f"{pair.layout} is not text in UTF-8.") from error
     except ValueError as error:
         raise ValueError(f"{pair.name}: {error}") from error
 
@@ -85,7 +85,7 @@ def read_part(path: Path, about: Mapping[str, Any]) -> list[Record] | None:
         part = json.loads(path.read_text(encoding="utf-8"))
         kept, records = part["about"], [record_from_dict(record) for record in part["records"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no part of a report: delete it, and it is made again.") from error
+        raise ValueError(f"{path} is not part of a report: delete it, and it is made again.") from error
     if kept != about:
         other = ", ".join(sorted(key for key in {*kept, *about} if kept.get(key) != about.get(key)))
         raise ValueError(

@@ -77,7 +77,7 @@ def record_to_dict(record: Record) -> dict[str, Any]:
 
 
 def record_from_dict(value: Mapping[str, Any]) -> Record:
-    """The inverse. KeyError or TypeError if the value is no record."""
+    """The inverse. KeyError or TypeError if the value is not a record."""
     places = {
         side: tuple(
             Place(

@@ -158,7 +158,7 @@ def _reason(facts: Facts, settings: Settings) -> str:
 
 def _agrees(asked: Wanted, seen: Detection | None) -> tuple[bool | None, bool | None]:
     """Whether colour and texture are those of the prompt; None if it names none, or the detection none. A shape of the
-    shape world whose prompt names no texture shall be plain."""
+    shape world whose prompt names no texture must be plain."""
     has = {} if seen is None else seen.attributes
     texture = asked.texture or ("plain" if asked.shape else None)
     return (

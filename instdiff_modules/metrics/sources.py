@@ -59,7 +59,7 @@ def _masks(value: Any, width: int, height: int) -> np.ndarray:
         )
     value = value.detach().reshape(-1, *value.shape[-2:]).float().cpu()
     if not value.isfinite().all():
-        raise ValueError("The masks hold values that are no numbers (NaN or infinity). Check the node that made them.")
+        raise ValueError("The masks hold values that are not numbers (NaN or infinity). Check the node that made them.")
     check_aspect(Layout(width=width, height=height), value.shape[2], value.shape[1], "The mask")
     inside = (value > MASK_THRESHOLD).numpy()
     return (

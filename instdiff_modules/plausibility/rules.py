@@ -137,7 +137,7 @@ def _smallest(layout: Layout, rules: Rules) -> list[Finding]:
 
 
 def _depth(layout: Layout, rules: Rules) -> list[Finding]:
-    # an eagle's head is no eagle: parts have no size of their own that we know
+    # an eagle's head is not an eagle: parts have no size of their own that we know
     whole = [row for row in _seen(layout) if not row[1].parent]
     sized = [(i, instance, box, size) for i, instance, box in whole if (size := size_of(instance.prompt))]
     things = [Thing(i, box, size, instance.locked) for i, instance, box, size in sized]

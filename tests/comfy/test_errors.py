@@ -259,7 +259,7 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffLayoutScore", {"image": torch.rand(3, 64, 96, 3), "instances": WIDE * 2}, "2 frames and 3 images"),
     ("InstDiffLayoutScore", {"boxes": None, "masks": None}, 'choose the detector "shape world"'),
     ("InstDiffLayoutScore", {"boxes": [], "masks": torch.cat([mask()] * 2)}, "0 boxes and 2 masks"),
-    ("InstDiffLayoutScore", {"boxes": [(10, 13, 38, 45)]}, "Box 1 is no BOUNDING_BOX"),
+    ("InstDiffLayoutScore", {"boxes": [(10, 13, 38, 45)]}, "Box 1 is not a BOUNDING_BOX"),
     ("InstDiffLayoutScore", {"boxes": [[], []]}, "boxes for 2 pictures, but 1"),
     ("InstDiffLayoutScore", {"masks": mask() * NAN}, "NaN"),
     ("InstDiffLayoutScore", {"detector": "YOLO"}, "detector must be one of 'connected detections', 'shape world'"),

@@ -22,7 +22,7 @@ def sd15_state_dict(full: bool = False, seed: int = 0, dtype: torch.dtype = torc
     """A whole SD1.5 checkpoint of random weights; equal seeds give equal tensors."""
     tensors = fill(sd15_shapes(full), seed, dtype)
     ids = "cond_stage_model.transformer.text_model.embeddings.position_ids"
-    tensors[ids] = torch.arange(77).unsqueeze(0)  # older files carry this buffer; it is no weight
+    tensors[ids] = torch.arange(77).unsqueeze(0)  # older files carry this buffer; it is not a weight
     _let_noise_through(tensors)
     if not full:
         # TAESD divides SD1.5's latent scale out itself; without these the decoder saturates.

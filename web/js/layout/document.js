@@ -11,7 +11,7 @@ import { checkParents } from "./parts.js";
 
 export { LayoutError };
 export const VERSION = 1;
-export const DEFAULT_SIDE = 512; // pixels, where nobody knows the canvas
+export const DEFAULT_SIDE = 512; // pixels, if the canvas is unknown
 export const MAX_INSTANCES = 1000;
 export const LOCATION_KINDS = ["box", "mask", "point", "scribble"];
 

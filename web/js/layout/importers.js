@@ -33,7 +33,7 @@ export function importLayoutWithNotes(value, { width = DEFAULT_SIDE, height = DE
   const elements = given.elements ?? given.compositional_deconstruction?.elements;
   if (Array.isArray(elements) && elements.some(isElement)) return done(fromElements(elements, { width, height }));
   const keys = Object.keys(given).sort().slice(0, 8).join(", ");
-  throw new LayoutError(`This JSON is no layout that InstDiff knows (its fields: ${keys || "none"}). Known formats: ${KNOWN_FORMATS}.`);
+  throw new LayoutError(`This JSON is not a layout that InstDiff knows (its fields: ${keys || "none"}). Known formats: ${KNOWN_FORMATS}.`);
 }
 
 /** A list of frames (layouts, or lists of boxes) -> the frame; several do not fit on one canvas. */
