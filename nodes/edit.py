@@ -39,15 +39,14 @@ class InstDiffEditInstances(io.ComfyNode):
             "one operation, in every frame. Chain them for rounds of changes.",
             inputs=[
                 Instances.Input(
-                    "instances", tooltip="The layout to change. To add to nothing, leave it to Instance Box."
+                    "instances", tooltip="The layout to change. To start a new layout, use Instance Box."
                 ),
                 io.Combo.Input(
                     "operation",
                     options=list(OPERATIONS),
                     default=OPERATIONS[0],
-                    tooltip='"add" a box, "replace" the prompt, "move by" a shift, "move to" a place, "resize '
-                    'by" a factor, "resize to" a size, "remove", or "make part" of another. Parts go '
-                    "with their instance.",
+                    tooltip='"add" a box, "replace" the prompt, "move by" a shift, "move to" a position, "resize '
+                    'by" a factor, "resize to" a size, "remove", or "make part" of another. Parts follow their instance.",
                 ),
                 io.String.Input(
                     "which",
@@ -71,14 +70,12 @@ class InstDiffEditInstances(io.ComfyNode):
                 _number(
                     "width",
                     0.0,
-                    "add, resize to: width in the units below. resize by: factor, 0..100. replace: 0 keeps the "
-                    "place. 0 with a height, in resize: keep the proportions.",
+                    "add, resize to: width in the units below. resize by: factor, 0..100. replace: 0 keeps the location. 0 with a height, in resize: keep the proportions.",
                 ),
                 _number(
                     "height",
                     0.0,
-                    "add, resize to: height in the units below. resize by: factor, 0..100. replace: 0 keeps the "
-                    "place. 0 with a width, in resize: keep the proportions.",
+                    "add, resize to: height in the units below. resize by: factor, 0..100. replace: 0 keeps the location. 0 with a width, in resize: keep the proportions.",
                 ),
                 io.Combo.Input(
                     "units",
@@ -92,21 +89,21 @@ class InstDiffEditInstances(io.ComfyNode):
                     options=list(ANCHORS),
                     default=next(iter(ANCHORS)),
                     optional=True,
-                    tooltip="What stays where it is when an instance is resized. bottom keeps it on the ground.",
+                    tooltip="The point that stays fixed when an instance is resized. bottom keeps it on the ground.",
                 ),
                 io.Combo.Input(
                     "at_border",
                     options=list(AT_BORDER),
                     default=AT_BORDER[0],
                     optional=True,
-                    tooltip='"stop": an instance moves and grows as far as the border of the canvas. "cut": what leaves the canvas is cut off.',
+                    tooltip='"stop": an instance moves and grows as far as the border of the canvas. "cut": parts outside the canvas are cut off.',
                 ),
                 io.String.Input(
                     "part_of",
                     default="",
                     optional=True,
                     tooltip="For add and make part: id or number of the instance that it becomes a part of. "
-                    "Empty: of none. Parts move, grow and go with their instance.",
+                    "Empty: none. Parts move, grow and are removed with their instance.",
                 ),
             ],
             outputs=[

@@ -53,7 +53,7 @@ def _common_inputs() -> list[io.Input]:
             step=0.05,
             optional=True,
             advanced=True,
-            tooltip="How strongly this instance steers, 0..2. 0: as if it were not there. 1: as trained. Apply InstDiff has a strength for all.",
+            tooltip="How strongly this instance steers, 0..2. 0: no effect. 1: as trained. Apply InstDiff has a strength for all.",
         ),
         io.Float.Input(
             "start",
@@ -65,7 +65,7 @@ def _common_inputs() -> list[io.Input]:
             "end",
             default=1.0,
             **share,
-            tooltip="When this instance stops acting, as a share of the denoising: 0 (first step) .. 1 (last step). Apply InstDiff's own end may come earlier.",
+            tooltip="When this instance stops acting, as a share of the denoising: 0 (first step) .. 1 (last step). Apply InstDiff's end also applies.",
         ),
     ]
 
@@ -214,7 +214,7 @@ class InstDiffPoints(io.ComfyNode):
             node_id="InstDiffPoints",
             display_name="Instance Points",
             category="InstDiff",
-            description="An object and one or more points that lie on it. The size is left to the model.",
+            description="An object and one or more points that lie on it. The model chooses the size.",
             inputs=_point_inputs(
                 "0.5, 0.5",
                 'Points on the object: "x, y; x, y", or JSON: [[x, y], ...] or [{"x": .., "y": ..}, ...]. '

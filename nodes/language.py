@@ -26,13 +26,13 @@ class InstDiffLayoutRequest(io.ComfyNode):
             node_id="InstDiffLayoutRequest",
             display_name="Layout Request",
             category=CATEGORY,
-            description="Writes the instruction with which a text generation node of your choice plans a layout. Layout from Text reads the answer.",
+            description="Writes the instruction for a text generation node, which plans the layout. Layout from Text reads the answer.",
             inputs=[
                 io.String.Input(
                     "wish",
                     multiline=True,
                     default="two cats and a dog on a sofa",
-                    tooltip="What the picture shows, in your own words and language. Up to 20000 characters together with the style.",
+                    tooltip="What the picture shows, in any words and language. Up to 20000 characters together with the style.",
                 ),
                 io.Int.Input(
                     "width", default=512, min=1, max=fields.MAX_SIDE, tooltip="Width of the canvas in pixels, 1..16384."
@@ -125,22 +125,20 @@ class InstDiffLayoutFromText(io.ComfyNode):
             node_id="InstDiffLayoutFromText",
             display_name="Layout from Text",
             category=CATEGORY,
-            description="Reads the layout in a language model's answer, past chatter and small mistakes, and "
-            "tells what it changed. Nothing in the answer is run.",
+            description="Reads the layout in a language model's answer, past chatter and small mistakes, and reports what it changed. Nothing in the answer is executed.",
             inputs=[
                 io.String.Input(
                     "text",
                     multiline=True,
                     default="",
-                    tooltip="The answer of the model, up to 262144 characters: JSON in almost any form, with "
-                    "whatever stands around it, or lines such as a red fox: [0.1, 0.2, 0.5, 0.9].",
+                    tooltip="The answer of the model, up to 262144 characters: JSON in almost any form, with any text around it, or lines such as a red fox: [0.1, 0.2, 0.5, 0.9].",
                 ),
                 io.Combo.Input(
                     "units",
                     options=[DECLARED, *ANSWER_UNITS],
                     default=DECLARED,
                     tooltip='Units of the coordinates. "as declared": as the answer says; if it does not say, '
-                    "the node asks. Any other choice counts more than the answer.",
+                    "the node asks. Any other choice overrides the answer.",
                 ),
                 io.Combo.Input(
                     "order",
@@ -168,7 +166,7 @@ class InstDiffLayoutFromText(io.ComfyNode):
             outputs=[
                 Instances.Output(
                     display_name="instances",
-                    tooltip="The layout. Boxes that stuck out of the canvas were cut, and Check Layout can move them in.",
+                    tooltip="The layout. Boxes that reached beyond the canvas are cut; Check Layout can move them in.",
                 ),
                 io.String.Output(
                     display_name="prompt", tooltip="Caption of the whole picture, for the text encoder; may be empty."
@@ -177,7 +175,7 @@ class InstDiffLayoutFromText(io.ComfyNode):
                 io.Int.Output(display_name="height", tooltip="Height of the canvas in pixels; 512 if not stated."),
                 io.String.Output(
                     display_name="report",
-                    tooltip="What was read, and a line for everything that was repaired or left out.",
+                    tooltip="What was read, with a line for each repair or omission.",
                 ),
             ],
         )

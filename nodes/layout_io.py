@@ -114,7 +114,7 @@ class InstDiffToJSON(io.ComfyNode):
             outputs=[
                 io.String.Output(
                     display_name="text",
-                    tooltip="The text. Instances from JSON reads all but the points back; only our own format is without loss.",
+                    tooltip="The text. Instances from JSON reads all but the points back; only our own format is lossless.",
                 )
             ],
         )
@@ -179,7 +179,7 @@ class InstDiffToBoxes(io.ComfyNode):
                     options=list(ORDERS),
                     default=ORDERS[0],
                     optional=True,
-                    tooltip="Order of the four numbers of the output bbox: as the node behind it expects them.",
+                    tooltip="Order of the four numbers of the output bbox: the order that the next node expects.",
                 ),
             ],
             outputs=[
@@ -187,7 +187,7 @@ class InstDiffToBoxes(io.ComfyNode):
                     display_name="boxes",
                     tooltip="A list of boxes {x, y, width, height, label} in pixels, back to front.",
                 ),
-                io.String.Output(display_name="labels", tooltip="The prompts of the boxes, one a line."),
+                io.String.Output(display_name="labels", tooltip="The prompts of the boxes, one per line."),
                 Elements.Output(
                     display_name="elements",
                     tooltip="Elements of box editors with their descriptions, bbox [ymin, xmin, ymax, xmax] in 0..1000; of the first frame.",

@@ -100,8 +100,7 @@ def check_goes_together(guider: Any, shape: Sequence[int]) -> None:
     owned = any(OWNER in cond for conds in guider.conds.values() for cond in conds or ())
     if owned and keeps_what_it_sees(guider.model_options):
         raise ValueError(
-            "Multi-instance sampling calls the model for instances with a conditioning of their own one by one, but another "
-            "patch on the MODEL (Self-Attention Guidance, EasyCache or the like) has to see all of them at once. Remove "
+            "Multi-instance sampling calls the model separately for instances with their own conditioning, but another patch on the MODEL (Self-Attention Guidance, EasyCache or the like) needs all of them in one call. Remove "
             "Instance Conditioning, that patch, or multi-instance sampling."
         )
 

@@ -227,7 +227,7 @@ def test_a_part_that_is_there_is_kept_unless_it_was_made_otherwise(
     for job, count in ((1, 0), (0, 3), (0, 3)):
         assert run(capsys, *options, "--job", job, "--jobs", 2)[0] == 0 and len(seen) == count
     code, said = run(capsys, *options, "--job", 0, "--jobs", 2, "--threshold", 0.75)
-    assert code == 2 and "was made otherwise (threshold)" in said and said.count("\n") == 1
+    assert code == 2 and "was made with other settings (threshold)" in said and said.count("\n") == 1
     (tmp_path / "parts" / "0-of-2.json").write_text("{}")
     assert "is not part of a report" in run(capsys, *options, "--job", 0, "--jobs", 2)[1]
 

@@ -221,7 +221,7 @@ def test_prompt_control_there_and_back(kind):
 
 @pytest.mark.parametrize("read, words", [
     (lambda: read_boxes(BOX, None), "the size of the canvas is unknown"),
-    (lambda: read_boxes([(1, 2, 30, 40)], CANVAS), "nothing says in which order"),
+    (lambda: read_boxes([(1, 2, 30, 40)], CANVAS), "in an order that is not stated"),
     (lambda: read_boxes([(0.1, 0.2, 0.3, 0.4)], CANVAS, "", XYXY), "no larger than a pixel"),
     (lambda: read_boxes([(300, 2, 30, 40)], CANVAS, "", XYXY), "is empty or lies outside"),
     (lambda: read_boxes([{"a": 1}], CANVAS), "is not a BOUNDING_BOX"),

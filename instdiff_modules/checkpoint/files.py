@@ -105,7 +105,7 @@ def _open_safetensors(path: Path) -> dict[str, Tensor]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
         raise ValueError(
-            f"{path.name} cannot be read as a safetensors file ({error}): it is damaged or was cut short, download it again."
+            f"{path.name} cannot be read as a safetensors file ({error}): it is damaged or incomplete, download it again."
         ) from error
     if metadata.get("format") == FORMAT and metadata.get("version") != VERSION:
         raise ValueError(

@@ -94,7 +94,7 @@ def read_annotations(path: Path, captions: Path | None = None) -> Annotations:
         raise ValueError(f"{path.name} has no images.")
     name, count = Counter(picture.name for picture in pictures).most_common(1)[0]
     if count > 1:
-        raise ValueError(f"{path.name} has {count} images of the file name {name!r}: pictures are told apart by it.")
+        raise ValueError(f"{path.name} has {count} images of the file name {name!r}: pictures need different names.")
     if captions and not any(picture.id in said for picture in pictures):
         raise ValueError(
             f"{captions.name} has no caption for any image of {path.name}. Give the captions of the same pictures (captions_val2017.json)."

@@ -233,7 +233,7 @@ def _sides(layout: Layout, edit: Edit) -> tuple[float, float]:
     canvas = canvas_of(layout)
     if canvas is None:
         raise ValueError(
-            "The size of the canvas is unknown, so pixels mean nothing. Use fractions, or give the layout a width and a height."
+            "The size of the canvas is unknown, so pixels cannot be used. Use fractions, or give the layout a width and a height."
         )
     return canvas
 

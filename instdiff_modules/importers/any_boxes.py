@@ -109,8 +109,7 @@ def _instance(given: LabelledBox, position: int) -> Instance:
 def _four(item: Sequence[float], where: str, canvas: Canvas | None, order: str, units: str) -> LabelledBox:
     if order not in ORDERS[1:]:
         raise ValueError(
-            f"{WHERE}: the boxes are four numbers each, such as {fields.shorten(list(item))}, and nothing says in which order. "
-            f"Choose {ORDERS[1]!r} or {ORDERS[2]!r} as the order, and their units."
+            f"{WHERE}: the boxes are four numbers each, such as {fields.shorten(list(item))}, in an order that is not stated. Choose {ORDERS[1]!r} or {ORDERS[2]!r} as the order, and choose the units."
         )
     a, b, c, d = fields.numbers(tuple(item), 4, where, "box", order)
     width, height = (
@@ -124,7 +123,7 @@ def _four(item: Sequence[float], where: str, canvas: Canvas | None, order: str, 
     if box is None:
         raise ValueError(
             f"{WHERE}: {where} {fields.shorten(list(item))} is empty or lies outside the canvas, taken as {order} in {units}. "
-            "Choose the order and the units that it has."
+            "Choose its order and units."
         )
     return LabelledBox(box, None, 1.0)
 
@@ -133,7 +132,7 @@ def _gligen(value: Sequence[Any], canvas: Canvas) -> list[LabelledBox]:
     """Boxes of GLIGEN Textbox Apply: (feature, height, width, y, x) in cells of 8 pixels."""
     params = next((options["gligen"] for _, options in value if options.get("gligen")), None)
     if params is None:
-        raise ValueError(f"{WHERE}: this CONDITIONING holds no GLIGEN boxes. Connect it behind GLIGEN Textbox Apply.")
+        raise ValueError(f"{WHERE}: this CONDITIONING holds no GLIGEN boxes. Connect it after GLIGEN Textbox Apply.")
     if params[0] != "position" or not isinstance(params[2], list):
         raise ValueError(
             f"{WHERE}: GLIGEN data of the kind {fields.shorten(params[0])} is not read, only boxes of GLIGEN Textbox Apply."

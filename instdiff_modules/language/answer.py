@@ -86,7 +86,7 @@ def _read(text: str, units: str, order: str, size: tuple[int, int] | None) -> An
         raise ValueError(f"None of the answer's instances can be used. {' '.join(notes[-2:])}")
     if canvas and size and canvas != size:
         notes.append(
-            f"The answer speaks of a canvas of {canvas[0]}x{canvas[1]}; its layout was put on {size[0]}x{size[1]}."
+            f"The answer names a canvas of {canvas[0]}x{canvas[1]}; its layout was put on {size[0]}x{size[1]}."
         )
     width, height = size or canvas or (None, None)
     caption = _caption(draft)
@@ -171,7 +171,7 @@ def _instance(
             notes.append(f"The mask of {where} cannot be read and was left out.")
     if not {"box", "point", "scribble", "mask"} & made.keys():
         notes.append(
-            f"{where} has no place and was left out."
+            f"{where} has no location and was left out."
             if not unfinished
             else f"{where} was not finished and was left out."
         )

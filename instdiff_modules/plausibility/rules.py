@@ -104,7 +104,7 @@ def _duplicates(layout: Layout, _: Rules) -> list[Finding]:
                     Finding(
                         "duplicates",
                         i,
-                        f"{name_of(i, instance)} stands where {name_of(j, other)} stands already.",
+                        f"{name_of(i, instance)} is in the same region as {name_of(j, other)}.",
                         remove=True,
                     )
                 )

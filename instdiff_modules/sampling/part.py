@@ -31,7 +31,7 @@ def part_of_window(options: Mapping[str, Any], latent_dims: int = 4) -> Box | No
         cells = [int(anchor), *cells]
     if cells != sorted(cells):
         raise ValueError(
-            "A context window reaches over the edge of the picture, which no layout can follow. Switch closed_loop off."
+            "A context window wraps around the edge of the picture, which a layout cannot do. Switch closed_loop off."
         )
     total = int(window.total_frames)
     first, last = cells[0] / total, (cells[-1] + 1) / total

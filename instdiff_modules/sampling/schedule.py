@@ -32,7 +32,7 @@ def alpha_schedule(length: int, kind: Sequence[float] | None = None, authors: bo
         ramp = np.arange(0, 1, 1 / falling)[::-1].tolist()
         if len(ramp) != falling:
             raise ValueError(
-                f"The authors' schedule cannot make a falling stretch of {falling} steps: it makes {len(ramp)}."
+                f"The authors' schedule cannot make a falling interval of {falling} steps: it makes {len(ramp)}."
             )
     return [1.0] * full + ramp + [0.0] * (length - full - falling)
 

@@ -69,8 +69,7 @@ class TokenSets:
             if seen[0] < run.latent_size[0] or seen[1] < run.latent_size[1]:
                 self._warned = True
                 _log.warning(
-                    "The model is given parts of the picture (%dx%d cells of %dx%d) and not told which: each gets the whole "
-                    "layout. In tiled sampling use the MODEL without Apply InstDiff.",
+                    "The model is given parts of the picture (%dx%d cells of %dx%d) without their positions: each gets the whole layout. In tiled sampling use the MODEL without Apply InstDiff.",
                     *reversed(seen), *reversed(run.latent_size),
                 )  # fmt: skip
         return parts

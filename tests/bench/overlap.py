@@ -102,7 +102,7 @@ def formats() -> list[Condition]:
     scene = Scene(256, 256, "yellow", (Thing("heart", "blue", "plain", (0.5, 0.5), 0.36),))
     whole = scene_layout(scene)
     mask = decode_mask(whole.instances[0].mask)
-    measures = {"found": found("a blue heart"), "overlap with the place": overlap("a blue heart", mask)}
+    measures = {"found": found("a blue heart"), "overlap with the location": overlap("a blue heart", mask)}
     return [Condition(0, name, only(whole, name), measures=measures) for name in ("point", "scribble", "box", "mask")]
 
 

@@ -266,7 +266,7 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffSelectFailed", {"results": "x"}, "'x' is not the JSON of a score"),
     ("InstDiffSelectFailed", {"instances": WIDE * 2}, "the results are of 1 pictures, but there are 2 layouts"),
     ("InstDiffFromBoxes", {"boxes": None, "elements": None}, "Nothing is connected"),
-    ("InstDiffFromBoxes", {"boxes": [(1, 2, 30, 40)], "elements": None}, "nothing says in which order"),
+    ("InstDiffFromBoxes", {"boxes": [(1, 2, 30, 40)], "elements": None}, "in an order that is not stated"),
     ("InstDiffFromBoxes", {"image": None, "width": 0}, "set both width and height, or neither"),
     ("InstDiffFromMasks", {"masks": torch.zeros(0, 64, 96)}, "at least one mask, got (0, 64, 96)"),
     ("InstDiffToConditioning", {"method": "GLIGEN"}, "needs its model. Connect GLIGENLoader"),
