@@ -119,7 +119,8 @@ class ApplyInstDiff(io.ComfyNode):
                     default="off",
                     optional=True,
                     tooltip=(
-                        "Each region of the picture sees only the instances whose box contains it: less colour leaking, slower. finest level: at the highest resolution inside the model; all levels: everywhere. The "
+                        "Each region of the picture sees only the instances whose box contains it: less colour leaking, "
+                        "slower. finest level: at the highest resolution inside the model; all levels: everywhere. The "
                         "authors train with it and generate without."
                     ),
                 ),
@@ -130,7 +131,8 @@ class ApplyInstDiff(io.ComfyNode):
                     optional=True,
                     advanced=True,
                     tooltip=(
-                        "Which boxes, points, scribbles and masks count. as given: all of them. The others: those that one of the authors' test configurations keeps, to compare with their results."
+                        "Which boxes, points, scribbles and masks count. as given: all of them. The others: those that one "
+                        "of the authors' test configurations keeps, to compare with their results."
                     ),
                 ),
                 io.Int.Input(

@@ -129,9 +129,7 @@ class InstDiffSelect(io.ComfyNode):
                     default=SELECT_BY[0],
                     tooltip="What `which` holds: numbers, ids, or words of the prompts.",
                 ),
-                io.Boolean.Input(
-                    "invert", default=False, optional=True, tooltip="Keep all other instances instead."
-                ),
+                io.Boolean.Input("invert", default=False, optional=True, tooltip="Keep all other instances instead."),
             ],
             outputs=[
                 Instances.Output(display_name="instances", tooltip="The instances that are kept, in their order.")

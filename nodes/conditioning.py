@@ -40,7 +40,8 @@ class InstDiffToConditioning(io.ComfyNode):
                     options=list(METHODS),
                     default=METHODS[0],
                     tooltip='"masks": each prompt counts inside its mask. "mask bounds": the same, computed on '
-                    'the mask\'s rectangle alone. "areas": the box is sampled separately, as by Conditioning (Set Area). "GLIGEN": boxes for a GLIGEN model. "prompts alone": the encoded prompts '
+                    'the mask\'s rectangle alone. "areas": the box is sampled separately, as by Conditioning (Set Area). '
+                    '"GLIGEN": boxes for a GLIGEN model. "prompts alone": the encoded prompts '
                     "without regions, for nodes with mask sockets of their own.",
                 ),
                 io.Float.Input(

@@ -38,15 +38,13 @@ class InstDiffEditInstances(io.ComfyNode):
             description="Adds, replaces, moves, resizes or removes an instance, or makes it a part of another: "
             "one operation, in every frame. Chain them for rounds of changes.",
             inputs=[
-                Instances.Input(
-                    "instances", tooltip="The layout to change. To start a new layout, use Instance Box."
-                ),
+                Instances.Input("instances", tooltip="The layout to change. To start a new layout, use Instance Box."),
                 io.Combo.Input(
                     "operation",
                     options=list(OPERATIONS),
                     default=OPERATIONS[0],
                     tooltip='"add" a box, "replace" the prompt, "move by" a shift, "move to" a position, "resize '
-                    'by" a factor, "resize to" a size, "remove", or "make part" of another. Parts follow their instance.",
+                    'by" a factor, "resize to" a size, "remove", or "make part" of another. Parts follow their instance.',
                 ),
                 io.String.Input(
                     "which",
@@ -70,12 +68,14 @@ class InstDiffEditInstances(io.ComfyNode):
                 _number(
                     "width",
                     0.0,
-                    "add, resize to: width in the units below. resize by: factor, 0..100. replace: 0 keeps the location. 0 with a height, in resize: keep the proportions.",
+                    "add, resize to: width in the units below. resize by: factor, 0..100. replace: 0 keeps the location. "
+                    "0 with a height, in resize: keep the proportions.",
                 ),
                 _number(
                     "height",
                     0.0,
-                    "add, resize to: height in the units below. resize by: factor, 0..100. replace: 0 keeps the location. 0 with a width, in resize: keep the proportions.",
+                    "add, resize to: height in the units below. resize by: factor, 0..100. replace: 0 keeps the "
+                    "location. 0 with a width, in resize: keep the proportions.",
                 ),
                 io.Combo.Input(
                     "units",

@@ -8,7 +8,7 @@ from torch import Tensor
 from ..instdiff_modules.geometry.points import spread_points
 from ..instdiff_modules.geometry.raster import masks_per_frame
 from ..instdiff_modules.layout import fields as layout_fields
-from ..instdiff_modules.layout.frames import as_frames, canvas_of, place
+from ..instdiff_modules.layout.frames import add_location, as_frames, canvas_of
 from ..instdiff_modules.layout.instance import Frames, Point
 from ..instdiff_modules.layout.point_text import parse_points, prompts_of, split_lists
 from ..instdiff_modules.layout.units import FRACTIONS, PIXELS
@@ -150,7 +150,7 @@ class InstDiffBox(io.ComfyNode):
         end: float = 1.0,
     ) -> io.NodeOutput:
         box = layout_fields.box((left, top, right, bottom), NEW)
-        return io.NodeOutput(place(as_frames(instances), {"box": box}, prompt, target, strength, start, end))
+        return io.NodeOutput(add_location(as_frames(instances), {"box": box}, prompt, target, strength, start, end))
 
 
 class InstDiffMask(io.ComfyNode):
@@ -201,7 +201,7 @@ class InstDiffMask(io.ComfyNode):
         frames = as_frames(instances)
         threshold = layout_fields.number_in(threshold, 0, 1, NEW, "threshold")
         return io.NodeOutput(
-            place(frames, masks_per_frame(mask, threshold, frames), prompt, target, strength, start, end)
+            add_location(frames, masks_per_frame(mask, threshold, frames), prompt, target, strength, start, end)
         )
 
 
@@ -242,7 +242,7 @@ class InstDiffPoints(io.ComfyNode):
         location: dict[str, Any] = {"point": xy[0]}
         if len(xy) > 1:
             location["scribble"] = spread_points(xy)
-        return io.NodeOutput(place(frames, location, prompt, target, strength, start, end))
+        return io.NodeOutput(add_location(frames, location, prompt, target, strength, start, end))
 
 
 class InstDiffScribble(io.ComfyNode):
@@ -281,7 +281,7 @@ class InstDiffScribble(io.ComfyNode):
         strokes = split_lists(points)
         for one, words in zip(strokes, prompts_of(prompt, len(strokes)), strict=True):
             stroke = read_points(one, units, width, height, frames)
-            frames = place(frames, {"scribble": stroke}, words, target, strength, start, end)
+            frames = add_location(frames, {"scribble": stroke}, words, target, strength, start, end)
         return io.NodeOutput(frames)
 
 

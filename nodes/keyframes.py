@@ -53,7 +53,8 @@ class InstDiffKeyframes(io.ComfyNode):
                     options=list(GAPS),
                     default=GAPS[0],
                     optional=True,
-                    tooltip="An instance that a keyframe lacks: leave out, or bridge it from the keyframe before to the one after, as for an object that a detector missed.",
+                    tooltip="An instance that a keyframe lacks: leave out, or bridge it from the keyframe before to the one "
+                    "after, as for an object that a detector missed.",
                 ),
             ],
             outputs=[

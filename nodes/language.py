@@ -125,13 +125,15 @@ class InstDiffLayoutFromText(io.ComfyNode):
             node_id="InstDiffLayoutFromText",
             display_name="Layout from Text",
             category=CATEGORY,
-            description="Reads the layout in a language model's answer, past chatter and small mistakes, and reports what it changed. Nothing in the answer is executed.",
+            description="Reads the layout in a language model's answer, past chatter and small mistakes, and reports what it "
+            "changed. Nothing in the answer is executed.",
             inputs=[
                 io.String.Input(
                     "text",
                     multiline=True,
                     default="",
-                    tooltip="The answer of the model, up to 262144 characters: JSON in almost any form, with any text around it, or lines such as a red fox: [0.1, 0.2, 0.5, 0.9].",
+                    tooltip="The answer of the model, up to 262144 characters: JSON in almost any form, with any text around it, "
+                    "or lines such as a red fox: [0.1, 0.2, 0.5, 0.9].",
                 ),
                 io.Combo.Input(
                     "units",

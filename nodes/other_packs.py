@@ -25,7 +25,8 @@ def _prompts_input(more: str) -> io.Input:
         multiline=True,
         default="",
         optional=True,
-        tooltip=f"Prompts, one per line, in the order of the instances; an empty line keeps the prompt that came with the instance, a single line applies to all. {more}",
+        tooltip="Prompts, one per line, in the order of the instances; an empty line keeps the prompt that came with "
+        f"the instance, a single line applies to all. {more}",
     )
 
 

@@ -1,4 +1,4 @@
-"""The node that asks whether a layout is plausible."""
+"""The node that checks whether a layout is plausible."""
 
 from comfy_api.latest import io
 
@@ -28,7 +28,8 @@ class InstDiffCheckLayout(io.ComfyNode):
             node_id="InstDiffCheckLayout",
             display_name="Check Layout",
             category="InstDiff",
-            description="Reports what is implausible in a layout: boxes too small for their object, broken perspective, objects cut off, doubles, a wrong number. Corrects it on request.",
+            description="Reports what is implausible in a layout: boxes too small for their object, broken perspective, "
+            "objects cut off, doubles, a wrong number. Corrects it on request.",
             inputs=[
                 Instances.Input(
                     "instances",

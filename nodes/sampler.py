@@ -20,14 +20,17 @@ from .plms_sampler import NAME as PLMS_NAME
 from .plms_sampler import PLMS, plms_sigmas
 
 SHARE_TOOLTIP = (
-    "Share of the steps (0..1), from the first on, that denoise each instance in its own branch; then the branches are merged. Of 20 steps 0.2 gives 4, of 4 steps 1; above 0 always at least one. 0: off. Best below 0.4; each instance costs as much as one more image."
+    "Share of the steps (0..1), from the first on, that denoise each instance in its own branch; then "
+    "the branches are merged. Of 20 steps 0.2 gives 4, of 4 steps 1; above 0 always at least one. 0: "
+    "off. Best below 0.4; each instance costs as much as one more image."
 )
 MERGE_TOOLTIP = (
     "How the instances and the whole picture are merged. average: the mean of all, as InstanceDiffusion's authors do. crop and paste: each instance's "
     "region over the whole, later ones in front. masked average: each instance counts only inside its own region."
 )
 SPEED_TOOLTIP = (
-    "exact: one branch for each instance. two groups: two branches, with close instances in different ones, so many instances cost no more than two."
+    "exact: one branch for each instance. two groups: two branches, with close instances in different "
+    "ones, so many instances cost no more than two."
 )
 MAX_PLMS_STEPS = TIMESTEPS - 1
 MAX_FEATHER = 32  # latent cells

@@ -40,7 +40,7 @@ class InstDiffLayoutScore(io.ComfyNode):
                     options=list(DETECTORS),
                     default=DETECTORS[0],
                     tooltip='Where the detections come from. "connected detections": boxes and masks of a detector '
-                    'node. "shape world": our exact detector of the demo model\'s coloured shapes; boxes and masks are then ignored.",
+                    'node. "shape world": our exact detector of the demo model\'s coloured shapes; boxes and masks are then ignored.',
                 ),
                 io.Float.Input(
                     "threshold",
@@ -66,7 +66,8 @@ class InstDiffLayoutScore(io.ComfyNode):
                     "compare_labels",
                     default=True,
                     optional=True,
-                    tooltip="On: a detection counts for an instance only if the prompt contains its label. Detections without a label count for any. Off: only locations are compared.",
+                    tooltip="On: a detection counts for an instance only if the prompt contains its label. Detections without a "
+                    "label count for any. Off: only locations are compared.",
                 ),
             ],
             outputs=[
@@ -120,13 +121,15 @@ class InstDiffSelectFailed(io.ComfyNode):
                     min=0,
                     max=MAX_GROW,
                     optional=True,
-                    tooltip="How far a region reaches beyond the instance's location on each side, in pixels of the picture, 0..1024. Surroundings help inpainting to blend.",
+                    tooltip="How far a region reaches beyond the instance's location on each side, in pixels of the picture, "
+                    "0..1024. Surroundings help inpainting to blend.",
                 ),
                 io.Boolean.Input(
                     "erase",
                     default=True,
                     optional=True,
-                    tooltip="On: the region where a misplaced instance was found is repainted too, which removes it. Regions of instances that passed are spared. Off: only the requested regions.",
+                    tooltip="On: the region where a misplaced instance was found is repainted too, which removes it. Regions of "
+                    "instances that passed are spared. Off: only the requested regions.",
                 ),
             ],
             outputs=[

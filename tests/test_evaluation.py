@@ -359,7 +359,7 @@ def test_predictions_that_cannot_be_read_are_named(given, tmp_path: Path, change
 @pytest.mark.parametrize("change, words", [
     ({"--images": 5}, "--images is 5, expected 1..4"), ({"--size": 100}, "--size is 100, expected a multiple of 64"),
     ({"--job": 2}, "--job is 2, expected 0..0"),
-    ({"--server": "localhost:8188"}, "no address of a server"), ({"--server": ","}, "--server is empty"), ({"--seed": -1}, "--seed is -1"),
+    ({"--server": "localhost:8188"}, "not an address of a server"), ({"--server": ","}, "--server is empty"), ({"--seed": -1}, "--seed is -1"),
     ({"--annotations": "nowhere.json"}, "nowhere.json"), ({"--server": "http://127.0.0.1:9"}, "No ComfyUI server answers at http://127.0.0.1:9"),
     ({"--workflow": str(ROOT / "workflows" / "box.json")}, "Export (API)"),
     ({"--workflow": str(ROOT / "tests" / "api" / "box.json"), "--steps": 3}, "has its own steps"),

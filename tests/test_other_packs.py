@@ -222,7 +222,7 @@ def test_prompt_control_there_and_back(kind):
 @pytest.mark.parametrize("read, words", [
     (lambda: read_boxes(BOX, None), "the size of the canvas is unknown"),
     (lambda: read_boxes([(1, 2, 30, 40)], CANVAS), "in an order that is not stated"),
-    (lambda: read_boxes([(0.1, 0.2, 0.3, 0.4)], CANVAS, "", XYXY), "no larger than a pixel"),
+    (lambda: read_boxes([(0.1, 0.2, 0.3, 0.4)], CANVAS, "", XYXY), "at most one pixel in size"),
     (lambda: read_boxes([(300, 2, 30, 40)], CANVAS, "", XYXY), "is empty or lies outside"),
     (lambda: read_boxes([{"a": 1}], CANVAS), "is not a BOUNDING_BOX"),
     (lambda: read_boxes(3, CANVAS), "is not a known kind of boxes"),
@@ -246,7 +246,7 @@ def test_prompt_control_there_and_back(kind):
                             "prompt-control (AND)"), "holds 'AND'"),
     (lambda: frames_to_text((LAYOUT, LAYOUT), "elements"), "there are 2 frames"),
     (lambda: read_masks(torch.zeros(0, 4, 4)), "at least one mask"),
-    (lambda: read_masks(torch.full((1, 4, 4), float("nan"))), "no numbers"),
+    (lambda: read_masks(torch.full((1, 4, 4), float("nan"))), "not numbers"),
     (lambda: read_masks(((400, 800), [SEG(None, np.ones((9, 9)), 1, [0, 0, 10, 10], [], "x")])), "is broken"),
     (lambda: read_masks("mask"), "expected a MASK batch, SEGS"),
 ])  # fmt: skip

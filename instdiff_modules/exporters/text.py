@@ -36,7 +36,7 @@ def _points(layout: Layout, _: list[Box]) -> str:
 
 
 def _stroke(instance: Instance) -> Any:
-    """Its scribble, else its point, else the centre of its place."""
+    """Its scribble, else its point, else the centre of its location."""
     if instance.scribble is not None:
         return instance.scribble
     x0, y0, x1, y1 = extent(instance)

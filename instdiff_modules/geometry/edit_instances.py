@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..layout import fields
-from ..layout.frames import canvas_of, describe, find_index, named_indices, place
+from ..layout.frames import add_location, canvas_of, describe, find_index, named_indices
 from ..layout.instance import Box, Frames, Instance, Layout
 from ..layout.parts import family, make_part, without
 from ..layout.units import FRACTIONS, PIXELS
@@ -90,7 +90,7 @@ def _add(frames: Frames, edit: Edit) -> Frames:
         x, y = _sides(layout, edit)
         box = (edit.x / x, edit.y / y, (edit.x + edit.width) / x, (edit.y + edit.height) / y)
         boxes.append({"box": fields.box(_held_box(box) if edit.at_border == STOP else box, "The new instance")})
-    added = place(frames, boxes, edit.prompt)
+    added = add_location(frames, boxes, edit.prompt)
     if edit.part_of:
         wholes = [find_index(layout, edit.part_of) for layout in frames]
         added = tuple(

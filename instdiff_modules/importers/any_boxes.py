@@ -109,7 +109,8 @@ def _instance(given: LabelledBox, position: int) -> Instance:
 def _four(item: Sequence[float], where: str, canvas: Canvas | None, order: str, units: str) -> LabelledBox:
     if order not in ORDERS[1:]:
         raise ValueError(
-            f"{WHERE}: the boxes are four numbers each, such as {fields.shorten(list(item))}, in an order that is not stated. Choose {ORDERS[1]!r} or {ORDERS[2]!r} as the order, and choose the units."
+            f"{WHERE}: the boxes are four numbers each, such as {fields.shorten(list(item))}, in an order that is "
+            f"not stated. Choose {ORDERS[1]!r} or {ORDERS[2]!r} as the order, and choose the units."
         )
     a, b, c, d = fields.numbers(tuple(item), 4, where, "box", order)
     width, height = (

@@ -73,8 +73,8 @@ def write_prompt_control(layout: Layout, boxes: Sequence[Box], couple: bool) -> 
     shown = [instance for instance in layout.instances if instance.visible]
     parts = [_words(layout.prompt, "The caption")] if layout.prompt.strip() or couple else []
     for i, (instance, (x0, y0, x1, y1)) in enumerate(zip(shown, boxes, strict=True), 1):
-        place = f"MASK({_number(x0)} {_number(x1)}, {_number(y0)} {_number(y1)}, {_number(instance.strength)})"
-        parts.append(f"{place} {_words(instance.prompt, f'Instance {i}')}")
+        region = f"MASK({_number(x0)} {_number(x1)}, {_number(y0)} {_number(y1)}, {_number(instance.strength)})"
+        parts.append(f"{region} {_words(instance.prompt, f'Instance {i}')}")
     return joint.join(parts)
 
 

@@ -116,12 +116,12 @@ def _foreign(document: Mapping[str, Any]) -> Layout | None:
 
 def _box(item: Mapping[str, Any]) -> tuple[tuple[float, ...] | None, dict[str, str]]:
     """(the four numbers of an item, what they declare themselves of order and units)."""
-    place = box_of(item)
-    read = box_numbers(*place) if place else None
-    if place is None or read is None:
+    location = box_of(item)
+    read = box_numbers(*location) if location else None
+    if location is None or read is None:
         return None, {}
     numbers, order, units = read
-    own = {"order": order, "units": units or (FRACTIONS if place[1] == "bbox_normalized" else None)}
+    own = {"order": order, "units": units or (FRACTIONS if location[1] == "bbox_normalized" else None)}
     return numbers, {k: v for k, v in own.items() if v}
 
 
@@ -222,7 +222,7 @@ def _caption(draft: Draft) -> str:
 
 def _canvas(document: Mapping[str, Any]) -> tuple[int, int] | None:
     """The canvas in pixels that an answer names."""
-    places = [
+    candidates = [
         document,
         *(
             document[key]
@@ -230,13 +230,13 @@ def _canvas(document: Mapping[str, Any]) -> tuple[int, int] | None:
             if key in document
         ),
     ]
-    for place in places:
-        if isinstance(place, Mapping):
-            sides = [int(v) for v in (place.get("width"), place.get("height")) if _is_side(v)]
+    for candidate in candidates:
+        if isinstance(candidate, Mapping):
+            sides = [int(v) for v in (candidate.get("width"), candidate.get("height")) if _is_side(v)]
             if len(sides) == 2:
                 return sides[0], sides[1]
-        if isinstance(place, str) and (
-            match := re.fullmatch(r"\s*(\d{2,5})\s*[xX×*]\s*(\d{2,5})\s*(?:px|pixels)?\s*", place)
+        if isinstance(candidate, str) and (
+            match := re.fullmatch(r"\s*(\d{2,5})\s*[xX×*]\s*(\d{2,5})\s*(?:px|pixels)?\s*", candidate)
         ):
             sides = [int(match[1]), int(match[2])]
             if 1 < min(sides) and max(sides) <= fields.MAX_SIDE:

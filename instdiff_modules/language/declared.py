@@ -65,7 +65,7 @@ def declared_coordinates(
 
 def _ask(missing: Sequence[str], draft: Draft, boxes: Sequence[tuple[Any, Any]]) -> str:
     example = next(("[" + ", ".join(f"{v:g}" for v in numbers) + "]" for numbers, _ in boxes if numbers), "them")
-    keys = [place[1] for item in draft.items if (place := box_of(item))]
+    keys = [location[1] for item in draft.items if (location := box_of(item))]
     hint = next((f" ({words})" for key, words in _HINTS.items() if key in keys), "")
     named = " and the ".join({"units": "units", "order": "order of the axes"}[name] for name in missing)
     return f"The answer does not say the {named} of its boxes, such as {example}. Choose {' and '.join(missing)} in the menus of this node{hint}"

@@ -26,7 +26,7 @@ def as_frames(value: Any) -> Frames:
     return value
 
 
-def place(
+def add_location(
     frames: Frames,
     locations: Mapping[str, Any] | Sequence[Mapping[str, Any] | None],
     prompt: str,

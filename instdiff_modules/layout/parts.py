@@ -1,6 +1,6 @@
 """Parts of instances: an eagle's head, a donkey's ears. A part names its parent's id, and a parent may be a part itself.
 
-What is done to the place of a parent is done to its parts. For the model a part is an instance like any other.
+What is done to the location of a parent is done to its parts. For the model a part is an instance like any other.
 """
 
 import logging

@@ -61,9 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         default="category",
         help="which detections may stand for an instance (default: category)",
     )
-    parser.add_argument(
-        "--threshold", type=float, default=0.5, help="minimum IoU to pass, 0..1 (default: 0.5)"
-    )
+    parser.add_argument("--threshold", type=float, default=0.5, help="minimum IoU to pass, 0..1 (default: 0.5)")
     parser.add_argument(
         "--clip", type=Path, help="folder of a CLIP model (transformers' files), for the local CLIP score"
     )

@@ -13,7 +13,7 @@ from .classes import detection_class, instance_class
 from .clip import LocalClip
 from .detection import Detection
 from .matching import ious, match, overlaps, same_class, share_inside, with_strays
-from .record import InstanceRow, Place, Record
+from .record import InstanceRow, Record, Region
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def score_picture(
     boxes = [_box(instance) for _, instance in shown]
     asked = [wanted(instance.prompt) for _, instance in shown]
     places = tuple(
-        Place(
+        Region(
             instance_class(instance, settings.classes, settings.categories),
             _pixels(box, size),
             None if mask is None else encode_mask(mask),
@@ -69,7 +69,7 @@ def score_picture(
         for (_, instance), mask, box in zip(shown, masks, boxes, strict=True)
     )
     found = tuple(
-        Place(
+        Region(
             detection_class(d, settings.classes),
             _pixels(d.box, size),
             None if d.mask is None else encode_mask(d.mask),
@@ -174,7 +174,7 @@ def _iou(values: np.ndarray, i: int, j: int | None, place: object) -> float | No
     return 0.0 if j is None else None if np.isnan(values[i, j]) else float(values[i, j])
 
 
-def _inside(points: Sequence[Point] | None, hit: Place | None, size: tuple[int, int]) -> float | None:
+def _inside(points: Sequence[Point] | None, hit: Region | None, size: tuple[int, int]) -> float | None:
     """Points-in-Mask: share of the points in the mask of the instance's detection, 0 without a detection."""
     if points is None:
         return None

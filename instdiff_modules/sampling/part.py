@@ -1,4 +1,4 @@
-"""Which part of the picture a model call sees, where ComfyUI computes an area or a window of it apart."""
+"""Which part of the picture a model call sees, where ComfyUI computes an area or a window of it by itself."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any

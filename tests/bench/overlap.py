@@ -35,7 +35,7 @@ from support.studio import Settings, Studio, only
 HERE = Path(__file__).resolve().parent
 SEEDS = list(range(24))
 PLAIN = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0)
-APART = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0, share=0.36)
+BRANCHED = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0, share=0.36)
 PASTED = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0, share=0.36, merge="crop and paste")
 Measure = Callable[[np.ndarray, list[Detection]], float]
 
@@ -116,7 +116,7 @@ def points_closer() -> list[Condition]:
         ]
         given = layout("white", *balloons, Instance("body", "a black square", point=(0.5, 0.75)))
         measures = {"found": count([i.prompt for i in given.instances])}
-        for name, settings in (("", PLAIN), (", multi-instance sampling", APART)):
+        for name, settings in (("", PLAIN), (", multi-instance sampling", BRANCHED)):
             out.append(Condition(1, f"{distance:g} apart{name}", given, settings, measures))
     return out
 

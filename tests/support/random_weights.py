@@ -63,9 +63,9 @@ def write_random_files(folder: Path, full: bool = False, seed: int = 0) -> tuple
 
 
 def _let_noise_through(tensors: dict[str, torch.Tensor]) -> None:
-    """Make the UNet's answer mostly its own input, as a trained one's is, plus a random part.
+    """Make the UNet's prediction mostly its own input, as a trained one's is, plus a random part.
 
-    The answer is the predicted noise; were it all random, sampling would take no noise away and end
+    The prediction is the noise; were it all random, sampling would remove no noise and end
     at 15 times the size of any real latent. The input z travels in the first eight channels of the
     first convolution's skip, as +z and -z: past the last block, through the last norm (one group of
     ten channels) and, lifted by 8 to where SiLU is straight, into the last convolution.

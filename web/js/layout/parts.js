@@ -1,6 +1,6 @@
 /**
  * Parts of instances: an eagle's head, a donkey's ears. A part names its parent's id in `parent`, and a parent may be a part itself. What is
- * done to the place of a parent is done to its parts. The same as instdiff_modules/layout/parts.py.
+ * done to the location of a parent is done to its parts. The same as instdiff_modules/layout/parts.py.
  */
 import { LayoutError } from "./error.js";
 
