@@ -43,12 +43,11 @@ def test_the_name_and_the_version_are_as_the_registry_wants_them():
 def test_the_comfyui_that_is_required_is_the_oldest_that_is_tested():
     required = settings()["tool"]["comfy"]["requires-comfyui"]
     assert required == f">={install.OLDEST}"
-    versions, fixtures = (
-        (ROOT / "tests" / "comfy" / f"{n}.py").read_text(encoding="utf-8") for n in ("test_versions", "conftest")
-    )
-    assert "any_server: ComfyServer" in versions and "install.OLDEST" in fixtures, (
-        "both ends of the range make pictures"
-    )
+    shared = (ROOT / "tests" / "comfy" / "conftest.py").read_text(encoding="utf-8")
+    versions = (ROOT / "tests" / "comfy" / "test_versions.py").read_text(encoding="utf-8")
+    assert 'start_server(tmp_path_factory.mktemp("oldest"), install.OLDEST)' in shared
+    both = "params=[install.OLDEST, install.NEWEST]"
+    assert both in shared and "any_server" in versions, "both ends of the range make pictures"
     assert numbers(install.OLDEST) < numbers(install.NEWEST) == max(map(numbers, install.COMFYUI))
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert install.OLDEST in readme and install.NEWEST in readme
