@@ -26,14 +26,27 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption("device") == "cuda":
+        import torch
+
+        if not torch.cuda.is_available():
+            raise pytest.UsageError(
+                "--device cuda: this PyTorch sees no GPU. Leave the option out, or install PyTorch with CUDA."
+            )
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """On a GPU run what samples in this process: the servers of the tests are on the CPU, and all else has no device."""
+    """On a GPU run what samples in this process: the tests' servers are on the CPU, and all else has no device."""
     if config.getoption("device") == "cpu":
         return
-    left_out = [item for item in items if COMFY not in item.path.parents or item.get_closest_marker("comfy")]
-    items[:] = [item for item in items if item not in set(left_out)]
-    config.hook.pytest_deselected(items=left_out)
+    elsewhere = ("comfy", "cpu")  # markers
+    left_out = {
+        item for item in items if COMFY not in item.path.parents or any(map(item.get_closest_marker, elsewhere))
+    }
+    items[:] = [item for item in items if item not in left_out]
+    config.hook.pytest_deselected(items=list(left_out))
 
 
 @pytest.hookimpl(optionalhook=True)

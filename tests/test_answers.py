@@ -97,9 +97,9 @@ BOMBS = {
 
 @pytest.mark.parametrize("name", BOMBS)
 def test_bombs_are_refused_quickly(name):
-    start = time.perf_counter()
+    start = time.process_time()
     complaint(BOMBS[name])
-    assert time.perf_counter() - start < 10, "linear time is a second at most on any machine"
+    assert time.process_time() - start < 10, "linear time is a second at most on any machine"
 
 
 def test_damaged_answers_are_read_or_refused_and_never_crash():

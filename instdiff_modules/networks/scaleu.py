@@ -10,6 +10,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+SMALL_PLANE = 16 * 16
+
 
 @lru_cache(maxsize=64)
 def low_pass_basis(height: int, width: int, device: torch.device) -> Tensor:
@@ -53,16 +55,26 @@ def gains(b: Tensor, s: Tensor, like: Tensor) -> Gains:
     return Gains((torch.tanh(b.float()) + 1).to(like), torch.tanh(s.float()) + 1)
 
 
+@lru_cache(maxsize=16)
+def low_pass_matrix(height: int, width: int, gain: float, device: torch.device) -> Tensor:
+    """The whole filter as one matrix (height * width, height * width), float32, for planes so small that it costs less."""
+    basis = low_pass_basis(height, width, device)
+    return torch.eye(height * width, device=device) + (gain - 1) * basis @ basis.T
+
+
 def filter_skip(skip: Tensor, gain: Tensor | float) -> Tensor:
     """Scale the lowest frequencies of skip (B, C, H, W) by gain (one number). Reference: Fourier_filter."""
-    basis = low_pass_basis(*skip.shape[-2:], skip.device)
+    height, width = skip.shape[-2:]
+    basis = low_pass_basis(height, width, skip.device)
     flat = skip.flatten(0, 1).flatten(1).float()  # (B C, H W), float32 as the reference's transform of a half skip
     if isinstance(gain, Tensor):
         out = torch.addmm(flat, (flat @ basis) * (gain - 1).to(flat), basis.T)
-    elif flat.dtype != skip.dtype and not torch.is_grad_enabled():  # a copy of our own, to be written over
-        out = flat.addmm_(flat @ basis, basis.T, alpha=gain - 1)
-    else:
+    elif flat.dtype == skip.dtype or torch.is_grad_enabled():
         out = torch.addmm(flat, flat @ basis, basis.T, alpha=gain - 1)
+    elif height * width <= SMALL_PLANE:
+        out = flat @ low_pass_matrix(height, width, gain, skip.device)
+    else:  # a copy of our own, to be written over
+        out = flat.addmm_(flat @ basis, basis.T, alpha=gain - 1)
     return out.view_as(skip).to(skip.dtype)
 
 

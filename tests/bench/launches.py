@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from bench.booking import PATCHES, PLACES, UNET, Book, patches_within, second_step
 from bench.cases import Models
+from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile, record_function
 
 CASES = ("plain", "scaleu", "outside", "fusers", "full", "masked")
@@ -81,12 +82,25 @@ def _kernels(models: Models, case: str, size: int, batch: int) -> Step:
         second_step(models, case, size, batch, start, stop)
     launches, seconds, copies = Counter(), defaultdict(float), 0
     for event in profiler.events():
-        place = _place(event)
-        for kernel in event.kernels:
-            launches[place] += 1
-            seconds[place] += kernel.duration / 1e6
-            copies += kernel.name.startswith(("Memcpy", "Memset"))
+        if event.device_type == DeviceType.CUDA and not _annotation(event):
+            _book(launches, seconds, UNET, 1, event.time_range.elapsed_us())
+            copies += event.name.startswith(("Memcpy", "Memset"))
+        elif (place := _place(event)) != UNET:
+            for kernel in event.kernels:
+                if not _annotation(kernel):
+                    _book(launches, seconds, place, 1, kernel.duration)
+                    _book(launches, seconds, UNET, -1, -kernel.duration)
     return Step(launches, dict(seconds), copies)
+
+
+def _book(launches: Counter, seconds: dict[str, float], place: str, number: int, microseconds: float) -> None:
+    launches[place] += number
+    seconds[place] += microseconds / 1e6
+
+
+def _annotation(event: Any) -> bool:
+    """Is this no kernel, but the stretch of the GPU's time that belongs to a patch?"""
+    return event.name in PATCHES or getattr(event, "is_user_annotation", False)
 
 
 def _place(event: Any) -> str:
@@ -99,13 +113,16 @@ def table(steps: dict[str, Step], device: str) -> str:
     """Markdown: what each case launches beyond the plain step, where, and beside it the target."""
     plain = steps["plain"]
     what = "kernels" if device == "cuda" else "operator calls that launch work"
-    columns = ["a guided step", "plain, +more", *PLACES, "at most"] + ["GPU, ms"] * (plain.seconds is not None)
+    columns = ["a guided step", "plain, +more", *PLACES, "at most"] + ["copies and fills", "GPU, ms"] * (
+        plain.seconds is not None
+    )
     lines = [f"{what} of one guided step", "| " + " | ".join(columns) + " |", "|" + "---|" * len(columns)]
     for case, step in steps.items():
         more = f"{step.total}" if case == "plain" else f"+{step.total - plain.total}"
         where = [step.launches[place] - (plain.launches[place] if case != "plain" else 0) for place in PLACES]
         target = TARGETS.get(case)
         cells = [case, more, *map(str, where), f"+{target[device == 'cuda']}" if target else ""]
-        cells += [f"{1000 * step.busy:.1f}"] * (step.seconds is not None)
+        if step.seconds is not None:
+            cells += [f"{step.copies}", f"{1000 * step.busy:.1f}"]
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)

@@ -61,9 +61,11 @@ class Bench:
         if self._wanted("counts") and not self.data["counts"]:
             self.data["counts"] = count_calls(self.models)
             self.save()
-        finished = all([*(self._group(size, names) for size, names in self._groups()), self._tokenizer()])
+        parts = []
         if self.given.device == "cuda":
-            finished = all(self._gpu(size, names) for size, names in self._groups()) and finished
+            parts += [self._gpu(size, names) for size, names in self._groups()]
+        parts += [self._group(size, names) for size, names in self._groups()]
+        finished = all([*parts, self._tokenizer()])
         self.save()
         return finished
 

@@ -38,6 +38,7 @@ def table(data: dict[str, Any]) -> str:
         lines += [
             f"| {name.split()[1]} {name.split()[0]} | {statistics.median(times):.2f} |"
             for name, times in data["tokenizer"].items()
+            if times
         ]
     if data["counts"]:
         names = list(next(iter(data["counts"].values())))

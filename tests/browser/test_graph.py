@@ -44,9 +44,12 @@ def test_instances_are_pasted_into_another_node(comfy: ComfyPage) -> None:
 
 
 def test_a_reload_brings_everything_back(comfy: ComfyPage, editor: Editor) -> None:
-    editor.draw("b", [(0.1, 0.1), (0.5, 0.6)], "a fox")
+    part = {"id": "tail", "prompt": "its tail", "box": [0.1, 0.2, 0.2, 0.3], "parent": "fox"}
+    editor.load(json.dumps({**BOX, "instances": [*BOX["instances"], part]}))
+    editor.draw("b", [(0.55, 0.1), (0.9, 0.6)], "an owl")
     editor.draw("m", [(0.6, 0.7), (0.9, 0.7)], "a log")
     text = editor.text
+    assert [i.get("parent") for i in editor.instances] == [None, "fox", None, None]
     comfy.settle(900)  # the page saves half a second later
     comfy.reload()
     again = Editor(comfy, editor.node).ready()

@@ -37,10 +37,10 @@ def oldest_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ComfySer
         yield running
 
 
-@pytest.fixture(scope="module", params=["oldest", "newest"])
+@pytest.fixture(scope="module", params=[install.OLDEST, install.NEWEST])
 def any_server(request: pytest.FixtureRequest) -> ComfyServer:
     """The oldest and the newest ComfyUI, one after the other."""
-    return request.getfixturevalue({"oldest": "oldest_server", "newest": "server"}[request.param])
+    return request.getfixturevalue("oldest_server" if request.param == install.OLDEST else "server")
 
 
 def pytest_sessionfinish() -> None:

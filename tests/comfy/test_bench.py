@@ -7,6 +7,8 @@ import sys
 import pytest
 from bench import cost, operations, report
 
+pytestmark = pytest.mark.cpu  # these commands choose their device themselves
+
 
 @pytest.fixture
 def run(monkeypatch, capsys):
@@ -76,7 +78,7 @@ def test_the_networks_run_as_often_as_they_must(figures):
 def test_every_operation_is_booked_where_it_happens(figures, run):
     printed = run(
         operations,
-        operations.main,
+        lambda: operations.main(operations.arguments()),
         "--tiny",
         "--weights",
         figures[0].parent / "weights",

@@ -24,17 +24,11 @@ import pytest
 import torch
 from comfy_extras.nodes_custom_sampler import Guider_DualCFG
 from instdiff.nodes.sampler import with_multi_instance
+from support.closeness import assert_apart, assert_close
 from support.small_pack import FOX, OWL, apply, context, frames, noise, sample
 
 SAME = frames(replace(FOX, prompt="a scene"))
 SMALL = noise(height=8, width=12)
-CLOSE = 1e-4  # of the norm: far above rounding, far below any fault
-
-
-def error(out, expected):
-    """Norm of the difference over the norm of what was expected."""
-    assert out.shape == expected.shape and torch.isfinite(out).all()
-    return ((out - expected).norm() / expected.norm()).item()
 
 
 def node(result):
@@ -77,8 +71,8 @@ def check(model, share, images=2, size=(8, 12), **settings):
     """The same with and without multi-instance sampling, and not what the MODEL gives without the other patch."""
     start = noise(images, *size)
     plain = run(model, start, **settings)
-    assert error(plain, run(apply(SAME), start, **settings)) > 1e-3, "the other patch does nothing"
-    assert error(run(with_multi_instance(model, share, "average", 0), start, **settings), plain) < CLOSE
+    assert_apart(plain, run(apply(SAME), start, **settings))
+    assert_close(run(with_multi_instance(model, share, "average", 0), start, **settings), plain)
 
 
 @pytest.mark.parametrize("other", OTHERS.values(), ids=OTHERS)
@@ -119,7 +113,7 @@ def test_differential_diffusion_sees_the_whole_schedule():
     expected, thresholds[:] = list(thresholds), []
     branched = sample(with_multi_instance(model, 0.5, "average", 0), SMALL, **given)
     assert thresholds == expected and expected == sorted(expected) and len(set(expected)) == 8
-    assert error(branched, plain) < CLOSE
+    assert_close(branched, plain)
 
 
 @pytest.mark.parametrize("kind", ["soft", "hard"])
@@ -129,7 +123,7 @@ def test_a_latent_noise_mask_is_noised_with_the_runs_own_noise(kind):
     for denoise in (1.0, 0.6):
         given = {"latent": noise(2, height=8, width=12, seed=3), "mask": mask, "denoise": denoise, "cfg": 2.0}
         plain = sample(apply(SAME), start, **given)
-        assert error(sample(with_multi_instance(apply(SAME), 0.5, "average", 0), start, **given), plain) < CLOSE
+        assert_close(sample(with_multi_instance(apply(SAME), 0.5, "average", 0), start, **given), plain)
 
 
 @pytest.mark.parametrize("sampler", comfy.samplers.KSampler.SAMPLERS)
@@ -140,7 +134,7 @@ def test_every_sampler_goes_on_after_the_merge_as_if_nothing_had_happened(sample
         settings |= {"denoise": 0.1, "cfg": 1.0}
     start = noise(2, height=8, width=12)
     plain = sample(apply(SAME), start, **settings)
-    assert error(sample(with_multi_instance(apply(SAME), 0.4, "average", 0), start, **settings), plain) < CLOSE
+    assert_close(sample(with_multi_instance(apply(SAME), 0.4, "average", 0), start, **settings), plain)
 
 
 @pytest.mark.parametrize("scheduler", comfy.samplers.KSampler.SCHEDULERS)
@@ -148,7 +142,7 @@ def test_every_scheduler_too(scheduler):
     start = noise(height=8, width=12)
     plain = sample(apply(SAME), start, steps=4, scheduler=scheduler)
     out = sample(with_multi_instance(apply(SAME), 0.5, "average", 0), start, steps=4, scheduler=scheduler)
-    assert error(out, plain) < CLOSE
+    assert_close(out, plain)
 
 
 def guided(model, guider_of, share):
@@ -176,7 +170,7 @@ def perp_neg(model):
 
 @pytest.mark.parametrize("guider_of", [dual, perp_neg])
 def test_guiders_with_three_conditionings(guider_of):
-    assert error(guided(apply(SAME), guider_of, 0.4), guided(apply(SAME), guider_of, 0)) < CLOSE
+    assert_close(guided(apply(SAME), guider_of, 0.4), guided(apply(SAME), guider_of, 0))
 
 
 @pytest.mark.parametrize("threshold, cfg", [(0.5, 1.0), (1.0, 7.5)])
@@ -189,19 +183,16 @@ def test_caches_keep_nothing_of_the_branches(threshold, cfg, cache):
     assert torch.isfinite(out).all()
     never = node(kind.execute(apply(SAME), 0.0, 0.0, 1.0, False))
     plain = sample(apply(SAME), noise(2, height=8, width=12), steps=6, cfg=cfg)
-    assert (
-        error(
-            sample(with_multi_instance(never, 0.5, "average", 0), noise(2, height=8, width=12), steps=6, cfg=cfg), plain
-        )
-        < CLOSE
+    assert_close(
+        sample(with_multi_instance(never, 0.5, "average", 0), noise(2, height=8, width=12), steps=6, cfg=cfg), plain
     )
 
 
 def test_an_easy_cache_that_reuses_only_after_the_merge_is_as_plain():
     model = node(nodes_easycache.EasyCacheNode.execute(apply(SAME), 0.5, 0.6, 1.0, False))
     plain = sample(model, SMALL, steps=6, cfg=1.0)
-    assert error(plain, sample(apply(SAME), SMALL, steps=6, cfg=1.0)) > 1e-3, "the cache does nothing"
-    assert error(sample(with_multi_instance(model, 0.3, "average", 0), SMALL, steps=6, cfg=1.0), plain) < CLOSE
+    assert_apart(plain, sample(apply(SAME), SMALL, steps=6, cfg=1.0))
+    assert_close(sample(with_multi_instance(model, 0.3, "average", 0), SMALL, steps=6, cfg=1.0), plain)
 
 
 def test_context_windows_over_the_batch():
@@ -211,7 +202,4 @@ def test_context_windows_over_the_batch():
         )
     )
     plain = sample(model, noise(3, height=8, width=12), steps=4)
-    assert (
-        error(sample(with_multi_instance(model, 0.5, "average", 0), noise(3, height=8, width=12), steps=4), plain)
-        < CLOSE
-    )
+    assert_close(sample(with_multi_instance(model, 0.5, "average", 0), noise(3, height=8, width=12), steps=4), plain)

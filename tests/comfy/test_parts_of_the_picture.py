@@ -10,6 +10,7 @@ import torch
 from instdiff.instdiff_modules.geometry.crop import crop_instances
 from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.nodes.sampler import with_multi_instance
+from support.closeness import assert_apart, assert_close
 from support.small_pack import FOX, OWL, apply, context, frames, noise
 
 MASK = torch.zeros(64, 96)
@@ -22,7 +23,6 @@ HALVES = [
     [context("a scene")[0][0], {"area": ("percentage", 1.0, 0.5, 0.0, 0.0), "strength": 1.0}],
     [context("a scene")[0][0], {"area": ("percentage", 1.0, 0.5, 0.0, 0.5), "strength": 1.0}],
 ]
-CLOSE = 1e-4  # of the norm
 
 
 def run(model, start, positive=None, cfg=1.0, steps=3):
@@ -37,11 +37,6 @@ def run(model, start, positive=None, cfg=1.0, steps=3):
 def part(box):
     """The layout's part, as a layout of its own."""
     return frames(*(instance for _, instance in crop_instances(LAYOUT, box)))
-
-
-def error(out, expected):
-    assert out.shape == expected.shape
-    return ((out - expected).norm() / expected.norm()).item()
 
 
 def halves(start):
@@ -60,18 +55,18 @@ def test_each_area_gets_the_layouts_part(settings):
         ],
         -1,
     )
-    assert error(out, expected) < CLOSE
-    assert error(run(apply(frames(*LAYOUT), **settings), start), expected) > 0.01
+    assert_close(out, expected)
+    assert_apart(run(apply(frames(*LAYOUT), **settings), start), expected)
 
 
 def test_in_branches_too():
     """With every step in branches and the merge's mean, each half is the mean of its own branches."""
     start, layout = noise(), frames(FOX, OWL)
     out = run(with_multi_instance(apply(layout), 1.0, "average", 0), start, HALVES, steps=2)
-    assert error(out, run(with_multi_instance(apply(layout), 1.0, "average", 0), start, steps=2)) > 0.01
+    assert_apart(out, run(with_multi_instance(apply(layout), 1.0, "average", 0), start, steps=2))
     whole = [[context("a scene")[0][0], {"area": (16, 24, 0, 0), "strength": 1.0}]]
     plain = run(with_multi_instance(apply(layout), 1.0, "average", 0), start, steps=2)
-    assert error(run(with_multi_instance(apply(layout), 1.0, "average", 0), start, whole, steps=2), plain) < CLOSE
+    assert_close(run(with_multi_instance(apply(layout), 1.0, "average", 0), start, whole, steps=2), plain)
 
 
 def test_the_parts_are_tokenized_before_the_models_are_loaded():
@@ -96,7 +91,7 @@ def windows(model, dim, length, overlap=0, **settings):
 def test_a_context_window_across_the_width_gets_its_part():
     start = noise()
     out = run(windows(apply(frames(*LAYOUT)), 3, 12), start)
-    assert error(out, halves(start)) < CLOSE
+    assert_close(out, halves(start))
 
 
 def test_a_context_window_across_the_height_gets_its_part():
@@ -104,7 +99,7 @@ def test_a_context_window_across_the_height_gets_its_part():
     out = run(windows(apply(frames(*LAYOUT)), 2, 8), start)
     upper, lower = (0.0, 0.0, 1.0, 0.5), (0.0, 0.5, 1.0, 1.0)
     expected = [run(apply(part(upper)), start[..., :8, :]), run(apply(part(lower)), start[..., 8:, :])]
-    assert error(out, torch.cat(expected, -2)) < CLOSE
+    assert_close(out, torch.cat(expected, -2))
 
 
 def test_overlapping_windows_with_an_anchor_run():

@@ -87,8 +87,11 @@ class ComfyPage:
     # The graph
 
     def new_graph(self) -> None:
-        """An empty workflow in a tab of its own, so with an empty history."""
-        self.run("graph => app.loadGraphData({ ...graph, id: crypto.randomUUID() })", EMPTY_GRAPH)
+        """An empty workflow with an empty history, in the tab that is open (a new tab costs six times as much), or in the first."""
+        script = """async graph => { const { workflow } = app.extensionManager;
+          await app.loadGraphData({ ...graph, id: crypto.randomUUID() }, true, true, workflow.activeWorkflow);
+          Object.assign(workflow.activeWorkflow.changeTracker, { undoQueue: [], redoQueue: [] }); }"""
+        self.run(script, EMPTY_GRAPH)
         self.look(*VIEW)
 
     def look(self, x: float, y: float, scale: float = 1) -> None:
