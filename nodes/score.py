@@ -1,4 +1,4 @@
-"""The nodes that compare a picture with its layout, and choose what has to be painted anew."""
+"""The nodes that compare a picture with its layout, and choose what to repaint."""
 
 from typing import Any
 

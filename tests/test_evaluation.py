@@ -126,7 +126,7 @@ def test_what_annotations_lose_is_told_and_nothing_else_is_lost():
     assert [(i.id, i.mask) for i in layout.instances] == [("2", None), ("3", None)]
     assert [line.partition(":")[0] for line in lost] == [f"few, annotation {i}" for i in (1, 2, 3)]
     assert "holds nothing of the picture" in lost[0] and "polygon" in lost[1] and "no pixel at 64x64" in lost[2]
-    assert asked_for(layout, "mask", "given").instances[0].box is not None, "an instance never loses all its places"
+    assert asked_for(layout, "mask", "given").instances[0].box is not None, "an instance never loses all its locations"
 
 
 @pytest.mark.parametrize("format", BENCHMARK_FORMATS)

@@ -5,7 +5,7 @@
     yolo val segment model=yolov8m-seg.pt data=EVAL/box/coco/coco.yaml save_json=True
     python -m instdiff_modules.evaluation score EVAL/box --predictions runs/segment/val/predictions.json
 
-`coco` makes the pictures on running ComfyUI servers; stop it when you like, the same command goes on where it was. `score` reads
+`coco` makes the pictures on running ComfyUI servers; it can be stopped at any time, and the same command resumes. `score` reads
 the detector's answer, and with --clip the attributes of the formats colors and textures; `tables` puts several runs together.
 """
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError) as error:
         sys.stderr.write(f"{error}\n")
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped. What is done is kept; the same command goes on.\n")
+        sys.stderr.write("Stopped. Finished pictures are kept; the same command resumes.\n")
         return 130
     return 2
 

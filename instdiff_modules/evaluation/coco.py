@@ -1,6 +1,6 @@
 """COCO annotations -> the layouts of the authors' evaluation (eval_local.py), picture by picture.
 
-Their rules: pictures in the order of their ids; every annotation is an instance, crowds too, the first 30 are asked for; the
+Their rules: pictures in the order of their ids; every annotation is an instance, crowds too, the first 30 are requested; the
 phrase is the category's name, with one of eight colours or textures before it, chosen by the annotation's id; the prompt is
 the first caption of the picture, at once followed by all names with commas; points are the centres of the boxes, scribbles 20
 random pixels of the mask; the canvas is a square, whatever the photograph's shape. Where we differ: scribbles have a seed, the
@@ -118,7 +118,7 @@ def pixel_box(instance: Instance, layout: Layout) -> tuple[float, float, float, 
 def layout_of(picture: CocoPicture, categories: Mapping[int, str], format: str, size: int) -> tuple[Layout, list[str]]:
     """The layout of a picture on a square canvas of `size` pixels, with all its annotations, and what of them is lost.
 
-    Instances from the 31st on are hidden: not asked for, but part of the truth that the detector is measured with, as for the
+    Instances from the 31st on are hidden: not requested, but part of the truth that the detector is measured with, as for the
     authors. Boxes outside the picture are left out, masks that cannot be read or have no pixel leave the box alone.
     """
     instances: list[Instance] = []

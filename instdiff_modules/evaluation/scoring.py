@@ -63,7 +63,7 @@ def by_shape_world(folder: RunFolder, names: Sequence[str]) -> Values:
 def by_clip(
     folder: RunFolder, names: Sequence[str], format: str, clip: LocalClip, said: Callable[[int], None]
 ) -> Values:
-    """The authors' test of attributes: of each instance that was asked for the crop of its box. said(n): n pictures are done."""
+    """The authors' test of attributes: of each requested instance the crop of its box. said(n): n pictures are done."""
     records = []
     for name in names:
         picture = read_picture(folder, name)
@@ -104,5 +104,5 @@ def _class(label: str | None) -> str | None:
 
 
 def _truth(layout: Layout) -> Layout:
-    """With the instances that were not asked for."""
+    """With the instances that were not requested."""
     return replace(layout, instances=tuple(replace(instance, visible=True) for instance in layout.instances))

@@ -20,7 +20,7 @@ BROKEN_OFF = (
 
 
 class ServerLost(OSError):
-    """The server does not answer, or has forgotten what it was asked for."""
+    """The server does not answer, or has forgotten its task."""
 
 
 class Stop(RuntimeError):

@@ -117,7 +117,7 @@ def _rules(count: int, units: str, styled: bool) -> list[str]:
         "Keep to one perspective: what stands farther away has its lower edge higher in the picture and is drawn smaller.",
         "The main objects fill a good part of the canvas; no side is shorter than a sixteenth of it.",
         "Draw two objects in the same place only if one is in front of the other. Order the list from back to front.",
-        "prompt of an instance describes that one object in a few words: kind, colour, material, pose. It says nothing about its place.",
+        "prompt of an instance describes that one object in a few words: kind, colour, material, pose. It says nothing about its location.",
         "prompt of the whole picture is one sentence that names all objects and the surroundings"
         + (", in the style above." if styled else "."),
     ]

@@ -74,7 +74,7 @@ def _from_json(text: str) -> list[Point]:
 def _finite(item: Any, position: int) -> Point:
     if isinstance(item, dict):
         item = [item.get("x"), item.get("y")]
-    x, y = fields.numbers(item, 2, f"Point {position}", "its place", "two numbers, x and y")
+    x, y = fields.numbers(item, 2, f"Point {position}", "its position", "two numbers, x and y")
     return x, y
 
 

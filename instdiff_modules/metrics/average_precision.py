@@ -16,7 +16,7 @@ MAX_DETECTIONS = 100  # per picture and class, the surest first: COCO's limit
 
 
 class Precision(NamedTuple):
-    """COCO's AP (mean over IoU 0.50:0.95), AP50 and AR (of at most 100 detections), 0..1; None if nothing was asked for."""
+    """COCO's AP (mean over IoU 0.50:0.95), AP50 and AR (of at most 100 detections), 0..1; None if no instance was requested."""
 
     ap: float | None
     ap50: float | None
@@ -106,5 +106,5 @@ def _coco(records: Sequence[Record], categories: list[int], entries: list[dict])
 
 
 def _mean(values: np.ndarray) -> float:
-    """COCO's mean: classes of which nothing was asked hold -1 and do not count."""
+    """COCO's mean: classes without a requested instance hold -1 and do not count."""
     return float(values[values > -1].mean())

@@ -68,7 +68,7 @@ class Record:
 
     @property
     def score(self) -> float:
-        """Share of the instances that passed, 0..1; 1 if none was asked for."""
+        """Share of the instances that passed, 0..1; 1 for a layout without instances."""
         return sum(row.passed for row in self.rows) / len(self.rows) if self.rows else 1.0
 
 
