@@ -8,7 +8,7 @@ from ..instdiff_modules.grounding.bank import check_slots
 from ..instdiff_modules.layout.document import Frames, visible_instances
 from ..instdiff_modules.layout.frames import as_frames
 from . import checks
-from .apply_settings import FORMATS, MASKED, SCALEU, ApplySettings, check_inputs
+from .apply_settings import LOCATION_FORMATS, MASKED, SCALEU, ApplySettings, check_inputs
 from .model import InstDiffModel
 from .patching import attach
 from .types import Instances, InstDiffModelSocket
@@ -29,8 +29,7 @@ class ApplyInstDiff(io.ComfyNode):
                 io.Model.Input(
                     "model",
                     tooltip=(
-                        "A Stable Diffusion 1.5 model (SDXL or Flux don't fit), with or without LoRA. It is not changed: a "
-                        "patched copy goes out."
+                        "A Stable Diffusion 1.5 model (SDXL or Flux don't fit), with or without LoRA. It is not changed: the output is a patched copy."
                     ),
                 ),
                 io.Clip.Input(
@@ -46,8 +45,7 @@ class ApplyInstDiff(io.ComfyNode):
                 Instances.Input(
                     "instances",
                     tooltip=(
-                        "The layout: which object goes where. Several frames: one layout per image of the batch. Without "
-                        "instances the model stays as it is."
+                        "The layout: which object goes where. Several frames: one layout per image of the batch. Without instances the model is unchanged."
                     ),
                 ),
                 io.Float.Input(
@@ -56,7 +54,7 @@ class ApplyInstDiff(io.ComfyNode):
                     min=0.0,
                     max=2.0,
                     step=0.05,
-                    tooltip="How strongly the instances steer, 0..2. 0: the model stays as it is. 1: as trained.",
+                    tooltip="How strongly the instances steer, 0..2. 0: the model is unchanged. 1: as trained.",
                 ),
                 io.Float.Input(
                     "start",
@@ -81,8 +79,8 @@ class ApplyInstDiff(io.ComfyNode):
                     **share,
                     optional=True,
                     tooltip=(
-                        "Length of the stretch before end in which the strength falls to 0, as a share of the denoising "
-                        "(0..1). 0: a sharp end."
+                        "Length of the interval before end in which the strength falls to 0, as a share of the denoising "
+                        "(0..1). 0: an abrupt end."
                     ),
                 ),
                 io.Combo.Input(
@@ -101,19 +99,19 @@ class ApplyInstDiff(io.ComfyNode):
                     default="off",
                     optional=True,
                     tooltip=(
-                        "Each region of the picture sees only the instances whose box holds it: less leaking of colours, "
+                        "Each region of the picture sees only the instances whose box contains it: less colour leaking, "
                         "slower. finest level: at the highest resolution inside the model; all levels: everywhere. The "
                         "authors train with it and generate without."
                     ),
                 ),
                 io.Combo.Input(
                     "location_formats",
-                    options=list(FORMATS),
+                    options=list(LOCATION_FORMATS),
                     default="as given",
                     optional=True,
                     advanced=True,
                     tooltip=(
-                        "Which boxes, points, scribbles and masks count. as given: all that you gave. The others: what one "
+                        "Which boxes, points, scribbles and masks count. as given: all of them. The others: those that one "
                         "of the authors' test configurations keeps, to compare with their results."
                     ),
                 ),

@@ -29,7 +29,7 @@ MASKED = {
     "all levels": MaskedAttention("all"),
     "authors' (64x64 only, transposed)": MaskedAttention("finest", authors=True),
 }
-FORMATS = {"as given": None, **{f"authors' {name}": name for name in CONFIGURATIONS}}
+LOCATION_FORMATS = {"as given": None, **{f"authors' {name}": name for name in CONFIGURATIONS}}
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ApplySettings:
             checks.number_in(getattr(self, name), 0, 1, WHERE, name)
         checks.check_choice(self.scaleu, SCALEU, WHERE, "scaleu")
         checks.check_choice(self.masked_attention, MASKED, WHERE, "masked_attention")
-        checks.check_choice(self.location_formats, FORMATS, WHERE, "location_formats")
+        checks.check_choice(self.location_formats, LOCATION_FORMATS, WHERE, "location_formats")
         checks.check_whole(self.point_seed, 0, 0xFFFFFFFF, WHERE, "point_seed")
 
     def check_window(self) -> None:
@@ -72,7 +72,7 @@ class ApplySettings:
         canvases: tuple[tuple[int | None, int | None], ...],
     ) -> tuple[FuserPatch, ScaleUPatch | None, Applied]:
         """What `attach` puts on the MODEL: the prompts are encoded and the whole layouts tokenized here."""
-        presence = authors_presence(FORMATS[self.location_formats])
+        presence = authors_presence(LOCATION_FORMATS[self.location_formats])
         bank = build_bank(instdiff_model, clip, frames, self.point_seed, presence)
         fusers = FuserPatch(
             instdiff_model.adapter,

@@ -25,12 +25,12 @@ class InstDiffCombine(io.ComfyNode):
             node_id="InstDiffCombine",
             display_name="Combine Instances",
             category=CATEGORY,
-            description="Joins layouts into one picture, later inputs in front. To line them up one after the other use Frames of Instances.",
+            description="Joins layouts into one picture, later inputs in front. To give each image of a batch its own layout, use Frames of Instances.",
             inputs=[_instances("instances_1", "The layout at the back.")]
             + [
                 _instances(
                     f"instances_{i}",
-                    "Lies in front of the inputs above. As many frames as they have, or a single one for all.",
+                    "Lies in front of the inputs above. Equal number of frames, or a single one for all.",
                     optional=True,
                 )
                 for i in (2, 3, 4)
@@ -64,7 +64,7 @@ class InstDiffFrames(io.ComfyNode):
             node_id="InstDiffFrames",
             display_name="Frames of Instances",
             category=CATEGORY,
-            description="Lines layouts up, one per image of a batch: the first layout for the first image, and so on. Chain for more.",
+            description="Puts layouts in sequence, one per image of a batch: the first layout for the first image, and so on. Chain for more.",
             inputs=[_instances("instances_1", "Layout of the first frame (image of the batch), or several frames.")]
             + [_instances(f"instances_{i}", "The frames that follow.", optional=True) for i in (2, 3, 4)]
             + [
@@ -114,7 +114,7 @@ class InstDiffSelect(io.ComfyNode):
             node_id="InstDiffSelect",
             display_name="Select Instances",
             category=CATEGORY,
-            description="Keeps the instances that are named, in every frame.",
+            description="Keeps the selected instances, in every frame.",
             inputs=[
                 _instances("instances", "The layout to choose from."),
                 io.String.Input(
@@ -129,9 +129,7 @@ class InstDiffSelect(io.ComfyNode):
                     default=SELECT_BY[0],
                     tooltip="What `which` holds: numbers, ids, or words of the prompts.",
                 ),
-                io.Boolean.Input(
-                    "invert", default=False, optional=True, tooltip="Keep the instances that are not named instead."
-                ),
+                io.Boolean.Input("invert", default=False, optional=True, tooltip="Keep all other instances instead."),
             ],
             outputs=[
                 Instances.Output(display_name="instances", tooltip="The instances that are kept, in their order.")

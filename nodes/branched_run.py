@@ -39,7 +39,7 @@ class BranchedRun:
         self.conds = guider.conds
         self.noise = SharedNoise(self.batch.image_of, self.batch.images)
         self.history = CfgHistory(self.batch)
-        # The copy that the sampler asks: its conditionings change at the merge, its wrapper decides what it is asked.
+        # The copy that the sampler calls: its conditionings change at the merge, its wrapper decides what is predicted.
         self.guider = copy.copy(guider)
         self.guider.conds = {
             **guider.conds,
@@ -80,7 +80,7 @@ class BranchedRun:
         return batch.merge_items(out)
 
     def predict(self, executor: Any, x: Tensor, timestep: Tensor, model_options: dict, seed: Any = None) -> Tensor:
-        """PREDICT_NOISE wrapper: the prediction for all items (items, C, H, W), apart or merged."""
+        """PREDICT_NOISE wrapper: the prediction for all items (items, C, H, W), in branches or merged."""
         step = run_options(model_options["transformer_options"]).step
         with self.noise.paused():
             if not self.batch.merged and self.batch.is_over(self._steps, float(timestep.max()), step):
@@ -90,7 +90,7 @@ class BranchedRun:
             return executor(x, timestep, self.history.listening(model_options), seed)
 
     def _merge(self, model_options: dict) -> None:
-        """From here on the images are denoised, with conditionings of which nobody has kept anything."""
+        """From here on the images are denoised, with conditionings of which nothing is kept."""
         self.batch.merged = True
         self.guider.conds = {name: with_new_uuids(conds) for name, conds in self.conds.items()}
         cache = model_options["transformer_options"].get(CACHE)

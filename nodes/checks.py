@@ -11,6 +11,7 @@ from typing import Any
 from torch import Tensor
 
 from ..instdiff_modules.layout.fields import number_in, shorten
+from ..instdiff_modules.layout.units import current_units
 from ..instdiff_modules.networks.adapter import UNetAdapter
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "check_whole",
     "number_in",
     "prompt_width",
+    "units_are_known",
 ]
 
 
@@ -50,6 +52,16 @@ def check_choice(value: Any, options: Iterable[str], where: str, field: str) -> 
             f" or another of {len(options)}" if len(options) > MAX_SHOWN else ""
         )
         raise ValueError(f"{where}: {field} must be one of {shown}, got {shorten(value)}. Choose one from its menu.")
+
+
+def units_are_known(value: Any, options: Iterable[str], where: str) -> bool | str:
+    """For validate_inputs: a menu of units may hold the spelling of earlier versions, which ComfyUI itself would refuse."""
+    try:
+        if value is not None:  # it comes over a link
+            check_choice(current_units(value), options, where, "units")
+    except ValueError as problem:
+        return str(problem)
+    return True
 
 
 def check_model(value: Any) -> None:

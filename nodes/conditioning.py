@@ -29,9 +29,8 @@ class InstDiffToConditioning(io.ComfyNode):
             node_id="InstDiffToConditioning",
             display_name="Instances to Conditioning",
             category="InstDiff",
-            description="Encodes each instance's prompt for its place: for masked or area conditioning, GLIGEN, "
-            "and attention couple. With it one layout compares the methods, also with SDXL and other "
-            "models.",
+            description="Encodes each instance's prompt for its region: for masked or area conditioning, GLIGEN, "
+            "and attention couple. Compares these methods on one layout, also with SDXL and other models.",
             inputs=[
                 io.Conditioning.Input("positive", tooltip="The prompt of the whole picture; it acts everywhere."),
                 io.Clip.Input("clip", tooltip="The CLIP of the same model: it encodes the prompt of each instance."),
@@ -41,8 +40,8 @@ class InstDiffToConditioning(io.ComfyNode):
                     options=list(METHODS),
                     default=METHODS[0],
                     tooltip='"masks": each prompt counts inside its mask. "mask bounds": the same, computed on '
-                    'the mask\'s rectangle alone. "areas": the box is drawn apart, as Conditioning (Set '
-                    'Area). "GLIGEN": boxes for a GLIGEN model. "prompts alone": the encoded prompts '
+                    'the mask\'s rectangle alone. "areas": the box is sampled separately, as by Conditioning (Set Area). '
+                    '"GLIGEN": boxes for a GLIGEN model. "prompts alone": the encoded prompts '
                     "without regions, for nodes with mask sockets of their own.",
                 ),
                 io.Float.Input(
@@ -100,7 +99,7 @@ class InstDiffToConditioning(io.ComfyNode):
         frames = as_frames(instances)
         if len(frames) != 1:
             raise ValueError(
-                f"{WHERE}: expected a single layout, got {len(frames)} frames. Connect them before Frames of Instances, one node each."
+                f"{WHERE}: expected a single layout, got {len(frames)} frames. Connect this node before Frames of Instances, one for each frame."
             )
         if (method == GLIGEN or gligen is not None) and not hasattr(gligen, "model"):
             raise ValueError(f"{WHERE}: the method GLIGEN needs its model. Connect GLIGENLoader.")

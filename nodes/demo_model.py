@@ -39,7 +39,7 @@ class InstDiffLoadDemoModel(io.ComfyNode):
             outputs=[
                 io.Model.Output(tooltip="The tiny base model, for Apply InstDiff or any sampler."),
                 io.Clip.Output(
-                    tooltip="Its text encoder, for CLIP Text Encode and Apply InstDiff. It knows the words of its world only."
+                    tooltip="Its text encoder, for CLIP Text Encode and Apply InstDiff. It only knows the words of its world."
                 ),
                 io.Vae.Output(tooltip="Its VAE."),
                 InstDiffModelSocket.Output(

@@ -1,19 +1,22 @@
 """The node that changes a layout by one step."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..instdiff_modules.geometry.edit_instances import (
     ANCHORS,
     AT_BORDER,
+    EDIT_UNITS,
     MAX_VALUE,
     OPERATIONS,
-    UNITS,
     Edit,
     edit_instances,
 )
 from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
-from .checks import check_choice
+from ..instdiff_modules.layout.units import FRACTIONS, current_units
+from .checks import check_choice, units_are_known
 from .types import Instances
 
 
@@ -35,16 +38,13 @@ class InstDiffEditInstances(io.ComfyNode):
             description="Adds, replaces, moves, resizes or removes an instance, or makes it a part of another: "
             "one operation, in every frame. Chain them for rounds of changes.",
             inputs=[
-                Instances.Input(
-                    "instances", tooltip="The layout to change. To add to nothing, leave it to Instance Box."
-                ),
+                Instances.Input("instances", tooltip="The layout to change. To start a new layout, use Instance Box."),
                 io.Combo.Input(
                     "operation",
                     options=list(OPERATIONS),
                     default=OPERATIONS[0],
-                    tooltip='"add" a box, "replace" the prompt, "move by" a shift, "move to" a place, "resize '
-                    'by" a factor, "resize to" a size, "remove", or "make part" of another. Parts go '
-                    "with their instance.",
+                    tooltip='"add" a box, "replace" the prompt, "move by" a shift, "move to" a position, "resize '
+                    'by" a factor, "resize to" a size, "remove", or "make part" of another. Parts follow their instance.',
                 ),
                 io.String.Input(
                     "which",
@@ -53,7 +53,7 @@ class InstDiffEditInstances(io.ComfyNode):
                     "commas. For add: the id of the new instance, or empty.",
                 ),
                 io.String.Input(
-                    "prompt", default="", optional=True, tooltip="What shall be there: for add and replace."
+                    "prompt", default="", optional=True, tooltip="Prompt of the object, for add and replace."
                 ),
                 _number(
                     "x",
@@ -68,19 +68,19 @@ class InstDiffEditInstances(io.ComfyNode):
                 _number(
                     "width",
                     0.0,
-                    "add, resize to: width in the units below. resize by: factor, 0..100. replace: 0 keeps the "
-                    "place. 0 with a height, in resize: keep the proportions.",
+                    "add, resize to: width in the units below. resize by: factor, 0..100. replace: 0 keeps the location. "
+                    "0 with a height, in resize: keep the proportions.",
                 ),
                 _number(
                     "height",
                     0.0,
                     "add, resize to: height in the units below. resize by: factor, 0..100. replace: 0 keeps the "
-                    "place. 0 with a width, in resize: keep the proportions.",
+                    "location. 0 with a width, in resize: keep the proportions.",
                 ),
                 io.Combo.Input(
                     "units",
-                    options=list(UNITS),
-                    default=UNITS[0],
+                    options=list(EDIT_UNITS),
+                    default=FRACTIONS,
                     optional=True,
                     tooltip="Units of x, y, width and height: fractions of the canvas, or its pixels. Factors have none.",
                 ),
@@ -89,21 +89,21 @@ class InstDiffEditInstances(io.ComfyNode):
                     options=list(ANCHORS),
                     default=next(iter(ANCHORS)),
                     optional=True,
-                    tooltip="What stays where it is when an instance is resized. bottom keeps it on the ground.",
+                    tooltip="The point that stays fixed when an instance is resized. bottom keeps it on the ground.",
                 ),
                 io.Combo.Input(
                     "at_border",
                     options=list(AT_BORDER),
                     default=AT_BORDER[0],
                     optional=True,
-                    tooltip='"stop": an instance moves and grows as far as the border of the canvas. "cut": what leaves the canvas is cut off.',
+                    tooltip='"stop": an instance moves and grows as far as the border of the canvas. "cut": parts outside the canvas are cut off.',
                 ),
                 io.String.Input(
                     "part_of",
                     default="",
                     optional=True,
                     tooltip="For add and make part: id or number of the instance that it becomes a part of. "
-                    "Empty: of none. Parts move, grow and go with their instance.",
+                    "Empty: none. Parts move, grow and are removed with their instance.",
                 ),
             ],
             outputs=[
@@ -113,6 +113,10 @@ class InstDiffEditInstances(io.ComfyNode):
                 )
             ],
         )
+
+    @classmethod
+    def validate_inputs(cls, units: Any = None) -> bool | str:
+        return units_are_known(units, EDIT_UNITS, "Edit Instances")
 
     @classmethod
     def execute(
@@ -125,14 +129,15 @@ class InstDiffEditInstances(io.ComfyNode):
         y: float = 0.0,
         width: float = 0.0,
         height: float = 0.0,
-        units: str = UNITS[0],
+        units: str = FRACTIONS,
         anchor: str = "center",
         at_border: str = AT_BORDER[0],
         part_of: str = "",
     ) -> io.NodeOutput:
+        units = current_units(units)
         choices = {
             "operation": (operation, OPERATIONS),
-            "units": (units, UNITS),
+            "units": (units, EDIT_UNITS),
             "anchor": (anchor, ANCHORS),
             "at_border": (at_border, AT_BORDER),
         }

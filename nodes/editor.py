@@ -27,14 +27,14 @@ class InstDiffLayoutEditor(io.ComfyNode):
             display_name="Layout Editor",
             category="InstDiff",
             is_output_node=True,
-            description="Draw boxes, masks, points and scribbles right here, with a prompt for each.",
+            description="Draw boxes, masks, points and scribbles on the node, with a prompt for each.",
             inputs=[
                 io.String.Input(
                     "layout",
                     default=EMPTY,
                     socketless=True,
                     extra_dict={"widgetType": WIDGET},
-                    tooltip="The layout that is drawn here, as a JSON document. Press ? in the editor for its keys.",
+                    tooltip="The layout drawn here, as a JSON document. Press ? in the editor for its keys.",
                 ),
                 io.Image.Input(
                     "background",

@@ -28,18 +28,17 @@ class InstDiffInstanceConditioning(io.ComfyNode):
             node_id="InstDiffInstanceConditioning",
             display_name="Instance Conditioning",
             category="InstDiff",
-            description="Gives chosen instances a conditioning of their own, with a LoRA, an image reference or "
-            "other words in it: it acts in their regions, and alone in their branches of "
-            "multi-instance sampling.",
+            description="Gives chosen instances their own conditioning, with a LoRA, an image reference or a different "
+            "prompt. It acts in their regions, and is the only one in their branches of multi-instance sampling.",
             inputs=[
                 io.Conditioning.Input(
                     "positive", tooltip="The prompt of the whole picture, or what another Instance Conditioning gives."
                 ),
-                Instances.Input("instances", tooltip="The layout that Apply InstDiff has, too."),
+                Instances.Input("instances", tooltip="The same layout as for Apply InstDiff."),
                 io.Conditioning.Input(
                     "conditioning",
-                    tooltip="For the chosen instances alone. With a LoRA: Create Hook LoRA, Set CLIP Hooks, CLIP "
-                    "Text Encode. With a picture: Apply Style Model. Write the instance's prompt in it.",
+                    tooltip="For the chosen instances only. With a LoRA: Create Hook LoRA, Set CLIP Hooks, CLIP "
+                    "Text Encode. With a picture: Apply Style Model. Include the instance's prompt.",
                 ),
                 io.String.Input(
                     "which",
@@ -52,9 +51,8 @@ class InstDiffInstanceConditioning(io.ComfyNode):
                     min=0.0,
                     max=float(MAX_STRENGTH),
                     step=0.05,
-                    tooltip="Weight in the instance's region against the prompt of the whole picture, 0..10: at "
-                    "4 four fifths are the instance's, at 10 nearly all. Its own branch has nothing "
-                    "else, whatever the strength.",
+                    tooltip="Weight in the instance's region against the prompt of the whole picture, 0..10: at 4 four fifths "
+                    "are the instance's, at 10 nearly all. Its own branch uses nothing else, whatever the strength.",
                 ),
             ],
             outputs=[

@@ -8,13 +8,14 @@ from torch import Tensor
 from ..instdiff_modules.geometry.points import spread_points
 from ..instdiff_modules.geometry.raster import masks_per_frame
 from ..instdiff_modules.layout import fields as layout_fields
-from ..instdiff_modules.layout.frames import as_frames, canvas_of, place
+from ..instdiff_modules.layout.frames import add_location, as_frames, canvas_of
 from ..instdiff_modules.layout.instance import Frames, Point
 from ..instdiff_modules.layout.point_text import parse_points, prompts_of, split_lists
+from ..instdiff_modules.layout.units import FRACTIONS, PIXELS
 from .checks import check_choice
 from .types import Instances
 
-UNITS = ("fractions (0..1)", "pixels")
+POINT_UNITS = (FRACTIONS, PIXELS)
 NEW = "The new instance"
 
 
@@ -24,7 +25,7 @@ def _prompt_input() -> io.Input:
         multiline=True,
         default="",
         dynamic_prompts=True,
-        tooltip="What shall be drawn there, in words. Must not be empty, unless target names an instance that has a prompt already.",
+        tooltip="Prompt for this object. May be empty only if target names an instance that already has a prompt.",
     )
 
 
@@ -52,7 +53,7 @@ def _common_inputs() -> list[io.Input]:
             step=0.05,
             optional=True,
             advanced=True,
-            tooltip="How strongly this instance steers, 0..2. 0: as if it were not there. 1: as trained. Apply InstDiff has a strength for all.",
+            tooltip="How strongly this instance steers, 0..2. 0: no effect. 1: as trained. Apply InstDiff has a strength for all.",
         ),
         io.Float.Input(
             "start",
@@ -64,7 +65,7 @@ def _common_inputs() -> list[io.Input]:
             "end",
             default=1.0,
             **share,
-            tooltip="When this instance stops acting, as a share of the denoising: 0 (first step) .. 1 (last step). Apply InstDiff's own end may come earlier.",
+            tooltip="When this instance stops acting, as a share of the denoising: 0 (first step) .. 1 (last step). Apply InstDiff's end also applies.",
         ),
     ]
 
@@ -76,8 +77,8 @@ def _point_inputs(text: str, tooltip: str) -> list[io.Input]:
         io.String.Input("points", multiline=True, default=text, tooltip=tooltip),
         io.Combo.Input(
             "units",
-            options=list(UNITS),
-            default=UNITS[0],
+            options=list(POINT_UNITS),
+            default=FRACTIONS,
             tooltip="What the numbers are: fractions of the canvas (0..1), or pixels (as point editors give them).",
         ),
         io.Int.Input(
@@ -108,7 +109,7 @@ class InstDiffBox(io.ComfyNode):
             node_id="InstDiffBox",
             display_name="Instance Box",
             category="InstDiff",
-            description="An object and the box it shall fill. Chain these nodes, or any of their kind, to build a layout.",
+            description="An object and the box it fills. Chain these nodes, or any of their kind, to build a layout.",
             inputs=[
                 _prompt_input(),
                 io.Float.Input(
@@ -149,7 +150,7 @@ class InstDiffBox(io.ComfyNode):
         end: float = 1.0,
     ) -> io.NodeOutput:
         box = layout_fields.box((left, top, right, bottom), NEW)
-        return io.NodeOutput(place(as_frames(instances), {"box": box}, prompt, target, strength, start, end))
+        return io.NodeOutput(add_location(as_frames(instances), {"box": box}, prompt, target, strength, start, end))
 
 
 class InstDiffMask(io.ComfyNode):
@@ -166,7 +167,7 @@ class InstDiffMask(io.ComfyNode):
                 _prompt_input(),
                 io.Mask.Input(
                     "mask",
-                    tooltip="White where the object shall be. It covers the whole canvas and has its shape (width to height), at any size in pixels. "
+                    tooltip="White where the object belongs. It covers the whole canvas and has its shape (width to height), at any size in pixels. "
                     "A batch of masks is joined into one; if the incoming layout has as many frames, each frame gets its own mask, "
                     "and no instance where that is black.",
                 ),
@@ -200,7 +201,7 @@ class InstDiffMask(io.ComfyNode):
         frames = as_frames(instances)
         threshold = layout_fields.number_in(threshold, 0, 1, NEW, "threshold")
         return io.NodeOutput(
-            place(frames, masks_per_frame(mask, threshold, frames), prompt, target, strength, start, end)
+            add_location(frames, masks_per_frame(mask, threshold, frames), prompt, target, strength, start, end)
         )
 
 
@@ -213,7 +214,7 @@ class InstDiffPoints(io.ComfyNode):
             node_id="InstDiffPoints",
             display_name="Instance Points",
             category="InstDiff",
-            description="An object and one or more points that lie on it. The size is left to the model.",
+            description="An object and one or more points that lie on it. The model chooses the size.",
             inputs=_point_inputs(
                 "0.5, 0.5",
                 'Points on the object: "x, y; x, y", or JSON: [[x, y], ...] or [{"x": .., "y": ..}, ...]. '
@@ -241,7 +242,7 @@ class InstDiffPoints(io.ComfyNode):
         location: dict[str, Any] = {"point": xy[0]}
         if len(xy) > 1:
             location["scribble"] = spread_points(xy)
-        return io.NodeOutput(place(frames, location, prompt, target, strength, start, end))
+        return io.NodeOutput(add_location(frames, location, prompt, target, strength, start, end))
 
 
 class InstDiffScribble(io.ComfyNode):
@@ -280,14 +281,14 @@ class InstDiffScribble(io.ComfyNode):
         strokes = split_lists(points)
         for one, words in zip(strokes, prompts_of(prompt, len(strokes)), strict=True):
             stroke = read_points(one, units, width, height, frames)
-            frames = place(frames, {"scribble": stroke}, words, target, strength, start, end)
+            frames = add_location(frames, {"scribble": stroke}, words, target, strength, start, end)
         return io.NodeOutput(frames)
 
 
 def read_points(text: str, units: str, width: int, height: int, frames: Frames) -> tuple[Point, ...]:
-    """The text of a points widget -> fractions. ValueError if pixels are given and nobody knows the size of the canvas."""
-    check_choice(units, UNITS, NEW, "units")
-    if units == UNITS[0]:
+    """The text of a points widget -> fractions. ValueError if pixels are given and the size of the canvas is unknown."""
+    check_choice(units, POINT_UNITS, NEW, "units")
+    if units == FRACTIONS:
         return parse_points(text)
     given = layout_fields.side(width, NEW, "width"), layout_fields.side(height, NEW, "height")
     canvas = given if any(given) else canvas_of(frames[0])

@@ -25,7 +25,7 @@ class InstDiffKeyframes(io.ComfyNode):
                 Instances.Input(
                     "instances",
                     tooltip="The layouts at the keyframes, in their order: from Frames of Instances, or a list "
-                    "in Instances from JSON. What has the same id is the same thing.",
+                    "in Instances from JSON. Instances with the same id are the same object.",
                 ),
                 io.Int.Input(
                     "count",
@@ -53,8 +53,8 @@ class InstDiffKeyframes(io.ComfyNode):
                     options=list(GAPS),
                     default=GAPS[0],
                     optional=True,
-                    tooltip="An instance that a keyframe lacks: leave out, or bridge it from the keyframe before "
-                    "to the one behind, as for an object that a detector missed.",
+                    tooltip="An instance that a keyframe lacks: leave out, or bridge it from the keyframe before to the one "
+                    "after, as for an object that a detector missed.",
                 ),
             ],
             outputs=[

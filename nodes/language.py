@@ -1,14 +1,17 @@
 """Nodes between words and layouts: the request to a language model, and its answer."""
 
+from typing import Any
+
 from comfy_api.latest import io
 
 from ..instdiff_modules.language.answer import read_answer, report
-from ..instdiff_modules.language.coordinates import DECLARED, ORDERS, UNITS
+from ..instdiff_modules.language.coordinates import ANSWER_UNITS, DECLARED, ORDERS
 from ..instdiff_modules.language.request import MAX_COUNT, MAX_EXAMPLES, REQUEST_UNITS, answer_schema, build_request
 from ..instdiff_modules.layout import fields
 from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
-from .checks import check_choice, check_whole
+from ..instdiff_modules.layout.units import current_units
+from .checks import check_choice, check_whole, units_are_known
 from .types import Instances
 
 CATEGORY = "InstDiff"
@@ -23,13 +26,13 @@ class InstDiffLayoutRequest(io.ComfyNode):
             node_id="InstDiffLayoutRequest",
             display_name="Layout Request",
             category=CATEGORY,
-            description="Writes the instruction with which a text generation node of your choice plans a layout. Layout from Text reads the answer.",
+            description="Writes the instruction for a text generation node, which plans the layout. Layout from Text reads the answer.",
             inputs=[
                 io.String.Input(
                     "wish",
                     multiline=True,
                     default="two cats and a dog on a sofa",
-                    tooltip="What shall be in the picture, in your own words and language. Up to 20000 characters together with the style.",
+                    tooltip="What the picture shows, in any words and language. Up to 20000 characters together with the style.",
                 ),
                 io.Int.Input(
                     "width", default=512, min=1, max=fields.MAX_SIDE, tooltip="Width of the canvas in pixels, 1..16384."
@@ -46,7 +49,7 @@ class InstDiffLayoutRequest(io.ComfyNode):
                     default=0,
                     min=0,
                     max=MAX_COUNT,
-                    tooltip="Number of instances that the model shall give, 1..30. 0: it decides itself.",
+                    tooltip="Number of instances to request, 1..30. 0: the model decides.",
                 ),
                 io.String.Input(
                     "style",
@@ -59,8 +62,8 @@ class InstDiffLayoutRequest(io.ComfyNode):
                     options=list(REQUEST_UNITS),
                     default=REQUEST_UNITS[0],
                     optional=True,
-                    tooltip="Coordinates that the model shall write: fractions, thousandths, or pixels of the "
-                    "canvas. Models that were trained to find objects like 0..1000 best.",
+                    tooltip="Units that the model is told to use: fractions, thousandths, or pixels of the "
+                    "canvas. Models trained to locate objects do best with thousandths.",
                 ),
                 io.Int.Input(
                     "examples",
@@ -73,7 +76,7 @@ class InstDiffLayoutRequest(io.ComfyNode):
                 Instances.Input(
                     "instances",
                     optional=True,
-                    tooltip="A layout that the model shall change as the wish says, instead of making a new one. "
+                    tooltip="A layout for the model to change as the wish says, instead of making a new one. "
                     "Its boxes are put into words; of several frames those of the first.",
                 ),
             ],
@@ -90,6 +93,10 @@ class InstDiffLayoutRequest(io.ComfyNode):
         )
 
     @classmethod
+    def validate_inputs(cls, units: Any = None) -> bool | str:
+        return units_are_known(units, REQUEST_UNITS, "Layout Request")
+
+    @classmethod
     def execute(
         cls,
         wish: str,
@@ -103,6 +110,7 @@ class InstDiffLayoutRequest(io.ComfyNode):
     ) -> io.NodeOutput:
         check_whole(count, 0, MAX_COUNT, "Layout Request", "count")
         check_whole(examples, 0, MAX_EXAMPLES, "Layout Request", "examples")
+        units = current_units(units)
         check_choice(units, REQUEST_UNITS, "Layout Request", "units")
         text = build_request(wish, width, height, count, style, units, examples, as_frames(instances))
         return io.NodeOutput(text, answer_schema(width, height, count, units), width, height, count)
@@ -117,22 +125,22 @@ class InstDiffLayoutFromText(io.ComfyNode):
             node_id="InstDiffLayoutFromText",
             display_name="Layout from Text",
             category=CATEGORY,
-            description="Reads the layout in a language model's answer, past chatter and small mistakes, and "
-            "tells what it changed. Nothing in the answer is run.",
+            description="Reads the layout in a language model's answer, past chatter and small mistakes, and reports what it "
+            "changed. Nothing in the answer is executed.",
             inputs=[
                 io.String.Input(
                     "text",
                     multiline=True,
                     default="",
-                    tooltip="The answer of the model, up to 262144 characters: JSON in almost any form, with "
-                    "whatever stands around it, or lines such as a red fox: [0.1, 0.2, 0.5, 0.9].",
+                    tooltip="The answer of the model, up to 262144 characters: JSON in almost any form, with any text around it, "
+                    "or lines such as a red fox: [0.1, 0.2, 0.5, 0.9].",
                 ),
                 io.Combo.Input(
                     "units",
-                    options=[DECLARED, *UNITS],
+                    options=[DECLARED, *ANSWER_UNITS],
                     default=DECLARED,
                     tooltip='Units of the coordinates. "as declared": as the answer says; if it does not say, '
-                    "the node asks. Any other choice counts more than the answer.",
+                    "the node asks. Any other choice overrides the answer.",
                 ),
                 io.Combo.Input(
                     "order",
@@ -160,23 +168,28 @@ class InstDiffLayoutFromText(io.ComfyNode):
             outputs=[
                 Instances.Output(
                     display_name="instances",
-                    tooltip="The layout. Boxes that stuck out of the canvas were cut, and Check Layout can move them in.",
+                    tooltip="The layout. Boxes that reached beyond the canvas are cut; Check Layout can move them in.",
                 ),
                 io.String.Output(
                     display_name="prompt", tooltip="Caption of the whole picture, for the text encoder; may be empty."
                 ),
-                io.Int.Output(display_name="width", tooltip="Width of the canvas in pixels; 512 if nobody says."),
-                io.Int.Output(display_name="height", tooltip="Height of the canvas in pixels; 512 if nobody says."),
+                io.Int.Output(display_name="width", tooltip="Width of the canvas in pixels; 512 if not stated."),
+                io.Int.Output(display_name="height", tooltip="Height of the canvas in pixels; 512 if not stated."),
                 io.String.Output(
                     display_name="report",
-                    tooltip="What was read, and a line for everything that was repaired or left out.",
+                    tooltip="What was read, with a line for each repair or omission.",
                 ),
             ],
         )
 
     @classmethod
+    def validate_inputs(cls, units: Any = None) -> bool | str:
+        return units_are_known(units, [DECLARED, *ANSWER_UNITS], "Layout from Text")
+
+    @classmethod
     def execute(cls, text: str, units: str, order: str, width: int = 0, height: int = 0) -> io.NodeOutput:
-        check_choice(units, [DECLARED, *UNITS], "Layout from Text", "units")
+        units = current_units(units)
+        check_choice(units, [DECLARED, *ANSWER_UNITS], "Layout from Text", "units")
         check_choice(order, [DECLARED, *ORDERS], "Layout from Text", "order")
         answer = read_answer(text, units, order, width, height)
         layout = answer.layout

@@ -4,7 +4,7 @@ from comfy_api.latest import io
 
 from ..instdiff_modules.exporters.boxes import ORDERS, other_boxes
 from ..instdiff_modules.exporters.segs import layout_segs
-from ..instdiff_modules.exporters.text import FORMATS, frames_to_text
+from ..instdiff_modules.exporters.text import OURS, TEXT_FORMATS, frames_to_text
 from ..instdiff_modules.geometry.raster import layout_boxes, layout_masks, output_size
 from ..instdiff_modules.importers.frames import read_frames
 from ..instdiff_modules.layout import fields
@@ -102,8 +102,8 @@ class InstDiffToJSON(io.ComfyNode):
                 _instances("instances", "The layout to write."),
                 io.Combo.Input(
                     "format",
-                    options=list(FORMATS),
-                    default=next(iter(FORMATS)),
+                    options=list(TEXT_FORMATS),
+                    default=OURS,
                     optional=True,
                     tooltip='What to write. "InstDiff": our document, the only one that holds everything. "Omost '
                     'canvas": for Omost Load Canvas Conditioning. "prompt-control": regions as COUPLE or '
@@ -114,14 +114,14 @@ class InstDiffToJSON(io.ComfyNode):
             outputs=[
                 io.String.Output(
                     display_name="text",
-                    tooltip="The text. Instances from JSON reads all but the points back; only our own format is without loss.",
+                    tooltip="The text. Instances from JSON reads all but the points back; only our own format is lossless.",
                 )
             ],
         )
 
     @classmethod
-    def execute(cls, instances: Frames, format: str = next(iter(FORMATS))) -> io.NodeOutput:
-        check_choice(format, FORMATS, "Instances to JSON", "format")
+    def execute(cls, instances: Frames, format: str = OURS) -> io.NodeOutput:
+        check_choice(format, TEXT_FORMATS, "Instances to JSON", "format")
         return io.NodeOutput(frames_to_text(as_frames(instances), format))
 
 
@@ -179,7 +179,7 @@ class InstDiffToBoxes(io.ComfyNode):
                     options=list(ORDERS),
                     default=ORDERS[0],
                     optional=True,
-                    tooltip="Order of the four numbers of the output bbox: as the node behind it expects them.",
+                    tooltip="Order of the four numbers of the output bbox: the order that the next node expects.",
                 ),
             ],
             outputs=[
@@ -187,7 +187,7 @@ class InstDiffToBoxes(io.ComfyNode):
                     display_name="boxes",
                     tooltip="A list of boxes {x, y, width, height, label} in pixels, back to front.",
                 ),
-                io.String.Output(display_name="labels", tooltip="The prompts of the boxes, one a line."),
+                io.String.Output(display_name="labels", tooltip="The prompts of the boxes, one per line."),
                 Elements.Output(
                     display_name="elements",
                     tooltip="Elements of box editors with their descriptions, bbox [ymin, xmin, ymax, xmax] in 0..1000; of the first frame.",

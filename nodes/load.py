@@ -166,7 +166,7 @@ class InstDiffSaveModel(io.ComfyNode):
                 io.String.Input(
                     "filename_prefix",
                     default="instdiff/InstDiff",
-                    tooltip="Start of the file name within the output folder, folders allowed; a number that is not taken yet is appended.",
+                    tooltip="Start of the file name within the output folder, folders allowed; a free number is appended.",
                 ),
                 io.Combo.Input(
                     "dtype",
@@ -194,7 +194,7 @@ class InstDiffSaveModel(io.ComfyNode):
         except (OSError, SafetensorError) as error:
             reason = getattr(error, "strerror", None) or error
             raise ValueError(
-                f"The file {shorten(filename_prefix)} cannot be written: {reason}. Choose another name, or make room on the disk."
+                f"The file {shorten(filename_prefix)} cannot be written: {reason}. Choose another name, or free disk space."
             ) from error
         _log.info("Saved the InstDiff model to %s", path)
         return io.NodeOutput(ui={"text": (f"Saved {path}",)})
@@ -214,7 +214,7 @@ def next_path(filename_prefix: str) -> Path:
         or filename_prefix.endswith(("/", "\\"))
     ):
         raise ValueError(
-            f"The filename_prefix {shorten(filename_prefix)} is no name inside ComfyUI's output folder: write one such as instdiff/InstDiff."
+            f"The filename_prefix {shorten(filename_prefix)} is not a name inside ComfyUI's output folder: write one such as instdiff/InstDiff."
         )
     folder, name, counter, *_ = folder_paths.get_save_image_path(filename_prefix, output)
     while (path := Path(folder) / f"{name}_{counter:05}_.safetensors").exists():
@@ -227,7 +227,7 @@ def _path(folder: str, name: str) -> Path:
     if found is None:
         place = FOLDER if folder == FOLDER else f"instance_models/{folder}"
         raise ValueError(
-            f"{shorten(name)} is not in models/{place}: choose a file that is there, or put it back and press R."
+            f"{shorten(name)} is not in models/{place}: choose an existing file, or restore it and press R."
         )
     return Path(found)
 

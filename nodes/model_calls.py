@@ -41,20 +41,20 @@ def calc_branches(
     """CALC_COND_BATCH wrapper: the predictions of every list of conditionings for x (items, C, H, W).
 
     In the first step all branches of an image hold the same latent. The negative prediction is then computed once for
-    each image, where nobody else's function looks at it.
+    each image, where no other function looks at it.
     """
     options = model_options["transformer_options"]
     run = run_options(options)
     if run.items is None:
         return executor(model, conds, x, timestep, model_options)
     if x.shape[0] != len(run.items.branches) or context_window(options, x.shape[0]) is not None:
-        # Some of them, or all in an order of its own: called as they come, without conditionings of which nobody says
+        # Some of them, or all in an order of its own: called as they come, without conditionings of which it is not known
         # whose branch they are for.
         common = [entries and [entry for entry in entries if OWNER not in entry] for entries in conds]
         return executor(model, common, x, timestep, model_options)
     shared = set() if seen_by_others(model_options) else _shared_lists(conds, x, run)
-    apart = [None if i in shared else entries for i, entries in enumerate(conds)]
-    out = _by_conditioning(executor, model, apart, x, timestep, model_options, run.items)
+    unshared = [None if i in shared else entries for i, entries in enumerate(conds)]
+    out = _by_conditioning(executor, model, unshared, x, timestep, model_options, run.items)
     if shared:
         images = slice(run.items.images)
         first = _with_items(model_options, run.items._replace(branches=run.items.branches[images]))
@@ -100,8 +100,9 @@ def check_goes_together(guider: Any, shape: Sequence[int]) -> None:
     owned = any(OWNER in cond for conds in guider.conds.values() for cond in conds or ())
     if owned and keeps_what_it_sees(guider.model_options):
         raise ValueError(
-            "Multi-instance sampling calls the model for instances with a conditioning of their own one by one, but another "
-            "patch on the MODEL (Self-Attention Guidance, EasyCache or the like) has to see all of them at once. Remove "
+            "Multi-instance sampling calls the model separately for instances with their own conditioning, but "
+            "another patch on the MODEL (Self-Attention Guidance, EasyCache or the like) needs all of them in "
+            "one call. Remove "
             "Instance Conditioning, that patch, or multi-instance sampling."
         )
 

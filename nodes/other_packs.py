@@ -5,10 +5,11 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..instdiff_modules.importers.any_boxes import ORDERS, UNITS, WHERE, read_boxes
+from ..instdiff_modules.importers.any_boxes import BBOX_UNITS, ORDERS, WHERE, read_boxes
 from ..instdiff_modules.importers.regions import WHERE as MASKS_WHERE
 from ..instdiff_modules.importers.regions import read_masks
 from ..instdiff_modules.layout import fields
+from ..instdiff_modules.layout.units import PIXELS
 from ..instdiff_modules.preview.batch import pictures_of
 from .checks import check_choice, number_in
 from .types import Bbox, Elements, IdeogramPrompt, Instances, OmostCanvas, Regions, Segs, Tracking
@@ -24,7 +25,8 @@ def _prompts_input(more: str) -> io.Input:
         multiline=True,
         default="",
         optional=True,
-        tooltip=f"Prompts, one a line, in the order of the instances; an empty line keeps the words that came along, a single line is for all. {more}",
+        tooltip="Prompts, one per line, in the order of the instances; an empty line keeps the prompt that came with "
+        f"the instance, a single line applies to all. {more}",
     )
 
 
@@ -48,7 +50,7 @@ class InstDiffFromBoxes(io.ComfyNode):
             node_id="InstDiffFromBoxes",
             display_name="Instances from Boxes",
             category=CATEGORY,
-            description="Turns boxes of other nodes into instances: detectors, box editors, KJNodes, Omost, "
+            description="Turns boxes from other nodes into instances: detectors, box editors, KJNodes, Omost, "
             "GLIGEN, and the TRACKING of the older InstanceDiffusion pack.",
             inputs=[
                 io.MultiType.Input(
@@ -56,13 +58,12 @@ class InstDiffFromBoxes(io.ComfyNode):
                     BOX_KINDS,
                     optional=True,
                     tooltip="BOUNDING_BOX, BBOX, elements, an Ideogram prompt, an Omost canvas, TRACKING, "
-                    "CONDITIONING with GLIGEN boxes, or any of them as JSON text. An empty list is a "
-                    "result: no instances.",
+                    "CONDITIONING with GLIGEN boxes, or any of them as JSON text. An empty list gives no instances.",
                 ),
                 Elements.Input(
                     "elements",
                     optional=True,
-                    tooltip="Elements of the same box editor: its boxes come without words, and take them from here. May be connected alone.",
+                    tooltip="Elements of the same box editor: its boxes have no prompts and take them from here. Can be connected alone.",
                 ),
                 _prompts_input(
                     'For TRACKING lines such as "0.person": "a tall man" (id -1: all of the class), as in the older pack.'
@@ -73,24 +74,24 @@ class InstDiffFromBoxes(io.ComfyNode):
                 io.Int.Input(
                     "width",
                     **side,
-                    tooltip="Width of the canvas in pixels, 0..16384, if no image is connected. 0: not known. Boxes in pixels need it.",
+                    tooltip="Width of the canvas in pixels, 0..16384, if no image is connected. 0: unknown. Boxes in pixels need it.",
                 ),
                 io.Int.Input(
                     "height",
                     **side,
-                    tooltip="Height of the canvas in pixels, 0..16384, if no image is connected. 0: not known. Boxes in pixels need it.",
+                    tooltip="Height of the canvas in pixels, 0..16384, if no image is connected. 0: unknown. Boxes in pixels need it.",
                 ),
                 io.Combo.Input(
                     "order",
                     options=list(ORDERS),
                     default=ORDERS[0],
                     optional=True,
-                    tooltip="Only for BBOX, which does not say it: order of its four numbers. Nothing is guessed.",
+                    tooltip="Only for BBOX: order of its four numbers, which it does not state. Never guessed.",
                 ),
                 io.Combo.Input(
                     "units",
-                    options=list(UNITS),
-                    default=UNITS[0],
+                    options=list(BBOX_UNITS),
+                    default=PIXELS,
                     optional=True,
                     tooltip="Only for BBOX: what its numbers are.",
                 ),
@@ -108,10 +109,10 @@ class InstDiffFromBoxes(io.ComfyNode):
         width: int = 0,
         height: int = 0,
         order: str = ORDERS[0],
-        units: str = UNITS[0],
+        units: str = PIXELS,
     ) -> io.NodeOutput:
         check_choice(order, ORDERS, WHERE, "order")
-        check_choice(units, UNITS, WHERE, "units")
+        check_choice(units, BBOX_UNITS, WHERE, "units")
         if boxes is None and elements is None:
             raise ValueError("Nothing is connected. Connect boxes or elements; an empty list of a detector will do.")
         frames = read_boxes(boxes, canvas(image, width, height), prompts, order, units, elements)
@@ -127,7 +128,7 @@ class InstDiffFromMasks(io.ComfyNode):
             node_id="InstDiffFromMasks",
             display_name="Instances from Masks",
             category=CATEGORY,
-            description="Turns masks of other nodes into instances, one each: a MASK batch (SAM3), SEGS (Impact Pack), Regions (Tooling Nodes).",
+            description="Turns masks from other nodes into instances, one each: a MASK batch (SAM3), SEGS (Impact Pack), Regions (Tooling Nodes).",
             inputs=[
                 io.MultiType.Input(
                     "masks",

@@ -179,8 +179,7 @@ def warn_if_stretched(applied: Sequence[Applied], height: int, width: int) -> No
     for canvas_width, canvas_height in sorted(canvases):
         if abs(canvas_width * height / (canvas_height * width) - 1) > ASPECT_TOLERANCE:
             _log.warning(
-                "The layout was drawn on %dx%d, the latent is %dx%d pixels: places are stretched to fit. "
-                "Give both the same aspect.",
+                "The layout was drawn on %dx%d, the latent is %dx%d pixels: the layout is stretched to fit. Give both the same aspect.",
                 canvas_width,
                 canvas_height,
                 width * 8,

@@ -1,4 +1,4 @@
-"""The node that asks whether a layout is plausible."""
+"""The node that checks whether a layout is plausible."""
 
 from comfy_api.latest import io
 
@@ -28,29 +28,29 @@ class InstDiffCheckLayout(io.ComfyNode):
             node_id="InstDiffCheckLayout",
             display_name="Check Layout",
             category="InstDiff",
-            description="Tells what is implausible in a layout: boxes too small for their object, broken "
-            "perspective, objects cut off, doubles, a wrong number. On request it corrects.",
+            description="Reports what is implausible in a layout: boxes too small for their object, broken perspective, "
+            "objects cut off, doubles, a wrong number. Corrects it on request.",
             inputs=[
                 Instances.Input(
                     "instances",
-                    tooltip="The layout to check; every frame is checked for itself. Hidden instances do not count.",
+                    tooltip="The layout to check; each frame is checked separately. Hidden instances do not count.",
                 ),
                 io.Boolean.Input(
                     "correct",
                     default=False,
-                    tooltip="On: what can be corrected is. Off: the layout passes as it is. Locked instances stay as they are.",
+                    tooltip="On: correct what can be corrected. Off: the layout passes unchanged. Locked instances stay as they are.",
                 ),
                 io.Int.Input(
                     "count",
                     default=0,
                     min=0,
                     max=MAX_COUNT,
-                    tooltip="Number of instances that were asked for, 1..30. 0: any number is right. Missing ones are only told.",
+                    tooltip="Requested number of instances, 1..30. 0: any number. Missing ones are only reported.",
                 ),
-                _rule("edges", "Objects that stick out of the canvas. Corrected by moving them in."),
+                _rule("edges", "Objects that reach beyond the canvas. Corrected by moving them in."),
                 _rule(
                     "duplicates",
-                    "Two instances in one place. Corrected, if their prompts are the same, by removing the second.",
+                    "Two instances in the same region. Corrected, if their prompts are the same, by removing the second.",
                 ),
                 _rule(
                     "sizes",
@@ -59,7 +59,7 @@ class InstDiffCheckLayout(io.ComfyNode):
                 ),
                 _rule(
                     "perspective",
-                    "Objects farther away that are drawn larger for their real size than nearer ones. Corrected as sizes are.",
+                    "Objects farther away that are drawn larger for their real size than nearer ones. Corrected like sizes.",
                 ),
                 io.Int.Input(
                     "smallest",
@@ -77,18 +77,18 @@ class InstDiffCheckLayout(io.ComfyNode):
                     max=0.95,
                     step=0.01,
                     optional=True,
-                    tooltip="Height of the horizon in the picture, -1..0.95: 0 is the top, 1 the bottom. Below 0 the camera looks down and sees ground alone.",
+                    tooltip="Height of the horizon in the picture, -1..0.95: 0 is the top, 1 the bottom. Below 0 the camera looks down and sees only ground.",
                 ),
             ],
             outputs=[
-                Instances.Output(display_name="instances", tooltip="The layout, corrected if that was wanted."),
+                Instances.Output(display_name="instances", tooltip="The layout, corrected if requested."),
                 io.Float.Output(
                     display_name="score",
-                    tooltip="Share of the instances, or of those asked for, with which nothing is wrong, 0..1, before corrections; the mean of several frames.",
+                    tooltip="Share of the instances, or of the requested number, without a finding, 0..1, before corrections; the mean of several frames.",
                 ),
                 io.String.Output(
                     display_name="report",
-                    tooltip="What was found and what was corrected, in Markdown. It can go back to the language model as well.",
+                    tooltip="What was found and what was corrected, in Markdown. It can also go back to the language model.",
                 ),
                 io.String.Output(display_name="findings", tooltip="The same as JSON, for programs."),
             ],

@@ -71,13 +71,13 @@ class PLMS(comfy.samplers.KSAMPLER):
 
         def revised(past: list[Tensor]) -> list[Tensor]:
             # At the merge the authors go on with what the global branch has seen so far.
-            nonlocal apart
-            if not apart or batch is None or not batch.merged:
+            nonlocal branched
+            if not branched or batch is None or not batch.merged:
                 return past
-            apart = False
+            branched = False
             return [batch.spread(batch.global_branches(eps)) for eps in past]
 
-        apart = True
+        branched = True
         x = sample_plms(predict, x, sigmas, on_step, revised)
         return x / (1 + sigmas[-1] ** 2).sqrt()  # the authors' schedule ends just above 0, where latent = x sqrt(alpha)
 
@@ -91,6 +91,6 @@ class PLMS(comfy.samplers.KSAMPLER):
 def plms_sigmas(model_sampling: Any, steps: int, authors: bool = False) -> Tensor:
     """The authors' schedule for a model: evenly spaced time steps, 981 ... 1 for 50 of them, then time step 0.
 
-    authors=True keeps their rounding, with which a number that does not divide 1000 gives more steps than asked.
+    authors=True keeps their rounding, with which a number that does not divide 1000 gives more steps than requested.
     """
     return model_sampling.sigma(torch.tensor([*plms_timesteps(steps, authors), 0], dtype=torch.float32))

@@ -20,16 +20,17 @@ from .plms_sampler import NAME as PLMS_NAME
 from .plms_sampler import PLMS, plms_sigmas
 
 SHARE_TOOLTIP = (
-    "Share of the steps (0..1), from the first on, in which each instance is denoised apart; then the results are merged. Of 20 steps 0.2 gives 4, "
-    "of 4 steps 1; above 0 always one at least. 0: off. Best below 0.4; each instance costs as much as one more image."
+    "Share of the steps (0..1), from the first on, that denoise each instance in its own branch; then "
+    "the branches are merged. Of 20 steps 0.2 gives 4, of 4 steps 1; above 0 always at least one. 0: "
+    "off. Best below 0.4; each instance costs as much as one more image."
 )
 MERGE_TOOLTIP = (
     "How the instances and the whole picture are merged. average: the mean of all, as InstanceDiffusion's authors do. crop and paste: each instance's "
     "region over the whole, later ones in front. masked average: each instance counts only inside its own region."
 )
 SPEED_TOOLTIP = (
-    "exact: each instance is denoised apart. two groups: the instances are dealt into two groups, near ones into different ones, and each group is "
-    "denoised apart, so many instances cost no more than two."
+    "exact: one branch for each instance. two groups: two branches, with close instances in different "
+    "ones, so many instances cost no more than two."
 )
 MAX_PLMS_STEPS = TIMESTEPS - 1
 MAX_FEATHER = 32  # latent cells
@@ -69,15 +70,14 @@ class MultiInstance(io.ComfyNode):
             display_name="Multi-Instance Sampling",
             category="InstDiff",
             description=(
-                "Makes every sampler node denoise each instance apart for the first steps, so that instances don't "
-                "leak into each other."
+                "Makes every sampler node denoise each instance in its own branch for the first steps, so that instances don't leak into each other."
             ),
             inputs=[
-                io.Model.Input("model", tooltip="From Apply InstDiff. Without instances the model stays as it is."),
+                io.Model.Input("model", tooltip="From Apply InstDiff. Without instances the model is unchanged."),
                 *multi_instance_inputs(0.2),
             ],
             outputs=[
-                io.Model.Output(tooltip="For any sampler node. In a second pass use the model without this patch.")
+                io.Model.Output(tooltip="For any sampler node. For a second pass use the model without this patch.")
             ],
         )
 
@@ -95,7 +95,7 @@ class MultiInstanceKSampler(io.ComfyNode):
             node_id="InstDiffKSampler",
             display_name="Multi-Instance KSampler",
             category="InstDiff",
-            description="A KSampler that denoises each instance apart for the first steps, then merges them.",
+            description="A KSampler that denoises each instance in its own branch for the first steps, then merges them.",
             inputs=[
                 io.Model.Input("model", tooltip="From Apply InstDiff. Without instances this is the plain KSampler."),
                 io.Int.Input(
@@ -134,15 +134,14 @@ class MultiInstanceKSampler(io.ComfyNode):
                     options=[*comfy.samplers.KSampler.SAMPLERS, PLMS_NAME],
                     default="euler",
                     tooltip=(
-                        "How each step is made. plms is the sampler of InstanceDiffusion's authors; it has time steps of its "
-                        "own and ignores the scheduler."
+                        "Sampling method. plms is the sampler of InstanceDiffusion's authors; it has its own time steps and ignores the scheduler."
                     ),
                 ),
                 io.Combo.Input(
                     "scheduler",
                     options=list(comfy.samplers.KSampler.SCHEDULERS),
                     default="normal",
-                    tooltip="How the noise falls from step to step.",
+                    tooltip="How the noise decreases from step to step.",
                 ),
                 io.Conditioning.Input("positive", tooltip="The prompt of the whole picture."),
                 io.Conditioning.Input("negative", tooltip="What the picture should not show."),
@@ -159,8 +158,7 @@ class MultiInstanceKSampler(io.ComfyNode):
                     max=1.0,
                     step=0.01,
                     tooltip=(
-                        "Share of the denoising that is done, 0..1. 1: a new picture. Less keeps more of latent_image; 0 "
-                        "leaves it as it is."
+                        "Share of the denoising to run, 0..1. 1: a new picture. Less keeps more of latent_image; 0 leaves it unchanged."
                     ),
                 ),
                 *multi_instance_inputs(0.2),

@@ -1,4 +1,4 @@
-"""The nodes that compare a picture with its layout, and choose what has to be painted anew."""
+"""The nodes that compare a picture with its layout, and choose what to repaint."""
 
 from typing import Any
 
@@ -26,22 +26,21 @@ class InstDiffLayoutScore(io.ComfyNode):
             display_name="Layout Score",
             category="InstDiff",
             is_output_node=True,
-            description="Tells which instances are where the layout wants them: a score, a table, and the picture with green and red marks.",
+            description="Shows which instances are where the layout puts them: a score, a table, and the picture with green and red marks.",
             inputs=[
                 io.Image.Input(
-                    "image", tooltip="The picture to score. Of a batch every picture is scored, and the mean is given."
+                    "image", tooltip="The picture to score. In a batch every picture is scored; the score is the mean."
                 ),
                 Instances.Input(
                     "instances",
-                    tooltip="The layout that was asked for; several frames are matched with the batch. Hidden instances do not count.",
+                    tooltip="The requested layout; several frames are matched with the batch. Hidden instances do not count.",
                 ),
                 io.Combo.Input(
                     "detector",
                     options=list(DETECTORS),
                     default=DETECTORS[0],
-                    tooltip='What says where things are. "connected detections": boxes and masks of a detector '
-                    'node. "shape world": our exact detector of the demo model\'s coloured shapes; boxes '
-                    "and masks are not used then.",
+                    tooltip='Where the detections come from. "connected detections": boxes and masks of a detector '
+                    'node. "shape world": our exact detector of the demo model\'s coloured shapes; boxes and masks are then ignored.',
                 ),
                 io.Float.Input(
                     "threshold",
@@ -49,16 +48,14 @@ class InstDiffLayoutScore(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="Overlap (intersection over union) with its place from which on an instance passes, "
-                    "0..1. Usual is 0.5. Of instances with points alone: share of the points inside the "
-                    "detection.",
+                    tooltip="Minimum IoU to pass, 0..1; typically 0.5. For instances with points alone: minimum share of the points inside the detection.",
                 ),
                 io.BoundingBox.Input(
                     "boxes",
                     optional=True,
                     force_input=True,
                     tooltip="BOUNDING_BOX of a detector, for example RT-DETR or SAM3, found in this image, in "
-                    "its pixels. An empty list says that nothing was found.",
+                    "its pixels. An empty list means that nothing was found.",
                 ),
                 io.Mask.Input(
                     "masks",
@@ -69,8 +66,8 @@ class InstDiffLayoutScore(io.ComfyNode):
                     "compare_labels",
                     default=True,
                     optional=True,
-                    tooltip="On: a detection counts for an instance only if the prompt holds its label. "
-                    "Detections without a label count for any. Off: only places are compared.",
+                    tooltip="On: a detection counts for an instance only if the prompt contains its label. Detections without a "
+                    "label count for any. Off: only locations are compared.",
                 ),
             ],
             outputs=[
@@ -81,7 +78,7 @@ class InstDiffLayoutScore(io.ComfyNode):
                 io.String.Output(display_name="table", tooltip="A line for each instance, in Markdown."),
                 io.Image.Output(
                     display_name="picture",
-                    tooltip="The image with the wanted places: green with a tick where the instance is, red with a cross where it is not.",
+                    tooltip="The image with the requested regions: green with a tick if the instance passed, red with a cross if not.",
                 ),
                 io.String.Output(display_name="results", tooltip="The numbers of each instance as JSON."),
             ],
@@ -114,10 +111,9 @@ class InstDiffSelectFailed(io.ComfyNode):
             node_id="InstDiffSelectFailed",
             display_name="Select Failed Instances",
             category="InstDiff",
-            description="Gives the instances that Layout Score found missing, and the regions to paint anew: for "
-            "inpainting, for detailers, or for another round.",
+            description="Gives the instances that failed in Layout Score, and the regions to repaint: for inpainting, for detailers, or for another round.",
             inputs=[
-                Instances.Input("instances", tooltip="The layout that was scored: the same that Layout Score has."),
+                Instances.Input("instances", tooltip="The scored layout: the same as for Layout Score."),
                 io.String.Input("results", force_input=True, tooltip="The output results of Layout Score."),
                 io.Int.Input(
                     "grow",
@@ -125,16 +121,15 @@ class InstDiffSelectFailed(io.ComfyNode):
                     min=0,
                     max=MAX_GROW,
                     optional=True,
-                    tooltip="How far a region reaches beyond the instance's place on each side, in pixels of the "
-                    "picture, 0..1024. Something to blend in helps inpainting.",
+                    tooltip="How far a region reaches beyond the instance's location on each side, in pixels of the picture, "
+                    "0..1024. Surroundings help inpainting to blend.",
                 ),
                 io.Boolean.Input(
                     "erase",
                     default=True,
                     optional=True,
-                    tooltip="On: where an instance was found off its place, that place is painted anew too, so "
-                    "that the stray object goes. What other instances, which passed, cover is left out. "
-                    "Off: only the wanted places.",
+                    tooltip="On: the region where a misplaced instance was found is repainted too, which removes it. Regions of "
+                    "instances that passed are spared. Off: only the requested regions.",
                 ),
             ],
             outputs=[
@@ -144,7 +139,7 @@ class InstDiffSelectFailed(io.ComfyNode):
                 ),
                 io.Mask.Output(
                     display_name="mask",
-                    tooltip="One mask for each picture, white where something has to be painted anew: for Set Latent Noise Mask. Black if all passed.",
+                    tooltip="One mask for each picture, white where the picture needs repainting: for Set Latent Noise Mask. Black if all passed.",
                 ),
                 io.Mask.Output(
                     display_name="masks",

@@ -59,7 +59,7 @@ class InstDiffTimeSampling(io.ComfyNode):
             node_id="InstDiffTimeSampling",
             display_name="Time Sampling",
             category="InstDiff",
-            description="Shows on itself how long the sampler took with this MODEL, without the loading of models. The picture stays the same.",
+            description="Shows how long the sampler took with this MODEL, without loading. The picture stays the same.",
             inputs=[io.Model.Input("model", tooltip="Any MODEL, just before the sampler node.")],
             outputs=[io.Model.Output(tooltip="The same MODEL, for the sampler node whose time you want to know.")],
             hidden=[io.Hidden.unique_id],

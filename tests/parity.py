@@ -59,7 +59,7 @@ def _check_entry(entry: Any, tensors: Any, manifest: Any, path: Path, run: Any) 
         yield (*unknown, "unknown case: no comparison is written for this manifest")
         return
     try:
-        # a GPU's TF32 is no arithmetic of the authors' numbers, whose bounds are those of float32
+        # a GPU's TF32 is not the arithmetic of the authors' numbers, whose bounds are those of float32
         with torch.inference_mode(), torch.backends.cudnn.flags(enabled=True, allow_tf32=False):
             rows = list(
                 run(entry, tensors) if run in NETWORK_CASES.values() else run(entry, tensors, manifest, path.parent)

@@ -1,4 +1,4 @@
-"""Answers of language models in many forms, each a file in data/answers, and what shall become of it."""
+"""Answers of language models in many forms, each a file in data/answers, and the expected result."""
 
 import json
 import random
@@ -7,6 +7,7 @@ import time
 import pytest
 from instdiff.instdiff_modules.language.answer import MAX_TEXT, read_answer, report
 from instdiff.instdiff_modules.language.coordinates import order_in, prose_declaration, units_in
+from instdiff.instdiff_modules.layout.units import FRACTIONS, THOUSANDTHS
 from support.pack import ROOT
 
 ANSWERS = ROOT / "tests" / "data" / "answers"
@@ -114,7 +115,7 @@ def test_damaged_answers_are_read_or_refused_and_never_crash():
                 + text[at + rng.randint(0, 5) :]
             )
         units, order = rng.choice(
-            [("as declared", "as declared"), ("0..1", "left top right bottom"), ("pixels", "left top width height")]
+            [("as declared", "as declared"), (FRACTIONS, "left top right bottom"), ("pixels", "left top width height")]
         )
         try:
             layout = read_answer(text, units, order, *rng.choice([(0, 0), (768, 512)])).layout
@@ -169,13 +170,13 @@ def test_declared_orders(text, order):
 @pytest.mark.parametrize(
     "text, units",
     [
-        ("0..1", "0..1"),
-        ("normalized", "0..1"),
-        ("normalised to [0, 1]", "0..1"),
-        ("fractions 0-1", "0..1"),
-        ("0.0 to 1.0", "0..1"),
-        ("normalized 0-1000", "0..1000"),
-        ("0..1000", "0..1000"),
+        ("0..1", FRACTIONS),
+        ("normalized", FRACTIONS),
+        ("normalised to [0, 1]", FRACTIONS),
+        ("fractions 0-1", FRACTIONS),
+        ("0.0 to 1.0", FRACTIONS),
+        ("normalized 0-1000", THOUSANDTHS),
+        ("0..1000", THOUSANDTHS),
         ("px", "pixels"),
         ("pixels (0-1000 allowed)", None),
         ("absolute", "pixels"),

@@ -166,7 +166,7 @@ def test_truncated_files_are_refused(tmp_path, ours, suffix, share):
         (b"<!DOCTYPE html><html>Google Drive</html>", "web page"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\nsize 9\n", "git-lfs pointer"),
         (b"hello there " * 9, "text file"),
-        (b"PK\x03\x04" + bytes(400), "cut short"),
+        (b"PK\x03\x04" + bytes(400), "incomplete"),
         (b"\x80\x02" + bytes(range(256)), "torch file"),
         (b'\x10\x00\x00\x00\x00\x00\x00\x00{"a":1}        ', "safetensors"),
         (b"GGUF" + bytes(300), "GGUF"),

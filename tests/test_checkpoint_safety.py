@@ -40,7 +40,7 @@ def test_a_file_that_asks_to_run_something_is_refused(tmp_path, ours, legacy, fu
         "getattr": Calls(getattr, "text", "upper"),
     }[function]
     path = save_torch(tmp_path / "a.pth", {"ema": ours, "config_dict": made}, _use_new_zipfile_serialization=not legacy)
-    refused(path, "a.pth", "asks to run", function.split(".")[-1])
+    refused(path, "a.pth", "tries to run", function.split(".")[-1])
     assert path.exists() and not mark.exists()
 
 

@@ -2,10 +2,11 @@
 
 import numpy as np
 import pytest
-from instdiff.instdiff_modules.geometry.edit_instances import CUT, PIXELS, Edit, edit_instances
+from instdiff.instdiff_modules.geometry.edit_instances import CUT, Edit, edit_instances
 from instdiff.instdiff_modules.geometry.masks import decode_mask, encode_mask, mask_box
 from instdiff.instdiff_modules.geometry.transform import fitting, map_instance, whole_extent
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
+from instdiff.instdiff_modules.layout.units import PIXELS
 
 PAINTED = np.zeros((64, 96), bool)
 PAINTED[16:32, 24:48] = True

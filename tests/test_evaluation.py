@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from instdiff.instdiff_modules.evaluation import coco
 from instdiff.instdiff_modules.evaluation.__main__ import main
-from instdiff.instdiff_modules.evaluation.coco import FORMATS, asked_for, layout_of, read_annotations
+from instdiff.instdiff_modules.evaluation.coco import BENCHMARK_FORMATS, asked_for, layout_of, read_annotations
 from instdiff.instdiff_modules.evaluation.published import TABLES
 from instdiff.instdiff_modules.evaluation.ray_servers import who_asks
 from instdiff.instdiff_modules.evaluation.run_files import RunFolder
@@ -126,10 +126,10 @@ def test_what_annotations_lose_is_told_and_nothing_else_is_lost():
     assert [(i.id, i.mask) for i in layout.instances] == [("2", None), ("3", None)]
     assert [line.partition(":")[0] for line in lost] == [f"few, annotation {i}" for i in (1, 2, 3)]
     assert "holds nothing of the picture" in lost[0] and "polygon" in lost[1] and "no pixel at 64x64" in lost[2]
-    assert asked_for(layout, "mask", "given").instances[0].box is not None, "an instance never loses all its places"
+    assert asked_for(layout, "mask", "given").instances[0].box is not None, "an instance never loses all its locations"
 
 
-@pytest.mark.parametrize("format", FORMATS)
+@pytest.mark.parametrize("format", BENCHMARK_FORMATS)
 def test_a_layout_holds_all_or_the_one_location_that_is_asked_for(given, format: str):
     location = {"colors": "mask", "textures": "mask"}.get(format, format)
     for layout in layouts(given, format).values():
@@ -191,9 +191,9 @@ def test_the_graph_is_the_authors_and_every_format_has_its_configuration(given):
         json.loads(out["layout"]["inputs"]["text"])["prompt"] == layout.prompt
         and out["empty"]["inputs"]["width"] == SIZE
     )
-    assert set(coco.CONFIGURATIONS.values()) == set(CONFIGURATIONS) and set(coco.CONFIGURATIONS) == set(FORMATS) == {
-        t.format for t in TABLES
-    }
+    assert set(coco.CONFIGURATIONS.values()) == set(CONFIGURATIONS) and set(coco.CONFIGURATIONS) == set(
+        BENCHMARK_FORMATS
+    ) == {t.format for t in TABLES}
 
 
 def test_a_picture_without_words_does_not_keep_the_templates_prompt():
@@ -359,7 +359,7 @@ def test_predictions_that_cannot_be_read_are_named(given, tmp_path: Path, change
 @pytest.mark.parametrize("change, words", [
     ({"--images": 5}, "--images is 5, expected 1..4"), ({"--size": 100}, "--size is 100, expected a multiple of 64"),
     ({"--job": 2}, "--job is 2, expected 0..0"),
-    ({"--server": "localhost:8188"}, "no address of a server"), ({"--server": ","}, "--server is empty"), ({"--seed": -1}, "--seed is -1"),
+    ({"--server": "localhost:8188"}, "not an address of a server"), ({"--server": ","}, "--server is empty"), ({"--seed": -1}, "--seed is -1"),
     ({"--annotations": "nowhere.json"}, "nowhere.json"), ({"--server": "http://127.0.0.1:9"}, "No ComfyUI server answers at http://127.0.0.1:9"),
     ({"--workflow": str(ROOT / "workflows" / "box.json")}, "Export (API)"),
     ({"--workflow": str(ROOT / "tests" / "api" / "box.json"), "--steps": 3}, "has its own steps"),

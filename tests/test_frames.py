@@ -4,7 +4,7 @@ import pytest
 import torch
 from instdiff.instdiff_modules.geometry.masks import decode_mask
 from instdiff.instdiff_modules.geometry.raster import layout_boxes, layout_masks, masks_per_frame, output_size
-from instdiff.instdiff_modules.layout.frames import EMPTY, as_frames, canvas_of, combine, place, select
+from instdiff.instdiff_modules.layout.frames import EMPTY, add_location, as_frames, canvas_of, combine, select
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.layout.point_text import parse_points
 
@@ -21,7 +21,7 @@ def mask(height=64, width=96, batch=1):
 
 
 def test_a_new_instance_lies_in_front_of_every_frame():
-    frames = place((WIDE, Layout()), POINT, "the moon", strength=0.5, start=0.1, end=0.6)
+    frames = add_location((WIDE, Layout()), POINT, "the moon", strength=0.5, start=0.1, end=0.6)
     assert [len(layout.instances) for layout in frames] == [3, 1]
     new = frames[0].instances[-1]
     assert (new.prompt, new.point, new.strength, new.start, new.end) == ("the moon", (0.5, 0.5), 0.5, 0.1, 0.6)
@@ -31,16 +31,16 @@ def test_a_new_instance_lies_in_front_of_every_frame():
 
 def test_ids_of_new_instances_are_free():
     taken = Layout((Instance(id="i2", prompt="x", point=(0, 0)),))
-    assert place((taken,), POINT, "y")[0].instances[-1].id == "i3"
+    assert add_location((taken,), POINT, "y")[0].instances[-1].id == "i3"
 
 
 @pytest.mark.parametrize("target", ["fox", "1", " fox "])
 def test_a_target_gets_the_location_instead(target):
-    (layout,) = place((WIDE,), POINT, "", target, strength=2.0)
+    (layout,) = add_location((WIDE,), POINT, "", target, strength=2.0)
     assert len(layout.instances) == 2
     assert layout.instances[0].point == (0.5, 0.5) and layout.instances[0].box == FOX.box
     assert layout.instances[0].prompt == "a red fox" and layout.instances[0].strength == 1.0
-    assert place((WIDE,), POINT, "a vixen", target)[0].instances[0].prompt == "a vixen"
+    assert add_location((WIDE,), POINT, "a vixen", target)[0].instances[0].prompt == "a vixen"
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_a_target_gets_the_location_instead(target):
 )
 def test_a_new_instance_needs_a_prompt_or_a_target_that_exists(prompt, target, words):
     with pytest.raises(ValueError) as caught:
-        place((WIDE,), POINT, prompt, target)
+        add_location((WIDE,), POINT, prompt, target)
     assert words in str(caught.value)
 
 
 def test_a_location_is_never_overwritten():
     with pytest.raises(ValueError, match=r"Instance 1 \(fox\) already has a box"):
-        place((WIDE,), {"box": (0, 0, 1, 1)}, "", "fox")
+        add_location((WIDE,), {"box": (0, 0, 1, 1)}, "", "fox")
 
 
 @pytest.mark.parametrize(
@@ -69,13 +69,13 @@ def test_a_location_is_never_overwritten():
 )
 def test_numbers_out_of_range_are_refused(numbers):
     with pytest.raises(ValueError, match="The new instance"):
-        place(EMPTY, POINT, "x", **numbers)
+        add_location(EMPTY, POINT, "x", **numbers)
 
 
 def test_each_frame_may_have_its_own_mask_or_none():
     masks = mask(batch=2)
     masks[1] = 0
-    frames = place((WIDE, WIDE), masks_per_frame(masks, 0.5, (WIDE, WIDE)), "cloud")
+    frames = add_location((WIDE, WIDE), masks_per_frame(masks, 0.5, (WIDE, WIDE)), "cloud")
     assert [len(layout.instances) for layout in frames] == [3, 2]
 
 
@@ -95,7 +95,7 @@ def test_other_batches_of_masks_are_joined():
         (mask() * 0.3, "above the threshold 0.5"),
         (mask(64, 64), "another shape"),
         (mask(96, 64), "64x96 pixels, but the canvas of the layout is 768x512"),
-        (mask() * float("nan"), "no numbers"),
+        (mask() * float("nan"), "not numbers"),
         (torch.zeros(0, 64, 96), "Expected a MASK"),
         (torch.zeros(1, 1, 64, 96), "got (1, 1, 64, 96)"),
         (None, "got nothing"),
@@ -108,7 +108,7 @@ def test_a_mask_that_cannot_be_used_gives_a_sentence(value, words):
 
 
 def test_without_a_canvas_the_first_mask_says_the_shape():
-    (layout,) = place(EMPTY, masks_per_frame(mask(), 0.5, EMPTY), "x")
+    (layout,) = add_location(EMPTY, masks_per_frame(mask(), 0.5, EMPTY), "x")
     assert canvas_of(layout) == (96, 64)
     with pytest.raises(ValueError, match="another shape"):
         masks_per_frame(mask(64, 64), 0.5, (layout,))
@@ -162,7 +162,7 @@ def test_choosing_the_others():
     [
         ("", "number", "Nothing is selected"),
         ("5", "number", "No instance has the number '5'. The layout has 1 (fox)"),
-        ("a", "number", "no number"),
+        ("a", "number", "not a number"),
         ("3-1", "number", "range"),
         ("0", "number", "numbered from 1"),
         ("dog", "text", "No instance"),
@@ -211,15 +211,15 @@ def test_pixels_are_divided_by_width_and_height():
         ("", "no points"),
         ("[]", "no points"),
         (";;", "no points"),
-        ("0.5", "is no point"),
-        ("a, b", "is no point"),
+        ("0.5", "is not a point"),
+        ("a, b", "is not a point"),
         ("1.5, 0.5", "Point 1 at [1.5, 0.5] lies outside the canvas. Fractions run from 0 to 1; choose pixels"),
         ("nan, 0.5", "finite"),
         ("[[0.1, 0.2, 0.3]]", "x and y"),
         ('[{"x": 0.1}]', "must be a number, got None"),
-        ("[[0.1, 0.2]", "are no points"),
-        ("[__import__('os')]", "are no points"),
-        ("[" * 5000, "are no points"),
+        ("[[0.1, 0.2]", "are not points"),
+        ("[__import__('os')]", "are not points"),
+        ("[" * 5000, "are not points"),
         ("[[0.1, '0.2']]", "must be a number"),
         ("{1, 2}", ""),
     ],

@@ -159,7 +159,7 @@ def test_a_polygon_far_off_the_picture_is_drawn_quickly():
 
 @pytest.mark.parametrize("given", [{"boxes": [[0, 0, 1, 1]]}, {}, {"objects": []}])
 def test_an_unknown_format_is_not_guessed(given):
-    with pytest.raises(ValueError, match="no layout that InstDiff knows"):
+    with pytest.raises(ValueError, match="not a layout that InstDiff knows"):
         read_layout(given)
 
 

@@ -99,7 +99,7 @@ def test_both_sides_refuse_an_invalid_document():
     for path, case, text, result in zip(INVALID, cases, given, results, strict=True):
         with pytest.raises(ValueError):
             parse_layout(text)
-        expected = "is no JSON" if re.search(r"\b(NaN|Infinity)\b", text) else case["error"]
+        expected = "is not valid JSON" if re.search(r"\b(NaN|Infinity)\b", text) else case["error"]
         assert expected in result.get("error", "not refused"), path.name
 
 

@@ -135,7 +135,7 @@ def test_what_is_missing_is_said_in_one_line_with_the_reason(tmp_path: Path, mon
     assert (
         not changes
         and "\n" not in line
-        and line.startswith("Left out: the browser tests, because Playwright could not be installed")
+        and line.startswith("Skipped: the browser tests, because Playwright could not be installed")
     )
     assert line.endswith("the tests of web/js, because there is no node.")
 

@@ -109,7 +109,7 @@ def test_points_in_mask() -> None:
     (row,) = scored([Instance("a", "a fox", point=(0.3, 0.6), box=BOX)], [at(BOX)]).rows
     assert row.point_in_mask == 0.0, "x and y are not exchanged"
     (row,) = scored([replace(FOX, point=(0.5, 0.3))], []).rows
-    assert row.point_in_mask == 0.0 and row.reason == "not found, nothing in its place"
+    assert row.point_in_mask == 0.0 and row.reason == "not found, nothing in its region"
 
 
 def test_points_in_mask_by_the_authors_rules() -> None:
@@ -137,7 +137,7 @@ def test_points_in_mask_by_the_authors_rules() -> None:
 
 def test_a_point_needs_the_mask_of_its_own_label() -> None:
     (row,) = scored([Instance("a", "an owl", point=(0.5, 0.3), box=BOX)], [at(BOX, "fox")]).rows
-    assert row.point_in_mask == 0.0 and row.reason == "not found, fox in its place"
+    assert row.point_in_mask == 0.0 and row.reason == "not found, fox in its region"
     (row,) = scored([Instance("a", "an owl", point=(0.5, 0.3), box=BOX)], [at(BOX, None)]).rows
     assert row.point_in_mask == 1.0, "without a label it may be anything"
 
@@ -300,7 +300,7 @@ def test_an_object_that_moved_costs_place_and_neither_colour_nor_texture() -> No
 def test_another_shape_in_the_place_keeps_its_colour() -> None:
     record = shape_record(SCENE, other(2, shape="circle"))
     assert [row.passed for row in record.rows] == [True, True, False, True]
-    assert record.rows[2].color_right and record.rows[2].reason == "not found, a yellow circle in its place"
+    assert record.rows[2].color_right and record.rows[2].reason == "not found, a yellow circle in its region"
 
 
 def test_leaked_colour_is_measured_to_the_pixel_and_moves_nothing_else() -> None:

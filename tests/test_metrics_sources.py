@@ -61,8 +61,8 @@ def test_scores_cuts_and_boxes_outside(caplog: pytest.LogCaptureFixture) -> None
 
 
 @pytest.mark.parametrize("value, words", [
-    ("x", "Expected BOUNDING_BOX"), ([[CAT], [], []], "boxes for 3 pictures, but 2 pictures"), ([(1, 2, 3, 4)], "Box 1 is no BOUNDING_BOX"),
-    ([CAT, {"x": 1}], "Box 2 is no BOUNDING_BOX"), ([{**CAT, "y": "1"}], "Box 1: y must be a number"), ([{**CAT, "score": float("nan")}], "finite"),
+    ("x", "Expected BOUNDING_BOX"), ([[CAT], [], []], "boxes for 3 pictures, but 2 pictures"), ([(1, 2, 3, 4)], "Box 1 is not a BOUNDING_BOX"),
+    ([CAT, {"x": 1}], "Box 2 is not a BOUNDING_BOX"), ([{**CAT, "y": "1"}], "Box 1: y must be a number"), ([{**CAT, "score": float("nan")}], "finite"),
 ])  # fmt: skip
 def test_boxes_that_cannot_be_read(value, words: str) -> None:
     with pytest.raises(ValueError, match=words):
@@ -94,7 +94,7 @@ def test_masks_alone_are_objects_of_one_picture_or_one_object_in_each() -> None:
 
 
 @pytest.mark.parametrize("boxes, given, words", [
-    (None, None, "Nothing is connected"), (None, masks(PLACE, PLACE), "2 masks for 3 pictures"), ([CAT], masks(PLACE), "3 boxes and 1 masks"),
+    (None, None, "No detections are connected"), (None, masks(PLACE, PLACE), "2 masks for 3 pictures"), ([CAT], masks(PLACE), "3 boxes and 1 masks"),
     (None, torch.ones(3, 64, 64), "another shape"), (None, "x", "Expected a MASK"), (None, masks(PLACE) * float("inf"), "NaN or infinity"),
 ])  # fmt: skip
 def test_masks_that_cannot_be_used(boxes, given, words: str) -> None:
@@ -227,9 +227,9 @@ def test_a_part_that_is_there_is_kept_unless_it_was_made_otherwise(
     for job, count in ((1, 0), (0, 3), (0, 3)):
         assert run(capsys, *options, "--job", job, "--jobs", 2)[0] == 0 and len(seen) == count
     code, said = run(capsys, *options, "--job", 0, "--jobs", 2, "--threshold", 0.75)
-    assert code == 2 and "was made otherwise (threshold)" in said and said.count("\n") == 1
+    assert code == 2 and "was made with other settings (threshold)" in said and said.count("\n") == 1
     (tmp_path / "parts" / "0-of-2.json").write_text("{}")
-    assert "is no part of a report" in run(capsys, *options, "--job", 0, "--jobs", 2)[1]
+    assert "is not part of a report" in run(capsys, *options, "--job", 0, "--jobs", 2)[1]
 
 
 def test_predictions_from_a_file(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
@@ -297,7 +297,7 @@ def test_what_was_scored_is_written_as_coco_files(
 
 
 @pytest.mark.parametrize("file, content, words", [
-    ("lonely.png", None, "lonely.json"), ("scene0.jpg", None, "two pictures of the name scene0"), ("scene0.json", b"{", "scene0: The layout is no JSON"),
+    ("lonely.png", None, "lonely.json"), ("scene0.jpg", None, "two pictures of the name scene0"), ("scene0.json", b"{", "scene0: The layout is not valid JSON"),
     ("scene0.json", b"\xff", "UTF-8"), ("scene0.png", b"x", "cannot be read as a picture"),
 ])  # fmt: skip
 def test_a_folder_that_cannot_be_scored(

@@ -10,7 +10,7 @@ import torch
 from instdiff.instdiff_modules.exporters.boxes import ORDERS, other_boxes
 from instdiff.instdiff_modules.exporters.regions import Region, to_regions
 from instdiff.instdiff_modules.exporters.segs import layout_segs
-from instdiff.instdiff_modules.exporters.text import FORMATS, frames_to_text
+from instdiff.instdiff_modules.exporters.text import TEXT_FORMATS, frames_to_text
 from instdiff.instdiff_modules.geometry.masks import decode_mask
 from instdiff.instdiff_modules.geometry.raster import layout_boxes
 from instdiff.instdiff_modules.importers import any_boxes
@@ -19,11 +19,11 @@ from instdiff.instdiff_modules.importers.frames import read_frames
 from instdiff.instdiff_modules.importers.regions import read_masks
 from instdiff.instdiff_modules.layout.document import parse_layout
 from instdiff.instdiff_modules.layout.point_text import parse_points, split_lists
+from instdiff.instdiff_modules.layout.units import FRACTIONS, PIXELS, THOUSANDTHS
 from support.pack import ROOT
 
 CANVAS = (800, 400)
 XYWH, XYXY = any_boxes.ORDERS[1:]
-PIXELS, FRACTIONS, THOUSANDTHS = any_boxes.UNITS
 FOX = (0.25, 0.25, 0.5, 0.75)
 BOX = {"x": 200, "y": 100, "width": 200, "height": 200}
 ELEMENTS = json.loads((ROOT / "tests" / "data" / "foreign" / "elements.json").read_text(encoding="utf-8"))
@@ -221,11 +221,11 @@ def test_prompt_control_there_and_back(kind):
 
 @pytest.mark.parametrize("read, words", [
     (lambda: read_boxes(BOX, None), "the size of the canvas is unknown"),
-    (lambda: read_boxes([(1, 2, 30, 40)], CANVAS), "nothing says in which order"),
-    (lambda: read_boxes([(0.1, 0.2, 0.3, 0.4)], CANVAS, "", XYXY), "no larger than a pixel"),
+    (lambda: read_boxes([(1, 2, 30, 40)], CANVAS), "in an order that is not stated"),
+    (lambda: read_boxes([(0.1, 0.2, 0.3, 0.4)], CANVAS, "", XYXY), "at most one pixel in size"),
     (lambda: read_boxes([(300, 2, 30, 40)], CANVAS, "", XYXY), "is empty or lies outside"),
-    (lambda: read_boxes([{"a": 1}], CANVAS), "is no BOUNDING_BOX"),
-    (lambda: read_boxes(3, CANVAS), "is no kind of boxes that is known"),
+    (lambda: read_boxes([{"a": 1}], CANVAS), "is not a BOUNDING_BOX"),
+    (lambda: read_boxes(3, CANVAS), "is not a known kind of boxes"),
     (lambda: read_boxes({"x": 1}, CANVAS), "expected TRACKING"),
     (lambda: read_boxes({}, CANVAS), "holds no box in any frame"),
     (lambda: read_boxes({"dog": {0: [None]}}, CANVAS), "holds no box in any frame"),
@@ -241,12 +241,12 @@ def test_prompt_control_there_and_back(kind):
     (lambda: read_frames("cat MASK(0 0.5) MASK(0.1 1)"), "puts 2 masks together"),
     (lambda: read_frames("cat MASK(0.1 300)"), "mixes fractions and pixels"),
     (lambda: read_frames("cat MASK(100)"), "gives one end"),
-    (lambda: read_frames("cat MASK(left, top)"), "are no numbers"),
+    (lambda: read_frames("cat MASK(left, top)"), "are not numbers"),
     (lambda: frames_to_text((parse_layout({"version": 1, "instances": [{"prompt": "cats AND dogs", "point": [0, 0]}]}),),
                             "prompt-control (AND)"), "holds 'AND'"),
     (lambda: frames_to_text((LAYOUT, LAYOUT), "elements"), "there are 2 frames"),
     (lambda: read_masks(torch.zeros(0, 4, 4)), "at least one mask"),
-    (lambda: read_masks(torch.full((1, 4, 4), float("nan"))), "no numbers"),
+    (lambda: read_masks(torch.full((1, 4, 4), float("nan"))), "not numbers"),
     (lambda: read_masks(((400, 800), [SEG(None, np.ones((9, 9)), 1, [0, 0, 10, 10], [], "x")])), "is broken"),
     (lambda: read_masks("mask"), "expected a MASK batch, SEGS"),
 ])  # fmt: skip
@@ -257,7 +257,7 @@ def test_what_cannot_be_read_gives_one_sentence(read, words):
 
 
 def blobs(count=2):
-    """Masks that are no rectangles."""
+    """Masks that are not rectangles."""
     masks = torch.zeros(count, 400, 800)
     for i, mask in enumerate(masks):
         mask[100:200, 200 + 50 * i : 400] = 1
@@ -349,4 +349,4 @@ def test_boxes_go_out_in_every_kind():
 
 def test_every_format_writes_an_empty_layout():
     empty = (parse_layout({"version": 1, "width": 8, "height": 4}),)
-    assert all(isinstance(frames_to_text(empty, name), str) for name in FORMATS)
+    assert all(isinstance(frames_to_text(empty, name), str) for name in TEXT_FORMATS)

@@ -167,7 +167,7 @@ def test_boxes_too_small_to_draw():
 
 @pytest.mark.parametrize(
     "count, words, score",
-    [(5, "5 instances were asked for, there are 3. Ask the model again", 0.6), (2, "Remove some", 2 / 3), (0, "", 1)],
+    [(5, "5 instances were requested, there are 3. Ask the model again", 0.6), (2, "Remove some", 2 / 3), (0, "", 1)],
 )
 def test_the_number_that_was_asked_for(count, words, score):
     checked = check_layout(MEADOW, Rules(instance_count=count))

@@ -12,7 +12,7 @@ def test_the_full_size_has_the_keys_of_sd15_and_of_the_authors_model() -> None:
     counts = [
         sum(key.startswith(prefix) for key in base) for prefix in ("model.", "cond_stage_model.", "first_stage_model.")
     ]
-    assert counts == [686, 196, 248]  # CLIP's 197th tensor, the position ids, is no weight
+    assert counts == [686, 196, 248]  # CLIP's 197th tensor, the position ids, is not a weight
 
 
 def test_equal_seeds_give_equal_tensors_and_others_others() -> None:

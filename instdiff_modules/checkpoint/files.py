@@ -26,7 +26,7 @@ _SHARD = re.compile(r"(.*-)(\d{5})(-of-)(\d{5})(\.\w+)")
 def open_weights(path: Path) -> Any:
     """The dictionary in a safetensors or torch file; tensors are views of the mapped file where the format allows.
 
-    Raises ValueError, naming the file, if it is not there, is no such file, or is damaged.
+    Raises ValueError, naming the file, if it is not there, is not such a file, or is damaged.
     """
     try:
         size = path.stat().st_size
@@ -105,7 +105,7 @@ def _open_safetensors(path: Path) -> dict[str, Tensor]:
             tensors = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
         raise ValueError(
-            f"{path.name} cannot be read as a safetensors file ({error}): it is damaged or was cut short, download it again."
+            f"{path.name} cannot be read as a safetensors file ({error}): it is damaged or incomplete, download it again."
         ) from error
     if metadata.get("format") == FORMAT and metadata.get("version") != VERSION:
         raise ValueError(

@@ -65,13 +65,12 @@ def load_pickle(path: Path) -> Any:
         names, mappable = _scan(path)
     except (zipfile.BadZipFile, *_DAMAGE) as error:
         raise ValueError(
-            f"{path.name} cannot be read as a torch file ({_short(error)}): expected a complete checkpoint; it is "
-            "damaged or was cut short, download it again."
+            f"{path.name} cannot be read as a torch file ({_short(error)}): expected a complete checkpoint; it is damaged or incomplete, download it again."
         ) from error
     refused = sorted(name for name in names if _is_refused(name))
     if refused:
         raise ValueError(
-            f"{path.name} asks to run {refused[0]}, which no weights file needs: nothing was run and nothing loaded; "
+            f"{path.name} tries to run {refused[0]}, which no weights file needs: nothing was executed or loaded; "
             "get the file from its authors."
         )
     # torch goes by the suffix here (and only a path can be mapped); we go by what is in the file.

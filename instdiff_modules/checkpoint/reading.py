@@ -54,7 +54,7 @@ def read_checkpoint(paths: Sequence[Path]) -> Checkpoint:
     extra = [key for key in tensors if key not in wanted]
     if extra:
         _log.warning(
-            "%s: %d tensors such as '%s' are no part of InstanceDiffusion and are left out.",
+            "%s: %d tensors such as '%s' are not part of InstanceDiffusion and are left out.",
             source,
             len(extra),
             extra[0],

@@ -171,7 +171,7 @@ def missing_places(inputs: list[int], outputs: list[int], decoder_blocks: int) -
     """Transformers of an SD1.5-like UNet without a fuser, given the block numbers that have one; None if none is like it.
 
     Attention sits at the finest levels; L blocks per level going down and L + 1 going up. So the last a decoder blocks
-    have a transformer, and of the input blocks 1..a-1 those that are no multiple of L + 1 (the downsamplers).
+    have a transformer, and of the input blocks 1..a-1 those that are not multiples of L + 1 (the downsamplers).
     """
     first = min(outputs, default=decoder_blocks)
     wanted = range(first, decoder_blocks)

@@ -5,7 +5,7 @@
     yolo val segment model=yolov8m-seg.pt data=EVAL/box/coco/coco.yaml save_json=True
     python -m instdiff_modules.evaluation score EVAL/box --predictions runs/segment/val/predictions.json
 
-`coco` makes the pictures on running ComfyUI servers; stop it when you like, the same command goes on where it was. `score` reads
+`coco` makes the pictures on running ComfyUI servers; it can be stopped at any time, and the same command resumes. `score` reads
 the detector's answer, and with --clip the attributes of the formats colors and textures; `tables` puts several runs together.
 """
 
@@ -16,7 +16,7 @@ from pathlib import Path
 
 from ..launcher.client import GraphError
 from . import generate, measure
-from .coco import FORMATS
+from .coco import BENCHMARK_FORMATS
 from .workflow import ALPHA, CHECKPOINT, GUIDANCE, MIS, SIZE, STEPS, WEIGHTS
 
 
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (ValueError, OSError, RuntimeError) as error:
         sys.stderr.write(f"{error}\n")
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped. What is done is kept; the same command goes on.\n")
+        sys.stderr.write("Stopped. Finished pictures are kept; the same command resumes.\n")
         return 130
     return 2
 
@@ -46,7 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(required=True, metavar="coco | score | tables")
     _add_coco(commands.add_parser("coco", help="make the pictures, and the files for the detector"))
-    _add_score(commands.add_parser("score", help="measure them, and print the paper's table beside"))
+    _add_score(commands.add_parser("score", help="measure them and print them beside the paper's table"))
     tables = commands.add_parser("tables", help="the tables of several runs that were scored")
     tables.add_argument("runs", type=Path, nargs="+", help="folders of the runs")
     tables.add_argument("--out", type=Path, help="also write OUT.md and OUT.json")
@@ -69,7 +69,7 @@ def _add_coco(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--images", type=int, help="the first N pictures by their ids (default: all)")
     parser.add_argument(
         "--format",
-        choices=FORMATS,
+        choices=BENCHMARK_FORMATS,
         required=True,
         help="what the layouts hold; colors and textures are masks with an attribute",
     )
@@ -83,7 +83,7 @@ def _add_coco(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--server",
         default="http://127.0.0.1:8188",
-        help="ComfyUI servers with this pack, with commas between (default: %(default)s)",
+        help="ComfyUI servers with this pack, separated by commas (default: %(default)s)",
     )
     parser.add_argument("--job", type=int, default=0, help="number of this job, from 0")
     parser.add_argument("--jobs", type=int, default=1, help="number of jobs; each makes every JOBS-th picture")
@@ -144,8 +144,8 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
         type=Path,
         help="folder of a CLIP model (transformers' files), for colors and textures; the authors use ViT-L/14 of LAION-2B",
     )
-    parser.add_argument("--device", default="cpu", help="where CLIP runs, in torch's words (default: cpu)")
-    parser.add_argument("--partial", action="store_true", help="score what is there, although pictures are missing")
+    parser.add_argument("--device", default="cpu", help="torch device for CLIP (default: cpu)")
+    parser.add_argument("--partial", action="store_true", help="score what is there, even if pictures are missing")
     parser.set_defaults(run=measure.score)
 
 

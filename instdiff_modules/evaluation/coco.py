@@ -1,6 +1,6 @@
 """COCO annotations -> the layouts of the authors' evaluation (eval_local.py), picture by picture.
 
-Their rules: pictures in the order of their ids; every annotation is an instance, crowds too, the first 30 are asked for; the
+Their rules: pictures in the order of their ids; every annotation is an instance, crowds too, the first 30 are requested; the
 phrase is the category's name, with one of eight colours or textures before it, chosen by the annotation's id; the prompt is
 the first caption of the picture, at once followed by all names with commas; points are the centres of the boxes, scribbles 20
 random pixels of the mask; the canvas is a square, whatever the photograph's shape. Where we differ: scribbles have a seed, the
@@ -24,7 +24,7 @@ from ..layout import fields
 from ..layout.instance import Instance, Layout, Mask
 from ..metrics.attributes import COLORS, PAPER_TEXTURES
 
-FORMATS = ("box", "mask", "point", "scribble", "colors", "textures")
+BENCHMARK_FORMATS = ("box", "mask", "point", "scribble", "colors", "textures")
 # What each format is made with: the authors' test configuration, and the one location that it is about.
 CONFIGURATIONS = {
     "box": "test_box",
@@ -94,7 +94,7 @@ def read_annotations(path: Path, captions: Path | None = None) -> Annotations:
         raise ValueError(f"{path.name} has no images.")
     name, count = Counter(picture.name for picture in pictures).most_common(1)[0]
     if count > 1:
-        raise ValueError(f"{path.name} has {count} images of the file name {name!r}: pictures are told apart by it.")
+        raise ValueError(f"{path.name} has {count} images of the file name {name!r}: pictures need different names.")
     if captions and not any(picture.id in said for picture in pictures):
         raise ValueError(
             f"{captions.name} has no caption for any image of {path.name}. Give the captions of the same pictures (captions_val2017.json)."
@@ -118,7 +118,7 @@ def pixel_box(instance: Instance, layout: Layout) -> tuple[float, float, float, 
 def layout_of(picture: CocoPicture, categories: Mapping[int, str], format: str, size: int) -> tuple[Layout, list[str]]:
     """The layout of a picture on a square canvas of `size` pixels, with all its annotations, and what of them is lost.
 
-    Instances from the 31st on are hidden: not asked for, but part of the truth that the detector is measured with, as for the
+    Instances from the 31st on are hidden: not requested, but part of the truth that the detector is measured with, as for the
     authors. Boxes outside the picture are left out, masks that cannot be read or have no pixel leave the box alone.
     """
     instances: list[Instance] = []
@@ -164,11 +164,11 @@ def asked_for(layout: Layout, format: str, locations: str) -> Layout:
 
 
 def read_json(path: Path) -> Any:
-    """ValueError if the file is no JSON, OSError if it is not there."""
+    """ValueError if the file is not valid JSON, OSError if it is not there."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is no JSON: {error}.") from error
+        raise ValueError(f"{path} is not valid JSON: {error}.") from error
 
 
 def _alone(instance: Instance, location: str) -> Instance:
@@ -202,7 +202,9 @@ def _scribble(mask: Mask | None, seed: int) -> tuple[tuple[float, float], ...] |
 def _list(document: Any, field: str, path: Path) -> list[Mapping[str, Any]]:
     value = document.get(field) if isinstance(document, Mapping) else None
     if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-        raise ValueError(f'{path} is no COCO file: expected a list of objects "{field}", got {fields.shorten(value)}.')
+        raise ValueError(
+            f'{path} is not a COCO file: expected a list of objects "{field}", got {fields.shorten(value)}.'
+        )
     return value
 
 

@@ -42,7 +42,7 @@ def write_detector_files(folder: RunFolder, pictures: Iterable[CocoPicture], cat
     write_whole(coco / "annotations" / f"instances_{SPLIT}.json", json.dumps(truth))
     write_whole(coco / f"{SPLIT}.txt", "".join(f"./images/{SPLIT}/{image['file_name']}\n" for image in images))
     names = {i: name for i, (_, name) in enumerate(sorted(categories.items()))}
-    lines = [f"train: {SPLIT}.txt  # asked for, never used", f"val: {SPLIT}.txt", "names:"]
+    lines = [f"train: {SPLIT}.txt  # required, never used", f"val: {SPLIT}.txt", "names:"]
     lines += [
         f"  {i}: {json.dumps(name, ensure_ascii=False)}" for i, name in names.items()
     ]  # JSON's strings are YAML's

@@ -81,7 +81,7 @@ def _measure(
     if not sources:
         wants = "--clip FOLDER" if format in scoring.CLIP_MEASURES else "--predictions FILE"
         raise ValueError(
-            f"Nothing says what is in the pictures: give {wants}, or --detector shapeworld for pictures of the demo model."
+            f"No detections are given: give {wants}, or --detector shapeworld for pictures of the demo model."
         )
     return values, ", ".join(sources)
 

@@ -1,4 +1,4 @@
-"""A detector's predictions.json as places in the pictures: fast, because there are a hundred for each picture.
+"""A detector's predictions.json as regions in the pictures: fast, because there are a hundred for each picture.
 
 Run-lengths stay text: they are checked here, and only pycocotools' own code reads them later.
 """
@@ -10,26 +10,26 @@ from ..importers.coco import read_segmentation
 from ..layout import fields
 from ..layout.instance import Mask
 from ..layout.rle import check_runs, decode_runs
-from ..metrics.record import Place
+from ..metrics.record import Region
 from ..metrics.sources import Predictions
 
 
-def places_of(predictions: Predictions, name: str, size: int) -> tuple[Place, ...]:
+def regions_of(predictions: Predictions, name: str, size: int) -> tuple[Region, ...]:
     """What was found in the picture `name` of size x size pixels; boxes that lie outside it are left out. ValueError names the entry."""
     found = (
-        _place(f"Prediction {number}", entry, predictions.label(number, entry), size)
+        _region(f"Prediction {number}", entry, predictions.label(number, entry), size)
         for number, entry in predictions.entries(name)
     )
-    return tuple(place for place in found if place is not None)
+    return tuple(region for region in found if region is not None)
 
 
-def _place(where: str, entry: Mapping[str, Any], label: str | None, size: int) -> Place | None:
+def _region(where: str, entry: Mapping[str, Any], label: str | None, size: int) -> Region | None:
     x, y, w, h = fields.numbers(entry["bbox"], 4, where, "bbox", "[x, y, width, height] in pixels")
     x0, y0, x1, y1 = (min(max(v, 0.0), float(size)) for v in (x, y, x + w, y + h))
     if x1 <= x0 or y1 <= y0:
         return None
     score = 1.0 if entry.get("score") is None else fields.number(entry["score"], where, "score")
-    return Place(label, (x0, y0, x1 - x0, y1 - y0), _mask(entry.get("segmentation"), size, where), score)
+    return Region(label, (x0, y0, x1 - x0, y1 - y0), _mask(entry.get("segmentation"), size, where), score)
 
 
 def _mask(value: Any, size: int, where: str) -> Mask | None:

@@ -22,7 +22,7 @@ class Measure(NamedTuple):
 
 
 class Table(NamedTuple):
-    """format: what the layouts held, one of `coco.FORMATS`. subset_misleads: the first pictures of val2017 alone gave
+    """format: what the layouts held, one of `coco.BENCHMARK_FORMATS`. subset_misleads: the first pictures of val2017 alone gave
     the reproduction far higher numbers than the paper has for all of them."""
 
     format: str

@@ -94,4 +94,4 @@ def _wait(ray: Any, task: Any, asked: Asked, stopped: Stopped) -> Any:
     except ray.exceptions.RayTaskError as error:
         raise error.cause from error
     except ray.exceptions.RayError as error:
-        raise server.ServerLost(f"{asked.name} cannot be asked any more ({error})") from error
+        raise server.ServerLost(f"{asked.name} no longer answers ({error})") from error

@@ -1,4 +1,4 @@
-"""An evaluation's pictures measured: places from a detector's predictions or the shape world's detector, attributes by CLIP."""
+"""An evaluation's pictures measured: regions from a detector's predictions or the shape world's detector, attributes by CLIP."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -13,12 +13,12 @@ from ..metrics.average_precision import average_precision
 from ..metrics.classes import detection_class, instance_class
 from ..metrics.clip import LocalClip
 from ..metrics.detection import SHAPES, Detection, detect_shapes
-from ..metrics.record import Place, Record
+from ..metrics.record import Record, Region
 from ..metrics.report import MEANS, mean_by_picture, summarise
 from ..metrics.score import Settings, score_picture
 from ..metrics.sources import Predictions
 from .coco import canvas_size, pixel_box
-from .predictions import places_of
+from .predictions import regions_of
 from .run_files import RunFolder
 
 Values = dict[str, float | None]  # by the keys of metrics.report.Totals, 0..1
@@ -43,7 +43,7 @@ def by_predictions(folder: RunFolder, names: Sequence[str], format: str, predict
         "mask_ar": mask.ar,
     }
     if format in KINDS:
-        masked = all(place.mask is not None for record in records for place in record.found)
+        masked = all(region.mask is not None for record in records for region in record.found)
         values[f"authors_pim_{format}"] = points_in_mask(records, format) if masked else None
     return values
 
@@ -63,7 +63,7 @@ def by_shape_world(folder: RunFolder, names: Sequence[str]) -> Values:
 def by_clip(
     folder: RunFolder, names: Sequence[str], format: str, clip: LocalClip, said: Callable[[int], None]
 ) -> Values:
-    """The authors' test of attributes: of each instance that was asked for the crop of its box. said(n): n pictures are done."""
+    """The authors' test of attributes: of each requested instance the crop of its box. said(n): n pictures are done."""
     records = []
     for name in names:
         picture = read_picture(folder, name)
@@ -83,9 +83,9 @@ def read_picture(folder: RunFolder, name: str) -> np.ndarray:
 
 
 def _record(name: str, layout: Layout, predictions: Predictions) -> Record:
-    """Places alone: which detection stands for which instance is the averages' own question."""
+    """Regions alone: which detection stands for which instance is the averages' own question."""
     wanted = tuple(
-        Place(
+        Region(
             instance_class(instance, "category", ()),
             pixel_box(instance, layout),
             instance.mask,
@@ -94,7 +94,7 @@ def _record(name: str, layout: Layout, predictions: Predictions) -> Record:
         for instance in layout.instances
     )
     width, height = canvas_size(layout)
-    found = tuple(replace(place, name=_class(place.name)) for place in places_of(predictions, name, width))
+    found = tuple(replace(region, name=_class(region.name)) for region in regions_of(predictions, name, width))
     return Record(name, width, height, wanted, found, (None,) * len(wanted), ())
 
 
@@ -104,5 +104,5 @@ def _class(label: str | None) -> str | None:
 
 
 def _truth(layout: Layout) -> Layout:
-    """With the instances that were not asked for."""
+    """With the instances that were not requested."""
     return replace(layout, instances=tuple(replace(instance, visible=True) for instance in layout.instances))

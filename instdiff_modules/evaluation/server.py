@@ -20,7 +20,7 @@ BROKEN_OFF = (
 
 
 class ServerLost(OSError):
-    """The server does not answer, or has forgotten what it was asked for."""
+    """The server does not answer, or has forgotten its task."""
 
 
 class Stop(RuntimeError):
@@ -28,13 +28,13 @@ class Stop(RuntimeError):
 
 
 def server_urls(text: str) -> tuple[str, ...]:
-    """ "http://a:8188, http://b:8188/" -> both, without what is there twice. ValueError if one is no address."""
+    """ "http://a:8188, http://b:8188/" -> both, without what is there twice. ValueError if one is not an address."""
     urls = [url.strip().rstrip("/") for url in text.split(",") if url.strip()]
     for url in urls:
         parts = urllib.parse.urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise ValueError(
-                f"--server {url!r} is no address of a server: expected one like http://127.0.0.1:8188, several with commas."
+                f"--server {url!r} is not an address of a server: expected one like http://127.0.0.1:8188, several with commas."
             )
     if not urls:
         raise ValueError("--server is empty: expected an address like http://127.0.0.1:8188.")
@@ -79,7 +79,7 @@ def paint(url: str, graph: Graph, size: int, timeout: float, stopped: Callable[[
             f"{url} does not answer as ComfyUI does ({error.message})"
         ) from error  # a proxy before a dead server
     except BROKEN_OFF as error:
-        raise ServerLost(f"{url} does not answer any more ({error})") from error
+        raise ServerLost(f"{url} no longer answers ({error})") from error
     shape = (
         "no PNG file"
         if data[:8] != PNG or len(data) < 24
@@ -104,7 +104,7 @@ def _wait(client: Client, prompt_id: str, deadline: float, stopped: Callable[[],
         known = any(prompt_id in entry for entries in queue.values() for entry in entries)
         unknown = 0 if known else unknown + 1  # once alone may be the moment between queue and history
         if unknown > 2:
-            raise ServerLost(f"{client.url} has forgotten the picture: it was started anew, or its queue was cleared")
+            raise ServerLost(f"{client.url} has forgotten the picture: it was restarted, or its queue was cleared")
         time.sleep(pause)
         pause = min(pause * 1.5, POLL_SECONDS[1])
 

@@ -18,7 +18,7 @@ Conditioning = list[list[Any]]
 def in_region(
     encoded: Conditioning, instance: Instance, mask: Tensor, box: Box, method: str, strength: float
 ) -> Conditioning:
-    """A prompt that acts in the instance's place and time only. mask (H, W), box x0, y0, x1, y1 in 0..1."""
+    """A prompt that acts in the instance's region and interval only. mask (H, W), box x0, y0, x1, y1 in 0..1."""
     options: dict[str, Any] = {}
     if method in (MASKS, BOUNDS):
         options = {

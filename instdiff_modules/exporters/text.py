@@ -15,14 +15,14 @@ from ..layout.instance import Box, Frames, Instance, Layout
 
 
 def frames_to_text(frames: Frames, format: str) -> str:
-    """format: one of FORMATS. All but our own hold a single layout. ValueError for several frames in another one."""
+    """format: one of TEXT_FORMATS. All but our own hold a single layout. ValueError for several frames in another one."""
     if format == OURS:
         return frames_to_json(frames)
     if len(frames) != 1:
         raise ValueError(
             f"{format} holds a single layout, but there are {len(frames)} frames. Connect one of them, or write InstDiff."
         )
-    return FORMATS[format](frames[0], [extent(instance) for instance in visible_instances(frames[0])])
+    return TEXT_FORMATS[format](frames[0], [extent(instance) for instance in visible_instances(frames[0])])
 
 
 def _points(layout: Layout, _: list[Box]) -> str:
@@ -36,7 +36,7 @@ def _points(layout: Layout, _: list[Box]) -> str:
 
 
 def _stroke(instance: Instance) -> Any:
-    """Its scribble, else its point, else the centre of its place."""
+    """Its scribble, else its point, else the centre of its location."""
     if instance.scribble is not None:
         return instance.scribble
     x0, y0, x1, y1 = extent(instance)
@@ -44,7 +44,7 @@ def _stroke(instance: Instance) -> Any:
 
 
 OURS = "InstDiff"
-FORMATS: dict[str, Callable[[Layout, list[Box]], str]] = {
+TEXT_FORMATS: dict[str, Callable[[Layout, list[Box]], str]] = {
     OURS: lambda layout, _: frames_to_json((layout,)),
     "Omost canvas": lambda layout, boxes: json.dumps(write_omost(layout, boxes), ensure_ascii=False),
     "prompt-control (COUPLE)": lambda layout, boxes: write_prompt_control(layout, boxes, couple=True),

@@ -8,9 +8,10 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..layout import fields
-from ..layout.frames import canvas_of, describe, find_index, named_indices, place
+from ..layout.frames import add_location, canvas_of, describe, find_index, named_indices
 from ..layout.instance import Box, Frames, Instance, Layout
 from ..layout.parts import family, make_part, without
+from ..layout.units import FRACTIONS, PIXELS
 from .transform import UNCUT, hull, map_instance, whole_extent
 
 ADD, REPLACE, MOVE, MOVE_TO, RESIZE, RESIZE_TO, REMOVE, PART = OPERATIONS = (
@@ -23,7 +24,7 @@ ADD, REPLACE, MOVE, MOVE_TO, RESIZE, RESIZE_TO, REMOVE, PART = OPERATIONS = (
     "remove",
     "make part",
 )
-FRACTIONS, PIXELS = UNITS = ("fractions 0..1", "pixels")
+EDIT_UNITS = (FRACTIONS, PIXELS)
 STOP, CUT = AT_BORDER = ("stop", "cut")
 ANCHORS = {
     "center": (0.5, 0.5),
@@ -39,7 +40,7 @@ WHERE = "Edit Instances"
 
 
 class Edit(NamedTuple):
-    """What shall be done. `which`: ids or numbers (from 1), separated by commas; for "add" the id of the new instance, or empty.
+    """What to do. `which`: ids or numbers (from 1), separated by commas; for "add" the id of the new instance, or empty.
 
     x, y, width, height in `units`: of "add" and "move to" the left top corner, of "add" and "resize to" the size, of "move by" x and y
     are the shift. Of "resize by" width and height are factors whatever the units. Where one of width and height is 0, "resize by" and
@@ -76,7 +77,7 @@ def edit_instances(frames: Frames, edit: Edit) -> Frames:
     if edit.operation == ADD:
         return _add(frames, edit)
     if edit.operation == REPLACE and which and not prompt:
-        raise ValueError("The prompt is empty. Write what shall be there instead.")
+        raise ValueError("The prompt is empty. Write the prompt of the new object.")
     rows, change = named_indices(frames, which, edit.operation), _CHANGES[edit.operation]
     return tuple(replace(layout, instances=change(layout, row, edit)) for layout, row in zip(frames, rows, strict=True))
 
@@ -89,7 +90,7 @@ def _add(frames: Frames, edit: Edit) -> Frames:
         x, y = _sides(layout, edit)
         box = (edit.x / x, edit.y / y, (edit.x + edit.width) / x, (edit.y + edit.height) / y)
         boxes.append({"box": fields.box(_held_box(box) if edit.at_border == STOP else box, "The new instance")})
-    added = place(frames, boxes, edit.prompt)
+    added = add_location(frames, boxes, edit.prompt)
     if edit.part_of:
         wholes = [find_index(layout, edit.part_of) for layout in frames]
         added = tuple(
@@ -227,12 +228,12 @@ def _sides(layout: Layout, edit: Edit) -> tuple[float, float]:
     if edit.units == FRACTIONS:
         sizes = [abs(v) for v in (edit.x, edit.y)] + ([edit.width, edit.height] if edit.operation != RESIZE else [])
         if max(sizes) > fields.MAX_FRACTION:
-            raise ValueError(f"{WHERE}: {max(sizes):g} is no fraction of the canvas. Choose pixels as the units.")
+            raise ValueError(f"{WHERE}: {max(sizes):g} is not a fraction of the canvas. Choose pixels as the units.")
         return 1.0, 1.0
     canvas = canvas_of(layout)
     if canvas is None:
         raise ValueError(
-            "The size of the canvas is unknown, so pixels mean nothing. Use fractions, or give the layout a width and a height."
+            "The size of the canvas is unknown, so pixels cannot be used. Use fractions, or give the layout a width and a height."
         )
     return canvas
 

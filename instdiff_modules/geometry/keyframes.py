@@ -1,7 +1,7 @@
 """Layouts over time: keyframes at some frames of a batch, and every frame between them.
 
-Instances are matched by id. Between two keyframes boxes, points and scribbles move from one place to the other. A mask cannot: it is held from
-the nearest keyframe, and so is everything else that is no number (prompt, colour, order, caption).
+Instances are matched by id. Between two keyframes boxes, points and scribbles move from one location to the other. A mask cannot: it is held from
+the nearest keyframe, and so is everything else that is not a number (prompt, colour, order, caption).
 """
 
 import logging
@@ -84,11 +84,11 @@ def _frame(keys: Frames, numbers: Sequence[int], tracks: dict[str, Track], k: in
     after = bisect_right(numbers, k)
     left, right = max(after - 1, 0), min(after, len(keys) - 1)
     near = keys[_nearer(numbers, left, right, k, motion)]
-    places = {instance.id: i for i, instance in enumerate(near.instances)}
+    positions = {instance.id: i for i, instance in enumerate(near.instances)}
     if gaps == BRIDGE:  # what the nearest keyframe lacks lies in front
-        places |= {name: len(near.instances) for name in tracks if name not in places}
+        positions |= {name: len(near.instances) for name in tracks if name not in positions}
     found = []
-    for name in sorted(places, key=places.__getitem__):
+    for name in sorted(positions, key=positions.__getitem__):
         ends = _span(tracks[name], left, right) if gaps == BRIDGE else (left, right)
         instance = _moved(tracks[name], numbers, *ends, k, motion)
         if instance is not None:

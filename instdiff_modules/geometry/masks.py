@@ -12,7 +12,7 @@ from ..layout.instance import Box, Instance, Mask
 from ..layout.rle import check_runs, decode_runs
 
 SEG_SIZE = 512  # the tokenizer was trained on masks of this size
-EMPTY = "The mask is empty (all black). Paint where the instance shall be, or remove the mask."
+EMPTY = "The mask is empty (all black). Paint where the instance belongs, or remove the mask."
 
 
 def decode_mask(mask: Mask) -> np.ndarray:

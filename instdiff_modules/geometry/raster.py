@@ -15,10 +15,10 @@ from ..layout.instance import Frames, Instance, Layout, Mask
 from .masks import decode_mask, draw_box, encode_mask, extent, resize_nearest
 from .points import is_point_set
 
-DEFAULT_SIDE = 512  # pixels, where nobody knows the canvas
+DEFAULT_SIDE = 512  # pixels, if the canvas is unknown
 MAX_PIXELS = 2**30  # numbers of a whole batch, 4 GB
 EMPTY_MASK = (
-    "The mask is empty (all black). Paint where the instance shall be; an image without transparency gives such a mask."
+    "The mask is empty (all black). Paint where the instance belongs; an image without transparency gives such a mask."
 )
 
 
@@ -34,7 +34,7 @@ def masks_per_frame(mask: Tensor, threshold: float, frames: Frames) -> list[dict
         )
     mask = mask.reshape(-1, *mask.shape[-2:]).float().cpu()
     if not torch.isfinite(mask).all():
-        raise ValueError("The mask holds values that are no numbers (NaN or infinity). Check the node that made it.")
+        raise ValueError("The mask holds values that are not numbers (NaN or infinity). Check the node that made it.")
     inside = (mask > threshold).numpy()
     if not inside.any():
         raise ValueError(

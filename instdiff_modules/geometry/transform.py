@@ -9,7 +9,7 @@ from ..layout.instance import Box, Instance, Mask, Point
 from .masks import decode_mask, encode_mask, extent, mask_extent
 
 UNCUT = "uncut_box"  # unknown field of an instance whose box stuck out and was cut: the box before, in 0..1; void once it has moved
-MIN_SIDE = 1e-4  # of the canvas; a smaller box is no place
+MIN_SIDE = 1e-4  # of the canvas; a smaller box is not a location
 
 
 def whole_extent(instance: Instance) -> Box:

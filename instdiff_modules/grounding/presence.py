@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from .inputs import GroundingInputs, reference_grounding
 
-FORMATS = ("boxes", "points", "scribbles", "masks")
+GROUNDING_FORMATS = ("boxes", "points", "scribbles", "masks")
 
 # The test_drop_* settings of the authors' configs/test_*.yaml, by file.
 CONFIGURATIONS: Mapping[str, tuple[str, ...]] = {
@@ -19,7 +19,7 @@ def authors_presence(configuration: str | None) -> Callable[[GroundingInputs], G
     """A function that replaces the presence of GroundingInputs by the authors' rules, or leaves it (None)."""
     if configuration is None:
         return lambda inputs: inputs
-    flags = {f"drop_{name}": name in CONFIGURATIONS[configuration] for name in FORMATS}
+    flags = {f"drop_{name}": name in CONFIGURATIONS[configuration] for name in GROUNDING_FORMATS}
 
     def presence(inputs: GroundingInputs) -> GroundingInputs:
         return reference_grounding(

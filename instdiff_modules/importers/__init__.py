@@ -17,7 +17,7 @@ from . import authors, coco
 
 __all__ = ["read_layout"]
 
-FORMATS = (
+KNOWN_FORMATS = (
     'our layout document ("version", "instances"), the authors\' demo JSON ("annos") and COCO ("images", "annotations"); '
     "Instances from JSON also reads an Omost canvas, elements of a box editor and prompt-control's regions"
 )
@@ -27,7 +27,7 @@ def read_layout(value: str | Mapping[str, Any], image: str = "") -> Layout:
     """JSON, as text or parsed, of any known format -> Layout. image: id or file name, for COCO files with several."""
     document = load_json(value) if isinstance(value, str) else value
     if not isinstance(document, Mapping):
-        raise ValueError(f"A layout must be a JSON object, got {shorten(document)}. Known formats: {FORMATS}.")
+        raise ValueError(f"A layout must be a JSON object, got {shorten(document)}. Known formats: {KNOWN_FORMATS}.")
     if "version" in document or "instances" in document:
         return parse_layout(document)
     if "annos" in document:
@@ -36,5 +36,5 @@ def read_layout(value: str | Mapping[str, Any], image: str = "") -> Layout:
         return coco.read_coco(document, image)
     keys = ", ".join(sorted(map(str, document))[:8])
     raise ValueError(
-        f"This JSON is no layout that InstDiff knows (its fields: {keys or 'none'}). Known formats: {FORMATS}."
+        f"This JSON is not a layout that InstDiff knows (its fields: {keys or 'none'}). Known formats: {KNOWN_FORMATS}."
     )

@@ -16,6 +16,7 @@ from typing import Any
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES, load_json
 from ..layout.instance import Frames, Instance, Layout
+from ..layout.units import FRACTIONS, PIXELS, THOUSANDTHS
 from . import omost, tracking
 from .boxes import EXPECTED, LabelledBox, cut_box, read_bounding_boxes
 from .elements import are_elements, read_elements, words_of
@@ -23,7 +24,7 @@ from .frames import MAX_FRAMES
 from .prompts import prompt_lines
 
 ORDERS = ("not declared", "x, y, width, height", "left, top, right, bottom")
-UNITS = ("pixels", "fractions (0..1)", "thousandths (0..1000)")
+BBOX_UNITS = (PIXELS, FRACTIONS, THOUSANDTHS)
 CELL = 8  # pixels of a cell of the latent, GLIGEN's unit
 WHERE = "Instances from Boxes"
 
@@ -35,7 +36,7 @@ def read_boxes(
     canvas: Canvas | None,
     prompts: str = "",
     order: str = ORDERS[0],
-    units: str = UNITS[0],
+    units: str = PIXELS,
     elements: Any = None,
 ) -> Frames:
     """Any of the kinds above -> frames. No boxes give layouts without instances.
@@ -70,7 +71,7 @@ def read_boxes(
 def _of_boxes(value: Any, canvas: Canvas | None, order: str, units: str) -> Frames:
     if not isinstance(value, list):
         raise ValueError(
-            f"{WHERE}: {fields.shorten(value)} is no kind of boxes that is known. Connect for example {EXPECTED}."
+            f"{WHERE}: {fields.shorten(value)} is not a known kind of boxes. Connect for example {EXPECTED}."
         )
     if _is_conditioning(value):
         found = [_gligen(value, _known(canvas, "GLIGEN's boxes are"))]
@@ -108,22 +109,22 @@ def _instance(given: LabelledBox, position: int) -> Instance:
 def _four(item: Sequence[float], where: str, canvas: Canvas | None, order: str, units: str) -> LabelledBox:
     if order not in ORDERS[1:]:
         raise ValueError(
-            f"{WHERE}: the boxes are four numbers each, such as {fields.shorten(list(item))}, and nothing says in which order. "
-            f"Choose {ORDERS[1]!r} or {ORDERS[2]!r} as the order, and their units."
+            f"{WHERE}: the boxes are four numbers each, such as {fields.shorten(list(item))}, in an order that is "
+            f"not stated. Choose {ORDERS[1]!r} or {ORDERS[2]!r} as the order, and choose the units."
         )
     a, b, c, d = fields.numbers(tuple(item), 4, where, "box", order)
     width, height = (
-        _known(canvas, "The boxes are") if units == UNITS[0] else (1, 1) if units == UNITS[1] else (1000, 1000)
+        _known(canvas, "The boxes are") if units == PIXELS else (1, 1) if units == FRACTIONS else (1000, 1000)
     )
-    if units == UNITS[0] and max(map(abs, (a, b, c, d))) <= 1:
+    if units == PIXELS and max(map(abs, (a, b, c, d))) <= 1:
         raise ValueError(
-            f"{WHERE}: {where} {fields.shorten(list(item))} is no larger than a pixel. If these are fractions, choose them as units."
+            f"{WHERE}: {where} {fields.shorten(list(item))} is at most one pixel in size. If these are fractions, choose them as units."
         )
     box = cut_box(a, b, *((c, d) if order == ORDERS[1] else (c - a, d - b)), width, height)
     if box is None:
         raise ValueError(
             f"{WHERE}: {where} {fields.shorten(list(item))} is empty or lies outside the canvas, taken as {order} in {units}. "
-            "Choose the order and the units that it has."
+            "Choose its order and units."
         )
     return LabelledBox(box, None, 1.0)
 
@@ -132,7 +133,7 @@ def _gligen(value: Sequence[Any], canvas: Canvas) -> list[LabelledBox]:
     """Boxes of GLIGEN Textbox Apply: (feature, height, width, y, x) in cells of 8 pixels."""
     params = next((options["gligen"] for _, options in value if options.get("gligen")), None)
     if params is None:
-        raise ValueError(f"{WHERE}: this CONDITIONING holds no GLIGEN boxes. Connect it behind GLIGEN Textbox Apply.")
+        raise ValueError(f"{WHERE}: this CONDITIONING holds no GLIGEN boxes. Connect it after GLIGEN Textbox Apply.")
     if params[0] != "position" or not isinstance(params[2], list):
         raise ValueError(
             f"{WHERE}: GLIGEN data of the kind {fields.shorten(params[0])} is not read, only boxes of GLIGEN Textbox Apply."

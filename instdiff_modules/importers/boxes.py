@@ -50,7 +50,7 @@ def cut_box(x: float, y: float, w: float, h: float, width: int, height: int) -> 
 
 def _box(item: Any, where: str, width: int, height: int) -> LabelledBox | None:
     if not isinstance(item, Mapping) or not all(side in item for side in ("x", "y", "width", "height")):
-        raise ValueError(f"{where} is no BOUNDING_BOX: expected {EXPECTED}, got {fields.shorten(item)}.")
+        raise ValueError(f"{where} is not a BOUNDING_BOX: expected {EXPECTED}, got {fields.shorten(item)}.")
     x, y, w, h = (fields.number(item[side], where, side) for side in ("x", "y", "width", "height"))
     score = 1.0 if item.get("score") is None else fields.number(item["score"], where, "score")
     about = item["metadata"] if isinstance(item.get("metadata"), Mapping) else {}

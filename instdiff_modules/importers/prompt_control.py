@@ -21,7 +21,7 @@ MAX_TEXT = 2**20
 
 
 def is_prompt_control(text: str) -> bool:
-    """Whether a text that is no JSON calls a region."""
+    """Whether a text that is not valid JSON calls a region."""
     return text.lstrip("\ufeff \t\r\n")[:1] not in ("{", "[") and bool(
         re.search(r"\b(MASK|AREA|IMASK|COUPLE)\s*\(", text)
     )
@@ -73,8 +73,8 @@ def write_prompt_control(layout: Layout, boxes: Sequence[Box], couple: bool) -> 
     shown = [instance for instance in layout.instances if instance.visible]
     parts = [_words(layout.prompt, "The caption")] if layout.prompt.strip() or couple else []
     for i, (instance, (x0, y0, x1, y1)) in enumerate(zip(shown, boxes, strict=True), 1):
-        place = f"MASK({_number(x0)} {_number(x1)}, {_number(y0)} {_number(y1)}, {_number(instance.strength)})"
-        parts.append(f"{place} {_words(instance.prompt, f'Instance {i}')}")
+        region = f"MASK({_number(x0)} {_number(x1)}, {_number(y0)} {_number(y1)}, {_number(instance.strength)})"
+        parts.append(f"{region} {_words(instance.prompt, f'Instance {i}')}")
     return joint.join(parts)
 
 
@@ -124,7 +124,7 @@ def _numbers(text: str, count: int, where: str) -> list[float]:
         numbers = [float(word) for word in text.split()]
     except ValueError as error:
         raise ValueError(
-            f"{where}: {fields.shorten(text)} are no numbers. Expected for example MASK(0 0.5, 0.2 0.9, 1)."
+            f"{where}: {fields.shorten(text)} are not numbers. Expected for example MASK(0 0.5, 0.2 0.9, 1)."
         ) from error
     if not 1 <= len(numbers) <= count:
         raise ValueError(f"{where}: expected {count} numbers, got {fields.shorten(text)}.")

@@ -86,7 +86,7 @@ def _batch(value: Tensor) -> list[np.ndarray]:
     masks = value.detach().reshape(-1, *value.shape[-2:]).float().cpu()
     if not torch.isfinite(masks).all():
         raise ValueError(
-            f"{WHERE}: the masks hold values that are no numbers (NaN or infinity). Check the node that made them."
+            f"{WHERE}: the masks hold values that are not numbers (NaN or infinity). Check the node that made them."
         )
     return list(masks.numpy())
 

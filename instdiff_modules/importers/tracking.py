@@ -115,7 +115,7 @@ def _boxes(boxes: Sequence[Any], where: str) -> tuple[list[Box | None], tuple[in
         found.append(cut_box(x0, y0, x1 - x0, y1 - y0, *size))
     if size is not None and largest <= 1:
         raise ValueError(
-            f"{WHERE}: {where} is no larger than a pixel in every frame. KJNodes makes such boxes unless size_multiplier holds one "
+            f"{WHERE}: {where} is at most one pixel in size in every frame. KJNodes makes such boxes unless size_multiplier holds one "
             "number for each frame: connect it there."
         )
     return found, size

@@ -9,7 +9,8 @@ from ..importers import read_layout
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES, parse_layout
 from ..layout.instance import Layout
-from .coordinates import DECLARED, FRACTIONS, PIXELS, Coordinates, box_numbers, check_range, to_edges, to_point
+from ..layout.units import FRACTIONS, PIXELS
+from .coordinates import DECLARED, Coordinates, box_numbers, check_range, to_edges, to_point
 from .declared import NO_CANVAS, declared_coordinates
 from .find import Draft, box_of, find_draft, without_reasoning
 from .lines import PROMPT_KEYS
@@ -32,7 +33,7 @@ class Answer(NamedTuple):
 def read_answer(text: str, units: str = DECLARED, order: str = DECLARED, width: int = 0, height: int = 0) -> Answer:
     """The layout in an answer.
 
-    units: DECLARED or one of UNITS; order: DECLARED or one of ORDERS: a choice counts more than what the answer declares. width,
+    units: DECLARED or one of ANSWER_UNITS; order: DECLARED or one of ORDERS: a choice counts more than what the answer declares. width,
     height: canvas in pixels, 0 for the answer's own. ValueError, with the beginning of the answer, if it holds no layout that can be
     read safely, or if units or order are unknown or contradicted by the numbers.
     """
@@ -85,7 +86,7 @@ def _read(text: str, units: str, order: str, size: tuple[int, int] | None) -> An
         raise ValueError(f"None of the answer's instances can be used. {' '.join(notes[-2:])}")
     if canvas and size and canvas != size:
         notes.append(
-            f"The answer speaks of a canvas of {canvas[0]}x{canvas[1]}; its layout was put on {size[0]}x{size[1]}."
+            f"The answer names a canvas of {canvas[0]}x{canvas[1]}; its layout was put on {size[0]}x{size[1]}."
         )
     width, height = size or canvas or (None, None)
     caption = _caption(draft)
@@ -115,12 +116,12 @@ def _foreign(document: Mapping[str, Any]) -> Layout | None:
 
 def _box(item: Mapping[str, Any]) -> tuple[tuple[float, ...] | None, dict[str, str]]:
     """(the four numbers of an item, what they declare themselves of order and units)."""
-    place = box_of(item)
-    read = box_numbers(*place) if place else None
-    if place is None or read is None:
+    location = box_of(item)
+    read = box_numbers(*location) if location else None
+    if location is None or read is None:
         return None, {}
     numbers, order, units = read
-    own = {"order": order, "units": units or (FRACTIONS if place[1] == "bbox_normalized" else None)}
+    own = {"order": order, "units": units or (FRACTIONS if location[1] == "bbox_normalized" else None)}
     return numbers, {k: v for k, v in own.items() if v}
 
 
@@ -170,7 +171,7 @@ def _instance(
             notes.append(f"The mask of {where} cannot be read and was left out.")
     if not {"box", "point", "scribble", "mask"} & made.keys():
         notes.append(
-            f"{where} has no place and was left out."
+            f"{where} has no location and was left out."
             if not unfinished
             else f"{where} was not finished and was left out."
         )
@@ -180,7 +181,7 @@ def _instance(
 
 
 def _points(value: Any, single: bool, known: Coordinates) -> list[list[float]]:
-    """Points that lie on the canvas; none if the value is no list of points."""
+    """Points that lie on the canvas; none if the value is not a list of points."""
     pairs = [value] if single else value
     if not isinstance(pairs, list):
         return []
@@ -221,7 +222,7 @@ def _caption(draft: Draft) -> str:
 
 def _canvas(document: Mapping[str, Any]) -> tuple[int, int] | None:
     """The canvas in pixels that an answer names."""
-    places = [
+    candidates = [
         document,
         *(
             document[key]
@@ -229,13 +230,13 @@ def _canvas(document: Mapping[str, Any]) -> tuple[int, int] | None:
             if key in document
         ),
     ]
-    for place in places:
-        if isinstance(place, Mapping):
-            sides = [int(v) for v in (place.get("width"), place.get("height")) if _is_side(v)]
+    for candidate in candidates:
+        if isinstance(candidate, Mapping):
+            sides = [int(v) for v in (candidate.get("width"), candidate.get("height")) if _is_side(v)]
             if len(sides) == 2:
                 return sides[0], sides[1]
-        if isinstance(place, str) and (
-            match := re.fullmatch(r"\s*(\d{2,5})\s*[xX×*]\s*(\d{2,5})\s*(?:px|pixels)?\s*", place)
+        if isinstance(candidate, str) and (
+            match := re.fullmatch(r"\s*(\d{2,5})\s*[xX×*]\s*(\d{2,5})\s*(?:px|pixels)?\s*", candidate)
         ):
             sides = [int(match[1]), int(match[2])]
             if 1 < min(sides) and max(sides) <= fields.MAX_SIDE:

@@ -8,9 +8,10 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from ..layout.units import FRACTIONS, PERCENT, PIXELS, THOUSANDTHS
+
 DECLARED = "as declared"
-FRACTIONS, PIXELS, THOUSAND, PERCENT = "0..1", "pixels", "0..1000", "percent"
-UNITS = (FRACTIONS, PIXELS, THOUSAND, PERCENT)
+ANSWER_UNITS = (FRACTIONS, PIXELS, THOUSANDTHS, PERCENT)
 XYXY, XYWH, YXYX, CXCYWH = (
     "left top right bottom",
     "left top width height",
@@ -41,7 +42,7 @@ _ORDER_WORDS = (
     ),
 )
 _UNIT_WORDS = (
-    (THOUSAND, r"\b0 ?(?:\.\.+|-|–|to|,) ?(?:1000|999)\b|per ?mille|thousandths"),
+    (THOUSANDTHS, r"\b0 ?(?:\.\.+|-|–|to|,) ?(?:1000|999)\b|per ?mille|thousandths"),
     (PERCENT, r"\bpercent|\b0 ?(?:\.\.+|-|–|to|,) ?100\b|^ ?% ?$"),
     (FRACTIONS, r"\b0(?:\.0)? ?(?:\.\.+|-|–|to|,) ?1(?:\.0)?\b|\bfractions?\b|\bnormali[sz]ed\b|\brelative\b"),
     (PIXELS, r"\bpixels?\b|\bpx\b|\babsolute\b"),
@@ -49,7 +50,7 @@ _UNIT_WORDS = (
 
 
 class Coordinates(NamedTuple):
-    """units: one of UNITS, or None if unknown. order: one of ORDERS, or None. canvas: (width, height) in pixels, or None."""
+    """units: one of ANSWER_UNITS, or None if unknown. order: one of ORDERS, or None. canvas: (width, height) in pixels, or None."""
 
     units: str | None
     order: str | None
@@ -68,7 +69,7 @@ def units_in(text: str) -> str | None:
     named = [name for name, words in _UNIT_WORDS if re.search(words, plain)]
     if (
         FRACTIONS in named
-        and (THOUSAND in named or PERCENT in named)
+        and (THOUSANDTHS in named or PERCENT in named)
         and not re.search(r"\b0 ?(?:\.\.+|-|–|to|,) ?1(?:\.0)?\b", plain)
     ):
         named.remove(FRACTIONS)  # "normalized to 0-1000" speaks of thousandths
@@ -76,9 +77,9 @@ def units_in(text: str) -> str | None:
 
 
 def prose_declaration(text: str) -> tuple[str | None, str | None]:
-    """(units, order) that the words around the JSON declare plainly; "pixel art" is no declaration."""
+    """(units, order) that the words around the JSON declare plainly; "pixel art" is not a declaration."""
     units = _only(name for name, words in (
-        (PIXELS, r"\bin pixels\b|\bpixel (?:coordinates|values|units)\b"), (THOUSAND, r"\b0 ?(?:\.\.+|-|–|to) ?1000\b"),
+        (PIXELS, r"\bin pixels\b|\bpixel (?:coordinates|values|units)\b"), (THOUSANDTHS, r"\b0 ?(?:\.\.+|-|–|to) ?1000\b"),
         (FRACTIONS, r"\bfractions of the\b|\b(?:between|from) 0 (?:and|to) 1\b|\b0 ?(?:\.\.+|-|–) ?1\b(?!\d)"),
     ) if re.search(words, text, re.I))  # fmt: skip
     sequences = re.findall(r"[\[(<][^\[\]()<>\n]{5,60}[\])>]|\bxyxy\b|\bxywh\b|\byxyx\b", text, re.I)
@@ -86,7 +87,7 @@ def prose_declaration(text: str) -> tuple[str | None, str | None]:
 
 
 def box_numbers(value: Any, key: str = "") -> tuple[tuple[float, ...], str | None, str | None] | None:
-    """Any form of a box -> (its four numbers, the order its names declare, the units its texts declare); None if it is no box."""
+    """Any form of a box -> (its four numbers, the order its names declare, the units its texts declare); None if it is not a box."""
     if isinstance(value, str):
         value = [part for part in re.split(r"[,;\s]+", value.strip(" []()<>")) if part] if len(value) < 200 else None
     if isinstance(value, Mapping):
@@ -153,7 +154,7 @@ def check_range(numbers: Iterable[float], known: Coordinates) -> None:
 def _sides(known: Coordinates) -> tuple[float, float]:
     if known.units == PIXELS and known.canvas:
         return known.canvas
-    wholes: dict[str | None, int] = {FRACTIONS: 1, THOUSAND: 1000, PERCENT: 100}
+    wholes: dict[str | None, int] = {FRACTIONS: 1, THOUSANDTHS: 1000, PERCENT: 100}
     return wholes[known.units], wholes[known.units]
 
 
@@ -161,7 +162,7 @@ def _named(known: Coordinates) -> str:
     return (
         f"pixels of a canvas of {known.canvas[0]}x{known.canvas[1]}"
         if known.units == PIXELS and known.canvas
-        else f"the units {known.units}"
+        else str(known.units)
     )
 
 

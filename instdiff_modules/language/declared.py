@@ -1,14 +1,12 @@
-"""Who says what the numbers of an answer are: the user's menus, its own fields, its boxes, its format, or the words around it."""
+"""What the numbers of an answer mean, by the user's menus, its own fields, its boxes, its format, or the words around it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..layout.units import FRACTIONS, PIXELS, THOUSANDTHS
 from .coordinates import (
-    FRACTIONS,
+    ANSWER_UNITS,
     ORDERS,
-    PIXELS,
-    THOUSAND,
-    UNITS,
     XYXY,
     YXYX,
     Coordinates,
@@ -37,7 +35,7 @@ def declared_coordinates(
     prose = prose_declaration(draft.around)
     found: dict[str, tuple[str | None, str]] = {}
     for name, chosen, options, read, fallback in (
-        ("units", units, UNITS, units_in, prose[0]),
+        ("units", units, ANSWER_UNITS, units_in, prose[0]),
         ("order", order, ORDERS, order_in, prose[1]),
     ):
         if chosen in options:
@@ -53,7 +51,7 @@ def declared_coordinates(
         elif _is_ours(draft.document):
             found[name] = FRACTIONS if name == "units" else XYXY, "of our layout document"
         elif _is_elements(draft):
-            found[name] = THOUSAND if name == "units" else YXYX, "of box-editor elements"
+            found[name] = THOUSANDTHS if name == "units" else YXYX, "of box-editor elements"
         else:
             found[name] = fallback, "said in the text around it"
     missing = [name for name, (value, _) in found.items() if value is None]
@@ -61,13 +59,13 @@ def declared_coordinates(
         raise ValueError(_ask(missing, draft, boxes))
     if found["units"][0] == PIXELS and canvas is None:
         raise ValueError(NO_CANVAS)
-    words = ", ".join(f"{name} {value} ({source})" for name, (value, source) in found.items())
+    words = "; ".join(f"{name} {value}, {source}" for name, (value, source) in found.items())
     return Coordinates(found["units"][0], found["order"][0], canvas), words
 
 
 def _ask(missing: Sequence[str], draft: Draft, boxes: Sequence[tuple[Any, Any]]) -> str:
     example = next(("[" + ", ".join(f"{v:g}" for v in numbers) + "]" for numbers, _ in boxes if numbers), "them")
-    keys = [place[1] for item in draft.items if (place := box_of(item))]
+    keys = [location[1] for item in draft.items if (location := box_of(item))]
     hint = next((f" ({words})" for key, words in _HINTS.items() if key in keys), "")
     named = " and the ".join({"units": "units", "order": "order of the axes"}[name] for name in missing)
     return f"The answer does not say the {named} of its boxes, such as {example}. Choose {' and '.join(missing)} in the menus of this node{hint}"

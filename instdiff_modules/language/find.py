@@ -83,9 +83,9 @@ def find_draft(text: str) -> Draft:
         many = ["Several objects one after the other were read as one list."] if len(loose) > 1 else []
         return Draft({}, [item for item, _ in loose], words, [*many, *map(_sentence, notes)])
     if items := table_items(text):
-        return Draft({}, items, text, ["The answer is no JSON; the rows of a table were read."])
+        return Draft({}, items, text, ["The answer is not valid JSON; the rows of a table were read."])
     if items := line_items(text):
-        return Draft({}, items, words, ["The answer is no JSON; lines of a name and four numbers were read."])
+        return Draft({}, items, words, ["The answer is not valid JSON; lines of a name and four numbers were read."])
     nothing = "there is no layout in its JSON" if any_json else "there is no JSON in it"
     reason = f"what begins like JSON cannot be read: {trouble}" if trouble else nothing
     raise ValueError(f"The answer holds no layout: {reason}")
@@ -146,7 +146,7 @@ def _is_item(value: Mapping[str, Any]) -> bool:
 
 
 def _list_items(values: list[Any], document: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]] | None:
-    """Items of a list in any form; None if it is no list of items."""
+    """Items of a list in any form; None if it is not a list of items."""
     labels = next(
         (given for key in LABEL_LISTS if isinstance(given := _get(document or {}, key), list) and given is not values),
         None,

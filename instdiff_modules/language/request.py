@@ -1,4 +1,4 @@
-"""The request to a language model: what shall be in the picture, what a good layout is, and how the answer is written."""
+"""The request to a language model: what the picture shows, what a good layout is, and how the answer is written."""
 
 import json
 from typing import Any
@@ -7,17 +7,19 @@ from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.frames import describe
 from ..layout.instance import Box, Frames
-from .coordinates import FRACTIONS, PERCENT, PIXELS, THOUSAND, XYXY
+from ..layout.units import FRACTIONS, PIXELS, THOUSANDTHS
+from .coordinates import XYXY
 
 MAX_COUNT = 30  # as many as the weights have slots
 MAX_WISH = 20_000  # characters
-REQUEST_UNITS = (FRACTIONS, THOUSAND, PIXELS)
+REQUEST_UNITS = (FRACTIONS, THOUSANDTHS, PIXELS)
 WHERE = "Layout Request"
 
 _MEANING = {
-    FRACTIONS: "fractions of the canvas from 0 to 1 with up to three decimals", THOUSAND: "whole numbers from 0 to 1000, thousandths of the canvas",
+    FRACTIONS: "fractions of the canvas from 0 to 1 with up to three decimals", THOUSANDTHS: "whole numbers from 0 to 1000, thousandths of the canvas",
     PIXELS: "whole numbers of pixels",
 }  # fmt: skip
+_WRITTEN = {FRACTIONS: "0..1", THOUSANDTHS: "0..1000", PIXELS: "pixels"}  # as the answer declares them
 _ORDER = ("left", "top", "right", "bottom")
 # Boxes whose sizes and bases agree with one horizon, so that the examples teach what we check.
 _EXAMPLES: tuple[tuple[str, str, tuple[tuple[str, str, Box], ...]], ...] = (
@@ -43,7 +45,7 @@ def build_request(
 ) -> str:
     """The instruction text.
 
-    width, height: canvas in pixels. count: instances, 1..30, or 0 for the model's choice. units: what coordinates the model shall
+    width, height: canvas in pixels. count: instances, 1..30, or 0 for the model's choice. units: what coordinates the model is told to
     write, one of REQUEST_UNITS. examples: 0..MAX_EXAMPLES. current: a layout to change instead of a new one. ValueError for an
     empty wish or values out of range.
     """
@@ -51,7 +53,7 @@ def build_request(
         fields.text("" if v is None else v, WHERE, name).strip() for v, name in ((wish, "wish"), (style, "style"))
     )
     if not wish:
-        raise ValueError("The wish is empty. Write what shall be in the picture.")
+        raise ValueError("The wish is empty. Write what the picture shows.")
     if len(wish) + len(style) > MAX_WISH:
         raise ValueError(
             f"The wish and the style have {len(wish) + len(style)} characters, at most {MAX_WISH} are sent."
@@ -115,14 +117,14 @@ def _rules(count: int, units: str, styled: bool) -> list[str]:
         "Keep to one perspective: what stands farther away has its lower edge higher in the picture and is drawn smaller.",
         "The main objects fill a good part of the canvas; no side is shorter than a sixteenth of it.",
         "Draw two objects in the same place only if one is in front of the other. Order the list from back to front.",
-        "prompt of an instance describes that one object in a few words: kind, colour, material, pose. It says nothing about its place.",
+        "prompt of an instance describes that one object in a few words: kind, colour, material, pose. It says nothing about its location.",
         "prompt of the whole picture is one sentence that names all objects and the surroundings"
         + (", in the style above." if styled else "."),
     ]
 
 
 def _head(units: str, size: tuple[int, int]) -> dict[str, Any]:
-    return {"units": units, "order": XYXY, "width": size[0], "height": size[1]}
+    return {"units": _WRITTEN[units], "order": XYXY, "width": size[0], "height": size[1]}
 
 
 def _form(units: str, size: tuple[int, int]) -> str:
@@ -139,7 +141,7 @@ def _example(index: int, units: str, size: tuple[int, int]) -> str:
 
 
 def _current(frames: Frames | None, units: str, size: tuple[int, int]) -> str:
-    """The layout that shall be changed, as the answer would write it."""
+    """The layout to change, as the answer would write it."""
     if not frames or not frames[0].instances:
         return ""
     layout = frames[0]
@@ -154,9 +156,7 @@ def _current(frames: Frames | None, units: str, size: tuple[int, int]) -> str:
 def _coordinates(box: Box, units: str, size: tuple[int, int]) -> list[float]:
     if units == FRACTIONS:
         return [round(v, 3) for v in box]
-    whole = (
-        (size[0], size[1], size[0], size[1]) if units == PIXELS else {THOUSAND: (1000,) * 4, PERCENT: (100,) * 4}[units]
-    )
+    whole = (size[0], size[1], size[0], size[1]) if units == PIXELS else (1000,) * 4
     return [round(v * side) for v, side in zip(box, whole, strict=True)]
 
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 MAX_DEPTH = 32
 MAX_DIGITS = 40
-NOT_FINITE = "The answer holds NaN or infinity, which is no place in a picture. Ask the model again."
+NOT_FINITE = "The answer holds NaN or infinity, which is not a coordinate. Ask the model again."
 OPENERS = {"{": "}", "[": "]", "(": ")"}
 CLOSING_QUOTES = {'"': '"', "'": "'", "`": "`", "“": '”“"', "”": '”“"', "„": '“”"', "‘": "’‘'", "’": "’‘'", "«": "»"}
 WORDS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
@@ -25,7 +25,7 @@ _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)\b", re.I)
 
 
 class NotJSON(Exception):
-    """Why the text at `position` is no JSON, in a few words."""
+    """Why the text at `position` is not valid JSON, in a few words."""
 
     def __init__(self, why: str, position: int) -> None:
         super().__init__(why)
@@ -205,7 +205,7 @@ class _Reader:
     def number(self, match: re.Match[str]) -> Any:
         if len(match[0]) > MAX_DIGITS:
             raise ValueError(
-                f"The answer holds a number of {len(match[0])} characters. No place in a picture needs that: ask the model again."
+                f"The answer holds a number of {len(match[0])} characters. No coordinate needs that: ask the model again."
             )
         self.at = match.end()
         unit = _UNIT.match(self.text, self.at)

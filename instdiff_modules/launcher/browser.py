@@ -35,7 +35,7 @@ def find_browser(system: str = sys.platform, environ: Mapping[str, str] = os.env
     if chosen:
         path = shutil.which(chosen)
         if path is None:
-            raise Stopped(f"CHROME names {chosen}, which is no program. What to do: correct or unset CHROME.")
+            raise Stopped(f"CHROME names {chosen}, which is not a program. What to do: correct or unset CHROME.")
         return Path(path)
     return next((path for path in _places(system, environ) if path.is_file() and _works(path, system)), None)
 

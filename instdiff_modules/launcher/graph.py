@@ -28,7 +28,7 @@ def read_graph(text: str, name: str) -> Graph:
             f"What to do: open it in ComfyUI and use the menu's Export (API), then give that file."
         )
     if not isinstance(graph, dict) or not graph or not all(_is_node(node) for node in graph.values()):
-        raise Stopped(f"{name} is no workflow in API format: expected an object of nodes, each with a class_type.")
+        raise Stopped(f"{name} is not a workflow in API format: expected an object of nodes, each with a class_type.")
     return graph
 
 
@@ -46,7 +46,7 @@ def with_layout(graph: Graph, layout: str, name: str) -> Graph:
     nodes = [(node, field) for kind, field in LAYOUT_INPUTS.items() for node in _of_class(graph, kind)]
     if not nodes:
         raise Stopped(
-            f"The workflow has no node {' or '.join(LAYOUT_INPUTS)}, so there is no place for {name}. What to do: add the node "
+            f"The workflow has no node {' or '.join(LAYOUT_INPUTS)}, so there is nowhere to put {name}. What to do: add the node "
             "'Instances from JSON' or 'Layout Editor' in ComfyUI and export the workflow (API) again."
         )
     for node, field in nodes:

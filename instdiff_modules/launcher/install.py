@@ -37,7 +37,9 @@ TORCH_FAMILY = {"torch", "torchvision", "torchaudio", "spandrel"}
 SPANDREL = "spandrel==0.4.2"
 PYTEST = ["pytest>=8", "pytest-xdist>=3.8"]
 
-NETWORK = "check the network (PyPI must be reachable) and the free disk space, then start again; what is done is kept."
+NETWORK = (
+    "check the network (PyPI must be reachable) and the free disk space, then start again; finished steps are kept."
+)
 
 
 @dataclass(frozen=True)

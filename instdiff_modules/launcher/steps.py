@@ -51,7 +51,7 @@ class Steps:
         if process.returncode:
             raise Stopped(
                 f"The step '{words}' failed (exit code {process.returncode}). Its last lines:\n"
-                f"{tail(self.log, LINES_SHOWN, offset)}\nEverything it said: {self.log}\nWhat to do: {remedy}"
+                f"{tail(self.log, LINES_SHOWN, offset)}\nFull output: {self.log}\nWhat to do: {remedy}"
             )
 
     def ask(self, command: Sequence[str | Path], remedy: str) -> str:

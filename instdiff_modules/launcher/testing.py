@@ -67,7 +67,7 @@ def playwright_driver(python: Path, steps: Steps) -> Path | None:
 
 def last_line(left_out: list[str]) -> str:
     """What the test command says at its end."""
-    return f"Left out: {'; '.join(left_out)}."
+    return f"Skipped: {'; '.join(left_out)}."
 
 
 def _browser_tests(home: Path, python: Path, driver: Path | None, steps: Steps) -> list[str]:

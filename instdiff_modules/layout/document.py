@@ -142,7 +142,7 @@ def load_json(value: str) -> Any:
     except json.JSONDecodeError as error:
         near = value[max(error.pos - 20, 0) : error.pos + 20]
         raise ValueError(
-            f"The layout is no JSON: {error.msg} at line {error.lineno}, column {error.colno}, near {near!r}."
+            f"The layout is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}, near {near!r}."
         ) from error
     except RecursionError as error:
         raise ValueError("The layout is nested too deeply to be a layout.") from error

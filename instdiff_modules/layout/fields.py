@@ -154,7 +154,7 @@ def mask(value: Any, where: str) -> Mask:
         raise ValueError(f"{where}: the mask cannot be read: {error}.") from error
     if area == 0:
         raise ValueError(
-            f"{where}: the mask is empty (all black). Paint where the instance shall be, or remove the mask."
+            f"{where}: the mask is empty (all black). Paint where the instance belongs, or remove the mask."
         )
     return Mask(height, width, counts)
 

@@ -26,7 +26,7 @@ def as_frames(value: Any) -> Frames:
     return value
 
 
-def place(
+def add_location(
     frames: Frames,
     locations: Mapping[str, Any] | Sequence[Mapping[str, Any] | None],
     prompt: str,
@@ -52,9 +52,7 @@ def place(
             _add_location(layout, given, prompt, target) for layout, given in zip(frames, locations, strict=True)
         )
     if not prompt:
-        raise ValueError(
-            "The prompt is empty. Write what shall be there, or name the instance that this location belongs to."
-        )
+        raise ValueError("The prompt is empty. Write what to draw, or name the instance that this location belongs to.")
     strength = check.number_in(strength, 0, 2, "The new instance", "strength")
     start, end = (check.number_in(v, 0, 1, "The new instance", name) for v, name in ((start, "start"), (end, "end")))
     if start > end:
@@ -74,7 +72,7 @@ def combine(parts: Sequence[Frames]) -> Frames:
     parts = [part for part in parts if part]
     length = max((len(part) for part in parts), default=0)
     if not parts:
-        raise ValueError("Nothing is connected. Connect the instances that shall be joined.")
+        raise ValueError("Nothing is connected. Connect the instances to join.")
     if any(len(part) not in (1, length) for part in parts):
         counts = ", ".join(str(len(part)) for part in parts)
         raise ValueError(f"The inputs have {counts} frames. Expected equal numbers of frames, or a single one.")
@@ -221,7 +219,7 @@ def _join(layouts: Sequence[Layout]) -> Layout:
 def _range(word: str) -> tuple[int, int]:
     match = re.fullmatch(r"(\d{1,6})(?:\s*-\s*(\d{1,6}))?", word)
     if not match:
-        raise ValueError(f'{word!r} is no number or range of numbers. Write for example "1,3-5".')
+        raise ValueError(f'{word!r} is not a number or range of numbers. Write for example "1,3-5".')
     low = int(match[1])
     high = int(match[2] or low)
     if low < 1 or high < low:

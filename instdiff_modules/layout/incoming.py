@@ -30,7 +30,7 @@ def take_incoming(own: Layout, incoming: Frames | None) -> tuple[Layout, bool]:
     if len(frames) != 1:
         raise ValueError(
             f"An editor shows a single layout, but {len(frames)} frames are connected. Connect one layout, "
-            "and Frames of Instances behind the editor."
+            "and put Frames of Instances after the editor."
         )
     source = fingerprint(frames[0])
     if own.extra.get(SOURCE) == source:

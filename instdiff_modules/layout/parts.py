@@ -1,6 +1,6 @@
 """Parts of instances: an eagle's head, a donkey's ears. A part names its parent's id, and a parent may be a part itself.
 
-What is done to the place of a parent is done to its parts. For the model a part is an instance like any other.
+What is done to the location of a parent is done to its parts. For the model a part is an instance like any other.
 """
 
 import logging
@@ -19,13 +19,13 @@ def check_parents(instances: Sequence[Instance]) -> None:
         where = f"Instance {i} ({instance.id[:40]})"
         if instance.parent and instance.parent not in parents:
             logger.warning(
-                "%s: there is no instance %s that it could be a part of, so it stands alone.",
+                "%s: there is no instance %s for it to be a part of, so it stands alone.",
                 where,
                 instance.parent[:40],
             )
         if instance.id in _ancestors(instance.parent, parents):
             raise ValueError(
-                f"{where} is a part of itself: its parents lead back to it. Take the parent from one of them."
+                f"{where} is a part of itself: its parents lead back to it. Remove the parent of one of them."
             )
 
 

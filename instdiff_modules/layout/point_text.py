@@ -53,11 +53,11 @@ def _from_text(text: str) -> list[Point]:
             continue
         numbers = re.split(r"[,\s]+", part.strip().strip("()"))
         if len(numbers) != 2:
-            raise ValueError(f"{fields.shorten(part.strip())} is no point. {EXAMPLE}")
+            raise ValueError(f"{fields.shorten(part.strip())} is not a point. {EXAMPLE}")
         try:
             pairs.append((float(numbers[0]), float(numbers[1])))
         except ValueError as error:
-            raise ValueError(f"{fields.shorten(part.strip())} is no point. {EXAMPLE}") from error
+            raise ValueError(f"{fields.shorten(part.strip())} is not a point. {EXAMPLE}") from error
     return [_finite(pair, i) for i, pair in enumerate(pairs, 1)]
 
 
@@ -65,7 +65,7 @@ def _from_json(text: str) -> list[Point]:
     try:
         items = ast.literal_eval(text.strip())  # JSON, and what people write: .5, single quotes
     except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{fields.shorten(text.strip())} are no points. {EXAMPLE}") from error
+        raise ValueError(f"{fields.shorten(text.strip())} are not points. {EXAMPLE}") from error
     if isinstance(items, dict) or (items and all(isinstance(v, (int, float)) for v in items) and len(items) == 2):
         items = [items]
     return [_finite(item, i) for i, item in enumerate(items, 1)]
@@ -74,7 +74,7 @@ def _from_json(text: str) -> list[Point]:
 def _finite(item: Any, position: int) -> Point:
     if isinstance(item, dict):
         item = [item.get("x"), item.get("y")]
-    x, y = fields.numbers(item, 2, f"Point {position}", "its place", "two numbers, x and y")
+    x, y = fields.numbers(item, 2, f"Point {position}", "its position", "two numbers, x and y")
     return x, y
 
 

@@ -61,13 +61,11 @@ def _parser() -> argparse.ArgumentParser:
         default="category",
         help="which detections may stand for an instance (default: category)",
     )
-    parser.add_argument(
-        "--threshold", type=float, default=0.5, help="overlap of an instance that is in its place, 0..1 (default: 0.5)"
-    )
+    parser.add_argument("--threshold", type=float, default=0.5, help="minimum IoU to pass, 0..1 (default: 0.5)")
     parser.add_argument(
         "--clip", type=Path, help="folder of a CLIP model (transformers' files), for the local CLIP score"
     )
-    parser.add_argument("--device", default="cpu", help="where CLIP runs, in torch's words (default: cpu)")
+    parser.add_argument("--device", default="cpu", help="torch device for CLIP (default: cpu)")
     parser.add_argument("--job", type=int, default=0, help="number of this job, from 0")
     parser.add_argument("--jobs", type=int, default=1, help="number of jobs")
     return parser
@@ -111,7 +109,7 @@ def _json(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is no JSON: {error}.") from error
+        raise ValueError(f"{path} is not valid JSON: {error}.") from error
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ def leakage(
 ) -> list[float | None]:
     """Of each instance: share of its region that has the colour of another instance, 0..1.
 
-    colors: color_map's. regions: where each instance shall be, (H, W) bool in depth order, None if nobody knows. exact:
+    colors: color_map's. regions: where each instance belongs, (H, W) bool in depth order, None if unknown. exact:
     whether a region is a mask and not a box. names: its colour. Its own colour and the background never count, since
     neither is another instance's. A region ends where an instance in front of it begins, and a box, whose corners may show
     what lies behind it, ends at every other region. None without a region or a colour, and where no instance has another

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
 
-from .record import Place, Record
+from .record import Record, Region
 
 if TYPE_CHECKING:
     from pycocotools.coco import COCO
@@ -16,7 +16,7 @@ MAX_DETECTIONS = 100  # per picture and class, the surest first: COCO's limit
 
 
 class Precision(NamedTuple):
-    """COCO's AP (mean over IoU 0.50:0.95), AP50 and AR (of at most 100 detections), 0..1; None if nothing was asked for."""
+    """COCO's AP (mean over IoU 0.50:0.95), AP50 and AR (of at most 100 detections), 0..1; None if no instance was requested."""
 
     ap: float | None
     ap50: float | None
@@ -26,46 +26,46 @@ class Precision(NamedTuple):
 def average_precision(records: Sequence[Record], kind: str) -> Precision:
     """kind: "box" or "mask". The layouts are the ground truth, sizes of objects are not told apart.
 
-    An instance without such a place is left out together with its detection, so that it counts neither way. Without masks
+    An instance without such a region is left out together with its detection, so that it counts neither way. Without masks
     in the detections their precision is None. ValueError for detections without a class.
     """
-    if kind == "mask" and any(place.mask is None for record in records for place in record.found):
+    if kind == "mask" and any(region.mask is None for record in records for region in record.found):
         return Precision(None, None, None)
-    classes = sorted({place.name for record in records for place in record.wanted}, key=lambda name: name or "")
+    classes = sorted({region.name for record in records for region in record.wanted}, key=lambda name: name or "")
     ids = {name: i for i, name in enumerate(classes, 1)}
     truths: list[dict[str, Any]] = []
     found: list[dict[str, Any]] = []
     for image, record in enumerate(records, 1):
         out = {
             j
-            for place, j in zip(record.wanted, record.matches, strict=True)
-            if j is not None and getattr(place, kind) is None
+            for region, j in zip(record.wanted, record.matches, strict=True)
+            if j is not None and getattr(region, kind) is None
         }
-        for place in record.wanted:
-            if getattr(place, kind) is not None:
+        for region in record.wanted:
+            if getattr(region, kind) is not None:
                 truths.append(
-                    _annotation(place, image, ids[place.name], len(truths) + 1) | {"iscrowd": int(place.crowd)}
+                    _annotation(region, image, ids[region.name], len(truths) + 1) | {"iscrowd": int(region.crowd)}
                 )
-        for j, place in enumerate(record.found):
-            if place.name is None:
+        for j, region in enumerate(record.found):
+            if region.name is None:
                 raise ValueError(
                     f"Picture {record.name} has detections without a label, so classes cannot be told apart. "
                     'Choose the classes "any", or give the table of categories.'
                 )
-            if j not in out and place.name in ids:
-                found.append(_annotation(place, image, ids[place.name], len(found) + 1) | {"score": place.score})
+            if j not in out and region.name in ids:
+                found.append(_annotation(region, image, ids[region.name], len(found) + 1) | {"score": region.score})
     if not any(not truth["iscrowd"] for truth in truths):
         return Precision(None, None, None)
     return _evaluate(records, list(ids.values()), truths, found, "bbox" if kind == "box" else "segm")
 
 
-def _annotation(place: Place, image: int, category: int, number: int) -> dict[str, Any]:
+def _annotation(region: Region, image: int, category: int, number: int) -> dict[str, Any]:
     """COCO's entry. The area only has to lie in the one range of sizes, 0 to endless."""
     entry: dict[str, Any] = {"id": number, "image_id": image, "category_id": category, "iscrowd": 0, "area": 1.0}
-    if place.box is not None:
-        entry["bbox"] = list(place.box)
-    if place.mask is not None:
-        entry["segmentation"] = {"size": [place.mask.height, place.mask.width], "counts": place.mask.counts}
+    if region.box is not None:
+        entry["bbox"] = list(region.box)
+    if region.mask is not None:
+        entry["segmentation"] = {"size": [region.mask.height, region.mask.width], "counts": region.mask.counts}
     return entry
 
 
@@ -106,5 +106,5 @@ def _coco(records: Sequence[Record], categories: list[int], entries: list[dict])
 
 
 def _mean(values: np.ndarray) -> float:
-    """COCO's mean: classes of which nothing was asked hold -1 and do not count."""
+    """COCO's mean: classes without a requested instance hold -1 and do not count."""
     return float(values[values > -1].mean())

@@ -27,7 +27,7 @@ def instance_class(instance: Instance, classes: str, categories: Collection[str]
     """The class that a detection must have to stand for an instance.
 
     "category": the field category_name of the authors' files, else the first of the detector's `categories` that the
-    prompt names as whole words, the longer one of two that begin together ("a hot dog" is no dog). Where there is none,
+    prompt names as whole words, the longer one of two that begin together ("a hot dog" is not a dog). Where there is none,
     and for "phrase", the prompt itself without its article: no detection of a category will fit it.
     """
     if classes == "any":

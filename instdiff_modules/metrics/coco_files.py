@@ -10,17 +10,17 @@ import numpy as np
 
 from ..geometry.masks import decode_mask
 from .classes import ANYTHING
-from .record import Place, Record
+from .record import Record, Region
 
 
 def truth_file(records: Sequence[Record]) -> dict[str, Any]:
     """{images, categories, annotations}; boxes in pixels. Instances that have points alone are left out: COCO has no word for them."""
     ids = _categories(records)
     annotations = [
-        _entry(place, record.name, ids) | {"iscrowd": int(place.crowd), "area": _area(place)}
+        _entry(region, record.name, ids) | {"iscrowd": int(region.crowd), "area": _area(region)}
         for record in records
-        for place in record.wanted
-        if place.box is not None
+        for region in record.wanted
+        if region.box is not None
     ]
     return {
         "images": [{"id": r.name, "file_name": r.name, "width": r.width, "height": r.height} for r in records],
@@ -32,28 +32,28 @@ def truth_file(records: Sequence[Record]) -> dict[str, Any]:
 def predictions_file(records: Sequence[Record]) -> list[dict[str, Any]]:
     """[{image_id, category_id, bbox, score, segmentation}] with the categories of `truth_file`."""
     ids = _categories(records)
-    return [_entry(place, record.name, ids) | {"score": place.score} for record in records for place in record.found]
+    return [_entry(region, record.name, ids) | {"score": region.score} for record in records for region in record.found]
 
 
 def _categories(records: Sequence[Record]) -> dict[str, int]:
-    names = sorted({place.name or ANYTHING for record in records for place in (*record.wanted, *record.found)})
+    names = sorted({region.name or ANYTHING for record in records for region in (*record.wanted, *record.found)})
     return {name: i for i, name in enumerate(names, 1)}
 
 
-def _entry(place: Place, image: str, ids: dict[str, int]) -> dict[str, Any]:
+def _entry(region: Region, image: str, ids: dict[str, int]) -> dict[str, Any]:
     mask = (
         {}
-        if place.mask is None
-        else {"segmentation": {"size": [place.mask.height, place.mask.width], "counts": place.mask.counts}}
+        if region.mask is None
+        else {"segmentation": {"size": [region.mask.height, region.mask.width], "counts": region.mask.counts}}
     )
-    return {"image_id": image, "category_id": ids[place.name or ANYTHING], "bbox": list(_box(place)), **mask}
+    return {"image_id": image, "category_id": ids[region.name or ANYTHING], "bbox": list(_box(region)), **mask}
 
 
-def _area(place: Place) -> float:
-    _, _, width, height = _box(place)
-    return float(width * height) if place.mask is None else float(np.count_nonzero(decode_mask(place.mask)))
+def _area(region: Region) -> float:
+    _, _, width, height = _box(region)
+    return float(width * height) if region.mask is None else float(np.count_nonzero(decode_mask(region.mask)))
 
 
-def _box(place: Place) -> tuple[float, float, float, float]:
-    assert place.box is not None  # a detection has one, and of the instances those without are left out
-    return place.box
+def _box(region: Region) -> tuple[float, float, float, float]:
+    assert region.box is not None  # a detection has one, and of the instances those without are left out
+    return region.box

@@ -21,7 +21,7 @@ ADVICE = "Connect the output results of Layout Score."
 
 
 class Failed(NamedTuple):
-    """frames: a layout for each picture, with the failed instances alone. mask: (pictures, H, W), what to paint anew in each.
+    """frames: a layout for each picture, with the failed instances alone. mask: (pictures, H, W), what to repaint in each.
     masks: (n, H, W), one for each failed instance, picture after picture; a single black one if there are none. segs: Impact
     Pack's SEGS of each picture. instance_count: n. All masks float32 of 0 and 1, in the size of the scored pictures."""
 
@@ -33,10 +33,10 @@ class Failed(NamedTuple):
 
 
 def select_failed(frames: Frames, results: str, grow: int = 16, erase: bool = True) -> Failed:
-    """results: Layout Score's JSON of these frames. The region of a failed instance is its place, grown by `grow` pixels.
+    """results: Layout Score's JSON of these frames. The region of a failed instance is its location, grown by `grow` pixels.
 
-    erase: where an instance was found off its place, that place belongs to its region too, so that the stray object goes;
-    without what other instances, which passed, cover. ValueError if the results are no such text or of another layout.
+    erase: where an instance was found in a wrong location, that location belongs to its region too, so that the misplaced object goes;
+    without what other instances, which passed, cover. ValueError if the results are not such a text or of another layout.
     """
     pictures = _read(results)
     if len(frames) not in (1, len(pictures)):

@@ -44,7 +44,7 @@ def find_pairs(pictures: Path, layouts: Path) -> list[Pair]:
     names = [pair.name for pair in found]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
-        raise ValueError(f"There are two pictures of the name {twice} in {pictures}. Leave one of them.")
+        raise ValueError(f"There are two pictures of the name {twice} in {pictures}. Remove one of them.")
     missing = [pair for pair in found if not pair.layout.is_file()]
     if missing:
         raise ValueError(
@@ -65,7 +65,7 @@ def score_pair(pair: Pair, find: Find, settings: Settings, colors: bool, clip: L
         size = picture.shape[1], picture.shape[0]
         return score_picture(pair.name, layout, find(pair.name, picture), size, settings, picture, colors, clip)
     except UnicodeDecodeError as error:
-        raise ValueError(f"{pair.layout} is no text in UTF-8.") from error
+        raise ValueError(f"{pair.layout} is not text in UTF-8.") from error
     except ValueError as error:
         raise ValueError(f"{pair.name}: {error}") from error
 
@@ -85,11 +85,11 @@ def read_part(path: Path, about: Mapping[str, Any]) -> list[Record] | None:
         part = json.loads(path.read_text(encoding="utf-8"))
         kept, records = part["about"], [record_from_dict(record) for record in part["records"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ValueError(f"{path} is no part of a report: delete it, and it is made again.") from error
+        raise ValueError(f"{path} is not part of a report: delete it; the command makes it again.") from error
     if kept != about:
         other = ", ".join(sorted(key for key in {*kept, *about} if kept.get(key) != about.get(key)))
         raise ValueError(
-            f"{path} was made otherwise ({other}): delete the folder {path.parent}, or choose another --out."
+            f"{path} was made with other settings ({other}): delete the folder {path.parent}, or choose another --out."
         )
     return records
 

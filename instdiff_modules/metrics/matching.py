@@ -7,18 +7,18 @@ import numpy as np
 
 from ..geometry.masks import decode_mask
 from ..layout.instance import Point
-from .record import Place
+from .record import Region
 
 
-def ious(wanted: Sequence[Place], found: Sequence[Place], kind: str) -> np.ndarray:
-    """Intersection over union of every instance with every detection, (n, m) float; NaN where one of the two has no such place.
+def ious(wanted: Sequence[Region], found: Sequence[Region], kind: str) -> np.ndarray:
+    """Intersection over union of every instance with every detection, (n, m) float; NaN where one of the two has no such region.
 
     kind: "box" or "mask". The numbers are pycocotools', without its special case for crowds.
     """
     from pycocotools import mask as coco  # only scores need it
 
     out = np.full((len(wanted), len(found)), np.nan)
-    rows, columns = ([i for i, p in enumerate(places) if getattr(p, kind) is not None] for places in (wanted, found))
+    rows, columns = ([i for i, p in enumerate(regions) if getattr(p, kind) is not None] for regions in (wanted, found))
     if rows and columns:
         gts: Any = [_plain(wanted[i], kind) for i in rows]
         dts: Any = [_plain(found[j], kind) for j in columns]
@@ -26,21 +26,21 @@ def ious(wanted: Sequence[Place], found: Sequence[Place], kind: str) -> np.ndarr
     return out
 
 
-def _plain(place: Place, kind: str) -> list[float] | dict[str, Any]:
-    """A place as pycocotools takes it."""
+def _plain(region: Region, kind: str) -> list[float] | dict[str, Any]:
+    """A region as pycocotools takes it."""
     if kind == "box":
-        assert place.box is not None  # those without are left out
-        return list(place.box)
-    assert place.mask is not None
-    return {"size": [place.mask.height, place.mask.width], "counts": place.mask.counts.encode("ascii")}
+        assert region.box is not None  # those without are left out
+        return list(region.box)
+    assert region.mask is not None
+    return {"size": [region.mask.height, region.mask.width], "counts": region.mask.counts.encode("ascii")}
 
 
 def share_inside(
-    points: Sequence[Point], place: Place, width: int, height: int, box_will_do: bool = False
+    points: Sequence[Point], region: Region, width: int, height: int, box_will_do: bool = False
 ) -> float | None:
     """Share of points (fractions of the picture) that lie in a detection's mask; without a mask in its box, if that will do."""
-    if place.mask is not None:
-        mask = decode_mask(place.mask)
+    if region.mask is not None:
+        mask = decode_mask(region.mask)
         return float(
             np.mean(
                 [
@@ -49,14 +49,14 @@ def share_inside(
                 ]
             )
         )
-    if not box_will_do or place.box is None:
+    if not box_will_do or region.box is None:
         return None
-    x0, y0, w, h = place.box
+    x0, y0, w, h = region.box
     return float(np.mean([x0 <= x * width <= x0 + w and y0 <= y * height <= y0 + h for x, y in points]))
 
 
 def overlaps(
-    wanted: Sequence[Place], found: Sequence[Place], points: Sequence[Sequence[Point]], width: int, height: int
+    wanted: Sequence[Region], found: Sequence[Region], points: Sequence[Sequence[Point]], width: int, height: int
 ) -> np.ndarray:
     """How far instances and detections agree, (n, m) in 0..1: of the masks, else of the boxes, else the points inside.
 
@@ -87,7 +87,7 @@ def match(overlap: np.ndarray, allowed: np.ndarray, scores: Sequence[float]) -> 
 
 
 def with_strays(matches: Sequence[int | None], allowed: np.ndarray, scores: Sequence[float]) -> tuple[int | None, ...]:
-    """The matches, and for an instance without one the surest detection that it may have and that nobody has: far from its place."""
+    """The matches, and for an instance without one the surest detection that it may have and that nobody has: far from its region."""
     chosen = list(matches)
     free = sorted(set(range(len(scores))) - set(matches), key=lambda j: -scores[j])
     for i, match_of_i in enumerate(matches):
@@ -98,7 +98,7 @@ def with_strays(matches: Sequence[int | None], allowed: np.ndarray, scores: Sequ
     return tuple(chosen)
 
 
-def same_class(wanted: Sequence[Place], found: Sequence[Place]) -> np.ndarray:
+def same_class(wanted: Sequence[Region], found: Sequence[Region]) -> np.ndarray:
     """(n, m) bool; a detection without a class fits every instance."""
     return np.array([[f.name is None or f.name == w.name for f in found] for w in wanted], bool).reshape(
         len(wanted), len(found)

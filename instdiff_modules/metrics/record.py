@@ -1,6 +1,6 @@
 """What is known of one scored picture: as values, and as JSON, so that jobs can put their pictures together.
 
-Masks are kept as run-lengths: average precision needs every place again, over all pictures at once.
+Masks are kept as run-lengths: average precision needs every region again, over all pictures at once.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ from ..layout.instance import Mask
 
 
 @dataclass(frozen=True)
-class Place:
+class Region:
     """Of an instance or a detection: its class (None fits any), box (x, y, width, height) in pixels, mask of the picture's size."""
 
     name: str | None
@@ -25,11 +25,11 @@ class Place:
 class InstanceRow:
     """The numbers of one instance; None where the layout or the detector does not give what a number needs.
 
-    number: its place in the layout, from 1. passed: a detection of its class lies there (`overlap` reaches the threshold)
+    number: its position in the layout, from 1. passed: a detection of its class lies there (`overlap` reaches the threshold)
     and has the colour and texture of the prompt, as far as the detector names them; `reason` says what is wrong.
     overlap: intersection over union with its detection (of the masks, else of the boxes), 0 without one; for an instance
     that has points alone the share of them inside the detection. point_in_mask, scribble_in_mask: share of the given
-    points. color_right, texture_right: of what stands in its place, whatever its class. leakage: share of its region.
+    points. color_right, texture_right: of what stands in its region, whatever its class. leakage: share of its region.
     clip: cosine of prompt and crop; clip_color, clip_texture: whether CLIP reads the prompt's word in the crop. found_box: where
     its detection lies, or a stray one of its class that nobody has, (x, y, width, height) in pixels of the picture.
     """
@@ -61,14 +61,14 @@ class Record:
     name: str
     width: int
     height: int
-    wanted: tuple[Place, ...]
-    found: tuple[Place, ...]
+    wanted: tuple[Region, ...]
+    found: tuple[Region, ...]
     matches: tuple[int | None, ...]
     rows: tuple[InstanceRow, ...]
 
     @property
     def score(self) -> float:
-        """Share of the instances that passed, 0..1; 1 if none was asked for."""
+        """Share of the instances that passed, 0..1; 1 for a layout without instances."""
         return sum(row.passed for row in self.rows) / len(self.rows) if self.rows else 1.0
 
 
@@ -77,17 +77,17 @@ def record_to_dict(record: Record) -> dict[str, Any]:
 
 
 def record_from_dict(value: Mapping[str, Any]) -> Record:
-    """The inverse. KeyError or TypeError if the value is no record."""
-    places = {
+    """The inverse. KeyError or TypeError if the value is not a record."""
+    regions = {
         side: tuple(
-            Place(
+            Region(
                 **{
-                    **place,
-                    "box": None if place["box"] is None else tuple(place["box"]),
-                    "mask": None if place["mask"] is None else Mask(**place["mask"]),
+                    **region,
+                    "box": None if region["box"] is None else tuple(region["box"]),
+                    "mask": None if region["mask"] is None else Mask(**region["mask"]),
                 }
             )
-            for place in value[side]
+            for region in value[side]
         )
         for side in ("wanted", "found")
     }
@@ -96,5 +96,11 @@ def record_from_dict(value: Mapping[str, Any]) -> Record:
         for row in value["rows"]
     )
     return Record(
-        value["name"], value["width"], value["height"], places["wanted"], places["found"], tuple(value["matches"]), rows
+        value["name"],
+        value["width"],
+        value["height"],
+        regions["wanted"],
+        regions["found"],
+        tuple(value["matches"]),
+        rows,
     )

@@ -13,12 +13,12 @@ from .classes import detection_class, instance_class
 from .clip import LocalClip
 from .detection import Detection
 from .matching import ious, match, overlaps, same_class, share_inside, with_strays
-from .record import InstanceRow, Place, Record
+from .record import InstanceRow, Record, Region
 
 
 @dataclass(frozen=True)
 class Settings:
-    """classes: see `classes.py`. threshold: overlap from which on an instance counts as being in its place, 0..1.
+    """classes: see `classes.py`. threshold: minimum overlap of an instance that passes, 0..1.
     categories: the words that the detector knows, for the classes "category"."""
 
     classes: str = "category"
@@ -28,7 +28,7 @@ class Settings:
 
 @dataclass(frozen=True)
 class Facts:
-    """Of one instance: what its prompt asks for, its detection, what stands in its place, and the numbers between them."""
+    """Of one instance: what its prompt wants, its detection, what is in its region, and the numbers between them."""
 
     asked: Wanted
     found: Detection | None
@@ -59,8 +59,8 @@ def score_picture(
     masks = [_mask(instance, height, width) for _, instance in shown]
     boxes = [_box(instance) for _, instance in shown]
     asked = [wanted(instance.prompt) for _, instance in shown]
-    places = tuple(
-        Place(
+    regions = tuple(
+        Region(
             instance_class(instance, settings.classes, settings.categories),
             _pixels(box, size),
             None if mask is None else encode_mask(mask),
@@ -69,7 +69,7 @@ def score_picture(
         for (_, instance), mask, box in zip(shown, masks, boxes, strict=True)
     )
     found = tuple(
-        Place(
+        Region(
             detection_class(d, settings.classes),
             _pixels(d.box, size),
             None if d.mask is None else encode_mask(d.mask),
@@ -78,16 +78,16 @@ def score_picture(
         for d in detections
     )
     points = [[xy for part in _strokes(instance) for xy in part or ()] for _, instance in shown]
-    overlap = overlaps(places, found, points, width, height)
+    overlap = overlaps(regions, found, points, width, height)
     scores = [d.score for d in detections]
-    fitting = same_class(places, found)
+    fitting = same_class(regions, found)
     matches = match(overlap, fitting, scores)
     occupied = match(overlap, overlap >= settings.threshold, scores)
-    by_box, by_mask = ious(places, found, "box"), ious(places, found, "mask")
+    by_box, by_mask = ious(regions, found, "box"), ious(regions, found, "mask")
     masked = all(d.mask is not None for d in detections)  # without masks a miss says nothing about them either
     leaked = _leakage(picture, masks, boxes, asked) if colors and picture is not None else [None] * len(shown)
     read = _clip(clip, picture, boxes, [instance.prompt for _, instance in shown], asked)
-    places_found = with_strays(matches, fitting, scores)
+    regions_found = with_strays(matches, fitting, scores)
     rows = []
     for i, (number, instance) in enumerate(shown):
         j, there = matches[i], occupied[i]
@@ -96,16 +96,16 @@ def score_picture(
             None if j is None else detections[j],
             None if there is None else detections[there],
             0.0 if j is None else float(overlap[i, j]),
-            _iou(by_box, i, j, places[i].box),
-            _iou(by_mask, i, j, places[i].mask if masked else None),
+            _iou(by_box, i, j, regions[i].box),
+            _iou(by_mask, i, j, regions[i].mask if masked else None),
         )
         inside = [
             _inside(points, None if j is None else found[j], size) if masked else None for points in _strokes(instance)
         ]
         row = _row(number, instance, facts, inside, settings, leaked[i], read[i])
-        at = places_found[i]
+        at = regions_found[i]
         rows.append(row if at is None else replace(row, found_box=found[at].box))
-    return Record(name, width, height, places, found, matches, tuple(rows))
+    return Record(name, width, height, regions, found, matches, tuple(rows))
 
 
 def _row(
@@ -146,9 +146,9 @@ def _reason(facts: Facts, settings: Settings) -> str:
     """Why an instance did not pass; empty if it did."""
     if facts.found is None:
         label = "nothing" if facts.there is None else facts.there.label or "something else"
-        return f"not found, {label} in its place"
+        return f"not found, {label} in its region"
     if facts.overlap < settings.threshold:
-        return f"off its place (overlap {facts.overlap:.2f}, at least {settings.threshold:g} asked for)"
+        return f"misplaced (overlap {facts.overlap:.2f}, minimum {settings.threshold:g})"
     color, texture = _agrees(facts.asked, facts.found)
     has = facts.found.attributes
     wrong = [f"{has['color']} instead of {facts.asked.color}"] if color is False else []
@@ -158,7 +158,7 @@ def _reason(facts: Facts, settings: Settings) -> str:
 
 def _agrees(asked: Wanted, seen: Detection | None) -> tuple[bool | None, bool | None]:
     """Whether colour and texture are those of the prompt; None if it names none, or the detection none. A shape of the
-    shape world whose prompt names no texture shall be plain."""
+    shape world whose prompt names no texture must be plain."""
     has = {} if seen is None else seen.attributes
     texture = asked.texture or ("plain" if asked.shape else None)
     return (
@@ -174,7 +174,7 @@ def _iou(values: np.ndarray, i: int, j: int | None, place: object) -> float | No
     return 0.0 if j is None else None if np.isnan(values[i, j]) else float(values[i, j])
 
 
-def _inside(points: Sequence[Point] | None, hit: Place | None, size: tuple[int, int]) -> float | None:
+def _inside(points: Sequence[Point] | None, hit: Region | None, size: tuple[int, int]) -> float | None:
     """Points-in-Mask: share of the points in the mask of the instance's detection, 0 without a detection."""
     if points is None:
         return None

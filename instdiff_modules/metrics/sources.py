@@ -28,11 +28,11 @@ def connected_detections(boxes: Any, masks: Any, count: int, width: int, height:
     if boxes is None:
         if drawn is None:
             raise ValueError(
-                'Nothing is connected that says what is in the picture. Connect boxes or masks of a detector, or choose the detector "shape world".'
+                'No detections are connected. Connect boxes or masks of a detector, or choose the detector "shape world".'
             )
         if count > 1 and len(drawn) not in (0, count):
             raise ValueError(
-                f"There are {len(drawn)} masks for {count} pictures: connect the boxes too, which say whose they are."
+                f"There are {len(drawn)} masks for {count} pictures: connect the boxes too, which assign them to pictures."
             )
         frames = (
             [list(drawn)] if count == 1 else [[mask] for mask in drawn] if len(drawn) else [[] for _ in range(count)]
@@ -59,7 +59,7 @@ def _masks(value: Any, width: int, height: int) -> np.ndarray:
         )
     value = value.detach().reshape(-1, *value.shape[-2:]).float().cpu()
     if not value.isfinite().all():
-        raise ValueError("The masks hold values that are no numbers (NaN or infinity). Check the node that made them.")
+        raise ValueError("The masks hold values that are not numbers (NaN or infinity). Check the node that made them.")
     check_aspect(Layout(width=width, height=height), value.shape[2], value.shape[1], "The mask")
     inside = (value > MASK_THRESHOLD).numpy()
     return (

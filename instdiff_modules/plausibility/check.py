@@ -15,7 +15,7 @@ ROUNDS = 6  # of corrections that lead to others
 
 
 class Checked(NamedTuple):
-    """score: share of the visible instances, or of those asked for, without a finding, 0..1. after: the score of what goes out.
+    """score: share of the visible instances, or of the requested number, without a finding, 0..1. after: the score of what goes out.
 
     names: ids of the instances before corrections, to which the findings point.
     """
@@ -85,12 +85,12 @@ def _corrected(layout: Layout, rules: Rules, changes: list[str]) -> Layout:
     """One finding after the other, for each correction may settle or raise others."""
     tried: set[tuple[str, str]] = set()
     for _ in range(ROUNDS * max(len(layout.instances), 1)):
-        mendable = (
+        correctable = (
             (f, f.instance_index)
             for f in find(layout, rules)
             if f.instance_index is not None and _mendable(layout, f, f.instance_index)
         )
-        chosen = next(((f, i) for f, i in mendable if (f.rule, layout.instances[i].id) not in tried), None)
+        chosen = next(((f, i) for f, i in correctable if (f.rule, layout.instances[i].id) not in tried), None)
         if chosen is None:
             break
         finding, index = chosen

@@ -11,7 +11,7 @@ from ..layout.instance import Box
 from .sizes import Size
 
 SAME_DEPTH = 0.06  # of the canvas height between two lower edges
-TOLERANCE = 1.3  # drawn sizes are no measurements
+TOLERANCE = 1.3  # drawn sizes are not measurements
 FAR_TOLERANCE = (
     2.5  # for near things that are too large beside far ones: they may stand on a step, or the horizon be another
 )

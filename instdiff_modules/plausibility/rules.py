@@ -16,7 +16,7 @@ DEFAULT_SIDE = 512
 
 
 class Rules(NamedTuple):
-    """Which rules hold. smallest: shortest side of a box in pixels, 0 for no such rule. instance_count: how many were asked for,
+    """Which rules hold. smallest: shortest side of a box in pixels, 0 for no such rule. instance_count: how many were requested,
     0 for any number.
 
     horizon: its height in the picture, 0 top, 1 bottom; below 0 the ground fills the picture.
@@ -33,9 +33,9 @@ class Rules(NamedTuple):
 
 class Finding(NamedTuple):
     """rule: "edges", "duplicates", "smallest", "sizes", "perspective" or "count". instance_index: in the layout, None for the layout
-    itself. box: what would mend it; None: nothing we know.
+    itself. box: what would correct it; None: nothing we know.
 
-    remove: whether leaving the instance out would mend it.
+    remove: whether leaving the instance out would correct it.
     """
 
     rule: str
@@ -46,7 +46,7 @@ class Finding(NamedTuple):
 
 
 def find(layout: Layout, rules: Rules) -> list[Finding]:
-    """All findings, in the order in which they are best mended."""
+    """All findings, in the order in which they are best corrected."""
     steps = ((rules.edges, _edges), (rules.duplicates, _duplicates), (rules.smallest > 0, _smallest), (rules.sizes or rules.perspective, _depth),
              (rules.instance_count > 0, _count))  # fmt: skip
     return [finding for on, rule in steps if on for finding in rule(layout, rules)]
@@ -104,7 +104,7 @@ def _duplicates(layout: Layout, _: Rules) -> list[Finding]:
                     Finding(
                         "duplicates",
                         i,
-                        f"{name_of(i, instance)} stands where {name_of(j, other)} stands already.",
+                        f"{name_of(i, instance)} is in the same region as {name_of(j, other)}.",
                         remove=True,
                     )
                 )
@@ -137,7 +137,7 @@ def _smallest(layout: Layout, rules: Rules) -> list[Finding]:
 
 
 def _depth(layout: Layout, rules: Rules) -> list[Finding]:
-    # an eagle's head is no eagle: parts have no size of their own that we know
+    # an eagle's head is not an eagle: parts have no size of their own that we know
     whole = [row for row in _seen(layout) if not row[1].parent]
     sized = [(i, instance, box, size) for i, instance, box in whole if (size := size_of(instance.prompt))]
     things = [Thing(i, box, size, instance.locked) for i, instance, box, size in sized]
@@ -184,7 +184,7 @@ def _count(layout: Layout, rules: Rules) -> list[Finding]:
         Finding(
             "count",
             None,
-            f"{rules.instance_count} instance{'' if rules.instance_count == 1 else 's'} were asked for, "
+            f"{rules.instance_count} instance{'' if rules.instance_count == 1 else 's'} were requested, "
             f"there {'is' if count == 1 else 'are'} {count}. {advice}",
         )
     ]

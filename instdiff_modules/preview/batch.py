@@ -37,7 +37,7 @@ def first_picture(background: Tensor) -> Tensor:
 
 
 def pictures_of(image: Tensor, name: str) -> list[Image.Image]:
-    """IMAGE (B, H, W, C) or (H, W, C) in 0..1 -> RGB pictures. ValueError names the input if it is no IMAGE."""
+    """IMAGE (B, H, W, C) or (H, W, C) in 0..1 -> RGB pictures. ValueError names the input if it is not an IMAGE."""
     return [_picture(one) for one in _batch(image, name)]
 
 

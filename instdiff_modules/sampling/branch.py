@@ -1,4 +1,4 @@
-"""The branches of multi-instance sampling (paper section 3.5): who is denoised apart, in which item of the batch."""
+"""The branches of multi-instance sampling (paper section 3.5): who is denoised in which item of the batch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Branch:
 
     @property
     def prompt(self) -> str | None:
-        """The words that it is asked for; None: the conditioning's own."""
+        """The prompt of its predictions; None: the conditioning's own."""
         return None if self.is_global else ", ".join(instance.prompt for instance in self.instances)
 
     @property

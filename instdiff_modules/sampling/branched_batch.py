@@ -24,7 +24,7 @@ Merge = Callable[[Tensor, Sequence[Tensor | None], str, int], Tensor]
 class BranchedBatch:
     """`branches[k * images + i]` belongs to image i; row 0 are the global branches.
 
-    share: of the steps, in 0..1, in which the branches are apart. mode and feather (latent cells): see `merge`.
+    share: of the steps, in 0..1, with one latent for each branch. mode and feather (latent cells): see `merge`.
     prompts: encodings (1, tokens, width) by the layer and the words of a branch. merged: whether the branches are one again.
     """
 
@@ -56,10 +56,10 @@ class BranchedBatch:
         is for the noise level at which the next step begins.
         """
         steps = len(sigmas) - 1
-        apart = branch_steps(steps, self.share)
+        branched = branch_steps(steps, self.share)
         if step is not None:
-            return step >= apart
-        return apart < steps and sigma <= float(sigmas[apart]) * (1 + SIGMA_ROUNDING)
+            return step >= branched
+        return branched < steps and sigma <= float(sigmas[branched]) * (1 + SIGMA_ROUNDING)
 
     def spread(self, tensor: Tensor) -> Tensor:
         """Something of each image, or common to all (images or 1, ...) -> of each item."""

@@ -21,8 +21,8 @@ def context_window(options: Mapping[str, Any], items: int) -> ContextWindow | No
         return None
     if len(window.frames) != items:
         raise ValueError(
-            f"A context window names {len(window.frames)} frames, but the model was given {items}. Apply InstDiff cannot tell which layout is whose: "
-            "sample without context windows."
+            f"A context window names {len(window.frames)} frames, but the model was given {items}. Apply InstDiff "
+            "cannot assign the layouts to the frames: sample without context windows."
         )
     return window
 

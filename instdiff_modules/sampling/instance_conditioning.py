@@ -41,9 +41,9 @@ def _window(given: Entry, instance: Instance) -> Entry:
 
 
 def entries_for(entries: Sequence[Entry], instances: frozenset[InstanceKey] | None, sigma: float) -> list[Entry]:
-    """Which of a list of prepared conditionings a branch is asked with. instances: those of the branch; None: the global one.
+    """Which of a list of prepared conditionings a branch is called with. instances: those of the branch; None: the global one.
 
-    Alone in its branch, an instance with a conditioning of its own is asked with nothing else, and everywhere; where there are
+    Alone in its branch, an instance with a conditioning of its own is called with nothing else, and everywhere; where there are
     others, it acts in its region beside the prompts of all.
     """
     if instances is None:

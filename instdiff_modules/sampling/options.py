@@ -23,9 +23,9 @@ class RunOptions:
     """Of one run; what is not known is None.
 
     to_sigma: share of the denoising (0..1) -> noise level, by the schedule of the MODEL that is sampled.
-    latent_size: height and width of the whole latent. negatives: uuids of the conditionings that guide away.
+    latent_size: height and width of the whole latent. negatives: uuids of the negative conditionings.
     parts: the part of the picture (left, top, right, bottom in 0..1) that a conditioning's uuid acts in.
-    batch: the branches of multi-instance sampling; items: those in this call, while they are apart.
+    batch: the branches of multi-instance sampling; items: those in this call, until the merge.
     alpha, step: of samplers that count steps: the fusers' strength (replaces their window) and the number of the step.
     """
 

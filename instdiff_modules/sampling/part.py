@@ -1,4 +1,4 @@
-"""Which part of the picture a model call sees, where ComfyUI computes an area or a window of it apart."""
+"""Which part of the picture a model call sees, where ComfyUI computes an area or a window of it by itself."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -31,7 +31,7 @@ def part_of_window(options: Mapping[str, Any], latent_dims: int = 4) -> Box | No
         cells = [int(anchor), *cells]
     if cells != sorted(cells):
         raise ValueError(
-            "A context window reaches over the edge of the picture, which no layout can follow. Switch closed_loop off."
+            "A context window wraps around the edge of the picture, which a layout cannot do. Switch closed_loop off."
         )
     total = int(window.total_frames)
     first, last = cells[0] / total, (cells[-1] + 1) / total

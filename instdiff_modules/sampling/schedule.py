@@ -1,4 +1,4 @@
-"""When the fusers act, how long the branches run apart, and at which noise levels the authors' sampler runs."""
+"""When the fusers act, how long the branches run, and at which noise levels the authors' sampler runs."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -15,9 +15,9 @@ _SUM_ROUNDING = 1e-6  # shares typed in decimals need not add to exactly 1
 def alpha_schedule(length: int, kind: Sequence[float] | None = None, authors: bool = False) -> list[float]:
     """Strength of the fusers at each of `length` steps: full, then falling to 0, then 0 (utils.model.alpha_generator).
 
-    kind: the three shares, adding to 1; None means [1, 0, 0]. The falling stretch of n steps is (n-1)/n ... 0.
+    kind: the three shares, adding to 1; None means [1, 0, 0]. The falling interval of n steps is (n-1)/n ... 0.
     authors=True is the reference to the letter: its int() cuts 0.58 * 50 to 28, and ValueError stands where its
-    assertions fail ([0.7, 0.2, 0.1], a falling stretch of 49 steps).
+    assertions fail ([0.7, 0.2, 0.1], a falling interval of 49 steps).
     """
     shares = [1.0, 0.0, 0.0] if kind is None else [float(v) for v in kind]
     if len(shares) != 3 or not all(0 <= v <= 1 for v in shares):
@@ -32,13 +32,13 @@ def alpha_schedule(length: int, kind: Sequence[float] | None = None, authors: bo
         ramp = np.arange(0, 1, 1 / falling)[::-1].tolist()
         if len(ramp) != falling:
             raise ValueError(
-                f"The authors' schedule cannot make a falling stretch of {falling} steps: it makes {len(ramp)}."
+                f"The authors' schedule cannot make a falling interval of {falling} steps: it makes {len(ramp)}."
             )
     return [1.0] * full + ramp + [0.0] * (length - full - falling)
 
 
 def branch_steps(steps: int, share: float) -> int:
-    """Number of steps, from the first on, in which the branches run apart: int(steps * share) as in the reference.
+    """Number of steps, from the first on, that run in branches: int(steps * share) as in the reference.
 
     A share above 0 means one step at least: of 4 steps a share of 0.2 would else be none. share 0..1, else ValueError.
     """

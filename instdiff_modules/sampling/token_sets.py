@@ -30,7 +30,7 @@ class TokenSets:
         kinds = options.get("cond_or_uncond") or [0]
         items = items_of_chunk(batch // len(kinds), options, run)
         self._check_frames(items.images)
-        # Asked of the layouts, not of the items: the branches may come in parts, and the negative without them.
+        # By the layouts, not by the items: the branches may come in parts, and the negative without them.
         frames = range(self.bank.frames)
         if all(token_set_at(self.bank.timeline(frame), sigma, to_sigma) == NULL for frame in frames):
             return None
@@ -69,8 +69,8 @@ class TokenSets:
             if seen[0] < run.latent_size[0] or seen[1] < run.latent_size[1]:
                 self._warned = True
                 _log.warning(
-                    "The model is given parts of the picture (%dx%d cells of %dx%d) and not told which: each gets the whole "
-                    "layout. In tiled sampling use the MODEL without Apply InstDiff.",
+                    "The model is given parts of the picture (%dx%d cells of %dx%d) without their positions: each gets "
+                    "the whole layout. In tiled sampling use the MODEL without Apply InstDiff.",
                     *reversed(seen), *reversed(run.latent_size),
                 )  # fmt: skip
         return parts

@@ -34,7 +34,9 @@ def read_demo_file(path: Path) -> DemoFile:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             if (metadata.get("format"), metadata.get("version")) != (FORMAT, VERSION):
-                raise ValueError(f"{path.name} is no InstDiff demo model of version {VERSION}: install the pack again.")
+                raise ValueError(
+                    f"{path.name} is not an InstDiff demo model of version {VERSION}: install the pack again."
+                )
             flat = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
         raise ValueError(f"The demo model {path.name} cannot be read ({error}): install the pack again.") from error

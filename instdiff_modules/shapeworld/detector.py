@@ -17,7 +17,7 @@ MIN_CONTRAST = 0.17  # spread of the shade, 1 = the whole way between both shade
 STRIPES_ONE_WAY = 3.0  # how much stronger the pattern is down than across if it is stripes and not dots
 MIN_SIZE, MAX_SIZE = 0.08, 0.75  # longer side of what counts as an object, as a share of the shorter canvas side
 MIN_SCORE = 0.35
-HIDDEN_COST = 0.15  # what is assumed to be hidden weakens a fit: a moon whose bite is covered is no circle
+HIDDEN_COST = 0.15  # what is assumed to be hidden weakens a fit: a moon whose bite is covered is not a circle
 
 
 @dataclass(frozen=True)

@@ -86,10 +86,10 @@ def _layer(module: nn.Module, args: tuple, kwargs: dict, out: Any) -> int:
     return 0
 
 
-def multi_instance_limit(instances: int, steps: int, apart: int) -> float:
-    """Cost of a guided run with `apart` steps in branches, over the same run without: model evaluations alone.
+def multi_instance_limit(instances: int, steps: int, branch_steps: int) -> float:
+    """Cost of a guided run with `branch_steps` steps in branches, over the same run without: model evaluations alone.
 
-    In the first step all branches hold the same latent, so the pass that guides away is done once.
+    In the first step all branches hold the same latent, so the negative prediction is computed once.
     """
     first, branch, plain = (1 + instances) + 1, 2 * (1 + instances), 2
-    return (first + (apart - 1) * branch + (steps - apart) * plain) / (steps * plain)
+    return (first + (branch_steps - 1) * branch + (steps - branch_steps) * plain) / (steps * plain)

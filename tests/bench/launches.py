@@ -40,7 +40,7 @@ class Step:
 
 
 class Launches(Book):
-    """Counts operator calls that are no views, by place."""
+    """Counts operator calls that are not views, by place."""
 
     def __init__(self) -> None:
         super().__init__()

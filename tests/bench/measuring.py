@@ -16,7 +16,7 @@ from bench.launches import count_launches
 from bench.machine import PeakMemory, clock, code, commit, describe
 
 SHARE = 0.2  # of multi-instance steps
-APART = int(STEPS * SHARE)
+BRANCH_STEPS = int(STEPS * SHARE)
 TOKENIZER = {"boxes 4": (4, False), "boxes 30": (30, False), "masks 4": (4, True)}
 SETTINGS = ("device", "steps", "threads", "tiny")
 
@@ -180,7 +180,7 @@ class Bench:
             if case.startswith("mis"):
                 instances = branched_instances(case)
                 limits[name] = arithmetic.multi_instance_limit(
-                    min(instances, 2) if kind == FAST else instances, STEPS, APART
+                    min(instances, 2) if kind == FAST else instances, STEPS, BRANCH_STEPS
                 )
             else:
                 limits[name] = 1.0 if case in ("scaleu", "outside") else self._work(kind).full
@@ -212,6 +212,6 @@ def steady(times: list[float]) -> float:
 
 
 def whole_run(branches: list[float], full: list[float]) -> float:
-    """A run of STEPS steps of which APART in branches, over one without: put together from its timed steps."""
-    apart = branches[0] + (APART - 1) * steady(branches)
-    return (apart + (STEPS - APART) * steady(full)) / (full[0] + (STEPS - 1) * steady(full))
+    """A run of STEPS steps of which BRANCH_STEPS in branches, over one without: put together from its timed steps."""
+    branched = branches[0] + (BRANCH_STEPS - 1) * steady(branches)
+    return (branched + (STEPS - BRANCH_STEPS) * steady(full)) / (full[0] + (STEPS - 1) * steady(full))

@@ -35,7 +35,7 @@ from support.studio import Settings, Studio, only
 HERE = Path(__file__).resolve().parent
 SEEDS = list(range(24))
 PLAIN = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0)
-APART = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0, share=0.36)
+BRANCHED = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0, share=0.36)
 PASTED = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0, share=0.36, merge="crop and paste")
 Measure = Callable[[np.ndarray, list[Detection]], float]
 
@@ -102,7 +102,7 @@ def formats() -> list[Condition]:
     scene = Scene(256, 256, "yellow", (Thing("heart", "blue", "plain", (0.5, 0.5), 0.36),))
     whole = scene_layout(scene)
     mask = decode_mask(whole.instances[0].mask)
-    measures = {"found": found("a blue heart"), "overlap with the place": overlap("a blue heart", mask)}
+    measures = {"found": found("a blue heart"), "overlap with the location": overlap("a blue heart", mask)}
     return [Condition(0, name, only(whole, name), measures=measures) for name in ("point", "scribble", "box", "mask")]
 
 
@@ -116,7 +116,7 @@ def points_closer() -> list[Condition]:
         ]
         given = layout("white", *balloons, Instance("body", "a black square", point=(0.5, 0.75)))
         measures = {"found": count([i.prompt for i in given.instances])}
-        for name, settings in (("", PLAIN), (", multi-instance sampling", APART)):
+        for name, settings in (("", PLAIN), (", multi-instance sampling", BRANCHED)):
             out.append(Condition(1, f"{distance:g} apart{name}", given, settings, measures))
     return out
 

@@ -84,9 +84,9 @@ def draw(data: dict[str, Any]) -> Image.Image:
         },
     }
     width = max(numbers[-1], 6) + 0.5
-    apart = [(n, ratios[f"mis{n}_exact"] * ratios[full]) for n in numbers]
+    branched = [(n, ratios[f"mis{n}_exact"] * ratios[full]) for n in numbers]
     limit = [(n, limits[f"mis{n}_exact"] * limits[full]) for n in numbers]
-    height = max(y for _, y in [*apart, *PUBLISHED]) * 1.35
+    height = max(y for _, y in [*branched, *PUBLISHED]) * 1.35
     axes = Axes(width, height)
     axes.grid(range(int(width) + 1), range(int(height) + 1))
     axes.text(
@@ -96,7 +96,7 @@ def draw(data: dict[str, Any]) -> Image.Image:
     )
     axes.text(SIZE[0] / 2, SIZE[1] - 16, "instances")
     axes.series("published: InstanceDiffusion with its sampler, over GLIGEN", PUBLISHED, RED)
-    axes.series("multi-instance sampling, share 0.2", apart, ORANGE)
+    axes.series("multi-instance sampling, share 0.2", branched, ORANGE)
     axes.series("its multiply-adds", limit, ORANGE, dashed=True)
     if groups := [(n, ratios[f"mis{n}_fast"] * ratios[full]) for n in numbers if f"mis{n}_fast" in ratios]:
         axes.series("the same, two groups", groups, GREEN)

@@ -1,6 +1,6 @@
 """Multi-instance sampling beside ComfyUI's own guidance, mask and cache nodes: with identical branches nobody can tell.
 
-The branch of a layout's only instance, asked for with the words of the whole picture, repeats the global branch; so the
+The branch of a layout's only instance, called with the prompt of the whole picture, repeats the global branch; so the
 result has to be that of the MODEL without multi-instance sampling, whatever else is on it.
 """
 

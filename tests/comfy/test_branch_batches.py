@@ -1,4 +1,4 @@
-"""What guides away is asked once for all branches that hold one latent, and only where that is the same."""
+"""The negative prediction is computed once for all branches that hold one latent, and only where it is the same."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ def run(model, start, negative, positive=None, sampler="euler", steps=3, cfg=5.0
 
 
 @pytest.fixture
-def asked(monkeypatch):
+def computed(monkeypatch):
     """Numbers of items that the model was given, call by call."""
     seen, kind = [], type(base()[0].model)
     forward = kind.apply_model
@@ -51,14 +51,14 @@ def branched(layouts=LAYOUT, **settings):
     return with_multi_instance(apply(layouts, **settings), 1.0, "average", 0)
 
 
-def both_ways(monkeypatch, asked, model, *args, **kwargs):
-    """(items asked for, result) with the common predictions asked once, then without."""
+def both_ways(monkeypatch, computed, model, *args, **kwargs):
+    """(items computed, result) with the common predictions made once, then without."""
     with_it = run(model, *args, **kwargs)
-    fewer = sum(asked)
-    asked.clear()
+    fewer = sum(computed)
+    computed.clear()
     monkeypatch.setattr(model_calls, "seen_by_others", lambda options: True)
     without = run(model, *args, **kwargs)
-    return (fewer, with_it), (sum(asked), without)
+    return (fewer, with_it), (sum(computed), without)
 
 
 class Mean(torch.nn.Module):
@@ -116,37 +116,37 @@ NEGATIVES = {
 
 
 @pytest.mark.parametrize("negative", NEGATIVES.values(), ids=NEGATIVES)
-def test_asking_once_changes_nothing(monkeypatch, asked, negative):
-    fewer, more = both_ways(monkeypatch, asked, branched(), noise(), negative)
+def test_one_common_prediction_changes_nothing(monkeypatch, computed, negative):
+    fewer, more = both_ways(monkeypatch, computed, branched(), noise(), negative)
     assert fewer[0] < more[0]
     assert_close(fewer[1], more[1])
 
 
 @pytest.mark.parametrize("sampler, evaluations", [("euler", 3), ("heun", 5), ("euler_ancestral", 3), ("dpmpp_2m", 3)])
-def test_the_first_evaluation_alone_is_common(monkeypatch, asked, sampler, evaluations):
-    fewer, more = both_ways(monkeypatch, asked, branched(), noise(), NEGATIVES["one"], sampler=sampler)
+def test_the_first_evaluation_alone_is_common(monkeypatch, computed, sampler, evaluations):
+    fewer, more = both_ways(monkeypatch, computed, branched(), noise(), NEGATIVES["one"], sampler=sampler)
     assert more[0] == 6 * evaluations and fewer[0] == more[0] - 2
     assert_close(fewer[1], more[1])
 
 
-def test_a_batch_with_frames_and_a_latent_mask(monkeypatch, asked):
+def test_a_batch_with_frames_and_a_latent_mask(monkeypatch, computed):
     model = branched(frames(FOX) + frames(OWL, FOX))
     mask = torch.ones(2, 1, 16, 24)
     mask[1, ..., :8] = 0
     negative = with_control([[torch.cat([BAD, context("ugly")[0][0]]), {}]], batch=2)
     fewer, more = both_ways(
-        monkeypatch, asked, model, noise(2), negative, with_control(context("a scene"), batch=2), mask=mask
+        monkeypatch, computed, model, noise(2), negative, with_control(context("a scene"), batch=2), mask=mask
     )
     assert fewer[0] < more[0]
     assert_close(fewer[1], more[1])
 
 
-def test_in_little_memory(monkeypatch, asked):
+def test_in_little_memory(monkeypatch, computed):
     whole = run(branched(), noise(), NEGATIVES["one"])
     monkeypatch.setattr(comfy.model_management, "get_free_memory", no_free_memory)
-    asked.clear()
+    computed.clear()
     assert_close(run(branched(), noise(), NEGATIVES["one"]), whole)
-    assert asked == [1] * (4 + 6 + 6)
+    assert computed == [1] * (4 + 6 + 6)
 
 
 def test_parts_with_nobody_active_are_as_the_whole(monkeypatch):
@@ -171,22 +171,22 @@ class Adapter(comfy.controlnet.ControlNet):
     ],
     ids=["more prompts than images", "more hints than images", "another kind of control", "more masks than images"],
 )
-def test_where_branches_may_differ_all_are_asked(asked, negative):
+def test_where_branches_may_differ_all_are_computed(computed, negative):
     run(branched(), noise(), negative)
-    assert sum(asked) == 18
+    assert sum(computed) == 18
 
 
-def test_without_guidance_nothing_is_common(asked):
+def test_without_guidance_nothing_is_common(computed):
     run(branched(), noise(), NEGATIVES["one"], cfg=1.0)
-    assert asked == [3, 3, 3]
+    assert computed == [3, 3, 3]
 
 
-def test_plain_sampling_asks_as_always(asked):
+def test_plain_sampling_calls_as_always(computed):
     run(apply(LAYOUT), noise(), NEGATIVES["one"])
-    assert asked == [2, 2, 2]
+    assert computed == [2, 2, 2]
 
 
-def test_of_three_conditionings_only_the_negative_is_common(monkeypatch, asked):
+def test_of_three_conditionings_only_the_negative_is_common(monkeypatch, computed):
     patched, start = branched(), noise()
 
     def guided():
@@ -205,7 +205,7 @@ def test_of_three_conditionings_only_the_negative_is_common(monkeypatch, asked):
             )
 
     with_it = guided()
-    assert sum(asked) == 27 - 2
+    assert sum(computed) == 27 - 2
     monkeypatch.setattr(model_calls, "seen_by_others", lambda options: True)
     assert_close(with_it, guided())
 

@@ -135,8 +135,8 @@ def test_colours_leak_no_more_with_multi_instance_sampling(
     studio: Studio, layouts: list[Layout], placed: Totals
 ) -> None:
     given = [only(layout, "box") for layout in layouts]
-    apart = measured(layouts, studio.draw(given, range(SCENES), replace(SETTINGS, share=0.2)))
-    assert apart.leakage < placed.leakage + 0.01
+    branched = measured(layouts, studio.draw(given, range(SCENES), replace(SETTINGS, share=0.2)))
+    assert branched.leakage < placed.leakage + 0.01
 
 
 def test_painting_what_failed_anew_raises_the_share_of_satisfied_instances(

@@ -87,9 +87,9 @@ def test_a_layout_that_comes_in_counts_until_it_is_edited():
 
 @pytest.mark.parametrize("text, incoming, words", [
     ("", None, "The layout text is empty"),
-    ("{", None, "The layout is no JSON"),
-    ("{", (OTHER,), "The layout is no JSON"),  # or the broken text would be lost
-    ("{'version': 1}", None, "The layout is no JSON"),  # what ComfyUI makes of an object that is posted instead of text
+    ("{", None, "The layout is not valid JSON"),
+    ("{", (OTHER,), "The layout is not valid JSON"),  # or the broken text would be lost
+    ("{'version': 1}", None, "The layout is not valid JSON"),  # what ComfyUI makes of an object that is posted instead of text
     ('{"version": 2}', None, "has version 2"),
     ('{"version": 1, "instances": [{"id": "fox"}]}', None, "Instance 1 (fox) has no location"),
     (TEXT, (OTHER, OTHER), "2 frames are connected"),
@@ -156,9 +156,9 @@ def test_the_page_is_asked_for_our_widget_and_offers_no_socket(any_server: Comfy
 @pytest.mark.comfy
 def test_the_server_says_our_sentence(server: ComfyServer):
     graph = {"editor": {"class_type": "InstDiffLayoutEditor", "inputs": {"layout": "{"}}}
-    assert "The layout is no JSON" in str(server.error(graph))
+    assert "The layout is not valid JSON" in str(server.error(graph))
     graph["editor"]["inputs"]["layout"] = {"version": 1}  # an object, as a program may post it by mistake
-    assert "The layout is no JSON" in str(server.error(graph))
+    assert "The layout is not valid JSON" in str(server.error(graph))
 
 
 @pytest.mark.comfy

@@ -12,6 +12,7 @@ import folder_paths
 import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Layout, parse_layout
+from instdiff.instdiff_modules.layout.units import FRACTIONS, PIXELS, THOUSANDTHS
 from instdiff.nodes import apply as apply_nodes
 from instdiff.nodes import (
     arrange,
@@ -58,7 +59,6 @@ DOCUMENT = {
     "instances": [{"id": "fox", "prompt": "a fox", "box": [0.1, 0.2, 0.5, 0.9], "note": ["kept"]}],
 }  # fmt: skip
 WIDE = (parse_layout(DOCUMENT),)
-FRACTIONS, PIXELS = make.UNITS
 BOX = {"prompt": "x", "left": 0.1, "top": 0.2, "right": 0.5, "bottom": 0.9}
 
 
@@ -120,7 +120,7 @@ def valid(node_id):
         "InstDiffFrames": {**{f"instances_{i}": WIDE for i in (1, 2, 3, 4)}, "repeat": 2},
         "InstDiffSelect": {"instances": WIDE, "which": "1", "by": "number", "invert": False},
         "InstDiffLayoutRequest": {
-            "wish": "a fox", "width": 768, "height": 512, "count": 2, "style": "oil", "units": "0..1000", "examples": 1, "instances": WIDE,
+            "wish": "a fox", "width": 768, "height": 512, "count": 2, "style": "oil", "units": THOUSANDTHS, "examples": 1, "instances": WIDE,
         },
         "InstDiffLayoutFromText": {"text": json.dumps(DOCUMENT), "units": "as declared", "order": "as declared", "width": 768, "height": 512},
         "InstDiffCheckLayout": {
@@ -130,7 +130,7 @@ def valid(node_id):
         "InstDiffKeyframes": {"instances": WIDE * 2, "count": 5, "at": "0, 4", "motion": "linear", "gaps": "leave out"},
         "InstDiffEditInstances": {
             "instances": WIDE, "operation": "move by", "which": "fox", "prompt": "", "x": 0.1, "y": 0.0, "width": 0.0, "height": 0.0,
-            "units": edit.UNITS[0], "anchor": "center", "at_border": "stop", "part_of": "",
+            "units": FRACTIONS, "anchor": "center", "at_border": "stop", "part_of": "",
         },
         "InstDiffApply": {
             "model": model, "clip": FakeClip(), "instdiff_model": weights, "instances": frames(FOX), "strength": 1.0, "start": 0.0,
@@ -259,14 +259,14 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffLayoutScore", {"image": torch.rand(3, 64, 96, 3), "instances": WIDE * 2}, "2 frames and 3 images"),
     ("InstDiffLayoutScore", {"boxes": None, "masks": None}, 'choose the detector "shape world"'),
     ("InstDiffLayoutScore", {"boxes": [], "masks": torch.cat([mask()] * 2)}, "0 boxes and 2 masks"),
-    ("InstDiffLayoutScore", {"boxes": [(10, 13, 38, 45)]}, "Box 1 is no BOUNDING_BOX"),
+    ("InstDiffLayoutScore", {"boxes": [(10, 13, 38, 45)]}, "Box 1 is not a BOUNDING_BOX"),
     ("InstDiffLayoutScore", {"boxes": [[], []]}, "boxes for 2 pictures, but 1"),
     ("InstDiffLayoutScore", {"masks": mask() * NAN}, "NaN"),
     ("InstDiffLayoutScore", {"detector": "YOLO"}, "detector must be one of 'connected detections', 'shape world'"),
     ("InstDiffSelectFailed", {"results": "x"}, "'x' is not the JSON of a score"),
     ("InstDiffSelectFailed", {"instances": WIDE * 2}, "the results are of 1 pictures, but there are 2 layouts"),
     ("InstDiffFromBoxes", {"boxes": None, "elements": None}, "Nothing is connected"),
-    ("InstDiffFromBoxes", {"boxes": [(1, 2, 30, 40)], "elements": None}, "nothing says in which order"),
+    ("InstDiffFromBoxes", {"boxes": [(1, 2, 30, 40)], "elements": None}, "in an order that is not stated"),
     ("InstDiffFromBoxes", {"image": None, "width": 0}, "set both width and height, or neither"),
     ("InstDiffFromMasks", {"masks": torch.zeros(0, 64, 96)}, "at least one mask, got (0, 64, 96)"),
     ("InstDiffToConditioning", {"method": "GLIGEN"}, "needs its model. Connect GLIGENLoader"),
@@ -276,7 +276,7 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffToBoxes", {"order": "y first"}, "order must be one of"),
     ("InstDiffLayoutRequest", {"wish": " "}, "The wish is empty"),
     ("InstDiffLayoutRequest", {"count": 31}, "count must be a whole number in 0..30"),
-    ("InstDiffLayoutRequest", {"units": "percent"}, "units must be one of '0..1', '0..1000', 'pixels'"),
+    ("InstDiffLayoutRequest", {"units": "percent"}, "units must be one of 'fractions (0..1)', 'thousandths (0..1000)', 'pixels'"),
     ("InstDiffLayoutFromText", {"text": "I cannot do that."}, "holds no layout: there is no JSON in it. The answer begins 'I cannot do that.'"),
     ("InstDiffLayoutFromText", {"text": '[["a fox", 1, 2, 3, 4]]'}, "does not say the units and the order of the axes of its boxes, such as [1, 2, 3, 4]"),
     ("InstDiffLayoutFromText", {"text": "x" * 2**19}, "at most 262144 are read"),

@@ -37,7 +37,7 @@ MANY = json.dumps({"version": 1, "instances": [{"prompt": f"thing {i}", "box": [
 THREE = json.dumps([{"version": 1, "instances": [{"prompt": "a fox", "box": [0, 0, 0.5, 0.5]}]}] * 3)
 VIDEO = ("EmptyHunyuanLatentVideo", {"width": 64, "height": 64, "length": 5, "batch_size": 1})
 FAILS = {
-    "no prompt": (preview(a=box(prompt=" ")), "a", "The prompt is empty. Write what shall be there, or name the instance that this location belongs to."),
+    "no prompt": (preview(a=box(prompt=" ")), "a", "The prompt is empty. Write what to draw, or name the instance that this location belongs to."),
     "NaN in the request": (preview(a=box(left="nan")), "a", "The new instance: box must be a finite number, got nan."),
     "version 2": (demo("3", text=VERSION_2), "3", 'The layout has version 2, this InstDiff reads version 1. Set "version": 1, or update InstDiff.'),
     "31 instances": (demo("3", text=MANY), "4", "The layout has 31 instances, the loaded model takes at most 30. Remove some."),

@@ -52,7 +52,7 @@ def start(tmp_path: Path, *urls: str, out: str = "out", **options: object) -> in
 
 
 def runs(server: ComfyServer) -> int:
-    """How many graphs the server has run to their end; one that was withdrawn is no such graph, however late its entry comes."""
+    """How many graphs the server has run to their end; one that was withdrawn is not such a graph, however late its entry comes."""
     return sum(entry["status"]["status_str"] == "success" for entry in server.client.get("/history").values())
 
 

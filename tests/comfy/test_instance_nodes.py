@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Layout, parse_layout
+from instdiff.instdiff_modules.layout.units import FRACTIONS, PIXELS
 from instdiff.nodes import arrange, editor, other_packs
 from instdiff.nodes import conditioning as conditioning_nodes
 from instdiff.nodes import edit as edit_nodes
@@ -18,7 +19,6 @@ from instdiff.nodes import preview as preview_nodes
 from instdiff.nodes import score as score_nodes
 from support.server import ComfyServer
 
-FRACTIONS, PIXELS = make.UNITS
 ALL_NODES = [
     *editor.NODES, *make.NODES, *io_nodes.NODES, *arrange.NODES, *edit_nodes.NODES, *language_nodes.NODES, *plausibility_nodes.NODES, *preview_nodes.NODES,
     *score_nodes.NODES, *other_packs.NODES, *conditioning_nodes.NODES,

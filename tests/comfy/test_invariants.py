@@ -136,18 +136,18 @@ def test_outside_its_window_the_fuser_does_no_work(plain):
 
 
 def test_guidance_1_runs_without_the_unconditional_pass():
-    patched, asked = apply(frames(FOX)), []
+    patched, calls = apply(frames(FOX)), []
 
     def note(executor, x, timesteps, context, y, control, options, **kwargs):
-        asked.append((x.shape[0], list(options["cond_or_uncond"])))
+        calls.append((x.shape[0], list(options["cond_or_uncond"])))
         return executor(x, timesteps, context, y, control, options, **kwargs)
 
     patched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "note", note)
     assert torch.isfinite(sample(patched, noise(), cfg=1.0)).all()
-    assert asked == [(1, [0])] * 4
-    asked.clear()
+    assert calls == [(1, [0])] * 4
+    calls.clear()
     sample(patched, noise(), cfg=5.0)
-    assert len(asked) == 4 and all(batch == 2 and sorted(kinds) == [0, 1] for batch, kinds in asked)
+    assert len(calls) == 4 and all(batch == 2 and sorted(kinds) == [0, 1] for batch, kinds in calls)
 
 
 def test_scaleu_off_on_and_se_differ():

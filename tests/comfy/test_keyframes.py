@@ -37,7 +37,7 @@ def singles(layouts, start):
 
 
 def in_windows(model, windows):
-    """The model as AnimateDiff-Evolved asks it: the frames of one window after the other, their numbers in ad_params."""
+    """The model as AnimateDiff-Evolved calls it: the frames of one window after the other, their numbers in ad_params."""
 
     def evaluate(executor, model, conds, x, timestep, model_options):
         out = [torch.zeros_like(x) for _ in conds]

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from instdiff.instdiff_modules.layout.document import parse_layout
+from instdiff.instdiff_modules.layout.units import FRACTIONS, PIXELS, THOUSANDTHS
 from instdiff.nodes.edit import InstDiffEditInstances
 from instdiff.nodes.language import InstDiffLayoutFromText, InstDiffLayoutRequest
 from instdiff.nodes.plausibility import InstDiffCheckLayout
@@ -45,7 +46,7 @@ def text_of(result, node):
 
 def test_the_request_says_what_is_wanted():
     text, schema, width, height, count = InstDiffLayoutRequest.execute(
-        'two {cats} in "Rome"', 768, 512, 3, "oil on canvas", "0..1000", 2
+        'two {cats} in "Rome"', 768, 512, 3, "oil on canvas", THOUSANDTHS, 2
     ).args
     assert (width, height, count) == (768, 512, 3)
     for words in (
@@ -62,7 +63,7 @@ def test_the_request_says_what_is_wanted():
     assert rules["properties"]["instances"]["minItems"] == 3 and rules["properties"]["units"]["enum"] == ["0..1000"]
 
 
-@pytest.mark.parametrize("units", ["0..1", "0..1000", "pixels"])
+@pytest.mark.parametrize("units", [FRACTIONS, THOUSANDTHS, PIXELS])
 def test_the_examples_are_answers_that_the_reader_takes(units):
     text = InstDiffLayoutRequest.execute("x", 768, 512, 0, "", units, 2).args[0]
     examples = [line for line in text.splitlines() if line.startswith('{"units"') and "left, top" not in line]
@@ -72,6 +73,24 @@ def test_the_examples_are_answers_that_the_reader_takes(units):
         assert prompt and (width, height) == (768, 512) and report.endswith("Nothing was changed.")
         checked, score, *_ = InstDiffCheckLayout.execute(frames, False, len(frames[0].instances)).args
         assert score == 1.0 and checked == frames
+
+
+@pytest.mark.parametrize("earlier, now", [("0..1", FRACTIONS), ("0..1000", THOUSANDTHS)])
+def test_units_of_earlier_versions_mean_the_same(earlier, now):
+    asked, again = (InstDiffLayoutRequest.execute("x", 768, 512, 0, units=units).args[:2] for units in (earlier, now))
+    assert asked == again
+    text = (
+        '[{"label": "a fox", "bbox": [0.1, 0.2, 0.5, 0.9]}]' if now == FRACTIONS else '[["a fox", 100, 200, 500, 900]]'
+    )
+    (frames, *_), (same, *_) = (
+        InstDiffLayoutFromText.execute(text, u, "left top right bottom").args for u in (earlier, now)
+    )
+    assert frames == same
+    moved = [
+        InstDiffEditInstances.execute(WIDE, "move by", "car", x=0.1, units=u).args
+        for u in ("fractions 0..1", FRACTIONS)
+    ]
+    assert moved[0] == moved[1] != (WIDE,)
 
 
 def test_a_layout_to_change_is_put_into_words():

@@ -28,7 +28,7 @@ def test_identical_branches_equal_plain_sampling_of_the_same_batch():
     plain = sample(apply(frames(alone)), noise().repeat(2, 1, 1, 1), cfg=1.0)
     assert_close(sample(branched(frames(alone), share=1.0), noise(), cfg=1.0), plain[:1])
     guided = sample(apply(frames(alone)), noise().repeat(2, 1, 1, 1))
-    # not bit for bit: what guides away is asked once for both branches, and a batch of one rounds differently
+    # not bit for bit: the negative prediction is computed once for both branches, and a batch of one rounds differently
     assert_close(sample(branched(frames(alone), share=1.0), noise()), guided[:1])
 
 

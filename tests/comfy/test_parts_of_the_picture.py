@@ -1,4 +1,4 @@
-"""Where ComfyUI computes a part of the picture apart (Set Area, context windows across it), it gets the layout's part."""
+"""Where ComfyUI computes a part of the picture by itself (Set Area, context windows across it), it gets the layout's part."""
 
 from dataclasses import replace
 

@@ -145,4 +145,4 @@ def test_a_missing_detector_is_told_by_the_server(server: ComfyServer):
             "inputs": {"image": ["1", 0], "instances": ["2", 0], "detector": CONNECTED, "threshold": 0.5},
         },
     }
-    assert "Nothing is connected that says what is in the picture" in str(server.error(graph))
+    assert "No detections are connected" in str(server.error(graph))

@@ -1,5 +1,7 @@
 """The oldest and the newest ComfyUI that can be had from PyPI load the pack and make a picture with it."""
 
+import json
+
 import pytest
 from instdiff.instdiff_modules.launcher import install
 from instdiff.instdiff_modules.launcher.graph import DEMO, read_graph
@@ -22,6 +24,24 @@ def test_every_node_is_there_and_the_log_has_no_complaint_about_us(any_server: C
     log = any_server.log_text()
     assert "IMPORT FAILED" not in "".join(line for line in log.splitlines() if install.PACK_FOLDER in line)
     assert "custom_nodes/instdiff" in log.replace("\\", "/")
+
+
+@pytest.mark.comfy
+def test_units_as_earlier_versions_spelt_them_are_accepted(any_server: ComfyServer) -> None:
+    request = {"wish": "a fox", "width": 768, "height": 512, "count": 1, "units": "0..1"}
+    answer = {"text": "a red fox: [100, 200, 500, 900]", "units": "0..1000", "order": "left top right bottom"}
+    edit = {"instances": ["2", 0], "operation": "move by", "which": "1", "x": 0.1, "units": "fractions 0..1"}
+    graph = {
+        "1": {"class_type": "InstDiffLayoutRequest", "inputs": request},
+        "2": {"class_type": "InstDiffLayoutFromText", "inputs": answer},
+        "3": {"class_type": "InstDiffEditInstances", "inputs": edit},
+        "4": {"class_type": "InstDiffToJSON", "inputs": {"instances": ["3", 0]}},
+        "5": {"class_type": "PreviewAny", "inputs": {"source": ["4", 0]}},
+        "6": {"class_type": "PreviewAny", "inputs": {"source": ["1", 0]}},
+    }
+    outputs = any_server.run(graph).outputs
+    assert json.loads(outputs["5"]["text"][0])["instances"][0]["box"] == pytest.approx([0.2, 0.2, 0.6, 0.9])
+    assert '"units": "0..1"' in outputs["6"]["text"][0]
 
 
 @pytest.mark.comfy

@@ -97,7 +97,7 @@ def test_sampling_again_tokenizes_nothing(runs):
     ids=lambda value: next(iter(value), None) if isinstance(value, dict) else "",
 )
 def test_a_change_tokenizes_the_layout_once(runs, changed, expected):
-    """A window gives it one more stretch, of the two others."""
+    """A window gives it one more interval, of the two others."""
     apply(frames(FOX, OWL, CAT))
     runs.clear()
     apply(frames(replace(FOX, **changed), OWL, CAT))

@@ -89,8 +89,8 @@ def test_ksampler_advanced_in_two_legs_equals_one_run(comfy):
 def test_the_multi_instance_patch_equals_the_multi_instance_ksampler(comfy):
     both = comfy.run(api_graph("multi_instance_patch"))
     assert torch.equal(both.latent, both.latents["own"])
-    apart = comfy.run(rewired(api_graph("multi_instance_patch"), "multi", "apply"))
-    assert distance(apart.latent, both.latent) > SEEN
+    branched = comfy.run(rewired(api_graph("multi_instance_patch"), "multi", "apply"))
+    assert distance(branched.latent, both.latent) > SEEN
 
 
 def test_plms_is_a_sampler_of_its_own(comfy):

@@ -33,7 +33,7 @@ for (const { name, text } of filesOf("layouts/invalid")) {
   test(`${name} is refused with a sentence`, () => {
     const given = JSON.parse(text);
     // JSON has no word for NaN and infinity, and JavaScript's reader none either
-    refused(given.text ?? given.document, /\b(NaN|Infinity)\b/.test(given.text) ? "is no JSON: expected a value at line 1" : given.error);
+    refused(given.text ?? given.document, /\b(NaN|Infinity)\b/.test(given.text) ? "is not valid JSON: expected a value at line 1" : given.error);
   });
 }
 
@@ -127,7 +127,7 @@ test("what JSON cannot hold is never written", () => {
   assert.throws(() => layoutToJson({ ...doc, instances: [{ ...doc.instances[0], strength: NaN }] }), LayoutError);
 });
 
-test("text that is no JSON is refused with the place", () => {
+test("text that is not valid JSON is refused with the place", () => {
   refused('{"version": 1,\n "instances": [}', /expected a value at line 2, column 16, near /);
   refused('{"version": 1', /expected ',' .* but the text ends at line 1, column 14/);
   refused('{"version": 1} trailing', /expected nothing more at line 1, column 16/);

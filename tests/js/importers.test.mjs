@@ -166,7 +166,7 @@ test("broken boxes and elements give a sentence", () => {
 });
 
 test("an unknown format is not guessed", () => {
-  for (const given of [{ boxes: [[0, 0, 1, 1]] }, {}, { objects: [] }, { elements: [] }]) refused(given, "no layout that InstDiff knows");
+  for (const given of [{ boxes: [[0, 0, 1, 1]] }, {}, { objects: [] }, { elements: [] }]) refused(given, "not a layout that InstDiff knows");
   for (const text of ["", "null", "3", '"text"', "[3]", "{", "<html>"]) refused(text, "");
   refused('{"version": 2, "instances": []}', "has version 2");
 });

@@ -118,7 +118,7 @@ test("tokens are estimated within a third of what CLIP counts", () => {
   ]) assert.ok(Math.abs(estimateTokens(prompt) - count) <= Math.max(1, count / 3), `${prompt}: ${estimateTokens(prompt)}, not ${count}`);
 });
 
-test("weights are no tokens and an embedding counts for a few", () => {
+test("weights are not tokens and an embedding counts for a few", () => {
   assert.equal(estimateTokens("(a red fox:1.25)"), estimateTokens("a red fox"));
   assert.equal(estimateTokens("((a (red:0.8) fox))"), estimateTokens("a red fox"));
   assert.equal(estimateTokens("a \\(red\\) fox"), estimateTokens("a red fox") + 2);

@@ -37,7 +37,7 @@ test("a parent that is not there is kept with a note, a circle is refused", () =
   const named = (id, parent) => ({ id, point: [0.5, 0.5], parent });
   const { doc, notes } = parseLayoutWithNotes({ version: 1, instances: [named("head", "eagel")] });
   assert.equal(doc.instances[0].parent, "eagel");
-  assert.deepEqual(notes, ["Instance 1 (head): there is no instance eagel that it could be a part of, so it stands alone."]);
+  assert.deepEqual(notes, ["Instance 1 (head): there is no instance eagel for it to be a part of, so it stands alone."]);
   assert.throws(() => parseLayout({ version: 1, instances: [named("a", "b"), named("b", "a")] }), /Instance 1 \(a\) is a part of itself/);
   assert.throws(() => parseLayout({ version: 1, instances: [named("a", ["b"])] }), /parent must be text/);
   assert.deepEqual(withParts(doc, ["head"]), ["head"]);

@@ -19,7 +19,7 @@ from torch import Tensor
 
 Entry = Mapping[str, Any]
 Tensors = Mapping[str, Tensor]
-FORMATS = ("boxes", "masks", "points", "scribbles", "polygons", "segs")
+RECORDED_FORMATS = ("boxes", "masks", "points", "scribbles", "polygons", "segs")
 
 
 def run_case(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Iterator[Row]:
@@ -134,7 +134,7 @@ def _demo_file(name: str, folder: Path) -> Path:
 
 
 def _formats(label: str, ours: authors.AuthorsInputs, item: Entry, tensors: Tensors, atol: float) -> Iterator[Row]:
-    for name in FORMATS:
+    for name in RECORDED_FORMATS:
         yield Row(f"{label}/{name}", getattr(ours, name), stored(item[name], tensors), 0.0 if name == "masks" else atol)
 
 

@@ -91,14 +91,14 @@ def _bank(entry: Entry, tensors: Tensors, params: Entry, seed: int) -> FixedBank
     return FixedBank(tokens_of(null_grounding(SLOTS), params, seed), layouts, instances)
 
 
-def _restore_first_conv(patched: Any, alphas: Sequence[float], apart: int, seed: int) -> None:
+def _restore_first_conv(patched: Any, alphas: Sequence[float], branch_steps: int, seed: int) -> None:
     """Attach the reference's restore_first_conv_from_SD with the goldens' stand-in for the file that it reads."""
     channels = patched.model.diffusion_model.input_blocks[0][0].weight.shape
     restore = authors.RestoreFirstConv(
         fill(seed, "sd_first_conv.weight", channels).to(patched.load_device),
         fill(seed, "sd_first_conv.bias", channels[:1]).to(patched.load_device),
     )
-    inside_branches = 0.0 in [float(a) for a in alphas[:apart]]
+    inside_branches = 0.0 in [float(a) for a in alphas[:branch_steps]]
 
     def remember(
         executor: Any, x: Tensor, timesteps: Tensor, context: Tensor, y: Any, control: Any, options: dict, **kw: Any
@@ -164,32 +164,32 @@ class Spy(PLMS):
         return (x - denoised) / self.sigmas[step]
 
     def rows(self, final: Tensor, tensors: Tensors) -> Iterator[Row]:
-        apart, tolerance = self.entry["mis_steps"], self.entry["tolerance"]
+        branch_steps, tolerance = self.entry["mis_steps"], self.entry["tolerance"]
         for name, output in self.entry["outputs"].items():
             golden = value(output, tensors)
             if name == "latents_after_each_remaining_step":
-                later = [self.latent(self.merged(self.x(step)), step) for step in range(apart + 1, len(self.steps))] + [
-                    final
-                ]
+                later = [
+                    self.latent(self.merged(self.x(step)), step) for step in range(branch_steps + 1, len(self.steps))
+                ] + [final]
                 floors = tolerance[name]["noise_floor_per_step"]
                 if not len(later) == len(golden) == len(floors):
                     raise ValueError(f"Expected {len(golden)} steps after the merge, ran {len(later)}.")
                 for k, floor in enumerate(floors):  # 10 times the floor, as the set's README derives its bounds
                     yield Row(f"{name}[{k}]", later[k], golden[k], max(10 * floor, 1e-6))
             else:
-                yield Row(name, self._output(name, apart, final), golden, tolerance[name]["suggested_atol"])
+                yield Row(name, self._output(name, branch_steps, final), golden, tolerance[name]["suggested_atol"])
 
-    def _output(self, name: str, apart: int, final: Tensor) -> Tensor:
+    def _output(self, name: str, branch_steps: int, final: Tensor) -> Tensor:
         if name == "final":
             return final
         if name == "merged_latent":
-            return self.latent(self.merged(self.x(apart)), apart)
+            return self.latent(self.merged(self.x(branch_steps)), branch_steps)
         if name == "branch_latents_at_merge":
-            return self.latent(self.x(apart), apart).unflatten(0, (-1, final.shape[0]))
+            return self.latent(self.x(branch_steps), branch_steps).unflatten(0, (-1, final.shape[0]))
         if name == "first_step_guided_eps_per_branch":
             return self.eps(0).unflatten(0, (-1, final.shape[0]))
         if name == "guided_eps_first_remaining_step":
-            return self.merged(self.eps(apart))
+            return self.merged(self.eps(branch_steps))
         raise ValueError(f"Unknown output {name}.")
 
 

@@ -22,7 +22,7 @@ def sd15_state_dict(full: bool = False, seed: int = 0, dtype: torch.dtype = torc
     """A whole SD1.5 checkpoint of random weights; equal seeds give equal tensors."""
     tensors = fill(sd15_shapes(full), seed, dtype)
     ids = "cond_stage_model.transformer.text_model.embeddings.position_ids"
-    tensors[ids] = torch.arange(77).unsqueeze(0)  # older files carry this buffer; it is no weight
+    tensors[ids] = torch.arange(77).unsqueeze(0)  # older files carry this buffer; it is not a weight
     _let_noise_through(tensors)
     if not full:
         # TAESD divides SD1.5's latent scale out itself; without these the decoder saturates.
@@ -63,9 +63,9 @@ def write_random_files(folder: Path, full: bool = False, seed: int = 0) -> tuple
 
 
 def _let_noise_through(tensors: dict[str, torch.Tensor]) -> None:
-    """Make the UNet's answer mostly its own input, as a trained one's is, plus a random part.
+    """Make the UNet's prediction mostly its own input, as a trained one's is, plus a random part.
 
-    The answer is the predicted noise; were it all random, sampling would take no noise away and end
+    The prediction is the noise; were it all random, sampling would remove no noise and end
     at 15 times the size of any real latent. The input z travels in the first eight channels of the
     first convolution's skip, as +z and -z: past the last block, through the last norm (one group of
     ten channels) and, lifted by 8 to where SiLU is straight, into the last convolution.

@@ -12,7 +12,7 @@ from instdiff.nodes.apply import ApplyInstDiff
 from instdiff.nodes.demo_model import InstDiffLoadDemoModel
 from instdiff.nodes.sampler import with_multi_instance
 
-FORMATS = ("box", "mask", "point", "scribble")
+LOCATIONS = ("box", "mask", "point", "scribble")
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Settings:
 
 def only(layout: Layout, *formats: str) -> Layout:
     """The layout with these location formats alone."""
-    gone = {name: None for name in FORMATS if name not in formats}
+    gone = {name: None for name in LOCATIONS if name not in formats}
     return replace(layout, instances=tuple(replace(instance, **gone) for instance in layout.instances))
 
 

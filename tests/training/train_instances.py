@@ -34,7 +34,7 @@ RINGS = 2  # times as often as others pictures with a ring are drawn: where one 
 NO_INSTANCE, NO_CAPTION, NOTHING = 0.1, 0.1, 0.1
 
 
-FORMATS = ("box", "mask", "point", "scribble")
+LOCATIONS = ("box", "mask", "point", "scribble")
 
 
 def draw_formats(shares: dict[str, float], size: int) -> dict[str, torch.Tensor]:
@@ -45,7 +45,7 @@ def draw_formats(shares: dict[str, float], size: int) -> dict[str, torch.Tensor]
     )
     kinds = kinds.view(-1, make_layouts.MOST)[:size]
     kinds = torch.where(torch.rand(size, 1, **here) < MIXED, kinds, kinds[:, :1])
-    return {f: torch.tensor([f in given.split() for given in shares], **here)[kinds] for f in FORMATS}
+    return {f: torch.tensor([f in given.split() for given in shares], **here)[kinds] for f in LOCATIONS}
 
 
 class Pairs:
@@ -79,7 +79,7 @@ class Pairs:
         ids[quiet] = self.empty
         masked = round(size * with_masks)
         given = [draw_formats(GIVEN_WITH_MASKS, masked), draw_formats(GIVEN, size - masked)]
-        has = {f: torch.cat([part[f] for part in given]) & present for f in FORMATS}
+        has = {f: torch.cat([part[f] for part in given]) & present for f in LOCATIONS}
         box = has["box"] | has["mask"]
         kind = torch.where(box, 0, 1 + (torch.rand(box.shape, **here) < ANY_PIXEL).long())
         pick = torch.arange(size, **here)[:, None], torch.arange(make_layouts.MOST, **here)[None, :]

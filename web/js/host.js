@@ -89,7 +89,7 @@ export function layoutWidget(node, name, spec) {
     if (!url) return null;
     const image = new Image();
     image.src = url;
-    return image.decode().then(() => image, () => null); // a picture that is gone is no reason not to save the layout
+    return image.decode().then(() => image, () => null); // a picture that is gone does not stop us from saving the layout
   }
 
   const widget = node.addDOMWidget(name, "INSTDIFF_LAYOUT", element, {

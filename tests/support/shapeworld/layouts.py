@@ -1,6 +1,6 @@
 """A scene as one of our layouts: every format of location, known exactly.
 
-What is hidden behind another object is no part of an instance: box, mask, point and scribble are those of the visible
+What is hidden behind another object is not part of an instance: box, mask, point and scribble are those of the visible
 part, as in COCO and as the paper's training data has them.
 """
 

@@ -156,7 +156,7 @@ export function createEditor({ store, host }) {
   });
   scope.on(root, "focusin", () => (store.session.focused = true));
   scope.on(root, "focusout", (event) => {
-    // when the widget is torn down the focus goes nowhere: that is no wish to leave
+    // when the widget is torn down the focus goes nowhere: that does not mean leaving
     if (event.relatedTarget && !root.contains(event.relatedTarget)) store.session.focused = false;
   });
   scope.on(document, "pointerdown", (event) => {

@@ -11,7 +11,7 @@ import { checkParents } from "./parts.js";
 
 export { LayoutError };
 export const VERSION = 1;
-export const DEFAULT_SIDE = 512; // pixels, where nobody knows the canvas
+export const DEFAULT_SIDE = 512; // pixels, if the canvas is unknown
 export const MAX_INSTANCES = 1000;
 export const LOCATION_KINDS = ["box", "mask", "point", "scribble"];
 
@@ -103,11 +103,11 @@ function parseInstance(item, position, notes) {
   const id = item.id == null || item.id === "" ? `i${position}` : Number.isSafeInteger(item.id) ? String(item.id) : item.id;
   const where = `Instance ${position} (${typeof id === "string" ? id.slice(0, 40) : shorten(id)})`;
   fields.text(id, where, "id");
-  const places = {};
+  const locations = {};
   for (const kind of ["box", "point", "scribble", "mask"]) {
-    if (item[kind] != null) places[kind] = fields[kind](item[kind], where, notes);
+    if (item[kind] != null) locations[kind] = fields[kind](item[kind], where, notes);
   }
-  if (!Object.keys(places).length) throw new LayoutError(`${where} has no location. Give it a box, a point, a scribble or a mask.`);
+  if (!Object.keys(locations).length) throw new LayoutError(`${where} has no location. Give it a box, a point, a scribble or a mask.`);
   const start = fields.numberIn(item.start ?? 0, 0, 1, where, "start");
   const end = fields.numberIn(item.end ?? 1, 0, 1, where, "end");
   if (start > end) {
@@ -117,7 +117,7 @@ function parseInstance(item, position, notes) {
   return {
     id,
     prompt: fields.text(item.prompt ?? "", where, "prompt"),
-    ...places,
+    ...locations,
     strength: fields.numberIn(item.strength ?? 1, 0, 2, where, "strength"),
     start,
     end,

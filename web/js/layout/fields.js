@@ -115,7 +115,7 @@ export function mask(value, where) {
   }
   const { counts, area } = readRuns(value.counts, height, width, where);
   if (area === 0) {
-    throw new LayoutError(`${where}: the mask is empty (all black). Paint where the instance shall be, or remove the mask.`);
+    throw new LayoutError(`${where}: the mask is empty (all black). Paint where the instance belongs, or remove the mask.`);
   }
   return { size, counts };
 }

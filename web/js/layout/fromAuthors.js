@@ -40,17 +40,17 @@ function readAnno(anno, position, width, height, notes) {
     const [x, y] = fields.numbers(xy, 2, where, field, "[x, y] in pixels");
     return [x / width, y / height];
   };
-  const places = {};
-  if (isGiven(anno.bbox)) places.box = pixelBox(anno.bbox, width, height, where, notes);
-  if (isGiven(anno.point)) places.point = fields.point(scaled(anno.point, "point"), where);
+  const locations = {};
+  if (isGiven(anno.bbox)) locations.box = pixelBox(anno.bbox, width, height, where, notes);
+  if (isGiven(anno.point)) locations.point = fields.point(scaled(anno.point, "point"), where);
   if (isGiven(anno.scribble)) {
     const points = pairs(anno.scribble, where).map((xy) => scaled(xy, "scribble"));
-    places.scribble = fields.scribble(points, where, notes);
+    locations.scribble = fields.scribble(points, where, notes);
   }
-  if (isGiven(anno.mask)) places.mask = fields.mask(anno.mask, where);
-  if (!isGiven(places)) throw new LayoutError(`${where} has no bbox, point, scribble or mask. Give it a location.`);
+  if (isGiven(anno.mask)) locations.mask = fields.mask(anno.mask, where);
+  if (!isGiven(locations)) throw new LayoutError(`${where} has no bbox, point, scribble or mask. Give it a location.`);
   const category = isGiven(anno.category_name) ? { category_name: fields.text(anno.category_name, where, "category_name") } : {};
-  return instanceOf({ id: `i${position}`, prompt: fields.text(anno.caption ?? "", where, "caption"), ...places, ...category });
+  return instanceOf({ id: `i${position}`, prompt: fields.text(anno.caption ?? "", where, "caption"), ...locations, ...category });
 }
 
 function pairs(value, where) {

@@ -42,11 +42,11 @@ function readAnnotation(a, position, names, width, height, notes) {
   const where = `Instance ${position} (annotation ${id})`;
   const prompt = isGiven(a.caption) ? a.caption : names.get(a.category_id);
   if (prompt == null) throw new LayoutError(`${where}: category ${shorten(a.category_id)} is not among the file's categories.`);
-  const places = {};
-  if (isGiven(a.bbox)) places.box = pixelBox(a.bbox, width, height, where, notes);
-  if (isGiven(a.segmentation)) places.mask = readSegmentation(a.segmentation, width, height, where);
-  if (!isGiven(places)) throw new LayoutError(`${where} has neither bbox nor segmentation. Give it a location.`);
-  return instanceOf({ id, prompt: fields.text(prompt, where, "name"), ...places, ...(isGiven(a.iscrowd) ? { iscrowd: 1 } : {}) });
+  const locations = {};
+  if (isGiven(a.bbox)) locations.box = pixelBox(a.bbox, width, height, where, notes);
+  if (isGiven(a.segmentation)) locations.mask = readSegmentation(a.segmentation, width, height, where);
+  if (!isGiven(locations)) throw new LayoutError(`${where} has neither bbox nor segmentation. Give it a location.`);
+  return instanceOf({ id, prompt: fields.text(prompt, where, "name"), ...locations, ...(isGiven(a.iscrowd) ? { iscrowd: 1 } : {}) });
 }
 
 /** Run-lengths (text or numbers) or polygons [[x1, y1, ...], ...] in pixels -> mask. */

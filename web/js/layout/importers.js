@@ -5,7 +5,7 @@ import { fromBoundingBoxes, fromElements, isBoundingBox, isElement } from "./fro
 import { fromCoco } from "./fromCoco.js";
 import { isObject, loadJson, shorten } from "./json.js";
 
-const FORMATS =
+const KNOWN_FORMATS =
   'our layout document ("version", "instances"), the authors\' demo JSON ("annos"), COCO ("images", "annotations"), ' +
   'boxes {x, y, width, height} in pixels and elements of a box editor ("bbox" in 0..1000)';
 
@@ -25,7 +25,7 @@ export function importLayoutWithNotes(value, { width = DEFAULT_SIDE, height = DE
   const notes = [];
   const done = (doc) => ({ doc, notes });
   if (Array.isArray(given)) return done(fromList(given, { width, height }, notes));
-  if (!isObject(given)) throw new LayoutError(`A layout must be a JSON object, got ${shorten(given)}. Known formats: ${FORMATS}.`);
+  if (!isObject(given)) throw new LayoutError(`A layout must be a JSON object, got ${shorten(given)}. Known formats: ${KNOWN_FORMATS}.`);
   if ("version" in given || "instances" in given) return parseLayoutWithNotes(given);
   if ("annos" in given) return done(fromAuthors(given, notes));
   if ("annotations" in given) return done(fromCoco(given, String(image ?? ""), notes));
@@ -33,7 +33,7 @@ export function importLayoutWithNotes(value, { width = DEFAULT_SIDE, height = DE
   const elements = given.elements ?? given.compositional_deconstruction?.elements;
   if (Array.isArray(elements) && elements.some(isElement)) return done(fromElements(elements, { width, height }));
   const keys = Object.keys(given).sort().slice(0, 8).join(", ");
-  throw new LayoutError(`This JSON is no layout that InstDiff knows (its fields: ${keys || "none"}). Known formats: ${FORMATS}.`);
+  throw new LayoutError(`This JSON is not a layout that InstDiff knows (its fields: ${keys || "none"}). Known formats: ${KNOWN_FORMATS}.`);
 }
 
 /** A list of frames (layouts, or lists of boxes) -> the frame; several do not fit on one canvas. */
@@ -51,5 +51,5 @@ function isLayout(value) {
 function fromList(items, canvas, notes) {
   if (!items.length || isBoundingBox(items[0])) return fromBoundingBoxes(items, canvas, notes);
   if (isElement(items[0])) return fromElements(items, canvas);
-  throw new LayoutError(`A list must hold boxes or elements of a box editor, got ${shorten(items[0])}. Known formats: ${FORMATS}.`);
+  throw new LayoutError(`A list must hold boxes or elements of a box editor, got ${shorten(items[0])}. Known formats: ${KNOWN_FORMATS}.`);
 }

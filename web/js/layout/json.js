@@ -21,7 +21,7 @@ export function isBroken(text) {
 
 /**
  * @param {string} text
- * @returns {*} what it holds; LayoutError with one sentence for anything that is no JSON
+ * @returns {*} what it holds; LayoutError with one sentence for anything that is not valid JSON
  */
 export function loadJson(text) {
   if (typeof text !== "string") throw new LayoutError(`The layout: its JSON must be text, got ${shorten(text)}.`);
@@ -37,7 +37,7 @@ export function loadJson(text) {
     return JSON.parse(text.slice(start));
   } catch (error) {
     if (error instanceof RangeError) throw new LayoutError("The layout is nested too deeply to be a layout.");
-    throw new LayoutError(`The layout is no JSON: ${whereItFails(text, start)}.`);
+    throw new LayoutError(`The layout is not valid JSON: ${whereItFails(text, start)}.`);
   }
 }
 

@@ -9,10 +9,10 @@ export const OVERLAP_IOU = 0.8; // two boxes that share more are hard to tell ap
 export const MAX_TOKENS = 77; // of CLIP, start and end included; the rest of a longer prompt is not read
 
 const MESSAGES = {
-  prompt_empty: () => "The prompt is empty. Write what shall be here.",
+  prompt_empty: () => "The prompt is empty. Write what to draw here.",
   too_many: ({ count, limit }) => `There are ${count} visible instances, the model reads ${limit}. Hide or delete some.`,
   small_box: ({ percent }) => `This covers only ${percent} % of the picture and may not be drawn. Make it larger.`,
-  overlap: ({ other }) => `This box covers almost the same place as ${other}. Move one of them.`,
+  overlap: ({ other }) => `This box covers almost the same region as ${other}. Move one of them.`,
   long_prompt: ({ tokens, limit }) => `The prompt has about ${tokens} tokens, only the first ${limit} are read. Shorten it.`,
   noun_missing: ({ noun }) => `The prompt of the whole picture does not mention "${noun}". Naming it there helps.`,
 };

@@ -13,7 +13,7 @@ const ENDS = words(
     "like that which who whose whom where when is are was were be being has have having wearing holding carrying riding eating drinking " +
     "reading playing wielding featuring showing containing covering facing looking sitting standing lying walking running next",
 );
-// Words that are no noun of their own; "orange" and "gold" may be.
+// Words that are not nouns by themselves; "orange" and "gold" may be.
 const NEVER_NOUNS = words(
   "a an the this that these those some any one two three four five six seven eight nine ten several many few his her its their my your " +
     "our black white red green blue yellow brown gray grey golden pink purple small big large tiny huge little tall old young new cute",

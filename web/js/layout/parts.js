@@ -1,6 +1,6 @@
 /**
  * Parts of instances: an eagle's head, a donkey's ears. A part names its parent's id in `parent`, and a parent may be a part itself. What is
- * done to the place of a parent is done to its parts. The same as instdiff_modules/layout/parts.py.
+ * done to the location of a parent is done to its parts. The same as instdiff_modules/layout/parts.py.
  */
 import { LayoutError } from "./error.js";
 
@@ -11,10 +11,10 @@ export function checkParents(instances, notes = []) {
     if (!instance.parent) return;
     const where = `Instance ${i + 1} (${instance.id.slice(0, 40)})`;
     if (!parents.has(instance.parent)) {
-      notes.push(`${where}: there is no instance ${instance.parent.slice(0, 40)} that it could be a part of, so it stands alone.`);
+      notes.push(`${where}: there is no instance ${instance.parent.slice(0, 40)} for it to be a part of, so it stands alone.`);
     }
     if (ancestors(parents, instance.parent).has(instance.id)) {
-      throw new LayoutError(`${where} is a part of itself: its parents lead back to it. Take the parent from one of them.`);
+      throw new LayoutError(`${where} is a part of itself: its parents lead back to it. Remove the parent of one of them.`);
     }
   });
 }

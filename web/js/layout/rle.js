@@ -11,7 +11,7 @@ const MAX_BITS = 45; // a run this long is longer than any picture, and still an
 
 /**
  * @param {string} counts
- * @returns {number[]} run lengths in pixels. LayoutError if the text is no such encoding.
+ * @returns {number[]} run lengths in pixels. LayoutError if the text is not such an encoding.
  */
 export function decodeRuns(counts) {
   const runs = [];

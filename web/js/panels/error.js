@@ -1,4 +1,4 @@
-/** Shown in place of the stage when the node's text is no layout: says why, keeps the text, offers ways out. */
+/** Shown in place of the stage when the node's text is not a layout: says why, keeps the text, offers ways out. */
 import { createScope, describe, el, ownKeys } from "./dom.js";
 import { icon } from "./icons.js";
 

@@ -8,7 +8,7 @@ import { createScope, describe, el, focusEditor, iconButton, ownKeys, setText } 
 import { icon } from "./icons.js";
 import { createNumber, createSlider } from "./number.js";
 
-const UNITS = { px: { decimals: 1 }, "%": { decimals: 2 } };
+const SHOWN_UNITS = { px: { decimals: 1 }, "%": { decimals: 2 } };
 const LEAST = 1; // px that a side keeps
 
 /** @returns {{element: HTMLElement, flush: () => void, destroy: () => void}} */
@@ -127,7 +127,7 @@ export function createInspector({ store, host, text }) {
     setText(title, locked ? `${name}, ${words.locked}` : name);
 
     const bounds = selectionBounds(doc, withParts(doc, ids())); // parts move and grow along
-    const { decimals } = UNITS[unit];
+    const { decimals } = SHOWN_UNITS[unit];
     const show = (field, value, axis, flat) => {
       const scale = 10 ** decimals;
       field.set(Math.round(value * per(axis) * scale) / scale);

@@ -23,7 +23,7 @@ export function createPrompt({ label, placeholder, act, commit, leave }) {
   scope.on(textarea, "input", () => {
     element.dataset.text = textarea.value;
     draft.set(textarea.value);
-    if (composing) draft.hold(); // half a Chinese syllable is no prompt
+    if (composing) draft.hold(); // half a Chinese syllable is not a prompt
   });
   scope.on(textarea, "compositionstart", () => {
     composing = true;

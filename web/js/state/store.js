@@ -102,7 +102,7 @@ export function createStore({ commit, sessionOf }) {
       return true;
     },
 
-    /** Take a mended text for one that could not be read: one undo step if it can be read now. */
+    /** Take a corrected text for one that could not be read: one undo step if it can be read now. */
     repair(text) {
       store.load(text);
       if (!error) commit(raw);

@@ -24,7 +24,7 @@ export const en = {
     paste: "Paste",
     duplicate: "Duplicate",
     group: "Make parts of the largest",
-    ungroup: "Take apart",
+    ungroup: "Ungroup",
     delete: "Delete",
     "toggle-visible": "Hide or show",
     "toggle-locked": "Lock or unlock",
@@ -166,7 +166,7 @@ export const en = {
   },
   gestures: [
     ["Drag", "Draw; with Select: move, or mark an area"],
-    ["Shift+click", "Add to the selection or take away"],
+    ["Shift+click", "Add to or remove from the selection"],
     ["Shift+drag", "Keep the aspect, move straight"],
     ["Alt+click", "Next of overlapping instances"],
     ["Wheel", "Zoom"],
@@ -176,7 +176,7 @@ export const en = {
   ],
   error: {
     title: "This layout cannot be read",
-    kept: "Nothing is lost: the text below is what the node holds. Mend it, or keep a copy.",
+    kept: "Nothing is lost: the text below is what the node holds. Fix it, or keep a copy.",
     raw: "Text of the layout",
     retry: "Try again",
     copy: "Copy text",
