@@ -169,7 +169,7 @@ def _mask(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Iter
             yield same(key, len(contours), item)
         elif key == "contours":
             yield same(f"{key}/points", [len(c) for c in contours[: len(item)]], [c["points"] for c in item])
-            for i, (ours, golden) in enumerate(zip(contours, item, strict=True)):
+            for i, (ours, golden) in enumerate(zip(contours[: len(item)], item, strict=True)):
                 yield close(f"{key}/{i}/first", ours.reshape(-1)[: len(golden["first"])], golden["first"], 0.0)
                 ranges = [[ours[:, axis].min(), ours[:, axis].max()] for axis in (0, 1)]
                 yield close(f"{key}/{i}/range", ranges, [golden["x_range"], golden["y_range"]], 0.0)

@@ -51,7 +51,7 @@ def trajectory(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) ->
     alphas = alpha_schedule(entry["actual_steps"], entry["alpha_type"], authors=True)
     sigmas = plms_sigmas(patched.get_model_object("model_sampling"), entry["S"], authors=True)
     spy = Spy(entry, boxes, sigmas, lambda step: float(alphas[step]))
-    if entry["mis"]:
+    if entry["mis_steps"]:  # where their share rounds to no step, ours is one step
         patched = attach_multi_instance(patched, MultiInstance(entry["mis"], merge=spy.merge))
     if entry["first_conv_restore"] != "no-op":
         _restore_first_conv(patched, alphas, entry["mis_steps"], seed)
