@@ -7,21 +7,17 @@ schedule, noise and kept parts are the run's own, and multi-step samplers keep t
 """
 
 import copy
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-import comfy.conds
 import comfy.patcher_extension
-import torch
 from torch import Tensor
 
-from ..instdiff_modules.sampling.branched_batch import BranchedBatch
 from ..instdiff_modules.sampling.context_window import CORE as CONTEXT_WINDOW
-from ..instdiff_modules.sampling.instance_conditioning import OWNER
 from ..instdiff_modules.sampling.options import Items, RunOptions, run_options, with_run_options
 from ..instdiff_modules.sampling.shared_noise import SharedNoise
+from .branch_conds import of_batch
 from .cfg_functions import CfgHistory, without_added
 from .model_calls import OURS, calc_branches
 from .prepared_conds import of_conditionings, with_new_uuids
@@ -41,10 +37,7 @@ class BranchedRun:
         self.history = CfgHistory(self.batch)
         # The copy that the sampler calls: its conditionings change at the merge, its wrapper decides what is predicted.
         self.guider = copy.copy(guider)
-        self.guider.conds = {
-            **guider.conds,
-            "positive": [with_prompts(c, self.batch) for c in guider.conds["positive"]],
-        }
+        self.guider.conds = of_batch(guider.conds, self.batch)
         self.guider.model_options = _first(PLACES.PREDICT_NOISE, self.predict, guider.model_options)
         self._steps: list[float] = sigmas.tolist()
         self._shape: tuple[int, ...] = ()
@@ -130,21 +123,3 @@ def _first(place: str, wrapper: Callable[..., Any], model_options: Mapping[str, 
     wrappers = options.get("wrappers", {})
     wrappers = {**wrappers, place: {OURS: [wrapper], **wrappers.get(place, {})}}
     return {**model_options, "transformer_options": {**options, "wrappers": wrappers}}
-
-
-def with_prompts(cond: dict, batch: BranchedBatch) -> dict:
-    """A conditioning whose cross-attention holds one prompt for each item of the batch, unless it is one instance's own.
-
-    Prompts of several lengths are repeated to their least common multiple, as ComfyUI does: softmax attention over
-    repeated keys gives the same result.
-    """
-    if OWNER in cond:
-        return cond
-    own: Tensor = cond["model_conds"]["c_crossattn"].cond
-    prompts = [
-        own[branch.image % own.shape[0]] if branch.is_global else batch.prompts[branch.layer, branch.prompt][0]
-        for branch in batch.branches
-    ]
-    longest = math.lcm(*(prompt.shape[0] for prompt in prompts))
-    items = torch.stack([prompt.to(own).repeat(longest // prompt.shape[0], 1) for prompt in prompts])
-    return {**cond, "model_conds": {**cond["model_conds"], "c_crossattn": comfy.conds.CONDCrossAttn(items)}}

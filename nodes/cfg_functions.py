@@ -6,6 +6,7 @@ kind add one of their own, that hands them the negative prediction.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -35,10 +36,23 @@ class CfgHistory:
         self._seen.clear()
 
     def listening(self, model_options: dict) -> dict:
-        """Options with which predictions are noted, if any function wants them."""
-        if not model_options.get(BEFORE) and not model_options.get(INSTEAD):
-            return model_options
-        return {**model_options, BEFORE: [self._note, *model_options.get(BEFORE, ())]}
+        """Options with which predictions are noted, if any function wants them, and each function sees what it can bear."""
+        out = dict(model_options)
+        if self.batch.images == 1:
+            for name in (BEFORE, AFTER):
+                out[name] = [partial(_with_one_level, function) for function in model_options.get(name, ())]
+        if model_options.get(BEFORE) or model_options.get(INSTEAD):
+            out[BEFORE] = [self._note, *out.get(BEFORE, ())]
+        if model_options.get(INSTEAD):
+            out[INSTEAD] = partial(self._by_rows, model_options[INSTEAD])
+        return out
+
+    def _by_rows(self, function: Callable, args: dict[str, Any]) -> Tensor:
+        """Some weigh images by their place in the batch: they see a row of branches at a time, one of each image."""
+        items, images = len(self.batch.branches), self.batch.images
+        of_items = {key: v for key, v in args.items() if isinstance(v, Tensor) and v.ndim and v.shape[0] == items}
+        rows = (slice(at, at + images) for at in range(0, items, images))
+        return torch.cat([function({**args, **{key: value[row] for key, value in of_items.items()}}) for row in rows])
 
     def _note(self, args: dict[str, Any]) -> list[Tensor]:
         batch = self.batch
@@ -63,6 +77,11 @@ class CfgHistory:
             if model_options.get(INSTEAD) is not None:
                 model_options[INSTEAD](_guidance_args(args, out))
         self._seen.clear()
+
+
+def _with_one_level(function: Callable, args: dict[str, Any]) -> Any:
+    """Some compare the noise level, which works for a single image: they get one level, not one for each branch."""
+    return function({**args, **{key: args[key][:1] for key in ("sigma", "timestep") if key in args}})
 
 
 def _guidance_args(args: Mapping[str, Any], out: Sequence[Tensor]) -> dict[str, Any]:

@@ -20,10 +20,11 @@ from ..instdiff_modules.sampling.options import Items, RunOptions, run_options, 
 from ..instdiff_modules.sampling.scaleu_patch import ScaleUPatch
 
 PLACES = comfy.patcher_extension.WrappersMP
-# What ComfyUI repeats over the batch from its first item on, image by image.
+# What ComfyUI cuts to the batch of a call, or repeats over it from its first item on.
 REPEATED = (comfy.conds.CONDRegular, comfy.conds.CONDNoiseShape, comfy.conds.CONDCrossAttn)
 # Those that fit their hints to the batch of every call; others (T2I adapters) keep what they made for the first one.
 CONTROLS = (comfy.controlnet.ControlNet, comfy.controlnet.ControlLora)
+FITTED_CONTROLS = (*CONTROLS, comfy.controlnet.T2IAdapter)
 CFG_FUNCTIONS = (
     "sampler_cfg_function",
     "sampler_pre_cfg_function",
@@ -52,13 +53,14 @@ def calc_branches(
         # whose branch they are for.
         common = [entries and [entry for entry in entries if OWNER not in entry] for entries in conds]
         return executor(model, common, x, timestep, model_options)
+    timestep = timestep.expand(x.shape[0])  # functions of guidance may have been given one noise level
     shared = set() if seen_by_others(model_options) else _shared_lists(conds, x, run)
     unshared = [None if i in shared else entries for i, entries in enumerate(conds)]
     out = _by_conditioning(executor, model, unshared, x, timestep, model_options, run.items)
     if shared:
         images = slice(run.items.images)
         first = _with_items(model_options, run.items._replace(branches=run.items.branches[images]))
-        lists = [c if i in shared else None for i, c in enumerate(conds)]
+        lists = [[_slice(e, images, x.shape[0]) for e in c] if i in shared else None for i, c in enumerate(conds)]
         once = executor(model, lists, x[images], timestep[images], first)
         image_of = [branch.image for branch in run.items.branches]
         out = [once[i][image_of] if i in shared else out[i] for i in range(len(conds))]
@@ -113,29 +115,23 @@ def _shared_lists(conds: list, x: Tensor, run: RunOptions) -> set[int]:
     if items is None or not negatives or len(items.branches) == items.images:
         return set()
     shared = {
-        i
-        for i, entries in enumerate(conds)
-        if entries and all(_same_for_all(entry, items.images, negatives) for entry in entries)
+        i for i, entries in enumerate(conds) if entries and all(_same_for_all(entry, negatives) for entry in entries)
     }
     return shared if shared and torch.equal(x, x[[branch.image for branch in items.branches]]) else set()
 
 
-def _same_for_all(cond: dict, images: int, negatives: frozenset) -> bool:
+def _same_for_all(cond: dict, negatives: frozenset) -> bool:
     """Whether an entry is a negative one, and has nothing in it that ComfyUI would give to some branches only."""
-    batches = [value.cond.shape[0] for value in cond["model_conds"].values() if type(value) in REPEATED]
     if cond["uuid"] not in negatives or not all(
         type(v) in (*REPEATED, comfy.conds.CONDConstant) for v in cond["model_conds"].values()
     ):
         return False
-    if "mask" in cond:
-        batches.append(cond["mask"].shape[0])
     control = cond.get("control")
     while control is not None:
         if type(control) not in CONTROLS or control.cond_hint_original is None:
             return False
-        batches.append(control.cond_hint_original.shape[0])
         control = control.previous_controlnet
-    return all(images % batch == 0 for batch in batches)
+    return True
 
 
 def _by_conditioning(
@@ -147,7 +143,7 @@ def _by_conditioning(
         return _in_memory(executor, model, parts[0].conds, x, timestep, model_options, items)
     out = [torch.zeros_like(x) for _ in conds]
     for rows, wanted, own in parts:
-        sliced = [None if c is None else [_slice_prompts(e, rows, x.shape[0]) for e in c] for c in own]
+        sliced = [None if c is None else [_slice(e, rows, x.shape[0]) for e in c] for c in own]
         some = items._replace(branches=tuple(items.branches[k] for k in rows))
         options = _with_items(model_options, some)
         predictions = _in_memory(executor, model, sliced, x[rows], timestep[rows], options, some)
@@ -167,7 +163,7 @@ def _in_memory(
     parts = []
     for at in range(0, x.shape[0], size):
         part = slice(at, at + size)
-        sliced = [None if c is None else [_slice_prompts(e, part, x.shape[0]) for e in c] for c in conds]
+        sliced = [None if c is None else [_slice(e, part, x.shape[0]) for e in c] for c in conds]
         options = _with_items(model_options, items._replace(branches=items.branches[part]))
         parts.append(executor(model, sliced, x[part], timestep[part], options))
     return [torch.cat(outs) for outs in zip(*parts, strict=True)]
@@ -188,11 +184,9 @@ def _fitting_items(model: Any, x: Tensor, images: int) -> int:
     return items
 
 
-def _slice_prompts(cond: dict, part: slice | list[int], items: int) -> dict:
-    prompts = cond["model_conds"].get("c_crossattn")
-    if prompts is None or prompts.cond.shape[0] != items:
-        return cond
-    return {
-        **cond,
-        "model_conds": {**cond["model_conds"], "c_crossattn": comfy.conds.CONDCrossAttn(prompts.cond[part])},
-    }
+def _slice(cond: dict, part: slice | list[int], items: int) -> dict:
+    """A conditioning for some items: their masks and tensors, where each of the `items` has its own."""
+    given = {"mask": cond["mask"][part]} if len(cond.get("mask", ())) == items else {}
+    own = {k: v for k, v in cond["model_conds"].items() if type(v) in REPEATED and v.cond.shape[0] == items}
+    model_conds = {key: type(value)(value.cond[part]) for key, value in own.items()}
+    return {**cond, **given, "model_conds": {**cond["model_conds"], **model_conds}}

@@ -169,8 +169,16 @@ def begin_run(
     options = of_conditionings(options, guider.conds, noise.shape)
     extra_args = {**extra_args, "model_options": with_run_options(extra_args["model_options"], options)}
     if options.batch is not None:
+        if options.batch.images != noise.shape[0]:  # another wrapper samples the batch in parts
+            options = replace(options, batch=_batch_of(guider.model_patcher, options.batch, noise.shape[0]))
         return BranchedRun(guider, options, sigmas)(executor, extra_args, callback, noise, *args, **kwargs)
     return executor(guider, sigmas, extra_args, callback, noise, *args, **kwargs)
+
+
+def _batch_of(model: Any, batch: BranchedBatch, images: int) -> BranchedBatch:
+    """The prepared batch for another number of images; their layouts are told apart as ever, by their place."""
+    grouping = model.get_attachment(MULTI_INSTANCE).grouping
+    return batch.of_images(branches_of([one.frames for one in applied_to(model)], images, grouping), images)
 
 
 def warn_if_stretched(applied: Sequence[Applied], height: int, width: int) -> None:

@@ -45,6 +45,10 @@ class BranchedBatch:
         self._merge = merge
         self._weights: dict[tuple[int, int], Tensor] = {}
 
+    def of_images(self, branches: Sequence[Branch], images: int) -> "BranchedBatch":
+        """The same settings and prompts for the branches of another number of images."""
+        return BranchedBatch(branches, images, self.share, self.mode, self.feather, self.prompts, self._merge)
+
     @property
     def has_instances(self) -> bool:
         return len(self.branches) > self.images

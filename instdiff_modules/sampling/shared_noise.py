@@ -13,7 +13,7 @@ from torch.overrides import TorchFunctionMode
 
 
 class SharedNoise(TorchFunctionMode):
-    """While it is entered, torch.randn and randn_like of a whole batch draw for its images, as a plain run would."""
+    """While it is entered, what draws normal noise for a whole batch draws for its images, as a plain run would."""
 
     def __init__(self, image_of: Sequence[int], images: int) -> None:
         """image_of: the image of every item of the batch."""
@@ -29,6 +29,9 @@ class SharedNoise(TorchFunctionMode):
             size = given.pop("size", args[0] if len(args) == 1 and not isinstance(args[0], int) else args)
             if self._is_batch(size):
                 return func((self.images, *size[1:]), **given)[self.image_of]
+        if func is torch.Tensor.normal_ and self._is_batch(args[0].shape):
+            drawn = func(torch.empty_like(args[0][: self.images]), *args[1:], **kwargs)
+            return args[0].copy_(drawn[self.image_of])
         return func(*args, **kwargs)
 
     def _is_batch(self, size: Sequence[int]) -> bool:

@@ -112,6 +112,9 @@ NEGATIVES = {
     "with a default": [[BAD, {"default": True}], [context("ugly")[0][0], {"mask": MASK, "mask_strength": 1.0}]],
     "a ControlNet": with_control([[BAD, {}]]),
     "a LoRA of its own": [[BAD, {"hooks": lora_hook()}]],
+    "more prompts than images": [[torch.cat([BAD, context("ugly")[0][0]]), {}]],
+    "more hints than images": with_control([[BAD, {}]], batch=2),
+    "more masks than images": [[BAD, {"mask": torch.cat([MASK, 1 - MASK, MASK]), "mask_strength": 1.0}]],
 }
 
 
@@ -161,6 +164,7 @@ class Adapter(comfy.controlnet.ControlNet):
     """A control of another kind, that may keep what it made for its first batch."""
 
 
+<<<<<<< HEAD
 @pytest.mark.parametrize(
     "negative",
     [
@@ -174,6 +178,11 @@ class Adapter(comfy.controlnet.ControlNet):
 def test_where_branches_may_differ_all_are_computed(computed, negative):
     run(branched(), noise(), negative)
     assert sum(computed) == 18
+=======
+def test_where_branches_may_differ_all_are_asked(asked):
+    run(branched(), noise(), with_control([[BAD, {}]], kind=Adapter))
+    assert sum(asked) == 18
+>>>>>>> breaker
 
 
 def test_without_guidance_nothing_is_common(computed):

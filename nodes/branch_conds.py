@@ -1,0 +1,72 @@
+"""The conditionings of a batch of branches: prompts, masks, tensors and hints for every item of it.
+
+ComfyUI cuts what a conditioning holds for each image to the batch of a call, or repeats it from the first on. A batch of
+branches holds several images, and more items than images; what is there in another number would meet the wrong ones.
+"""
+
+import copy
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import comfy.conds
+import torch
+from torch import Tensor
+
+from ..instdiff_modules.sampling.branched_batch import BranchedBatch
+from ..instdiff_modules.sampling.instance_conditioning import OWNER
+from .model_calls import FITTED_CONTROLS, REPEATED
+
+
+def of_batch(conds: Mapping[str, Sequence[dict] | None], batch: BranchedBatch) -> dict[str, list[dict]]:
+    """A guider's prepared conditionings (by name), for the items of the batch. The given ones stay as they are."""
+    controls: dict[int, Any] = {}  # ComfyUI computes conditionings together that have the very same control
+    out = {name: [_of_items(cond, batch, controls) for cond in some or ()] for name, some in conds.items()}
+    out["positive"] = [with_prompts(cond, batch) for cond in out["positive"]]
+    return out
+
+
+def _of_items(cond: dict, batch: BranchedBatch, controls: dict[int, Any]) -> dict:
+    several = {k: v for k, v in cond["model_conds"].items() if type(v) in REPEATED and v.cond.shape[0] > 1}
+    model_conds = {key: type(value)(batch.spread(value.cond)) for key, value in several.items()}
+    out = {**cond, "model_conds": {**cond["model_conds"], **model_conds}}
+    if len(cond.get("mask", ())) > 1:
+        out["mask"] = batch.spread(cond["mask"])
+    if cond.get("control") is not None:
+        out["control"] = _of_images(cond["control"], batch, controls)
+    return out
+
+
+def _of_images(control: Any, batch: BranchedBatch, known: dict[int, Any]) -> Any:
+    """A copy of ComfyUI's control with one hint for each image, which it repeats over the branches.
+
+    A copy, since adapters keep what they made for the batch of their first call: after the merge it has another size.
+    """
+    if type(control) not in FITTED_CONTROLS:
+        return control
+    if id(control) not in known:
+        known[id(control)] = own = copy.copy(control)
+        own.cond_hint = None
+        if own.cond_hint_original is not None and len(own.cond_hint_original) > 1:
+            own.cond_hint_original = batch.global_branches(batch.spread(own.cond_hint_original))
+        if own.previous_controlnet is not None:
+            own.previous_controlnet = _of_images(own.previous_controlnet, batch, known)
+    return known[id(control)]
+
+
+def with_prompts(cond: dict, batch: BranchedBatch) -> dict:
+    """A conditioning whose cross-attention holds one prompt for each item of the batch, unless it is one instance's own.
+
+    Prompts of several lengths are repeated to their least common multiple, as ComfyUI does: softmax attention over
+    repeated keys gives the same result.
+    """
+    if OWNER in cond:
+        return cond
+    own: Tensor = cond["model_conds"]["c_crossattn"].cond
+    prompts = [
+        own[item % own.shape[0]] if branch.is_global else batch.prompts[branch.layer, branch.prompt][0]
+        for item, branch in enumerate(batch.branches)
+    ]
+    longest = math.lcm(*(prompt.shape[0] for prompt in prompts))
+    items = torch.stack([prompt.to(own).repeat(longest // prompt.shape[0], 1) for prompt in prompts])
+    return {**cond, "model_conds": {**cond["model_conds"], "c_crossattn": comfy.conds.CONDCrossAttn(items)}}
