@@ -29,9 +29,11 @@ class SharedNoise(TorchFunctionMode):
             size = given.pop("size", args[0] if len(args) == 1 and not isinstance(args[0], int) else args)
             if self._is_batch(size):
                 return func((self.images, *size[1:]), **given)[self.image_of]
-        if func is torch.Tensor.normal_ and self._is_batch(args[0].shape):
-            drawn = func(torch.empty_like(args[0][: self.images]), *args[1:], **kwargs)
-            return args[0].copy_(drawn[self.image_of])
+        if func is torch.Tensor.normal_:
+            items: torch.Tensor = args[0]
+            if self._is_batch(items.shape):
+                drawn = func(torch.empty_like(items[: self.images]), *args[1:], **kwargs)
+                return items.copy_(drawn[self.image_of])
         return func(*args, **kwargs)
 
     def _is_batch(self, size: Sequence[int]) -> bool:

@@ -164,25 +164,9 @@ class Adapter(comfy.controlnet.ControlNet):
     """A control of another kind, that may keep what it made for its first batch."""
 
 
-<<<<<<< HEAD
-@pytest.mark.parametrize(
-    "negative",
-    [
-        [[torch.cat([BAD, context("ugly")[0][0]]), {}]],
-        with_control([[BAD, {}]], batch=2),
-        with_control([[BAD, {}]], kind=Adapter),
-        [[BAD, {"mask": torch.cat([MASK, 1 - MASK, MASK]), "mask_strength": 1.0}]],
-    ],
-    ids=["more prompts than images", "more hints than images", "another kind of control", "more masks than images"],
-)
-def test_where_branches_may_differ_all_are_computed(computed, negative):
-    run(branched(), noise(), negative)
-    assert sum(computed) == 18
-=======
-def test_where_branches_may_differ_all_are_asked(asked):
+def test_where_branches_may_differ_all_are_computed(computed):
     run(branched(), noise(), with_control([[BAD, {}]], kind=Adapter))
-    assert sum(asked) == 18
->>>>>>> breaker
+    assert sum(computed) == 18
 
 
 def test_without_guidance_nothing_is_common(computed):

@@ -239,11 +239,7 @@ def test_in_context_windows_of_branches_it_waits_for_the_merge():
     def drawn(positive, share):
         model = with_multi_instance(apply(LAYOUT), share, "average", 0)
         model.model_options["context_handler"] = handler
-<<<<<<< HEAD
         return run(model, positive, steps=3)
-=======
-        return run(model, positive, steps=4)
->>>>>>> breaker
 
     plain, with_it = context("a scene"), own(context("a dragon"))
     assert_close(drawn(with_it, 1.0), drawn(plain, 1.0))

@@ -129,5 +129,5 @@ def test_parts_that_nobody_names_are_warned_of_once_a_run(caplog):
     model.set_model_unet_function_wrapper(tiled)
     for count in (1, 2):
         run(model, noise())
-        said = [record for record in caplog.records if "not told which" in record.message]
+        said = [record for record in caplog.records if "without their positions" in record.message]
         assert len(said) == count and "12x16 cells of 24x16" in said[0].message
