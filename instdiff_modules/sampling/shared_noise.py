@@ -30,7 +30,7 @@ class SharedNoise(TorchFunctionMode):
             if self._is_batch(size):
                 return func((self.images, *size[1:]), **given)[self.image_of]
         if func is torch.Tensor.normal_:
-            items: torch.Tensor = args[0]
+            items: Any = args[0]
             if self._is_batch(items.shape):
                 drawn = func(torch.empty_like(items[: self.images]), *args[1:], **kwargs)
                 return items.copy_(drawn[self.image_of])
