@@ -2,7 +2,8 @@
 
 import pytest
 import torch
-from instdiff.instdiff_modules.sampling.schedule import alpha_schedule, noise_tables, plms_sigmas, plms_timesteps
+from instdiff.instdiff_modules.sampling.schedule import plms_timesteps
+from support.authors_schedule import alpha_schedule, noise_tables, plms_sigmas
 
 
 def test_the_fusers_act_fully_then_fall_then_rest():

@@ -49,10 +49,6 @@ class BranchedBatch:
         """The same settings and prompts for the branches of another number of images."""
         return BranchedBatch(branches, images, self.share, self.mode, self.feather, self.prompts, self._merge)
 
-    @property
-    def has_instances(self) -> bool:
-        return len(self.branches) > self.images
-
     def is_over(self, sigmas: Sequence[float], sigma: float, step: int | None) -> bool:
         """Whether a prediction at noise level sigma comes after the branches; step: its number, if the sampler tells.
 

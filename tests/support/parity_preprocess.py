@@ -12,8 +12,8 @@ import torch
 from instdiff.instdiff_modules.geometry import points as geometry
 from instdiff.instdiff_modules.grounding.inputs import build_grounding
 from instdiff.instdiff_modules.importers import read_layout
-from instdiff.instdiff_modules.sampling import schedule
 from support import authors_demo as authors
+from support import authors_schedule as schedule
 from support.parity_networks import Row
 from torch import Tensor
 

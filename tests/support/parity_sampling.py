@@ -16,11 +16,11 @@ from instdiff.instdiff_modules.sampling.fuser_patch import FuserPatch
 from instdiff.instdiff_modules.sampling.merge import merge
 from instdiff.instdiff_modules.sampling.options import run_options
 from instdiff.instdiff_modules.sampling.scaleu_patch import ScaleUPatch
-from instdiff.instdiff_modules.sampling.schedule import alpha_schedule
 from instdiff.nodes.apply_settings import block_attention
 from instdiff.nodes.patching import Applied, MultiInstance, attach, attach_multi_instance
 from instdiff.nodes.plms_sampler import PLMS, plms_sigmas
 from support import authors_sampling as authors
+from support.authors_schedule import alpha_schedule
 from support.fixed_bank import FixedBank
 from support.goldens import SLOTS, fill, grounding_arguments, value
 from support.parity_networks import Row, Tensors, drop_flags
