@@ -32,13 +32,6 @@ def test_identical_branches_equal_plain_sampling_of_the_same_batch():
     assert_close(sample(branched(frames(alone), share=1.0), noise()), guided[:1])
 
 
-def test_sampling_goes_on_after_the_merge_as_if_nothing_had_happened():
-    alone = replace(FOX, prompt="a scene")
-    plain = sample(apply(frames(alone)), noise())
-    # not exact: the first half ran in a batch of two, whose sums round differently
-    assert_close(sample(branched(frames(alone)), noise()), plain)
-
-
 def test_the_order_of_the_two_patches_does_not_matter():
     first = with_multi_instance(base()[0], 0.5, "average", 0)
     assert torch.equal(
@@ -118,18 +111,6 @@ def test_progress_counts_the_whole_run_and_shows_single_images():
 
 def test_long_prompts_in_one_branch_only():
     assert torch.isfinite(sample(branched(frames(FOX, replace(OWL, prompt="an owl " * 40))), noise())).all()
-
-
-@pytest.mark.parametrize("sampler", comfy.samplers.KSampler.SAMPLERS)
-def test_every_sampler_runs(sampler):
-    denoise = 0.1 if sampler == "dpm_adaptive" else 1.0  # which on random weights would take hundreds of steps
-    out = sample(branched(frames(FOX)), noise(height=8, width=12), steps=3, sampler=sampler, denoise=denoise)
-    assert torch.isfinite(out).all() and out.shape == (1, 4, 8, 12)
-
-
-@pytest.mark.parametrize("scheduler", comfy.samplers.KSampler.SCHEDULERS)
-def test_every_scheduler_runs(scheduler):
-    assert torch.isfinite(sample(branched(frames(FOX)), noise(height=8, width=12), steps=3, scheduler=scheduler)).all()
 
 
 def test_plms_needs_one_model_call_more_than_steps_and_keeps_its_history():
