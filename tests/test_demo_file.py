@@ -36,7 +36,7 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"no")
     for name, words in (
-        ("other", "no InstDiff demo model"),
+        ("other", "not an InstDiff demo model"),
         ("broken", "cannot be read"),
         ("missing", "cannot be read"),
     ):

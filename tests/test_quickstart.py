@@ -295,8 +295,8 @@ def test_the_seed_goes_into_every_sampler_and_no_link_is_lost() -> None:
     [
         ("{", "not JSON"),
         ('{"nodes": [], "links": []}', "Export \\(API\\)"),
-        ("[]", "no workflow in API format"),
-        ('{"1": {"inputs": {}}}', "no workflow in API format"),
+        ("[]", "not a workflow in API format"),
+        ('{"1": {"inputs": {}}}', "not a workflow in API format"),
     ],
 )
 def test_a_file_that_is_no_api_workflow_is_refused_with_what_to_do(text: str, sentence: str) -> None:
