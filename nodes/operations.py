@@ -1,6 +1,6 @@
 """Layers of our networks for ComfyUI: cast where the numbers' type or place differ from the input's, and only there.
 
-ComfyUI's manual_cast prepares a cast for every layer in every call, which on a fast GPU takes longer than the layer. The
+ComfyUI's manual_cast prepares a cast for every layer in every call, though most need none. The
 UNet's own type is not known when our weights are loaded, so a choice once and for all (pick_operations) cannot be made.
 """
 
