@@ -62,7 +62,7 @@ def test_every_figure_stands_beside_its_limit(figures):
     assert 1 < data["limits"]["full_64"] < 2 and data["limits"]["outside_64"] == 1
     assert data["machine"]["device"] and data["seconds"]["plain_64"] > 0
     assert len(data["tokenizer"]) == 3 and all(
-        name in figures[2] for name in ("ScaleU alone, 64x64", "4 boxes", "peak memory")
+        name in figures[2] for name in ("| ScaleU alone | ", "4 boxes", "peak memory")
     )
 
 
@@ -131,11 +131,11 @@ def test_a_second_run_measures_only_what_is_missing(figures, run):
     printed = run(cost, lambda: cost.main(cost.arguments()), *options, *more)
     after = json.loads(path.read_text())
     new = [(one["size"], one["case"]) for one in after["rounds"][len(before["rounds"]) :]]
-    assert new == [("64", "scaleu"), *[("64b2", "scaleu")] * 2] and "ScaleU alone, 64x64, batch 2" in printed
+    assert new == [("64", "scaleu"), *[("64b2", "scaleu")] * 2] and "| 64x64 | limit | 64x64, batch 2 | limit |" in printed
     assert after["rounds"][: len(before["rounds"])] == before["rounds"] and after["tokenizer"] == before["tokenizer"]
 
 
 def test_the_report_draws_the_plot(figures, tmp_path, run):
     printed = run(report, report.main, figures[0], "--plot", tmp_path / "plot.png")
-    assert "| over the plain KSampler |" in printed
+    assert "| a step, over a plain one | 64x64 | limit |" in printed
     assert (tmp_path / "plot.png").stat().st_size > 5000

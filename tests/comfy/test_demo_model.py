@@ -36,7 +36,7 @@ def studio() -> Studio:
 
 @pytest.fixture(scope="module")
 def layouts() -> list[Layout]:
-    """Scenes that nobody trained on, nor measured for the README."""
+    """Scenes that nobody trained on, nor measured for web/about/results.md."""
     return [scene_layout(random_scene((4711, i), counts=(1, 4)), i) for i in range(SCENES)]
 
 
@@ -175,7 +175,7 @@ def test_sampling_apart_lowers_leaking_where_instances_steer_weakly(studio: Stud
 
 
 def test_the_bench_says_which_file_it_measured() -> None:
-    """A new file needs new numbers: the README would else show those of another model."""
+    """A new file needs new numbers: web/about would else show those of another model."""
     known = json.loads((ROOT / "tests" / "bench" / "shapeworld.json").read_text())
     assert known["model"]["sha256"] == hashlib.sha256(DEMO_FILE.read_bytes()).hexdigest()
 
