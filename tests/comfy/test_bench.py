@@ -131,7 +131,9 @@ def test_a_second_run_measures_only_what_is_missing(figures, run):
     printed = run(cost, lambda: cost.main(cost.arguments()), *options, *more)
     after = json.loads(path.read_text())
     new = [(one["size"], one["case"]) for one in after["rounds"][len(before["rounds"]) :]]
-    assert new == [("64", "scaleu"), *[("64b2", "scaleu")] * 2] and "| 64x64 | limit | 64x64, batch 2 | limit |" in printed
+    assert (
+        new == [("64", "scaleu"), *[("64b2", "scaleu")] * 2] and "| 64x64 | limit | 64x64, batch 2 | limit |" in printed
+    )
     assert after["rounds"][: len(before["rounds"])] == before["rounds"] and after["tokenizer"] == before["tokenizer"]
 
 
