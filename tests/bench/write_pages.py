@@ -26,7 +26,7 @@ FILES = {
     **{name: f"{name}.json" for name in ("shapeworld", "overlap", "editing", "instance_lora")},
 }
 Results = dict[str, dict[str, Any]]
-MARKED = re.compile(r"(<!-- table: ([\w-]+) -->\n).*?(<!-- end -->)", re.S)
+MARKED = re.compile(r"^(<!-- table: ([\w-]+) -->\n).*?^(<!-- end -->)$", re.M | re.S)
 
 
 def results() -> Results:
