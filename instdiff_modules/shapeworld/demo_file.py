@@ -5,7 +5,6 @@ each number in the metadata's `vocabulary`), `vae.` (AutoencoderKL), and `instdi
 of the base alone lacks.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
+
+from ..layout.json_text import load_json
 
 FORMAT, VERSION = "instdiff-demo", "1"
 VOCABULARY_SIZE = 49408  # of the stock SD1 tokenizer
@@ -44,7 +45,11 @@ def read_demo_file(path: Path) -> DemoFile:
     for key, value in flat.items():
         part, _, name = key.partition(".")
         tensors.setdefault(part, {})[name] = value
-    return DemoFile(tensors, json.loads(metadata["config"]))
+    try:
+        config = load_json(metadata.get("config", ""), "Its configuration")
+    except ValueError as error:
+        raise ValueError(f"The demo model {path.name} cannot be read: install the pack again. {error}") from error
+    return DemoFile(tensors, config)
 
 
 def full_embedding(rows: Tensor, vocabulary: list[int]) -> Tensor:
