@@ -84,7 +84,9 @@ def _read(path: Path, size: int, header: Any, begin: int) -> Safetensors:
 def _entry(entry: Any) -> tuple[torch.dtype | str, list[int], int, int]:
     """dtype, shape, and the bytes from first to last."""
     if isinstance(entry, dict):
-        dtype, shape, places = entry.get("dtype"), entry.get("shape"), entry.get("data_offsets")
+        dtype: Any = entry.get("dtype")
+        shape: Any = entry.get("shape")
+        places: Any = entry.get("data_offsets")
         if (
             isinstance(dtype, str)
             and _are_whole(shape)

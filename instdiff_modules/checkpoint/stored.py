@@ -36,16 +36,17 @@ class Stretch:
     def read(self, first: int, count: int) -> Tensor:
         """uint8 (count,) of memory of its own. ValueError if the file does not hold them any more."""
         buffer = torch.empty(count, dtype=torch.uint8)
-        target = memoryview(buffer.numpy())
         try:
             if self.entry is None:
                 with self.path.open("rb") as file:
                     file.seek(self.offset + first)
-                    found = file.readinto(target)
+                    found = file.readinto(buffer.numpy().data)
             else:
-                with zipfile.ZipFile(self.path) as archive, archive.open(self.entry) as file:
-                    file.seek(first)
-                    found = file.readinto(target)
+                with zipfile.ZipFile(self.path) as archive, archive.open(self.entry) as packed:
+                    packed.seek(first)
+                    part = packed.read(count)
+                found = len(part)
+                buffer[:found] = torch.frombuffer(bytearray(part), dtype=torch.uint8) if part else buffer[:0]
         except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
             raise ValueError(f"{shown_name(self.path)} cannot be read to its end: download it again.") from error
         if found != count:

@@ -16,6 +16,7 @@ from torch import Tensor
 from ..layout.json_text import load_json
 
 FORMAT, VERSION = "instdiff-demo", "1"
+PARTS = ("unet", "text", "vae")
 VOCABULARY_SIZE = 49408  # of the stock SD1 tokenizer
 EMBEDDING = "text_model.embeddings.token_embedding.weight"
 
@@ -49,6 +50,9 @@ def read_demo_file(path: Path) -> DemoFile:
         config = load_json(metadata.get("config", ""), "Its configuration")
     except ValueError as error:
         raise ValueError(f"The demo model {path.name} cannot be read: install the pack again. {error}") from error
+    lacking = [part for part in PARTS if part not in tensors or not isinstance(config, dict) or part not in config]
+    if lacking:
+        raise ValueError(f"The demo model {path.name} lacks its {lacking[0]}: install the pack again.")
     return DemoFile(tensors, config)
 
 
