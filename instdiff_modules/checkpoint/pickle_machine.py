@@ -147,8 +147,8 @@ def _instance(m: PickleMachine) -> None:
 
 
 def _object(m: PickleMachine) -> None:
-    function, *arguments = m.since_mark()
-    m.stack.append(m.call(function, tuple(arguments)))
+    items = m.since_mark()
+    m.stack.append(m.call(items[0], tuple(items[1:])))
 
 
 def _new_with_keywords(m: PickleMachine) -> None:

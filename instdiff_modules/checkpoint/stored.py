@@ -4,7 +4,6 @@ What a file claims is held against what it stores before any memory is taken.
 """
 
 import math
-import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -25,29 +24,29 @@ SHARED, UNPACKED, SLACK = 2, 20, 64 * 2**20
 
 @dataclass(slots=True)
 class Stretch:
-    """Bytes of a file that hold one storage. offset: where they begin; nbytes: how many, unpacked; entry: if it is packed."""
+    """Bytes of a file that hold one storage. offset: where they begin; nbytes: how many, unpacked; packed: how many there, if deflated."""
 
     path: Path
     file_size: int
     offset: int
     nbytes: int
-    entry: zipfile.ZipInfo | None = None
+    packed: int | None = None
 
     def read(self, first: int, count: int) -> Tensor:
         """uint8 (count,) of memory of its own. ValueError if the file does not hold them any more."""
         buffer = torch.empty(count, dtype=torch.uint8)
         try:
-            if self.entry is None:
-                with self.path.open("rb") as file:
+            with self.path.open("rb") as file:
+                if self.packed is None:
                     file.seek(self.offset + first)
                     found = file.readinto(buffer.numpy().data)
-            else:
-                with zipfile.ZipFile(self.path) as archive, archive.open(self.entry) as packed:
-                    packed.seek(first)
-                    part = packed.read(count)
-                found = len(part)
-                buffer[:found] = torch.frombuffer(bytearray(part), dtype=torch.uint8) if part else buffer[:0]
-        except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
+                else:
+                    file.seek(self.offset)
+                    part = zlib.decompressobj(-zlib.MAX_WBITS).decompress(file.read(self.packed), first + count)
+                    found = len(part) - first
+                    if found == count:
+                        buffer.copy_(torch.frombuffer(bytearray(part), dtype=torch.uint8)[first:])
+        except (OSError, zlib.error) as error:
             raise ValueError(f"{shown_name(self.path)} cannot be read to its end: download it again.") from error
         if found != count:
             raise ValueError(f"{shown_name(self.path)} ends too early: it is incomplete, download it again.")
@@ -76,7 +75,7 @@ class Stored:
     @property
     def cost(self) -> int:
         """Bytes that are read to have it."""
-        packed = self.stretch is not None and self.stretch.entry is not None
+        packed = self.stretch is not None and self.stretch.packed is not None
         return self.extent + (self.offset * self._width if packed else 0)
 
     def load(self) -> Tensor:
@@ -129,7 +128,7 @@ def check_stored(tensors: Mapping[str, Any], source: str) -> None:
         if tensor.stretch is not None:
             path, size = tensor.stretch.path, tensor.stretch.file_size
             costs[path] += tensor.cost
-            most = size * SHARED if tensor.stretch.entry is None else size * UNPACKED
+            most = size * SHARED if tensor.stretch.packed is None else size * UNPACKED
             limits[path] = max(limits[path], most + SLACK)
     for path, cost in costs.items():
         if cost > limits[path]:

@@ -112,17 +112,17 @@ def _check_packing(entry: zipfile.ZipInfo) -> None:
 
 
 def _place(path: Path, size: int, entry: zipfile.ZipInfo, nbytes: int) -> Stretch | None:
-    """Where the bytes of an entry begin. torch does not always write checksums, so a plain entry is read past zipfile."""
+    """Where the bytes of an entry begin. torch does not always write checksums, so entries are read past zipfile."""
     _check_packing(entry)
-    if entry.compress_type != zipfile.ZIP_STORED:
-        return Stretch(path, size, 0, nbytes, entry)
     with path.open("rb") as file:
         file.seek(entry.header_offset)
         mark, *lengths = _LOCAL.unpack(file.read(_LOCAL.size))
     begin = entry.header_offset + _LOCAL.size + sum(lengths)
-    if mark != ZIP or begin + entry.file_size > size:
+    if mark != ZIP or begin + entry.compress_size > size:
         raise Damage("its parts do not fit together")
-    return Stretch(path, size, begin, nbytes)
+    if entry.compress_type != zipfile.ZIP_STORED:
+        return Stretch(path, size, begin, nbytes, entry.compress_size)
+    return Stretch(path, size, begin, min(nbytes, entry.compress_size))
 
 
 def _open_legacy(path: Path, size: int) -> tuple[Any, PickleMachine]:
