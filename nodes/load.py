@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -193,7 +194,7 @@ class InstDiffSaveModel(io.ComfyNode):
             path = next_path(filename_prefix)
             write_checkpoint(path, tensors, {"source": instdiff_model.source})
         except (OSError, SafetensorError) as error:
-            reason = getattr(error, "strerror", None) or error
+            reason = getattr(error, "strerror", None) or _reason(error)
             raise ValueError(
                 f"The file {shorten(filename_prefix)} cannot be written: {reason}. Choose another name, or free disk space."
             ) from error
@@ -227,6 +228,12 @@ def _shown(names: Sequence[str]) -> str:
     """The first few names of a folder, as they may stand in a sentence."""
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(map(shown_name, names[:3])) + more
+
+
+def _reason(error: Exception) -> str:
+    """Why safetensors could not write, in the system's words: it tells their number alone for certain."""
+    code = re.search(r"os error (\d{1,4})|code: (\d{1,4})", str(error))
+    return os.strerror(int(code[1] or code[2])) if code else "writing failed"
 
 
 def _path(folder: str, name: str) -> Path:

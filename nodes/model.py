@@ -109,7 +109,7 @@ def in_format(tensors: Mapping[str, torch.Tensor], dtype: torch.dtype) -> dict[s
             largest = float(torch.stack(torch.aminmax(tensor)).abs().max())
             if largest > torch.finfo(dtype).max:
                 raise ValueError(
-                    f"The weights {shorten(key, 100)} reach {largest:.3g}, fp16 ends at 65504: choose bf16 or fp32 as dtype."
+                    f"The weights {shorten(key, 80)} reach {largest:.3g}, fp16 ends at 65504: choose bf16 or fp32 as dtype."
                 )
     return {key: tensor.to(dtype) for key, tensor in tensors.items()}
 

@@ -223,6 +223,30 @@ def test_what_is_no_file_is_not_opened(tmp_path):
         refused_soon(tmp_path / name)
 
 
+def test_foreign_names_leave_a_sentence_short(tmp_path, ours):
+    """Long names of files and keys, every kind of complaint in which they stand."""
+    long, spoilt = "n" * 240, ours["scaleu_b_3"] * float("nan")
+    key = "input_blocks.1.1.transformer_blocks.0.fuser." + "\n\u202e" * 60
+    sd = {f"model.diffusion_model.input_blocks.1.1.{'x' * 300}{i}": torch.zeros(1) for i in range(9)}
+    linear = "position_net.convnext_tiny_backbone.downsample_layers.0.0.weight"
+    for content in (
+        sd, sd | {"position_net." + "y" * 400: torch.zeros(1)}, ours | {key: torch.zeros(1), "scaleu_b_3": spoilt},
+        ours | {linear: torch.zeros(65536, 65536, 0, 1)},
+        ours | {linear: torch.zeros(8, 3, 4, 5)}, ours | {linear: torch.eye(8).to_sparse()}, ours | {linear: torch.zeros(8, 3, 4, 4, dtype=torch.int32)},
+        {"input_blocks": {long * 9: {}}}, {k: v for k, v in ours.items() if "output" not in k}, {k: v for k, v in ours.items() if k != linear},
+        {}, {long: {long: 3}},
+        ours | {f"output_blocks.{i}.1.transformer_blocks.0.attn1.to_q.weight": torch.zeros(1) for i in range(12, 40)},
+    ):  # fmt: skip
+        refused_soon(save_torch(tmp_path / f"{long}.pth", content), "nnnn")
+        refused_soon(save_torch(tmp_path / f"{long}.pth", content, _use_new_zipfile_serialization=False), "nnnn")
+    (tmp_path / f"{long}.pth").write_bytes(b"what")
+    refused_soon(tmp_path / f"{long}.pth", "nnnn")
+    paths = [save_torch(tmp_path / f"{long}{i}.pth", part) for i, part in enumerate(split_contents(ours).values())]
+    text = refused([paths[0], paths[1], paths[1].rename(tmp_path / f"{long}4.pth")][:2], "nnnn")
+    assert len(text) < 300
+    assert_same(read_checkpoint([paths[0], tmp_path / f"{long}4.pth", paths[2]]).tensors, ours)
+
+
 # safetensors
 
 ENTRY = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}

@@ -21,7 +21,7 @@ VERSION = "1"
 PLACES = "fusers"  # metadata: where the model has fusers, by spaces
 _PICKLE = b"\x80"
 _SHARD = re.compile(r"(.*-)(\d{5})(-of-)(\d{5})(\.\w+)")
-_SHOWN_NAMES = 100  # characters of the names of several files in a sentence
+_SHOWN_NAMES = 80  # characters of the names of several files in a sentence
 
 
 def open_weights(path: Path) -> Any:

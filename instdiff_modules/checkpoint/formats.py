@@ -87,7 +87,7 @@ def describe(content: Any) -> str:
     step = -(-len(keys) // _EXAMINED)
     bare = [re.sub(r"^(state_dict|model|ema|module)\.(?=.)", "", key[:MAX_KEY]) for key in keys[::step]]
     kind = next((name for name, marker in _OTHERS if any(re.search(marker, key) for key in bare)), "")
-    return f"{kind + ', ' if kind else ''}{len(keys)} entries such as {shorten(keys[len(keys) // 2])}"
+    return f"{kind + ', ' if kind else ''}{len(keys)} entries such as {shorten(keys[len(keys) // 2], 40)}"
 
 
 def _official(key: str, step: int) -> str:

@@ -89,7 +89,7 @@ def assemble(contents: Mapping[Path, Any]) -> dict[str, Any]:
         twice = next((key for key in found if key in merged), None)
         if twice:
             names = shown_names([path, origin[twice]])
-            raise ValueError(f"{names} both hold {shorten(twice, 100)}: expected each part once.")
+            raise ValueError(f"{names} both hold {shorten(twice, 80)}: expected each part once.")
         merged.update(found)
         origin.update(dict.fromkeys(found, path))
     parts = {part_of(key) for key in merged}
@@ -126,13 +126,13 @@ def _own(key: str, tensor: Stored, source: str) -> Tensor:
     """The numbers in memory of their own, as stored; float64 becomes float32."""
     if tensor.dtype not in (*_KEPT_DTYPES, torch.float64):
         kind = str(tensor.dtype).removeprefix("torch.")
-        raise ValueError(f"{source}: {shorten(key, 100)} has dtype {kind}, expected float32, float16 or bfloat16.")
+        raise ValueError(f"{source}: {shorten(key, 80)} has dtype {kind}, expected float32, float16 or bfloat16.")
     numbers = tensor.load()
     if numbers.dtype == torch.float64:
         numbers = numbers.float()
     if not torch.isfinite(torch.stack(torch.aminmax(numbers))).all():
         raise ValueError(
-            f"{source}: {shorten(key, 100)} contains NaN or infinite numbers: the file is damaged, download it again."
+            f"{source}: {shorten(key, 80)} contains NaN or infinite numbers: the file is damaged, download it again."
         )
     return numbers
 

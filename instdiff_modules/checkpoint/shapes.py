@@ -147,7 +147,7 @@ def _check_shapes(shapes: Shapes, expected: Shapes, file: str) -> None:
     wrong = [key for key in expected if tuple(shapes[key]) != expected[key]]
     if wrong:
         raise ValueError(
-            f"{file}: '{wrong[0]}' has shape {shorten(list(shapes[wrong[0]]))}, expected {list(expected[wrong[0]])} to fit the "
+            f"{file}: '{wrong[0]}' has shape {shorten(list(shapes[wrong[0]]), 40)}, expected {list(expected[wrong[0]])} to fit the "
             f"other tensors ({len(wrong)} of {len(expected)} do not fit): its parts belong to different models."
         )
 

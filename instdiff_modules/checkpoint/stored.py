@@ -123,7 +123,7 @@ def check_stored(tensors: Mapping[str, Any], source: str) -> None:
             continue
         if tensor.problem:
             raise ValueError(
-                f"{source}: {shorten(key, 100)} {tensor.problem}: expected a plain tensor with its data in the file; download it again."
+                f"{source}: {shorten(key, 80)} {tensor.problem}: expected a plain tensor; download the file again."
             )
         if tensor.stretch is not None:
             path, size = tensor.stretch.path, tensor.stretch.file_size

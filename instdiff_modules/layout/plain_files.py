@@ -4,7 +4,7 @@ import os
 import stat
 from pathlib import Path
 
-MAX_NAME = 60  # characters of a foreign name in a sentence
+MAX_NAME = 50  # characters of a foreign name in a sentence
 _KINDS = (
     (stat.S_ISDIR, "a folder"),
     (stat.S_ISFIFO, "a pipe"),

@@ -41,7 +41,9 @@ def read_demo_file(path: Path) -> DemoFile:
                 )
             flat = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"The demo model {path.name} cannot be read ({error}): install the pack again.") from error
+        raise ValueError(
+            f"The demo model {path.name} cannot be read, it is missing or damaged: install the pack again."
+        ) from error
     tensors: dict[str, dict[str, Tensor]] = {}
     for key, value in flat.items():
         part, _, name = key.partition(".")
