@@ -80,11 +80,11 @@ def test_200_levels_and_400_digits_are_read():
 
 
 def test_the_size_is_looked_at_first():
-    start = time.perf_counter()
+    start = time.process_time()
     for text in ("x" * 10**8, b"x" * 10**8, "é" * 10**8):
         refused(text, "MB, at most 32 MB")
     refused('"éé"', "at most 5 bytes", limit=5)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize(
@@ -94,12 +94,12 @@ def test_time_grows_with_the_length_and_no_faster(unit):
     """A sixteenth of the largest text, as the value of a list and as the inside of a text: the whole would stay under 5 s."""
     many = unit * (MAX_DOCUMENT_BYTES // 16 // len(unit))
     for text in (f"[{many}0]", f'["{many}', f'{{{many}"z":0}}'):
-        start = time.perf_counter()
+        start = time.process_time()
         try:
             load_json(text)
         except ValueError as error:
             assert "\n" not in str(error) and len(str(error)) < 300
-        assert time.perf_counter() - start < 1.2
+        assert time.process_time() - start < 1.2
 
 
 def test_files(tmp_path: Path):
