@@ -294,6 +294,25 @@ def test_sizes_beyond_any_model_are_refused_before_a_network_is_built(tmp_path, 
         refused_soon(save_torch(tmp_path / "a.pth", more | ours), "a.pth")
 
 
+def test_places_that_a_file_of_ours_claims_are_held_against_it(tmp_path, ours):
+    fuser = {key.partition("fuser.")[2]: value for key, value in ours.items() if key.startswith("input_blocks.1.1.")}
+    many = {
+        f"input_blocks.{i}.1.transformer_blocks.0.fuser.{leaf}": value.clone()
+        for i in range(1, 30)
+        for leaf, value in fuser.items()
+    }
+    for tensors, fusers in (
+        (ours, ""), (ours, "x y \n z"), (ours, "input_blocks.99.1"), (ours, "middle_block.1 " * 10**5), (ours, "input_blocks.999999999.1 " * 1000),
+        (many | ours, "middle_block.1"), (many | ours, "input_blocks.2.1"),
+        ({key: value for key, value in ours.items() if "middle" not in key}, "input_blocks.1.1"),
+    ):  # fmt: skip
+        path = save_tensors(tmp_path / "a.safetensors", tensors, format="instdiff", version="1", fusers=fusers)
+        try:
+            assert set(read_checkpoint([path]).tensors) >= set(ours)
+        except ValueError as error:
+            assert "a.safetensors" in str(error) and len(str(error)) < 300 and str(error).isprintable()
+
+
 # The beginning of a file
 
 MAGIC = {"pickle": 0x80, "zip": 0x4B50, "gzip": 0x8B1F, "text": 0x7B7B, "tar": 0x7574, "GGUF": 0x4747}

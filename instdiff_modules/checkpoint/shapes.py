@@ -186,7 +186,8 @@ def _lacking(config: InstDiffConfig, blocks: Mapping[str, list[int]], file: str)
 def _trunk_widths(config: InstDiffConfig, blocks: Mapping[str, list[int]]) -> dict[int, int]:
     """Decoder block -> channels that enter it, as far as the fusers tell: from the middle, then from the block before."""
     middle = config.fuser_dims["middle_block.1"]
-    step = next(block for block in range(2, len(config.decoder_channels) + 2) if block not in blocks["input_blocks"])
+    end = len(config.decoder_channels) + 2
+    step = next((block for block in range(2, end) if block not in blocks["input_blocks"]), end)
     coarsest = min([step, *blocks["output_blocks"]])  # the first level going up is as wide as the middle
     widths = dict.fromkeys(range(coarsest + 1), middle)
     widths |= {block + 1: config.fuser_dims[f"output_blocks.{block}.1"] for block in blocks["output_blocks"]}
