@@ -16,6 +16,7 @@ from typing import Any
 
 from . import fields
 from .instance import Box, Frames, Instance, Layout, Mask, Point
+from .json_text import MAX_DOCUMENT_BYTES, load_json
 from .parts import check_parents
 
 __all__ = [
@@ -40,7 +41,6 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 VERSION = 1
-MAX_DOCUMENT_BYTES = 32 * 2**20
 MAX_INSTANCES = 1000
 _LAYOUT_FIELDS = ("version", "width", "height", "prompt", "instances")
 _INSTANCE_FIELDS = (
@@ -126,28 +126,6 @@ def check_prompts(layout: Layout) -> None:
             raise ValueError(
                 f"Instance {i} ({instance.id}) has an empty prompt. Write a prompt or delete the instance."
             )
-
-
-def load_json(value: str) -> Any:
-    """JSON text -> Python values; ValueError with one sentence for anything else."""
-    if not fields.text("" if value is None else value, "The layout", "its JSON").strip():
-        raise ValueError('The layout text is empty. Expected a JSON object like {"version": 1, "instances": [...]}.')
-    size = len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
-    if size > MAX_DOCUMENT_BYTES:
-        raise ValueError(
-            f"The layout text has {size / 2**20:.1f} MB, at most {MAX_DOCUMENT_BYTES // 2**20} MB are read."
-        )
-    try:
-        return json.loads(value.lstrip("\ufeff \t\r\n"))
-    except json.JSONDecodeError as error:
-        near = value[max(error.pos - 20, 0) : error.pos + 20]
-        raise ValueError(
-            f"The layout is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}, near {near!r}."
-        ) from error
-    except RecursionError as error:
-        raise ValueError("The layout is nested too deeply to be a layout.") from error
-    except ValueError as error:  # a number of thousands of digits
-        raise ValueError(f"The layout holds a number that cannot be read: {error}.") from error
 
 
 def unique_ids(instances: Sequence[Instance]) -> tuple[Instance, ...]:

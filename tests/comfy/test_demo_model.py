@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from bench import editing, instance_lora, shapeworld
+from instdiff.instdiff_modules.checkpoint.reading import write_checkpoint
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes
 from instdiff.instdiff_modules.metrics.report import Totals, summarise
@@ -107,6 +108,25 @@ def test_its_weights_saved_are_loaded_again(studio: Studio, tmp_path, monkeypatc
     ours, theirs = studio.networks.state_dict(), again.state_dict()
     assert ours.keys() == theirs.keys() and all(torch.equal(ours[key].cpu(), theirs[key].cpu()) for key in ours)
     assert again.config == studio.networks.config
+
+
+def test_weights_beyond_fp16_are_neither_saved_nor_loaded_as_fp16(
+    studio: Studio, tmp_path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They would become infinite, and every picture black."""
+    monkeypatch.setattr(folder_paths, "output_directory", str(tmp_path))
+    monkeypatch.setitem(
+        folder_paths.folder_names_and_paths, FOLDER, ([str(tmp_path)], folder_paths.supported_pt_extensions)
+    )
+    tensors = {key: value.float() for key, value in studio.networks.state_dict().items()}
+    tensors["scaleu_b_1"][0] = -1e5
+    write_checkpoint(tmp_path / "large.safetensors", tensors, {})
+    with pytest.raises(ValueError, match=r"'scaleu_b_1' reach 1e\+05, fp16 ends at 65504: choose bf16 or fp32"):
+        InstDiffLoadModel.execute("large.safetensors", "fp16")
+    large = InstDiffLoadModel.execute("large.safetensors", "fp32")[0]
+    with pytest.raises(ValueError, match="choose bf16 or fp32"):
+        InstDiffSaveModel.execute(large, "x", "fp16")
+    InstDiffSaveModel.execute(large, "x", "bf16")
 
 
 def test_the_base_draws_the_background_it_is_told(studio: Studio) -> None:
