@@ -6,6 +6,7 @@ tuples, a wrong or missing bracket, an end that is cut off. Not forgiven: expres
 
 import math
 import re
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 MAX_DEPTH = 32
@@ -20,7 +21,7 @@ _SPACE = re.compile(r"\s+|//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*", re.S)
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _UNIT = re.compile(r"\s*(px|%)")
 _NAME = re.compile(r"[^\W\d][\w-]*")
-_BARE = re.compile(r"[^,\]}\r\n]+")  # a text that lacks its quotes
+_BARE = re.compile(r"[^,\]}\r\n(){\[]+")  # a text that lacks its quotes; brackets make it an expression
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)\b", re.I)
 
 
@@ -59,6 +60,19 @@ def read_value(text: str, start: int = 0) -> Found:
     return Found(value, reader.at, tuple(reader.notes))
 
 
+def read_arguments(text: str, start: int, names: Sequence[str]) -> tuple[dict[str, Any], int]:
+    """(the arguments of a call whose parenthesis opens at `start`, where the text goes on).
+
+    They are named literals, or literals in the order of `names`. NotJSON for anything else, such as a call within; ValueError as read_value.
+    """
+    reader = _Reader(text, start)
+    try:
+        return reader.arguments(), reader.at
+    except NotJSON:
+        values, end, _ = read_value(text, start)
+        return dict(zip(names, values, strict=False)), end
+
+
 class _Missing:
     """In place of a value that the text ends in the middle of."""
 
@@ -94,6 +108,11 @@ class _Reader:
             return items
         self.note("the end was cut off")
         return CutObject(items) if closer == "}" else CutList(items)
+
+    def arguments(self) -> dict[str, Any]:
+        self.open.append(")")
+        self.at += 1
+        return self._object(")")[0]
 
     def _list(self, closer: str) -> tuple[list[Any], bool]:
         items: list[Any] = []
@@ -187,18 +206,20 @@ class _Reader:
             raise ValueError(NOT_FINITE)
         if match := _NUMBER.match(self.text, self.at):
             return self.number(match)
-        name, bare = _NAME.match(self.text, self.at), _BARE.match(self.text, self.at)
-        if not name or not bare:
+        name = _NAME.match(self.text, self.at)
+        if not name:
             raise NotJSON(f"a value was expected, {c!r} came", self.at)
         if name[0] in WORDS:
             self.at = name.end()
             if name[0][0].isupper():
                 self.note("Python's True, False and None were read")
             return WORDS[name[0]] if self.at < len(self.text) else _Missing
-        text = bare[0]
-        if re.search(r"[(){\[]|__", text):
-            raise NotJSON(f"{text[:40].strip()!r} is an expression", self.at)
-        self.at += len(text)
+        bare = _BARE.match(self.text, self.at)
+        text = bare[0] if bare else name[0]
+        end = self.at + len(text)
+        if (end < len(self.text) and self.text[end] in "(){[") or "__" in text:
+            raise NotJSON(f"{self.text[self.at : min(end + 1, self.at + 40)].strip()!r} is an expression", end)
+        self.at = end
         self.note("missing quotes were added")
         return text.strip() if self.at < len(self.text) else _Missing
 
