@@ -28,17 +28,16 @@ def get(item: Mapping[str, Any], key: str) -> Any:
     """A field, whatever its capitals."""
     if key in item:
         return item[key]
-    return (
-        next((v for k, v in item.items() if isinstance(k, str) and k.lower() == key), None)
-        if any(k != k.lower() for k in item)
-        else None
-    )
+    return next((v for k, v in item.items() if len(k) == len(key) and k.lower() == key), None)
 
 
 def box_of(item: Mapping[str, Any]) -> tuple[Any, str] | None:
     """(the value that says where, the key it stands under); the item itself if it names its edges."""
+    if not item:
+        return None
+    low = {k.lower(): v for k, v in item.items()}
     for key in BOX_KEYS:
-        given = get(item, key)
+        given = low.get(key)
         if given is not None and box_numbers(given):
             return given, key
     if box_numbers(item):
@@ -59,8 +58,8 @@ def is_placed(item: Mapping[str, Any]) -> bool:
 
 def words_of(item: Mapping[str, Any]) -> str:
     """What an object is called, on one line; "" if nothing says it."""
-    found = ((key, get(item, key)) for key in PROMPT_KEYS)
-    return next((" ".join(value.split()) for _, value in found if isinstance(value, str) and value.strip()), "")
+    low = {k.lower(): v for k, v in item.items() if isinstance(v, str)}
+    return next((" ".join(value.split()) for key in PROMPT_KEYS if (value := low.get(key, "")).strip()), "")
 
 
 def _place_and_size(item: Mapping[str, Any]) -> dict[str, Any] | None:

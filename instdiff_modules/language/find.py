@@ -12,7 +12,7 @@ from .lines import count_boxes, line_items, table_items
 from .tags import Tagged, find_tags
 from .tolerant import NotJSON, read_value
 
-PASSES = 8  # times the length of a text that is read in all, where brackets open that never close
+PASSES = 4  # times the length of a text that is read in all, where brackets open that never close
 MAX_WRAPPERS = 4  # texts inside texts
 
 _FENCE = re.compile(r"^[ \t]{0,40}```[^\n`]*$", re.M)  # on a line of its own; others may stand inside a text
@@ -61,7 +61,8 @@ class _Scan:
                     continue
                 budget -= end - match.start()
                 self.around.append(region[done : match.start()])
-                self.values.append((value, notes))
+                if value or not self.values:
+                    self.values.append((value, notes))
                 if not isinstance(value, Mapping) and not _is_deep(value):
                     self.around.append(region[match.start() : end])  # brackets of prose, such as [x, y, width, height]
                 at = done = end
@@ -94,7 +95,12 @@ def find_draft(text: str) -> Draft:
         if scan.exhausted:
             draft.notes.append("The text has more broken brackets than can be read; what follows them was left out.")
         return draft
-    if draft := _of_tags(text) or _of_css(text) or _of_lines(text, words) or _of_prose(text):
+    if draft := _of_tags(text) or _of_css(text):
+        return draft
+    objects = any(
+        isinstance(value, Mapping) for value, _ in scan.values
+    )  # a name and its box are no line of prose there
+    if not objects and (draft := _of_lines(text, words) or _of_prose(text)):
         return draft
     raise ValueError(f"The answer holds no layout: {_nothing(text, scan, [g for g, _ in gathered])}")
 
@@ -185,6 +191,8 @@ def _nothing(text: str, scan: _Scan, gathered: Sequence[Gathered]) -> str:
     if mappings:
         keys = ", ".join(str(key)[:20] for key in list(mappings[0])[:6])
         return f"there is no layout in its JSON (its fields: {keys or 'none'})"
+    if scan.exhausted:
+        return "it has more broken brackets than can be read"
     if scan.trouble:
         return f"what begins like JSON cannot be read: {scan.trouble}"
     lists = [value for value, _ in scan.values if isinstance(value, list) and value]

@@ -182,6 +182,7 @@ class Gathered:
         self.items.append(item)
         self.parents.append(parent)
         index = len(self.items) - 1
+        without: list[str] = []
         for key, given in item.items():
             if key.lower() in (*BOX_KEYS, "scribble", "point", "mask"):
                 continue
@@ -190,15 +191,16 @@ class Gathered:
                 if any(part is not None and is_placed(part) and words_of(part) for part in parts):
                     for part in parts:
                         self._add(part if part is not None else {}, index)
-                elif words := [w for part in parts if part is not None and (w := words_of(part))]:
-                    self.notes.append(
-                        f"{key[:40]} of {words_of(item)[:40]} ({', '.join(words)[:60]}) have no locations and were left out."
-                    )
+                else:
+                    without += [words for part in parts if part is not None and (words := words_of(part))]
             elif isinstance(given, Mapping) and key.lower() in PARTS:
                 for part in _named(given):
                     self._add(part, index)
             elif isinstance(given, Mapping) and key.lower() not in _NOT_THINGS and is_placed(given) and words_of(given):
                 self._add(given, index)
+        if without:
+            words = ", ".join(word[:40] for word in without[:3]) + (", ..." if len(without) > 3 else "")
+            self.notes.append(f"What {words_of(item)[:40]} holds without a location ({words}) was left out.")
 
 
 def as_item(value: Any) -> Mapping[str, Any] | None:

@@ -18,8 +18,8 @@ WORDS = {"true": True, "false": False, "null": None, "True": True, "False": Fals
 ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 _SPACE = re.compile(r"\s+|//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*", re.S)
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_UNIT = re.compile(r"\s*(px|%)")
+_NUMBER = re.compile(r"[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?")
+_UNIT = re.compile(r"[ \t]{0,9}(px|%)")
 _NAME = re.compile(r"[^\W\d][\w-]*")
 _BARE = re.compile(r"[^,\]}\r\n(){\[]+")  # a text that lacks its quotes; brackets make it an expression
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)\b", re.I)
