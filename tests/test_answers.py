@@ -43,6 +43,12 @@ def test_what_can_be_read_is_read(case):
     assert [instance.prompt for instance in answer.layout.instances] == case["prompts"]
     for instance, box in zip(answer.layout.instances, case["boxes"], strict=True):
         assert instance.box is None if box is None else instance.box == pytest.approx(box, abs=1e-3)
+    names = {instance.id: instance.prompt for instance in answer.layout.instances}
+    assert [names.get(instance.parent) for instance in answer.layout.instances] == case.get(
+        "parts_of", [None] * len(names)
+    )
+    for instance, point in zip(answer.layout.instances, case.get("points", []), strict="points" in case):
+        assert instance.point == pytest.approx(point, abs=1e-3)
     told = report(answer)
     assert all(words in told for words in case["notes"]), told
     assert case["name"].startswith(("sloppy", "hostile")) or "was left out" not in told

@@ -16,7 +16,7 @@ from .coordinates import DECLARED, XYXY, Coordinates, check_range
 from .declared import NO_CANVAS, declared_coordinates
 from .find import Draft, find_draft, without_reasoning
 from .items import instance_of, item_box
-from .omost_calls import is_omost, read_omost_calls
+from .omost_calls import read_omost_calls
 from .tags import plain_text, tag_items
 
 MAX_TEXT = 2**18
@@ -57,7 +57,7 @@ def read_answer(text: str, units: str = DECLARED, order: str = DECLARED, width: 
     try:
         return _read(text, units, order, size)
     except ValueError as problem:
-        reason = str(problem).rstrip(". ")
+        reason = " ".join(str(problem).split()).rstrip(". ")  # it may hold words of the answer
         begins = fields.shorten(text.strip()[:300], 100)
         raise ValueError(f"{reason[:380]}. The answer begins {begins}.") from problem
 
@@ -66,18 +66,18 @@ def report(answer: Answer) -> str:
     """A text for the user: what was read, and a line for each change."""
     count = len(answer.layout.instances)
     head = f"Read {count} instance{'' if count == 1 else 's'}; {answer.declared}."
-    return "\n".join([head, *(f"- {note}" for note in answer.notes or ["Nothing was changed."])])
+    return "\n".join([head, *(f"- {' '.join(note.split())}" for note in answer.notes or ["Nothing was changed."])])
 
 
 def _read(text: str, units: str, order: str, size: tuple[int, int] | None) -> Answer:
     text, notes = without_reasoning(_unquoted(text))
-    if is_omost(text):
-        layout, said = read_omost_calls(text, size)
-        return Answer(layout, notes + said, "as Omost's program places them")
     draft = find_draft(text)
+    if draft.program:
+        layout, said = read_omost_calls(draft.program, size)
+        return Answer(layout, notes + said, "as Omost's program places them")
     notes += draft.notes
     if draft.foreign is not None and ((units, order) == (DECLARED, DECLARED) or not draft.items):
-        return Answer(read_layout(draft.foreign), notes, "in a format that says what its numbers are")
+        return Answer(_foreign(draft, notes), notes, "in a format that says what its numbers are")
     if not (draft.items or draft.tagged):
         raise ValueError("The answer's list of instances is empty. Ask the model again")
     if max(len(draft.items), len(draft.tagged)) > MAX_INSTANCES:
@@ -95,6 +95,19 @@ def _read(text: str, units: str, order: str, size: tuple[int, int] | None) -> An
     document = {"version": 1, "width": width, "height": height, "prompt": _caption(draft, notes)}
     layout = parse_layout({**document, "instances": [item for item in made if item]})
     return Answer(_with_parts(layout, draft, made, notes), notes, declared)
+
+
+def _foreign(draft: Draft, notes: list[str]) -> Layout:
+    """The authors' demo files and COCO: their own readers know them."""
+    layout = read_layout(draft.foreign or {})
+    kept = tuple(instance for instance in layout.instances if instance.prompt.strip())
+    if len(kept) < len(layout.instances):
+        notes.append(f"Instances without a prompt ({len(layout.instances) - len(kept)}) were left out.")
+    if len(draft.items) > len(layout.instances):
+        notes.append(f"Objects outside its annotations ({len(draft.items) - len(layout.instances)}) were left out.")
+    if not kept:
+        raise ValueError("None of the answer's instances can be used: they have no prompts")
+    return replace(layout, instances=kept)
 
 
 def _of_items(

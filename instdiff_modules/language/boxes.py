@@ -7,6 +7,7 @@ from .coordinates import box_numbers
 from .lines import BOX_KEYS, PROMPT_KEYS
 
 POINT_KEYS = ("point", "point_2d")
+NO_BOXES = ("image", "canvas", "picture", "viewport", "crop", "parts", "children", "background")
 _PLACES = (
     "position",
     "location",
@@ -42,6 +43,9 @@ def box_of(item: Mapping[str, Any]) -> tuple[Any, str] | None:
             return given, key
     if box_numbers(item):
         return item, ""
+    for key, given in item.items():  # under any name, an object that names the sides of a box is one
+        if isinstance(given, Mapping) and key.lower() not in NO_BOXES and box_numbers(given):
+            return given, key
     pair = _place_and_size(item)
     return (pair, "") if pair and box_numbers(pair) else None
 

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .tolerant import CutObject
+
 MAX_NAME, MAX_BLOCK = 200, 600  # characters of a selector, and of the declarations in its braces
 CANVASES = ("canvas", "container", "body", "image", "picture", "scene", "page", "html", "root")
 SIDES = ("left", "top", "width", "height", "right", "bottom")
@@ -23,7 +25,11 @@ def find_css(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     while at >= 0:
         end = text.find("}", at, at + MAX_BLOCK)
         name = _name(text[max(behind, at - MAX_NAME) : at])
-        sides = _sides(text[at + 1 : end]) if end > 0 and name else {}
+        sides = _sides(text[at + 1 : end if end > 0 else at + MAX_BLOCK]) if name else {}
+        if end < 0 and at + MAX_BLOCK >= len(text) and sides:
+            items.append(CutObject(prompt=name))
+            break
+        sides = sides if end > 0 else {}
         if sides and name.lower() in CANVASES and not {"left", "top"} & sides.keys():
             document |= {key: _whole(value) for key, value in sides.items() if key in ("width", "height")}
         elif sides:

@@ -4,11 +4,12 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .boxes import box_of
+from .boxes import is_placed
 from .css import find_css
 from .gather import Gathered, may_hold_layout
 from .inline import find_inline
-from .lines import count_boxes, line_items, table_items
+from .lines import BOX_KEYS, PROMPT_KEYS, count_boxes, line_items, table_items
+from .omost_calls import is_omost
 from .tags import Tagged, find_tags
 from .tolerant import NotJSON, read_value
 
@@ -24,6 +25,7 @@ class Draft(NamedTuple):
 
     tagged: instead of items, what tags of known units say. around: the words outside. notes: what was forgiven or left out.
     foreign: a document of a format that fixes its units, if it is one. hint: what may help if units or order are not stated.
+    program: the text of Omost's program, if it is one.
     """
 
     document: Mapping[str, Any]
@@ -34,6 +36,10 @@ class Draft(NamedTuple):
     tagged: Sequence[Tagged] = ()
     foreign: Mapping[str, Any] | None = None
     hint: str = ""
+    program: str = ""
+
+
+_Found = Sequence[tuple[Gathered, tuple[str, ...]]]  # what stands in each JSON value, and what was forgiven
 
 
 class _Scan:
@@ -86,55 +92,63 @@ def find_draft(text: str) -> Draft:
     """The layout in a text. ValueError, that says what came nearest, if there is none."""
     scan = _Scan(text)
     gathered = [(Gathered().read(value), notes) for value, notes in scan.values]
+    draft = _layout_in(text, scan, gathered, 0)
+    if draft is None:
+        raise ValueError(f"The answer holds no layout: {_nothing(text, scan, [g for g, _ in gathered])}")
+    if scan.exhausted:
+        draft.notes.append("The text has more broken brackets than can be read; what follows them was left out.")
+    return draft
+
+
+def _layout_in(text: str, scan: _Scan, gathered: _Found, depth: int) -> Draft | None:
+    if is_omost(text):
+        return Draft({}, [], [], "", [], program=text)
     words = "".join(scan.around)
-    draft = _of_json(gathered, words) or _of_texts([g for g, _ in gathered], words)
-    if draft is not None:
-        other = len(find_tags(text)[0]) + count_boxes(words)
-        if other:
+    if draft := _of_json(gathered, words):
+        if other := len(find_tags(text)[0]) + count_boxes(words):
             draft.notes.append(f"Boxes in the text beside the JSON ({other}) were left out.")
-        if scan.exhausted:
-            draft.notes.append("The text has more broken brackets than can be read; what follows them was left out.")
         return draft
-    if draft := _of_tags(text) or _of_css(text):
+    if draft := _of_texts(gathered, depth) or _of_tags(text) or _of_css(text):
         return draft
-    objects = any(
-        isinstance(value, Mapping) for value, _ in scan.values
-    )  # a name and its box are no line of prose there
-    if not objects and (draft := _of_lines(text, words) or _of_prose(text)):
-        return draft
-    raise ValueError(f"The answer holds no layout: {_nothing(text, scan, [g for g, _ in gathered])}")
+    # In JSON, a name and its box are no line of prose.
+    return (
+        None
+        if any(isinstance(value, Mapping) for value, _ in scan.values)
+        else _of_lines(text, words) or _of_prose(text)
+    )
 
 
-def _of_json(gathered: Sequence[tuple[Gathered, tuple[str, ...]]], words: str) -> Draft | None:
+def _of_json(gathered: _Found, words: str) -> Draft | None:
     layouts = [(g, notes) for g, notes in gathered if not g.alone and (g.finish().items or g.empty or g.foreign)]
     if layouts:
-        placed = [found for found in layouts if any(map(box_of, found[0].items))] or layouts  # a schema has no boxes
+        placed = [found for found in layouts if any(map(is_placed, found[0].items))] or layouts  # a schema has no boxes
         chosen, notes = placed[-1]
         many = [f"The answer holds {len(placed)} layouts, the last one was taken."] if len(placed) > 1 else []
-        loose = sum(len(g.items) for g, _ in gathered if g.alone)
+        loose = sum(len(g.items) for g, _ in gathered if g.alone or (g, _) not in placed)
         many += [f"Objects outside the list ({loose}) were left out."] if loose else []
         notes_of = [*many, *map(_sentence, notes), *(() if chosen.foreign else chosen.notes)]
         return Draft(chosen.document, chosen.items, chosen.parents, words, notes_of, foreign=chosen.foreign)
     if alone := [(g, notes) for g, notes in gathered if g.alone]:
         items, parents, said = [], [], dict[str, None]()
+        document: dict[str, Any] = {}  # what one of them says of its numbers
         for g, notes in alone:
             parents += [None if parent is None else parent + len(items) for parent in g.parents]
             items += g.items
+            own = g.items[0].items()
+            document |= {k: v for k, v in own if isinstance(v, str) and k.lower() not in (*PROMPT_KEYS, *BOX_KEYS)}
             said |= dict.fromkeys((*map(_sentence, notes), *g.notes))
         many = ["Several objects one after the other were read as one list."] if len(alone) > 1 else []
-        return Draft({}, items, parents, words, [*many, *said])
+        return Draft(document, items, parents, words, [*many, *said])
     return None
 
 
-def _of_texts(gathered: Sequence[Gathered], words: str, depth: int = 0) -> Draft | None:
+def _of_texts(gathered: _Found, depth: int) -> Draft | None:
     """A layout in a text that is itself a value: the arguments of a tool call, the content of a message."""
-    for g in gathered:
-        for text in g.texts if depth < MAX_WRAPPERS else ():
-            if not may_hold_layout(text):
-                continue
-            inner = [(Gathered().read(value), notes) for value, notes in _Scan(text).values]
-            draft = _of_json(inner, words) or _of_texts([i for i, _ in inner], words, depth + 1) or _of_tags(text)
-            if draft is not None:
+    for g, _ in gathered if depth < MAX_WRAPPERS else ():
+        for text in filter(may_hold_layout, g.texts):
+            scan = _Scan(text)
+            inner = [(Gathered().read(value), notes) for value, notes in scan.values]
+            if draft := _layout_in(text, scan, inner, depth + 1):
                 return draft
     return None
 
@@ -158,7 +172,7 @@ def _of_css(text: str) -> Draft | None:
 def _of_lines(text: str, words: str) -> Draft | None:
     if items := table_items(text):
         said = "The answer is not valid JSON; the rows of a table were read."
-        if any(map(box_of, items)):
+        if any(map(is_placed, items)):
             return Draft({}, items, [None] * len(items), text, [said])
     if items := line_items(text):
         notes = ["The answer is not valid JSON; lines of a name and four numbers were read."]

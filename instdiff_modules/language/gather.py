@@ -11,6 +11,7 @@ LISTS = ("instances", "objects", "annos", "elements", "boxes", "bboxes", "boundi
          "annotations", "foreground_objects", "shapes")  # fmt: skip # what an empty list of objects may be called
 PARTS = ("parts", "children", "sub_objects", "subobjects", "components", "subparts", "sub_parts", "members")
 LABEL_LISTS = ("labels", "phrases", "prompts", "names", "captions", "classes", "objects")
+_BOX_LISTS = ("boxes", "bboxes", "bounding_boxes", "locations", "regions", "positions")
 _NOT_THINGS = (
     "size",
     "canvas",
@@ -122,7 +123,7 @@ class Gathered:
             item = _as_named("background", given)
         elif isinstance(given, str) and given.strip() and box is not None and box_numbers(box):
             item = {"prompt": given, "box": box}
-        elif isinstance(given, list) and box_numbers(given):
+        elif isinstance(given, list) and _is_bare_box(given):
             words = next(
                 (w for key in ("background_prompt", "background_description") if isinstance(w := get(value, key), str)),
                 "",
@@ -152,7 +153,7 @@ class Gathered:
         return []
 
     def _list(self, values: Sequence[Any], name: str) -> None:
-        items = [as_item(value) for value in values]
+        items = [piece for value in values for piece in _one_each(as_item(value))]
         placed = [item for item in items if item is not None and is_placed(item)]
         if any(map(words_of, placed)):
             for item in items:
@@ -161,10 +162,12 @@ class Gathered:
         if placed or (values and all(map(box_numbers, values)) and not isinstance(values[0], str)):
             self._wordless.append((name, len(placed) or len(values)))
         without: list[Mapping[str, Any]] = []
-        for value in values:
+        groups = 0
+        for value in filter(None, values):
             if isinstance(value, Mapping):
                 texts = len(self.texts)
                 found = self._mapping(value)
+                groups += found
                 words = words_of({k: v for k, v in value.items() if k.lower() != "type"})
                 if found and words:
                     self.notes.append(f"{words[:60]} has no location and was left out; what stands in it was read.")
@@ -174,6 +177,8 @@ class Gathered:
                 self._list(value, name)
             elif isinstance(value, str):
                 self.texts.append(value)
+        if groups > 1:
+            self.notes.append(f"The objects of {groups} groups were read as one layout.")
         if without:
             self._placeless.append((name, without))
 
@@ -187,7 +192,7 @@ class Gathered:
             if key.lower() in (*BOX_KEYS, "scribble", "point", "mask"):
                 continue
             if isinstance(given, list):
-                parts = [as_item(value) for value in given]
+                parts = [piece for value in given for piece in _one_each(as_item(value))]
                 if any(part is not None and is_placed(part) and words_of(part) for part in parts):
                     for part in parts:
                         self._add(part if part is not None else {}, index)
@@ -219,8 +224,26 @@ def as_item(value: Any) -> Mapping[str, Any] | None:
     return None
 
 
+def _one_each(item: Mapping[str, Any] | None) -> list[Mapping[str, Any] | None]:
+    """An object for each box, where one object has a list of several."""
+    if item and words_of(item) and not is_placed(item):
+        for key, given in item.items():
+            if (
+                key.lower() in (*BOX_KEYS, *_BOX_LISTS)
+                and isinstance(given, list)
+                and given
+                and all(map(_is_bare_box, given))
+            ):
+                return [{**{k: v for k, v in item.items() if k != key}, "box": box} for box in given]
+    return [item]
+
+
 def _holds_objects(values: Sequence[Any]) -> bool:
-    return any((item := as_item(value)) is not None and is_placed(item) and words_of(item) for value in values)
+    return any(
+        item is not None and is_placed(item) and words_of(item)
+        for value in values
+        for item in _one_each(as_item(value))
+    )
 
 
 def _named(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:

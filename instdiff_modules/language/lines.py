@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 BOX_KEYS = ("box", "bbox", "bounding_box", "boundingbox", "box_2d", "bbox_2d", "bounding box", "xyxy", "xywh", "yxyx", "bbox_xyxy", "bbox_xywh", "box_xyxy",
-            "box_xywh", "bbox_normalized", "coordinates", "coords", "rect", "rectangle", "region", "position", "location", "area")  # fmt: skip
+            "box_xywh", "bbox_normalized", "coordinates", "coords", "rect", "rectangle", "region", "position", "location", "area",
+            "bounds", "bndbox", "box2d", "placement", "box_coordinates", "bbox_coordinates")  # fmt: skip
 PROMPT_KEYS = ("prompt", "caption", "description", "desc", "phrase", "label", "name", "object", "entity", "text", "class", "category", "category_name",
-               "title", "type")  # fmt: skip
+               "class_name", "object_name", "entity_name", "text_prompt", "local_prompt", "regional_prompt", "object_description",
+               "subject", "character", "item", "title", "type")  # fmt: skip
 MAX_WIDTH = 600  # characters of a line that are looked at
 MAX_NAME = 300
 
