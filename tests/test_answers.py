@@ -7,6 +7,8 @@ import time
 import pytest
 from instdiff.instdiff_modules.language.answer import MAX_TEXT, read_answer, report
 from instdiff.instdiff_modules.language.coordinates import order_in, prose_declaration, units_in
+from instdiff.instdiff_modules.language.inline import COGVLM, SHIKRA
+from instdiff.instdiff_modules.language.tags import KINDS
 from instdiff.instdiff_modules.layout.units import FRACTIONS, THOUSANDTHS
 from support.pack import ROOT
 
@@ -193,6 +195,13 @@ def test_declared_orders(text, order):
 )
 def test_declared_units(text, units):
     assert units_in(text) == units
+
+
+def test_the_help_names_every_kind_of_tags():
+    page = (ROOT / "web" / "docs" / "InstDiffLayoutFromText.md").read_text(encoding="utf-8")
+    for kind in (*KINDS, COGVLM, SHIKRA):
+        for name in kind.name.replace(" and ", ", ").split(", "):
+            assert name in page, name
 
 
 def test_pixel_art_declares_no_pixels():

@@ -17,7 +17,8 @@ from .declared import NO_CANVAS, declared_coordinates
 from .find import Draft, find_draft, without_reasoning
 from .items import instance_of, item_box
 from .omost_calls import read_omost_calls
-from .tags import plain_text, tag_items
+from .tagged import tag_items
+from .tags import plain_text
 
 MAX_TEXT = 2**18
 WHERE = "Layout from Text"

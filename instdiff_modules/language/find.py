@@ -6,11 +6,13 @@ from typing import Any, NamedTuple
 
 from .boxes import is_placed
 from .css import find_css
-from .gather import Gathered, may_hold_layout
+from .entries import may_hold_layout
+from .gather import Gathered
 from .inline import find_inline
 from .lines import BOX_KEYS, PROMPT_KEYS, count_boxes, line_items, table_items
 from .omost_calls import is_omost
-from .tags import Tagged, find_tags
+from .tagged import Tagged
+from .tags import find_tags
 from .tolerant import NotJSON, read_value
 
 PASSES = 4  # times the length of a text that is read in all, where brackets open that never close

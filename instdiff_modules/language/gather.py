@@ -5,26 +5,13 @@ from typing import Any
 
 from .boxes import box_of, get, is_placed, words_of
 from .coordinates import box_numbers
+from .entries import NOT_THINGS, as_item, as_named, holds_objects, is_bare_box, may_hold_layout, named_items, one_each
 from .lines import BOX_KEYS
 
 LISTS = ("instances", "objects", "annos", "elements", "boxes", "bboxes", "bounding_boxes", "items", "layout", "regions", "entities", "detections",
          "annotations", "foreground_objects", "shapes")  # fmt: skip # what an empty list of objects may be called
 PARTS = ("parts", "children", "sub_objects", "subobjects", "components", "subparts", "sub_parts", "members")
 LABEL_LISTS = ("labels", "phrases", "prompts", "names", "captions", "classes", "objects")
-_BOX_LISTS = ("boxes", "bboxes", "bounding_boxes", "locations", "regions", "positions")
-_NOT_THINGS = (
-    "size",
-    "canvas",
-    "canvas_size",
-    "image_size",
-    "image",
-    "picture",
-    "resolution",
-    "viewport",
-    "frame",
-    "crop",
-    *BOX_KEYS,
-)
 _BACKGROUND_BOXES = ("background_box", "background_bbox", "background_region", "background_bounding_box")
 
 
@@ -76,7 +63,7 @@ class Gathered:
         elif isinstance(value, list):
             self._list(value, "")
         elif isinstance(value, Mapping):
-            inner = [key for key, given in value.items() if isinstance(given, list) and _holds_objects(given)]
+            inner = [key for key, given in value.items() if isinstance(given, list) and holds_objects(given)]
             if is_placed(value) and words_of(value) and all(key.lower() in PARTS for key in inner):
                 self.alone = True
                 self._add(value, None)
@@ -91,7 +78,7 @@ class Gathered:
         if {"annos", "width", "height"} <= value.keys() or {"images", "annotations"} <= value.keys():
             self.foreign = value  # the authors' demo files and COCO
         used = self._background(value) + self._side_by_side(value)
-        if not used and (named := _named(value)):
+        if not used and (named := named_items(value)):
             for item in named:
                 self._add(item, None)
         else:
@@ -103,8 +90,8 @@ class Gathered:
                         self.empty = True
                     self._list(given, key)
                 elif isinstance(given, Mapping):
-                    if box_of(given) and key.lower() not in _NOT_THINGS:
-                        self._add(_as_named(key, given), None)
+                    if box_of(given) and key.lower() not in NOT_THINGS:
+                        self._add(as_named(key, given), None)
                     else:
                         self._mapping(given)
                 elif isinstance(given, str):
@@ -120,10 +107,10 @@ class Gathered:
         given, box = get(value, "background"), next((b for key in _BACKGROUND_BOXES if (b := get(value, key))), None)
         item = None
         if isinstance(given, Mapping) and is_placed(given):
-            item = _as_named("background", given)
+            item = as_named("background", given)
         elif isinstance(given, str) and given.strip() and box is not None and box_numbers(box):
             item = {"prompt": given, "box": box}
-        elif isinstance(given, list) and _is_bare_box(given):
+        elif isinstance(given, list) and is_bare_box(given):
             words = next(
                 (w for key in ("background_prompt", "background_description") if isinstance(w := get(value, key), str)),
                 "",
@@ -153,7 +140,7 @@ class Gathered:
         return []
 
     def _list(self, values: Sequence[Any], name: str) -> None:
-        items = [piece for value in values for piece in _one_each(as_item(value))]
+        items = [piece for value in values for piece in one_each(as_item(value))]
         placed = [item for item in items if item is not None and is_placed(item)]
         if any(map(words_of, placed)):
             for item in items:
@@ -192,83 +179,17 @@ class Gathered:
             if key.lower() in (*BOX_KEYS, "scribble", "point", "mask"):
                 continue
             if isinstance(given, list):
-                parts = [piece for value in given for piece in _one_each(as_item(value))]
+                parts = [piece for value in given for piece in one_each(as_item(value))]
                 if any(part is not None and is_placed(part) and words_of(part) for part in parts):
                     for part in parts:
                         self._add(part if part is not None else {}, index)
                 else:
                     without += [words for part in parts if part is not None and (words := words_of(part))]
             elif isinstance(given, Mapping) and key.lower() in PARTS:
-                for part in _named(given):
+                for part in named_items(given):
                     self._add(part, index)
-            elif isinstance(given, Mapping) and key.lower() not in _NOT_THINGS and is_placed(given) and words_of(given):
+            elif isinstance(given, Mapping) and key.lower() not in NOT_THINGS and is_placed(given) and words_of(given):
                 self._add(given, index)
         if without:
             words = ", ".join(word[:40] for word in without[:3]) + (", ..." if len(without) > 3 else "")
             self.notes.append(f"What {words_of(item)[:40]} holds without a location ({words}) was left out.")
-
-
-def as_item(value: Any) -> Mapping[str, Any] | None:
-    """One entry of a list as an object: fields, {"a red fox": box}, or a row of words and four numbers; None if it is neither."""
-    if isinstance(value, Mapping):
-        inner = _named(value) if len(value) == 1 else None
-        return inner[0] if inner else value
-    if isinstance(value, list) and len(value) == 2:
-        for word, box in (value, value[::-1]):
-            if isinstance(word, str) and not isinstance(box, str) and box_numbers(box):
-                return {"prompt": word, "box": box}
-    if isinstance(value, list) and len(value) == 5:
-        for word, box in ((value[0], value[1:]), (value[4], value[:4])):
-            if isinstance(word, str) and not isinstance(box[0], str) and box_numbers(box):
-                return {"prompt": word, "box": box}
-    return None
-
-
-def _one_each(item: Mapping[str, Any] | None) -> list[Mapping[str, Any] | None]:
-    """An object for each box, where one object has a list of several."""
-    if item and words_of(item) and not is_placed(item):
-        for key, given in item.items():
-            if (
-                key.lower() in (*BOX_KEYS, *_BOX_LISTS)
-                and isinstance(given, list)
-                and given
-                and all(map(_is_bare_box, given))
-            ):
-                return [{**{k: v for k, v in item.items() if k != key}, "box": box} for box in given]
-    return [item]
-
-
-def _holds_objects(values: Sequence[Any]) -> bool:
-    return any(
-        item is not None and is_placed(item) and words_of(item)
-        for value in values
-        for item in _one_each(as_item(value))
-    )
-
-
-def _named(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Items of {"a red fox": [four numbers], ...}; every other field must be plain text or a number."""
-    items = []
-    for key, given in value.items():
-        if _is_bare_box(given) and key.lower() not in _NOT_THINGS:
-            items.append({"prompt": key, "box": given})
-        elif isinstance(given, Mapping) and box_of(given) and key.lower() not in _NOT_THINGS:
-            items.append(_as_named(key, given))
-        elif isinstance(given, (list, Mapping)) and key.lower() not in ("size", "canvas", "canvas_size", "image_size"):
-            return []
-    return items
-
-
-def _is_bare_box(value: Any) -> bool:
-    """Whether a value is one box and no list of one, which may be of objects as well."""
-    return not isinstance(value, str) and not (isinstance(value, list) and len(value) == 1) and bool(box_numbers(value))
-
-
-def _as_named(key: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
-    """An object with its key as its words where it has none of its own."""
-    return given if words_of(given) else {"prompt": key.replace("_", " "), **given}
-
-
-def may_hold_layout(text: str) -> bool:
-    """Whether a string can be more than words: a bracket and four digits."""
-    return any(c in text for c in "{[<(") and sum(map(str.isdigit, text)) >= 4

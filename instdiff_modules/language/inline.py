@@ -8,7 +8,7 @@ import re
 from typing import Any, NamedTuple
 
 from ..layout.units import FRACTIONS
-from .tags import Kind, Tagged
+from .tagged import Kind, Tagged
 
 COGVLM = Kind("CogVLM, InternVL and GLM-V", 1000)
 SHIKRA = Kind("Shikra", 1, units=FRACTIONS, fixed=True)

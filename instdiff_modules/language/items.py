@@ -82,14 +82,14 @@ def _points(value: Any, single: bool, known: Coordinates) -> list[list[float]]:
     pairs = [value] if single else value
     if not isinstance(pairs, list):
         return []
-    pairs = [[xy.get("x"), xy.get("y")] if isinstance(xy, Mapping) else xy for xy in pairs]
-    ok = [
-        xy
-        for xy in pairs
-        if isinstance(xy, list) and len(xy) == 2 and all(type(v) in (int, float) and abs(v) < 1e9 for v in xy)
-    ]
+    named = [[xy.get("x"), xy.get("y")] if isinstance(xy, Mapping) else xy for xy in pairs]
+    ok = [[float(v) for v in xy] for xy in named if isinstance(xy, list) and len(xy) == 2 and all(map(_is_number, xy))]
     points = [list(to_point(xy, known)) for xy in ok]
     return [xy for xy in points if all(0 <= v <= 1 for v in xy)] if len(ok) == len(pairs) else []
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 1e9
 
 
 def _settings(item: Mapping[str, Any], made: dict[str, Any], where: str, notes: list[str]) -> None:

@@ -42,7 +42,8 @@ def split_lists(text: str) -> list[str]:
     if not isinstance(text, str) or len(text) > MAX_TEXT or not re.match(r"\s*\[\s*\[\s*[\[({]", text):
         return [text]
     lists = _literal(text)
-    return [text] if lists is None else [json.dumps(one) for one in lists]  # of what cannot be read, parse_points says what is wrong
+    # of what cannot be read, parse_points says what is wrong
+    return [text] if lists is None else [json.dumps(one) for one in lists]
 
 
 def _from_text(text: str) -> list[Point]:
