@@ -30,7 +30,7 @@ def complaint(text, **inputs):
     with pytest.raises(ValueError) as caught:
         read_answer(text, **inputs)
     said = str(caught.value)
-    assert type(caught.value) is ValueError and "\n" not in said and 20 < len(said) < 600 and said.endswith("."), said
+    assert type(caught.value) is ValueError and "\n" not in said and 20 < len(said) < 300 and said.endswith("."), said
     return said
 
 
@@ -129,7 +129,7 @@ def test_damaged_answers_are_read_or_refused_and_never_crash():
             layout = read_answer(text, units, order, *rng.choice([(0, 0), (768, 512)])).layout
         except ValueError as problem:
             said = str(problem)
-            assert type(problem) is ValueError and "\n" not in said and len(said) < 600 and said.endswith("."), (
+            assert type(problem) is ValueError and "\n" not in said and len(said) < 300 and said.endswith("."), (
                 text,
                 said,
             )

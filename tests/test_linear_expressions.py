@@ -38,7 +38,7 @@ def written_expressions():
                 and isinstance(node.func, ast.Attribute)
                 and isinstance(node.func.value, ast.Name)
                 and node.func.value.id == "re"
-                and node.func.attr in FUNCTIONS
+                and node.func.attr in (FUNCTIONS if "instdiff_modules" in path.parts else (*FUNCTIONS, "compile"))
                 and node.args
                 and isinstance(node.args[0], ast.Constant)
             ):
@@ -246,7 +246,7 @@ def answered(read, text):
     try:
         read(text)
     except ValueError as problem:
-        assert type(problem) is ValueError and "\n" not in str(problem) and len(str(problem)) < 600
+        assert type(problem) is ValueError and "\n" not in str(problem) and len(str(problem)) < 300
     return time.process_time() - start
 
 

@@ -21,6 +21,7 @@ from .tagged import tag_items
 from .tags import plain_text
 
 MAX_TEXT = 2**18
+MAX_REASON = 225  # characters of a complaint, before the beginning of the answer
 WHERE = "Layout from Text"
 _BACKGROUNDS = ("background_prompt", "background", "background_description")
 _CAPTIONS = ("prompt", "global_prompt", "caption", "global_caption", "scene_description", "description", "scene", "high_level_description", "image_prompt",
@@ -59,8 +60,9 @@ def read_answer(text: str, units: str = DECLARED, order: str = DECLARED, width: 
         return _read(text, units, order, size)
     except ValueError as problem:
         reason = " ".join(str(problem).split()).rstrip(". ")  # it may hold words of the answer
-        begins = fields.shorten(text.strip()[:300], 100)
-        raise ValueError(f"{reason[:380]}. The answer begins {begins}.") from problem
+        reason = reason if len(reason) <= MAX_REASON else f"{reason[: MAX_REASON - 3]}..."
+        begins = fields.shorten(text.strip()[:300], min(250 - len(reason), 100))
+        raise ValueError(f"{reason}. The answer begins {begins}.") from problem
 
 
 def report(answer: Answer) -> str:
