@@ -13,9 +13,9 @@ from .lines import BOX_KEYS, PROMPT_KEYS, count_boxes, line_items, table_items
 from .omost_calls import is_omost
 from .tagged import Tagged
 from .tags import find_tags
-from .tolerant import NotJSON, read_value
+from .tolerant import Found, NotJSON, read_value
 
-PASSES = 4  # times the length of a text that is read in all, where brackets open that never close
+PASSES = 3  # times the length of a text that is read in all, where brackets open that never close
 MAX_WRAPPERS = 4  # texts inside texts
 
 _FENCE = re.compile(r"^[ \t]{0,40}```[^\n`]*$", re.M)  # on a line of its own; others may stand inside a text
@@ -54,25 +54,35 @@ class _Scan:
         self.exhausted = False
         budget = PASSES * len(text)
         for region in _FENCE.split(text):
+            begun: dict[int, Found | None] = {}  # what was read already, within brackets that cannot be read
             at = done = 0
             while match := _OPENING.search(region, at):
+                start = match.start()
                 if budget <= 0:
                     self.exhausted = True
                     break
-                try:
-                    value, end, notes = read_value(region, match.start())
-                except NotJSON as problem:
-                    length = problem.position - match.start()
-                    budget -= max(length, 1)
-                    self.trouble = problem if self.trouble is None or length > 20 else self.trouble
-                    at = match.end()
-                    continue
-                budget -= end - match.start()
-                self.around.append(region[done : match.start()])
+                budget -= 1
+                if start in begun:
+                    if (ended := begun[start]) is None:
+                        at = match.end()  # it would fail where the bracket around it did
+                        continue
+                    value, end, notes = ended
+                else:
+                    try:
+                        value, end, notes = read_value(region, start)
+                    except NotJSON as problem:
+                        length = problem.position - start
+                        budget -= length
+                        self.trouble = problem if self.trouble is None or length > 20 else self.trouble
+                        begun |= problem.begun
+                        at = match.end()
+                        continue
+                    budget -= end - start
+                self.around.append(region[done:start])
                 if value or not self.values:
                     self.values.append((value, notes))
                 if not isinstance(value, Mapping) and not _is_deep(value):
-                    self.around.append(region[match.start() : end])  # brackets of prose, such as [x, y, width, height]
+                    self.around.append(region[start:end])  # brackets of prose, such as [x, y, width, height]
                 at = done = end
             self.around.append(region[done:])
 

@@ -6,7 +6,7 @@ tuples, a wrong or missing bracket, an end that is cut off. Not forgiven: expres
 
 import math
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 MAX_DEPTH = 32
@@ -25,12 +25,24 @@ _BARE = re.compile(r"[^,\]}\r\n(){\[]+")  # a text that lacks its quotes; bracke
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)\b", re.I)
 
 
+class Found(NamedTuple):
+    """value: the object or list. end: where the text goes on. notes: what was forgiven."""
+
+    value: Any
+    end: int
+    notes: tuple[str, ...]
+
+
 class NotJSON(Exception):
-    """Why the text at `position` is not valid JSON, in a few words."""
+    """Why the text at `position` is not valid JSON, in a few words.
+
+    begun: of every object and list that was begun, by where: as it was found, or None if it never ended.
+    """
 
     def __init__(self, why: str, position: int) -> None:
         super().__init__(why)
         self.position = position
+        self.begun: Mapping[int, Found | None] = {}
 
 
 class CutObject(dict):
@@ -41,14 +53,6 @@ class CutList(list):
     """A list that the text ends in the middle of."""
 
 
-class Found(NamedTuple):
-    """value: the object or list. end: where the text goes on. notes: what was forgiven."""
-
-    value: Any
-    end: int
-    notes: tuple[str, ...]
-
-
 def read_value(text: str, start: int = 0) -> Found:
     """The object or list that begins at `start`.
 
@@ -56,7 +60,11 @@ def read_value(text: str, start: int = 0) -> Found:
     numbers of more than MAX_DIGITS characters, NaN and infinity. Time grows with the length of the text and no faster.
     """
     reader = _Reader(text, start)
-    value = reader.container()
+    try:
+        value = reader.container()
+    except NotJSON as problem:
+        problem.begun = reader.begun
+        raise
     return Found(value, reader.at, tuple(reader.notes))
 
 
@@ -82,6 +90,7 @@ class _Reader:
         self.text, self.at = text, start
         self.notes: dict[str, None] = {}  # a set that keeps its order
         self.open: list[str] = []  # the brackets that are waited for
+        self.begun: dict[int, Found | None] = {}
 
     def note(self, words: str) -> None:
         self.notes[words] = None
@@ -100,11 +109,14 @@ class _Reader:
             raise ValueError(
                 f"The answer is nested more than {MAX_DEPTH} levels deep. No layout is: ask the model again."
             )
+        start = self.at
+        self.begun[start] = None
         self.open.append(closer)
         self.at += 1
         items, ended = (self._object if closer == "}" else self._list)(closer)
         self.open.pop()
         if ended:
+            self.begun[start] = Found(items, self.at, tuple(self.notes))
             return items
         self.note("the end was cut off")
         return CutObject(items) if closer == "}" else CutList(items)
