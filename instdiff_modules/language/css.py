@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from .tolerant import CutObject
+from .json_pieces import CutObject
 
 MAX_NAME, MAX_BLOCK = 200, 600  # characters of a selector, and of the declarations in its braces
 CANVASES = ("canvas", "container", "body", "image", "picture", "scene", "page", "html", "root")

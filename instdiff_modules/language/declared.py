@@ -41,6 +41,8 @@ class Around(Protocol):
     def around(self) -> str: ...
     @property
     def hint(self) -> str: ...
+    @property
+    def order(self) -> str | None: ...
 
 
 def declared_coordinates(
@@ -74,6 +76,8 @@ def declared_coordinates(
             found[name] = FRACTIONS if name == "units" else XYXY, "of our layout document"
         elif _is_elements(draft):
             found[name] = THOUSANDTHS if name == "units" else YXYX, "of box-editor elements"
+        elif name == "order" and fallback is None and draft.order:
+            found[name] = draft.order, "of boxes in running text"
         else:
             found[name] = fallback, "said in the text around it"
     missing = [name for name, (value, _) in found.items() if value is None]

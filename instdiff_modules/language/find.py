@@ -9,11 +9,12 @@ from .css import find_css
 from .entries import may_hold_layout
 from .gather import Gathered
 from .inline import find_inline
+from .json_pieces import Found, NotJSON
 from .lines import BOX_KEYS, PROMPT_KEYS, count_boxes, line_items, table_items
 from .omost_calls import is_omost
 from .tagged import Tagged
 from .tags import find_tags
-from .tolerant import Found, NotJSON, read_value
+from .tolerant import read_value
 
 PASSES = 3  # times the length of a text that is read in all, where brackets open that never close
 MAX_WRAPPERS = 4  # texts inside texts
@@ -27,6 +28,7 @@ class Draft(NamedTuple):
 
     tagged: instead of items, what tags of known units say. around: the words outside. notes: what was forgiven or left out.
     foreign: a document of a format that fixes its units, if it is one. hint: what may help if units or order are not stated.
+    order: of the boxes, if their form fixes it and nothing else says it.
     program: the text of Omost's program, if it is one.
     """
 
@@ -38,6 +40,7 @@ class Draft(NamedTuple):
     tagged: Sequence[Tagged] = ()
     foreign: Mapping[str, Any] | None = None
     hint: str = ""
+    order: str | None = None
     program: str = ""
 
 
@@ -203,7 +206,7 @@ def _of_prose(text: str) -> Draft | None:
         return Draft({}, [], [], text, notes, inline.tagged)
     if inline.items:
         hint = "Ferret writes left top right bottom in 0..1000"
-        return Draft({}, inline.items, [None] * len(inline.items), text, [said], hint=hint)
+        return Draft({}, inline.items, [None] * len(inline.items), text, [said], hint=hint, order=inline.order)
     return None
 
 
@@ -215,6 +218,8 @@ def _nothing(text: str, scan: _Scan, gathered: Sequence[Gathered]) -> str:
         return f"its tags give {lost} location{'s' * (lost != 1)} without words. Ask the model to name what it locates"
     mappings = [value for value, _ in scan.values if isinstance(value, Mapping)]
     if mappings:
+        if empty := next((key for value in mappings for key, given in value.items() if given == []), ""):
+            return f"its list {empty[:40]} is empty"
         keys = ", ".join(str(key)[:20] for key in list(mappings[0])[:6])
         return f"there is no layout in its JSON (its fields: {keys or 'none'})"
     if scan.exhausted:

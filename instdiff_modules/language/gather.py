@@ -12,6 +12,7 @@ LISTS = ("instances", "objects", "annos", "elements", "boxes", "bboxes", "boundi
          "annotations", "foreground_objects", "shapes")  # fmt: skip # what an empty list of objects may be called
 PARTS = ("parts", "children", "sub_objects", "subobjects", "components", "subparts", "sub_parts", "members")
 LABEL_LISTS = ("labels", "phrases", "prompts", "names", "captions", "classes", "objects")
+_BACKGROUND_WORDS = ("background_prompt", "background_description")
 _BACKGROUND_BOXES = ("background_box", "background_bbox", "background_region", "background_bounding_box")
 
 
@@ -104,23 +105,19 @@ class Gathered:
 
     def _background(self, value: Mapping[str, Any]) -> list[str]:
         """A background that has a box is an object, behind all others. -> the keys that it stands under."""
-        given, box = get(value, "background"), next((b for key in _BACKGROUND_BOXES if (b := get(value, key))), None)
-        item = None
+        given = get(value, "background")
+        names = (given, *(get(value, key) for key in _BACKGROUND_WORDS))
+        words = next((name for name in names if isinstance(name, str) and name.strip()), "background")
+        box = (
+            given if isinstance(given, list) else next((b for key in _BACKGROUND_BOXES if (b := get(value, key))), None)
+        )
         if isinstance(given, Mapping) and is_placed(given):
-            item = as_named("background", given)
-        elif isinstance(given, str) and given.strip() and box is not None and box_numbers(box):
-            item = {"prompt": given, "box": box}
-        elif isinstance(given, list) and is_bare_box(given):
-            words = next(
-                (w for key in ("background_prompt", "background_description") if isinstance(w := get(value, key), str)),
-                "",
-            )
-            item = {"prompt": words or "background", "box": given}
-        if item is None:
+            self._add(as_named("background", given), None)
+        elif is_bare_box(box):
+            self._add({"prompt": words, "box": box}, None)
+        else:
             return []
-        self._add(item, None)
-        keys = ("background", "background_prompt", "background_description", *_BACKGROUND_BOXES)
-        return [key for key in value if key.lower() in keys]
+        return [key for key in value if key.lower() in ("background", *_BACKGROUND_WORDS, *_BACKGROUND_BOXES)]
 
     def _side_by_side(self, value: Mapping[str, Any]) -> list[str]:
         """Boxes in one list and their words in another of the same length. -> the keys of both."""

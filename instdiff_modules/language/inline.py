@@ -8,6 +8,7 @@ import re
 from typing import Any, NamedTuple
 
 from ..layout.units import FRACTIONS
+from .coordinates import XYXY
 from .tagged import Kind, Tagged
 
 COGVLM = Kind("CogVLM, InternVL and GLM-V", 1000)
@@ -26,16 +27,21 @@ _GLM = "<|begin_of_box|>"
 
 
 class Inline(NamedTuple):
-    """tagged: boxes whose form fixes their units. items: those of no known form, with the keys prompt and box."""
+    """tagged: boxes whose form fixes their units. items: those of no known form, with the keys prompt and box.
+
+    order: of the items, where each box stands right behind its phrase: all models that write so mean these corners.
+    """
 
     tagged: list[Tagged]
     items: list[dict[str, Any]]
+    order: str | None
 
 
 def find_inline(text: str) -> Inline:
     """All boxes behind words; those without any words before them are not taken."""
     tagged: list[Tagged] = []
     items: list[dict[str, Any]] = []
+    any_linked = False
     for match in _LIST.finditer(text):
         before = text[max(0, match.start() - 160) : match.start()].rstrip()
         glm = before.endswith(_GLM)
@@ -55,7 +61,8 @@ def find_inline(text: str) -> Inline:
             tagged += [Tagged(words, four, SHIKRA, match.start()) for four in fours]
         else:
             items += [{"prompt": words, "box": list(four)} for four in fours]
-    return Inline(tagged, items)
+            any_linked = any_linked or linked
+    return Inline(tagged, items, None if any_linked else XYXY)
 
 
 def _phrase(before: str) -> tuple[str, bool]:

@@ -8,7 +8,7 @@ from ..layout import fields
 from ..layout.units import FRACTIONS
 from .boxes import POINT_KEYS, box_of, get, words_of
 from .coordinates import CXCYWH, XYWH, Coordinates, box_numbers, to_edges, to_point
-from .tolerant import CutObject
+from .json_pieces import CutObject
 
 Numbers = tuple[float, ...]
 

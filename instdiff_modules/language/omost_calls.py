@@ -11,7 +11,8 @@ from typing import Any
 from ..importers.omost import GRID, read_omost
 from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Layout
-from .tolerant import NotJSON, read_arguments
+from .json_pieces import NotJSON
+from .tolerant import read_arguments
 
 GLOBAL, LOCAL = "set_global_description(", "add_local_description("
 _THIRDS = {"left": 15, "right": 75, "top": 15, "bottom": 75}
@@ -88,6 +89,8 @@ def _calls(text: str, name: str, names: tuple[str, ...], notes: list[str]) -> li
             end = max(problem.position, start + 1)
         else:
             found.append(arguments)
+            if end >= len(text) and not text.endswith(")"):
+                notes.append("The end was cut off.")
         at = text.find(name, end)
     return found
 
