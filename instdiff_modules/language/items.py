@@ -82,7 +82,7 @@ def _points(value: Any, single: bool, known: Coordinates) -> list[list[float]]:
     pairs = [value] if single else value
     if not isinstance(pairs, list):
         return []
-    named = [[xy.get("x"), xy.get("y")] if isinstance(xy, Mapping) else xy for xy in pairs]
+    named: list[Any] = [[xy.get("x"), xy.get("y")] if isinstance(xy, Mapping) else xy for xy in pairs]
     ok = [[float(v) for v in xy] for xy in named if isinstance(xy, list) and len(xy) == 2 and all(map(_is_number, xy))]
     points = [list(to_point(xy, known)) for xy in ok]
     return [xy for xy in points if all(0 <= v <= 1 for v in xy)] if len(ok) == len(pairs) else []
