@@ -153,7 +153,7 @@ def attacks(pattern, flags):
         yield lambda n, b=before, p=pumped: (b + p * 50) * (n // len(b + p * 50) + 1) + "\x00"
     for piece in sorted(pieces):
         yield lambda n, p=piece: p * (n // len(p) + 1) + "\n\x00"
-    for first, second in itertools.islice(itertools.permutations(sorted(pieces), 2), 8):
+    for first, second in itertools.islice(itertools.permutations(sorted(pieces), 2), 3):
         yield lambda n, a=first, b=second: a * (n // (2 * len(a)) + 1) + b * (n // (2 * len(b)) + 1) + "\x00"
 
 

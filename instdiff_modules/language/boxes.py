@@ -34,7 +34,7 @@ def get(item: Mapping[str, Any], key: str) -> Any:
 
 def box_of(item: Mapping[str, Any]) -> tuple[Any, str] | None:
     """(the value that says where, the key it stands under); the item itself if it names its edges."""
-    if not item:
+    if not _has_numbers(item):
         return None
     low = {k.lower(): v for k, v in item.items()}
     for key in BOX_KEYS:
@@ -46,13 +46,13 @@ def box_of(item: Mapping[str, Any]) -> tuple[Any, str] | None:
     for key, given in item.items():  # under any name, an object that names the sides of a box is one
         if isinstance(given, Mapping) and key.lower() not in NO_BOXES and box_numbers(given):
             return given, key
-    pair = _place_and_size(item)
+    pair = _place_and_size(low)
     return (pair, "") if pair and box_numbers(pair) else None
 
 
 def is_placed(item: Mapping[str, Any]) -> bool:
     """Whether an object says where it is."""
-    return (
+    return _has_numbers(item) and (
         box_of(item) is not None
         or any(_is_pair(get(item, key)) for key in POINT_KEYS)
         or isinstance(get(item, "scribble"), list)
@@ -64,6 +64,11 @@ def words_of(item: Mapping[str, Any]) -> str:
     """What an object is called, on one line; "" if nothing says it."""
     low = {k.lower(): v for k, v in item.items() if isinstance(v, str)}
     return next((" ".join(value.split()) for key in PROMPT_KEYS if (value := low.get(key, "")).strip()), "")
+
+
+def _has_numbers(item: Mapping[str, Any]) -> bool:
+    """Whether anything but words stands there: most objects are told apart by this, and quickly."""
+    return any(not isinstance(value, str) or any(map(str.isdigit, value)) for value in item.values())
 
 
 def _place_and_size(item: Mapping[str, Any]) -> dict[str, Any] | None:
