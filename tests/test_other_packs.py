@@ -209,6 +209,25 @@ def test_regions_of_prompt_control(text, caption, expected):
     assert (layout.width, layout.height) == ((800, 400) if "MASK_SIZE" in text else (None, None))
 
 
+@pytest.mark.parametrize("words, left, named", [
+    ("a [red:blue:0.5] fox", "a red fox", "[red:blue:0.5]"),
+    ("a [red:[blue::0.7]:0.5] fox", "a red fox", "schedules"),
+    ("a [red:green:blue:0.3,0.7] fox", "a red fox", "schedules"),
+    ("[a fox:0.1]", "a fox", "schedules"),
+    ("a [::0.5] fox [|x] [SEQ:running:0.2:sitting:0.5] [dog:cat:SECOND_PASS]", "a fox x running dog", "schedules"),
+    ("a fox [CUT:white tail:white]", "a fox white tail", "schedules"),
+    ("a fox|owl [photo: nice] [plain] :)", "a fox|owl [photo: nice] [plain] :)", None),
+    ("a fox <lora:fur:0.8> BREAK in snow [<lora:x:1>::0.5]", "a fox in snow", "LoRAs (<lora:fur:0.8>, <lora:x:1>)"),
+    ("STYLE(A1111) a fox <emb:good> AVG(0.3)", "a fox embedding:good", "functions (STYLE(A1111), AVG(0.3))"),
+    (r"a \[fox\:0.5] [open:0.5", r"a \[fox\:0.5] [open", None),
+])  # fmt: skip
+def test_what_prompt_control_does_with_words_never_becomes_words(words, left, named, caplog):
+    (layout,) = read_frames(f"a meadow COUPLE MASK(0 0.5) {words} COUPLE MASK(0.5 1) an owl")
+    assert (layout.prompt, [i.prompt for i in layout.instances]) == ("a meadow", [left, "an owl"])
+    assert named is None or named in caplog.text
+    assert (named is not None) == bool(caplog.records)
+
+
 @pytest.mark.parametrize("kind", ["prompt-control (COUPLE)", "prompt-control (AND)"])
 def test_prompt_control_there_and_back(kind):
     text = frames_to_text((LAYOUT,), kind)
