@@ -1,5 +1,6 @@
 /** JSON text <-> values: errors that say where, and Python's spacing in what is written. */
 import { LayoutError } from "./error.js";
+import { MAX_DEPTH, MAX_DIGITS, MAX_GROUPS, MAX_NAMES, findFault } from "./jsonWalk.js";
 
 export const MAX_DOCUMENT_BYTES = 32 * 2 ** 20;
 
@@ -8,9 +9,9 @@ export function isObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** @returns {string} a value as a person may read it in an error */
+/** @returns {string} a value as a person may read it in an error, on one line; however large it is, little of it is looked at */
 export function shorten(value, length = 60) {
-  const text = (typeof value === "string" ? `'${value}'` : describe(value)).split(/\s+/).join(" ");
+  const text = (typeof value === "string" ? `'${value.slice(0, 4 * length)}'` : describe(value, 4 * length)).split(/\s+/).join(" ");
   return text.length <= length ? text : `${text.slice(0, length)}...`;
 }
 
@@ -33,12 +34,9 @@ export function loadJson(text) {
     throw new LayoutError(`The layout text has ${(size / 2 ** 20).toFixed(1)} MB, at most ${limit} MB are read.`);
   }
   const start = text.length - text.replace(/^[\ufeff \t\r\n]+/, "").length;
-  try {
-    return JSON.parse(text.slice(start));
-  } catch (error) {
-    if (error instanceof RangeError) throw new LayoutError("The layout is nested too deeply to be a layout.");
-    throw new LayoutError(`The layout is not valid JSON: ${whereItFails(text, start)}.`);
-  }
+  const fault = findFault(text, start);
+  if (fault) throw new LayoutError(sentenceOf(fault, text));
+  return JSON.parse(text.slice(start));
 }
 
 /**
@@ -55,60 +53,32 @@ export function dumpJson(value) {
   return JSON.stringify(value ?? null);
 }
 
-function describe(value) {
-  try {
-    return typeof value === "number" || value === undefined ? String(value) : dumpJson(value) ?? String(value);
-  } catch {
-    return Array.isArray(value) ? "[...]" : "{...}"; // nested too deeply, or holds NaN
+/** As dumpJson, but the beginning alone, and any number. */
+function describe(value, room) {
+  if (!Array.isArray(value) && !isObject(value)) {
+    return typeof value === "string" ? JSON.stringify(value.slice(0, room)) : String(value);
   }
+  const isList = Array.isArray(value);
+  let text = "";
+  const add = (name, item) => {
+    text += `${text && ", "}${isList ? "" : `${describe(name, room)}: `}${describe(item, room - text.length - 1)}`;
+    return text.length < room;
+  };
+  if (isList) value.every((item) => add("", item));
+  else for (const name in value) if (!add(name, value[name])) break;
+  return isList ? `[${text}]` : `{${text}}`;
 }
 
-const SPACE = /[ \t\r\n]*/y;
-const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/;
-const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/;
-const TOKEN = new RegExp(`[{}[\\],:]|${STRING.source}|${NUMBER.source}|true|false|null`, "y");
-const EXPECTED = {
-  value: "a value",
-  key: "a field's name in quotes",
-  colon: "':'",
-  more: "',' or the end of the list or object",
-  end: "nothing more",
-};
-
-/** Engines tell of the place in words of their own, or not at all: walk the tokens up to the first that does not fit. */
-function whereItFails(text, start) {
-  const open = [];
-  let [state, at, first] = ["value", start, false];
-  for (;;) {
-    SPACE.lastIndex = at;
-    SPACE.exec(text);
-    at = SPACE.lastIndex || at;
-    TOKEN.lastIndex = at;
-    const token = TOKEN.exec(text)?.[0];
-    const closes = token !== undefined && token === open.at(-1) && (state === "more" || first);
-    first = false;
-    if (closes) {
-      open.pop();
-      state = open.length ? "more" : "end";
-    } else if (state === "value" && (token === "{" || token === "[")) {
-      open.push(token === "{" ? "}" : "]");
-      state = token === "{" ? "key" : "value";
-      first = true;
-    } else if (state === "value" && token && !"}],:".includes(token)) {
-      state = open.length ? "more" : "end";
-    } else if (state === "key" && token?.[0] === '"') {
-      state = "colon";
-    } else if (state === "colon" && token === ":") {
-      state = "value";
-    } else if (state === "more" && token === ",") {
-      state = open.at(-1) === "}" ? "key" : "value";
-    } else {
-      break;
-    }
-    at = TOKEN.lastIndex;
-  }
+function sentenceOf({ at, kind, found }, text) {
   const before = text.slice(0, at).split("\n");
+  const place = `at line ${before.length}, column ${before.at(-1).length + 1}`;
+  if (kind === "twice") return `The layout is not valid JSON: the field ${shorten(found)} stands twice in one object, ${place}. Remove one of them.`;
+  if (kind === "number") return `The layout is not valid JSON: ${found} ${place} is not a number of JSON. Write a finite number.`;
+  if (kind === "deep") return `The layout is nested more than ${MAX_DEPTH} levels deep, ${place}. A layout needs six.`;
+  if (kind === "digits") return `The layout holds a number of ${found} digits ${place}, at most ${MAX_DIGITS} are read.`;
+  if (kind === "names") return `The layout holds an object of more than ${MAX_NAMES} fields. No format of layouts needs so many.`;
+  if (kind === "groups") return `The layout holds more than ${MAX_GROUPS / 1e6} million lists and objects. Split it into several layouts.`;
   const near = shorten(text.slice(Math.max(at - 20, 0), at + 20));
-  const found = at >= text.length ? " but the text ends" : "";
-  return `expected ${EXPECTED[state]}${found} at line ${before.length}, column ${before.at(-1).length + 1}, near ${near}`;
+  const ends = at >= text.length ? " but the text ends" : "";
+  return `The layout is not valid JSON: expected ${found}${ends} ${place}, near ${near}.`;
 }
