@@ -12,7 +12,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from instdiff.instdiff_modules.geometry.masks import mask_box
+from instdiff.instdiff_modules.exporters.text import frames_to_text
+from instdiff.instdiff_modules.geometry.masks import encode_mask, mask_box
 from instdiff.instdiff_modules.geometry.raster import layout_boxes
 from instdiff.instdiff_modules.importers import read_layout
 from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layout
@@ -26,6 +27,7 @@ DATA = Path(__file__).parent / "data"
 VALID = sorted((DATA / "layouts" / "valid").glob("*.json"))
 INVALID = sorted((DATA / "layouts" / "invalid").glob("*.json"))
 FOREIGN = sorted((DATA / "foreign").glob("*.json"))
+ALIKE = {"authors": "InstanceDiffusion demo", "coco": "COCO", "elements": "elements", "omost": "Omost canvas"}
 SHAPES = [(1, 1), (1, 9), (9, 1), (2, 3), (7, 5), (31, 33), (64, 96), (97, 13), (240, 321), (512, 512)]
 
 
@@ -75,6 +77,29 @@ def random_polygons(count):
         }
 
 
+def random_layouts(count):
+    """Layouts with every kind of location and numbers that lie between two to round to."""
+    random = np.random.default_rng(2)
+    for i in range(count):
+        width, height = (int(v) for v in random.integers(1, 2000, 2))
+        instances = []
+        for n in range(random.integers(0, 6)):
+            grid = (2**12, 2 * width, 180, 2000)[i % 4]
+            (x0, x1), (y0, y1) = (np.sort(random.choice(grid + 1, 2, replace=False)) / grid for _ in range(2))
+            mask = encode_mask(random.random((5, 7)) < 0.3) if n % 3 == 1 else None
+            instances.append({
+                "id": str(n), "prompt": ["a fox", " an owl. ", "", "一只鸟,", "("][n % 5], "color": ["", "#a0b1c2", "#abc"][n % 3],
+                **({"mask": {"size": [5, 7], "counts": mask.counts}} if mask and mask.counts != "S1" else {"point": [x0, y0]}),
+                **({"box": [x0, y0, x1, y1]} if n % 2 else {"scribble": [[x0, y1], [x1, y0]]}),
+                **({"category_name": "bird", "iscrowd": 1} if n == 3 else {}), "visible": n != 4,
+            })  # fmt: skip
+        kept = {"omost": {"prefixes": ["a street."], "suffixes": ["rain"], "color": [1, 2, 3]}} if i % 5 == 0 else {}
+        yield {
+            "version": 1, "width": width, "height": height, "instances": instances,
+            "prompt": ["a street. rain", "dusk, "][i % 2], **kept,
+        }  # fmt: skip
+
+
 @pytest.mark.parametrize("path", sorted(TESTS.glob("*.test.mjs")), ids=lambda p: p.name.removesuffix(".test.mjs"))
 def test_the_modules_pass_their_own_tests(path):
     done = run_tests(path)
@@ -99,7 +124,7 @@ def test_both_sides_refuse_an_invalid_document():
     for path, case, text, result in zip(INVALID, cases, given, results, strict=True):
         with pytest.raises(ValueError):
             parse_layout(text)
-        expected = "is not valid JSON" if re.search(r"\b(NaN|Infinity)\b", text) else case["error"]
+        expected = ", which JSON has no word for" if re.search(r"\b(NaN|Infinity)\b", text) else case["error"]
         assert expected in result.get("error", "not refused"), path.name
 
 
@@ -164,6 +189,14 @@ def test_what_the_editor_exports_is_read_here():
         for here, there in zip(authors.instances, shown, strict=True):
             assert (here.box is None) == (there.box is None)
             np.testing.assert_allclose(here.box or (), there.box or (), atol=1e-8)
+
+
+def test_both_sides_write_other_programs_files_alike():
+    given = [*texts(VALID), *map(json.dumps, random_layouts(60))]
+    for text, result in zip(given, ask([{"ask": "export", "text": text} for text in given]), strict=True):
+        layout = with_canvas(parse_layout(text))
+        for name, format in ALIKE.items():
+            assert result["answer"][name] == json.loads(frames_to_text((layout,), format)), (name, text)
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # pycocotools' own

@@ -33,7 +33,7 @@ for (const { name, text } of filesOf("layouts/invalid")) {
   test(`${name} is refused with a sentence`, () => {
     const given = JSON.parse(text);
     // JSON has no word for NaN and infinity
-    refused(given.text ?? given.document, /\b(NaN|Infinity)\b/.test(given.text) ? "is not valid JSON" : given.error);
+    refused(given.text ?? given.document, /\b(NaN|Infinity)\b/.test(given.text) ? ", which JSON has no word for" : given.error);
   });
 }
 
@@ -138,13 +138,16 @@ test("text that is not valid JSON is refused with the place", () => {
 });
 
 test("what JSON's readers take without a word is refused with the place", () => {
-  refused('{"version": 1, "instances": [],\n "instances": [1]}', /'instances' stands twice in one object, at line 2, column 2/);
-  refused('{"a": {"b\\u0063": 1, "bc": 2}}', /'bc' stands twice/);
-  refused('{"version": 1, "instances": [], "x": -Infinity}', /-Infinity at line 1, column 38/);
+  refused('{"version": 1, "instances": [],\n "instances": [1]}', /names "instances" twice; keep one/);
+  refused('{"a": {"b\\u0063": 1, "bc": 2}}', /names "bc" twice/);
+  refused('{"version": 1, "instances": [], "x": -Infinity}', /holds -Infinity, which JSON has no word for/);
+  refused('{"version": 1, "instances": [], "x": [-1e999]}', /holds the number -1e999, which is too large/);
+  refused('{"version": 1, "instances": [], "x": "\\ud83d"}', /holds a broken character at line 1, column 38/);
   refused(`${"[".repeat(201)}${"]".repeat(201)}`, /more than 200 levels/);
-  refused(`[${"9".repeat(401)}]`, /a number of 401 digits at line 1, column 2/);
+  refused(`[${"9".repeat(401)}]`, /a number of 401 digits, at most 400/);
   const twin = { version: 1, x: [{ a: 1 }, { a: 2 }], y: { a: { a: [] } }, instances: [] };
   assert.deepEqual(parseLayout(JSON.stringify(twin)).x, twin.x);
+  assert.equal(parseLayout('{"version": 1, "x": "\\ud83d\\udc1e"}').x, "🐞");
 });
 
 test("hostile JSON gives a sentence", () => {

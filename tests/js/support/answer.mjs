@@ -4,7 +4,7 @@
  */
 import { readFileSync } from "node:fs";
 import { LayoutError, layoutToJson, parseLayoutWithNotes } from "../../../web/js/layout/document.js";
-import { toAuthors, toBoundingBoxes, toCoco } from "../../../web/js/layout/exporters.js";
+import { toAuthors, toBoundingBoxes, toCoco, toElements, toOmost } from "../../../web/js/layout/exporters.js";
 import { importLayout } from "../../../web/js/layout/importers.js";
 import { decodeMask, encodeMask, maskArea, maskBounds } from "../../../web/js/layout/rle.js";
 
@@ -18,7 +18,7 @@ const QUESTIONS = {
   },
   export({ text }) {
     const { doc } = parseLayoutWithNotes(text);
-    return { authors: toAuthors(doc), coco: toCoco(doc), boxes: toBoundingBoxes(doc) };
+    return { authors: toAuthors(doc), coco: toCoco(doc), boxes: toBoundingBoxes(doc), elements: toElements(doc), omost: toOmost(doc) };
   },
   /** pixels: base64, row-major */
   encode({ height, width, pixels }) {

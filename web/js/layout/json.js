@@ -26,12 +26,12 @@ export function isBroken(text) {
  */
 export function loadJson(text) {
   if (typeof text !== "string") throw new LayoutError(`The layout: its JSON must be text, got ${shorten(text)}.`);
-  if (!text.trim()) throw new LayoutError('The layout text is empty. Expected a JSON object like {"version": 1, "instances": [...]}.');
+  if (!text.trim()) throw new LayoutError("The layout: the text is empty. Expected a JSON document.");
   if (isBroken(text)) throw new LayoutError("The layout: its JSON holds a broken character. Type it again.");
   const size = text.length * 3 > MAX_DOCUMENT_BYTES ? new TextEncoder().encode(text).length : text.length;
   if (size > MAX_DOCUMENT_BYTES) {
     const limit = MAX_DOCUMENT_BYTES / 2 ** 20;
-    throw new LayoutError(`The layout text has ${(size / 2 ** 20).toFixed(1)} MB, at most ${limit} MB are read.`);
+    throw new LayoutError(`The layout: the text has ${(size / 2 ** 20).toFixed(1)} MB, at most ${limit} MB are read.`);
   }
   const start = text.length - text.replace(/^[\ufeff \t\r\n]+/, "").length;
   const fault = findFault(text, start);
@@ -72,12 +72,17 @@ function describe(value, room) {
 function sentenceOf({ at, kind, found }, text) {
   const before = text.slice(0, at).split("\n");
   const place = `at line ${before.length}, column ${before.at(-1).length + 1}`;
-  if (kind === "twice") return `The layout is not valid JSON: the field ${shorten(found)} stands twice in one object, ${place}. Remove one of them.`;
-  if (kind === "number") return `The layout is not valid JSON: ${found} ${place} is not a number of JSON. Write a finite number.`;
-  if (kind === "deep") return `The layout is nested more than ${MAX_DEPTH} levels deep, ${place}. A layout needs six.`;
-  if (kind === "digits") return `The layout holds a number of ${found} digits ${place}, at most ${MAX_DIGITS} are read.`;
-  if (kind === "names") return `The layout holds an object of more than ${MAX_NAMES} fields. No format of layouts needs so many.`;
-  if (kind === "groups") return `The layout holds more than ${MAX_GROUPS / 1e6} million lists and objects. Split it into several layouts.`;
+  const SENTENCES = {
+    word: `holds ${found}, which JSON has no word for. Write a number instead.`,
+    large: `holds the number ${found}, which is too large. Numbers reach up to 1.8e308.`,
+    digits: `holds a number of ${found} digits, at most ${MAX_DIGITS} are read.`,
+    twice: `names ${JSON.stringify(found.length > 60 ? `${found.slice(0, 60)}...` : found)} twice; keep one.`,
+    half: `holds a broken character ${place}. Type it again.`,
+    deep: `is nested too deeply: more than ${MAX_DEPTH} levels, at most ${MAX_DEPTH} are read.`,
+    names: `holds an object of more than ${MAX_NAMES.toLocaleString("en")} fields, at most so many are read.`,
+    groups: `holds more than ${MAX_GROUPS.toLocaleString("en")} lists and objects, at most so many are read.`,
+  };
+  if (kind in SENTENCES) return `The layout ${SENTENCES[kind]}`;
   const near = shorten(text.slice(Math.max(at - 20, 0), at + 20));
   const ends = at >= text.length ? " but the text ends" : "";
   return `The layout is not valid JSON: expected ${found}${ends} ${place}, near ${near}.`;

@@ -5,7 +5,7 @@
 export const MAX_DEPTH = 200; // lists and objects inside each other; a layout needs six
 export const MAX_DIGITS = 400; // of a whole number: no number that a program can calculate with has more
 export const MAX_NAMES = 200000; // fields of one object
-export const MAX_GROUPS = 4000000; // lists and objects, twice as many as 32 MB of points are; the engine needs seconds for more
+export const MAX_GROUPS = 2 ** 21; // lists and objects: more than 32 MB of points are; the engine needs seconds for more
 
 const EXPECTED = {
   value: "a value",
@@ -22,7 +22,8 @@ const NO_NUMBERS = ["NaN", "Infinity", "-Infinity"]; // as some programs write t
  * @param {string} text
  * @param {number} start where to begin, past a byte order mark
  * @returns {{at: number, kind: string, found: string} | null} the first thing that is wrong. kind: one of "syntax" (found: what was
- *   expected), "number" (NaN and its like), "twice" (a field's name), "deep", "digits" (how many), "names", "groups"
+ *   expected), "word" (NaN and its like), "large" (a number beyond all others), "digits" (how many), "twice" (a field's name), "half" (of
+ *   a character), "deep", "names", "groups"
  */
 export function findFault(text, start = 0) {
   const open = []; // of an object the names so far, of a list null
@@ -45,16 +46,19 @@ export function findFault(text, start = 0) {
       continue;
     } else if (state === "value") {
       const word = "NI-".includes(c) && NO_NUMBERS.find((name) => text.startsWith(name, at));
-      if (word) return wrong("number", word);
+      if (word) return wrong("word", word);
       const end = c === '"' ? endOfString(text, at) : endOfWord(text, at);
       if (end < 0) return wrong("syntax", EXPECTED.value);
+      if (c === '"' && isHalf(text, at, end)) return wrong("half", "");
       const digits = c === '"' ? 0 : wholeDigits(text, at, end);
       if (digits > MAX_DIGITS) return wrong("digits", String(digits));
+      if (c !== '"' && end - at > 4 && isLarge(text, at, end)) return wrong("large", text.slice(at, Math.min(end, at + 20)));
       at = end;
       state = open.length ? "more" : "end";
     } else if (state === "key") {
       const end = c === '"' ? endOfString(text, at) : -1;
       if (end < 0) return wrong("syntax", EXPECTED.key);
+      if (isHalf(text, at, end)) return wrong("half", "");
       const name = nameOf(text, at, end);
       if (open.at(-1).has(name)) return wrong("twice", name);
       if (open.at(-1).add(name).size > MAX_NAMES) return wrong("names", "");
@@ -130,7 +134,19 @@ function wholeDigits(text, at, end) {
   return endOfDigits(text, from) === end ? end - from : 0;
 }
 
+/** A number beyond the largest needs a power of ten or hundreds of digits. */
+function isLarge(text, at, end) {
+  const number = text.slice(at, end);
+  return (number.length > 308 || /e/i.test(number)) && Math.abs(Number(number)) === Infinity;
+}
+
+/** Whether a string's escapes make half a character. */
+function isHalf(text, at, end) {
+  const raw = text.slice(at, end);
+  return /\\u[dD]/.test(raw) && /\p{Surrogate}/u.test(JSON.parse(raw));
+}
+
 function nameOf(text, at, end) {
-  const raw = text.slice(at + 1, end - 1);
-  return raw.includes("\\") ? JSON.parse(`"${raw}"`) : raw;
+  const raw = text.slice(at, end);
+  return raw.includes("\\") ? JSON.parse(raw) : raw.slice(1, -1);
 }
