@@ -154,8 +154,8 @@ def test_both_sides_read_other_programs_files_alike():
 
 
 def test_python_reads_every_import_of_the_editor():
-    canvas = {"width": 512, "height": 256}
-    results = ask([{"ask": "import", "text": text, "options": canvas} for text in texts(FOREIGN)])
+    chosen = {"width": 512, "height": 256, "order": "x, y, width, height"}
+    results = ask([{"ask": "import", "text": text, "options": chosen} for text in texts(FOREIGN)])
     for path, result in zip(FOREIGN, results, strict=True):
         assert parse_layout(result["answer"]).instances, path.name
 

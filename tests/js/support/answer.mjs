@@ -5,7 +5,8 @@
 import { readFileSync } from "node:fs";
 import { LayoutError, layoutToJson, parseLayoutWithNotes } from "../../../web/js/layout/document.js";
 import { toAuthors, toBoundingBoxes, toCoco, toElements, toOmost } from "../../../web/js/layout/exporters.js";
-import { importLayout } from "../../../web/js/layout/importers.js";
+import { completed, readForeign, readText } from "../../../web/js/layout/importers.js";
+import { KINDS } from "../../../web/js/layout/kinds.js";
 import { decodeMask, encodeMask, maskArea, maskBounds } from "../../../web/js/layout/rle.js";
 
 const QUESTIONS = {
@@ -14,8 +15,9 @@ const QUESTIONS = {
     return { text: layoutToJson(doc), notes };
   },
   import({ text, options }) {
-    return layoutToJson(importLayout(text, options));
+    return layoutToJson(completed(readForeign(readText(text), options)).doc);
   },
+  kinds: () => KINDS.map(({ name }) => name),
   export({ text }) {
     const { doc } = parseLayoutWithNotes(text);
     return { authors: toAuthors(doc), coco: toCoco(doc), boxes: toBoundingBoxes(doc), elements: toElements(doc), omost: toOmost(doc) };

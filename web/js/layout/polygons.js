@@ -1,32 +1,82 @@
 /**
- * COCO polygons as bitmaps, pixel for pixel as pycocotools draws them: edges are walked at five times the resolution, and each pixel column
- * whose centre line an edge crosses gets a flip there.
+ * COCO polygons as masks, pixel for pixel as pycocotools draws them: edges are walked at five times the resolution, and each pixel column
+ * whose centre line an edge crosses gets a flip there. Nothing is as large as the picture.
  */
+import { LayoutError } from "./error.js";
+import { encodeRuns } from "./rle.js";
+
 const SCALE = 5;
+const MAX_OUTLINE = 2e7; // pixels of all outlines of one file, a second's walk; a thousand detailed shapes need a tenth
+
+/** @returns {{left: number}} what the shapes of one file may still use, in pixels of outline */
+export function outlineBudget() {
+  return { left: MAX_OUTLINE };
+}
 
 /**
  * @param {number[][]} polygons each [x1, y1, x2, y2, ...] in pixels, at least three points, inside 0..width and 0..height
- * @returns {{height: number, width: number, data: Uint8Array}} their union
+ * @param {{left: number}} budget see outlineBudget; it gets smaller
+ * @returns {{size: [number, number], counts: string} | null} their union; null if they cover no pixel. LayoutError beyond the budget
  */
-export function drawPolygons(polygons, height, width) {
-  const data = new Uint8Array(height * width);
-  for (const polygon of polygons) drawPolygon(data, polygon, height, width);
-  return { height, width, data };
+export function drawPolygons(polygons, height, width, where, budget) {
+  const spans = polygons.flatMap((polygon) => {
+    budget.left -= outlineOf(polygon);
+    if (budget.left < 0) {
+      throw new LayoutError(`${where}: the outlines are longer than ${MAX_OUTLINE / 1e6} million pixels together. Simplify the polygons.`);
+    }
+    return spansOf(Uint32Array.from(crossings(polygon, height, width)).sort(), height * width);
+  });
+  const runs = runsOf(spans.sort(([a], [b]) => a - b), height * width);
+  return runs.length > 1 ? { size: [height, width], counts: encodeRuns(runs) } : null;
 }
 
-function drawPolygon(data, polygon, height, width) {
-  const flips = crossings(edgePoints(polygon), height, width).sort((a, b) => a - b);
-  flips.push(height * width);
-  for (let i = 0; i + 1 < flips.length; i += 2) {
-    for (let at = flips[i]; at < flips[i + 1]; at++) data[(at % height) * width + Math.floor(at / height)] = 1;
+function outlineOf(polygon) {
+  let length = polygon.length; // a point counts, too
+  for (let i = 2; i < polygon.length + 2; i += 2) {
+    const at = (j) => polygon[j % polygon.length];
+    length += Math.max(Math.abs(at(i) - at(i - 2)), Math.abs(at(i + 1) - at(i - 1)));
   }
+  return length;
 }
 
-/** Every point of the outline on the fine grid, one per step along the longer side of each edge; u across, v down. */
-function edgePoints(polygon) {
+/** Pixels from..to (without to), counted down the columns, between each flip and the next. */
+function spansOf(flips, size) {
+  const spans = [];
+  for (let i = 0; i < flips.length; i += 2) {
+    const [from, to] = [flips[i], i + 1 < flips.length ? flips[i + 1] : size];
+    if (from < to) spans.push([from, to]);
+  }
+  return spans;
+}
+
+/** Spans in order, which may overlap -> lengths of runs of 0 and 1 in turn. */
+function runsOf(spans, size) {
+  const runs = [];
+  let [at, from, to] = [0, 0, 0];
+  const close = () => {
+    if (to === from) return;
+    if (runs.length && from === at) runs[runs.length - 1] += to - from;
+    else runs.push(from - at, to - from);
+    at = to;
+  };
+  for (const span of spans) {
+    if (span[0] <= to && to > from) to = Math.max(to, span[1]);
+    else {
+      close();
+      [from, to] = span;
+    }
+  }
+  close();
+  if (at < size || !runs.length) runs.push(size - at);
+  return runs;
+}
+
+/** Where the outline crosses the pixels' centre columns, as places counted down the columns: its steps on the fine grid, u across, v down. */
+function crossings(polygon, height, width) {
   const count = polygon.length / 2;
   const fine = (i) => Math.trunc(SCALE * polygon[i % polygon.length] + 0.5);
-  const [us, vs] = [[], []];
+  const flips = [];
+  let [lastU, lastV] = [NaN, NaN];
   for (let j = 0; j < count; j++) {
     let [xs, ys, xe, ye] = [fine(2 * j), fine(2 * j + 1), fine(2 * j + 2), fine(2 * j + 3)];
     const [dx, dy] = [Math.abs(xe - xs), Math.abs(ys - ye)];
@@ -36,22 +86,17 @@ function edgePoints(polygon) {
     const slope = steps && (dx >= dy ? ye - ys : xe - xs) / steps;
     for (let d = 0; d <= steps; d++) {
       const t = flip ? steps - d : d;
-      us.push(dx >= dy ? xs + t : Math.trunc(xs + slope * t + 0.5));
-      vs.push(dx >= dy ? Math.trunc(ys + slope * t + 0.5) : ys + t);
+      const u = dx >= dy ? xs + t : Math.trunc(xs + slope * t + 0.5);
+      const v = dx >= dy ? Math.trunc(ys + slope * t + 0.5) : ys + t;
+      if (u !== lastU && lastU === lastU) {
+        const x = ((u < lastU ? u : u - 1) + 0.5) / SCALE - 0.5;
+        if (Number.isInteger(x) && x >= 0 && x <= width - 1) {
+          const y = (Math.min(v, lastV) + 0.5) / SCALE - 0.5;
+          flips.push(x * height + Math.ceil(Math.min(Math.max(y, 0), height)));
+        }
+      }
+      [lastU, lastV] = [u, v];
     }
-  }
-  return [us, vs];
-}
-
-/** Where the outline crosses the pixels' centre columns, as places counted down the columns. */
-function crossings([us, vs], height, width) {
-  const flips = [];
-  for (let j = 1; j < us.length; j++) {
-    if (us[j] === us[j - 1]) continue;
-    const x = ((us[j] < us[j - 1] ? us[j] : us[j] - 1) + 0.5) / SCALE - 0.5;
-    if (!Number.isInteger(x) || x < 0 || x > width - 1) continue;
-    const y = (Math.min(vs[j], vs[j - 1]) + 0.5) / SCALE - 0.5;
-    flips.push(x * height + Math.ceil(Math.min(Math.max(y, 0), height)));
   }
   return flips;
 }

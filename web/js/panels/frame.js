@@ -20,7 +20,7 @@ export function createFrame({ store, host, text, lint }) {
   const layout = el("div", { class: "ie-layout" });
   const element = el("div", { class: "instdiff-editor", tabindex: 0, role: "application", "aria-label": text.title }, layout);
   element.dataset.captureWheel = "true"; // Nodes 2.0 leaves the wheel to such elements while the focus is inside
-  const importText = createImport({ store, text, root: element });
+  const importText = createImport({ store, host, text, root: element });
   const parts = {
     toolbar: createToolbar({
       store,

@@ -1,23 +1,29 @@
 /** Bringing a layout in from text, from wherever it came. */
-import { importLayout } from "../layout/importers.js";
+import { completed, readForeign, readText } from "../layout/importers.js";
+import { WorkflowFound } from "../layout/notLayouts.js";
+import { Question } from "../layout/oddItems.js";
 import { fill } from "../text.js";
 import { ask } from "./ask.js";
+import { askReading } from "./askReading.js";
 
 /**
- * @param {{store: object, text: object, root: HTMLElement}} options
- * @returns {(given: string) => Promise<boolean>} whether it was taken. Where the canvas holds something, the person is asked.
+ * @param {{store: object, host: object, text: object, root: HTMLElement}} options
+ * @returns {(given: string) => Promise<boolean>} whether it was taken. The person is asked what the data do not say of themselves, and where
+ *   the canvas holds something
  */
-export function createImport({ store, text, root }) {
+export function createImport({ store, host, text, root }) {
   return async function importText(given) {
-    const { width, height } = store.doc;
-    let layout;
+    let read;
     try {
-      layout = importLayout(given, { width, height });
+      read = await readAsking(given);
     } catch (problem) {
       if (problem.name !== "LayoutError") throw problem;
-      store.notify(problem.message, "warn");
+      if (problem instanceof WorkflowFound) await offerWorkflow(problem.message, given);
+      else store.notify(problem.message, "warn");
       return false;
     }
+    if (!read) return false;
+    const { doc: layout, notes } = read;
     const count = layout.instances.length;
     const there = store.doc.instances.length;
     const how = there ? await askHow(count, there) : "import-replace";
@@ -29,9 +35,40 @@ export function createImport({ store, text, root }) {
       store.dispatch({ type: "paste", instances: layout.instances, dx: 0, dy: 0 });
       store.setSession({ selection: store.doc.instances.filter(({ id }) => !before.has(id)).map(({ id }) => id) });
     } else return false;
-    store.notify(fill(text.notices.imported, { count }));
+    const imported = fill(text.notices.imported, { count });
+    if (!notes.length) store.notify(imported);
+    else if (notes.length === 1) store.notify(`${imported}. ${notes[0]}`, "warn");
+    else {
+      store.notify(imported, "warn");
+      await ask(root, { message: [`${imported}.`, ...notes].join("\n"), choices: [{ act: "import-notes", label: text.close, primary: true }] });
+    }
     return true;
   };
+
+  /** @returns {Promise<{doc: object, notes: string[]} | null>} null if the person would rather not */
+  async function readAsking(given) {
+    const canvas = { width: store.doc.width, height: store.doc.height };
+    const value = readText(given);
+    let known = {};
+    for (;;) {
+      try {
+        return completed(readForeign(value, known), canvas);
+      } catch (question) {
+        if (!(question instanceof Question)) throw question;
+        const more = await askReading(root, text, { question, known, canvas });
+        if (!more) return null;
+        known = { ...known, ...more };
+      }
+    }
+  }
+
+  async function offerWorkflow(message, given) {
+    const choices = [
+      { act: "workflow-load", label: text.ask.loadWorkflow },
+      { act: "workflow-cancel", label: text.cancel, primary: true },
+    ];
+    if ((await ask(root, { message, choices })) === "workflow-load") await host.loadWorkflow(given);
+  }
 
   function askHow(count, there) {
     return ask(root, {

@@ -82,6 +82,18 @@ export const en = {
     incoming: "{count} {count|instance|instances} to import. The canvas holds {there}.",
     replace: "Replace",
     add: "Add",
+    loadWorkflow: "Load as workflow",
+  },
+  reading: {
+    units: "Units…",
+    unitNames: ["pixels", "fractions (0..1)", "thousandths (0..1000)", "percent"],
+    order: "Order of the numbers…",
+    orderNames: ["left, top, right, bottom", "x, y, width, height", "top, left, bottom, right", "center x, center y, width, height"],
+    image: "Picture…",
+    size: "Size of the picture",
+    first: "The first box",
+    impossible: "The first box does not fit this choice.",
+    go: "Read",
   },
   lost: {
     mask: "{count} {count|mask (only its box is written)|masks (only their boxes are written)}",
