@@ -76,7 +76,7 @@ function crossings(polygon, height, width) {
   const count = polygon.length / 2;
   const fine = (i) => Math.trunc(SCALE * polygon[i % polygon.length] + 0.5);
   const flips = [];
-  let [lastU, lastV] = [NaN, NaN];
+  let [lastU, lastV] = [null, 0];
   for (let j = 0; j < count; j++) {
     let [xs, ys, xe, ye] = [fine(2 * j), fine(2 * j + 1), fine(2 * j + 2), fine(2 * j + 3)];
     const [dx, dy] = [Math.abs(xe - xs), Math.abs(ys - ye)];
@@ -88,7 +88,7 @@ function crossings(polygon, height, width) {
       const t = flip ? steps - d : d;
       const u = dx >= dy ? xs + t : Math.trunc(xs + slope * t + 0.5);
       const v = dx >= dy ? Math.trunc(ys + slope * t + 0.5) : ys + t;
-      if (u !== lastU && lastU === lastU) {
+      if (u !== lastU && lastU !== null) {
         const x = ((u < lastU ? u : u - 1) + 0.5) / SCALE - 0.5;
         if (Number.isInteger(x) && x >= 0 && x <= width - 1) {
           const y = (Math.min(v, lastV) + 0.5) / SCALE - 0.5;
