@@ -16,9 +16,12 @@ from instdiff.instdiff_modules.exporters.text import frames_to_text
 from instdiff.instdiff_modules.geometry.masks import encode_mask, mask_box
 from instdiff.instdiff_modules.geometry.raster import layout_boxes
 from instdiff.instdiff_modules.importers import read_layout
+from instdiff.instdiff_modules.importers.frames import read_frames
+from instdiff.instdiff_modules.importers.kinds import KINDS
 from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layout
 from instdiff.instdiff_modules.layout.frames import canvas_of
 from pycocotools import mask as coco
+from support.damage import damaged_cases
 from support.node_js import TESTS, ask, needs_node, run_tests
 
 pytestmark = needs_node
@@ -173,6 +176,59 @@ def test_both_sides_draw_polygons_alike():
         drawn += 1
         assert spelt_alike(result["answer"]) == spelt_alike(ours), text
     assert drawn > 150
+
+
+def test_both_sides_know_the_same_kinds_in_the_same_order():
+    (names,) = ask([{"ask": "kinds"}])
+    assert names["answer"] == [kind.name for kind in KINDS]
+
+
+def test_both_sides_read_damaged_data_alike(caplog):
+    """What is left out, kept, refused and said, in 2,000 inputs of every kind."""
+    given = list(damaged_cases(4000, 0))
+    results = ask([{"ask": "foreign", "text": text, "options": options} for text, options in given])
+    read = refused = 0
+    for (text, options), result in zip(given, results, strict=True):
+        caplog.clear()
+        canvas = (options["width"], options["height"]) if "width" in options else None
+        try:
+            frames = read_frames(
+                text, options.get("image", ""), canvas, **{k: options[k] for k in ("order", "units") if k in options}
+            )
+        except ValueError as error:
+            refused += 1
+            assert "error" in result, f"{text}\nis refused here: {error}"
+            assert len(result["error"]) < 300 and "\n" not in result["error"], result
+            continue
+        read += 1
+        assert "answer" in result, f"{text}\nis refused there: {result.get('error')}"
+        theirs = result["answer"]["frames"]
+        assert len(theirs) == len(frames)
+        for ours, layout in zip(frames, theirs, strict=True):
+            assert same_layout(ours, layout), f"{text}\n{ours}\n{layout}"
+        assert len(result["answer"]["notes"]) == len(caplog.records), (
+            f"{text}\n{result['answer']['notes']}\n{caplog.messages}"
+        )
+    assert read > 400 and refused > 400
+
+
+def same_layout(ours, theirs):
+    """Whether a layout and the editor's hold the same, places to 1e-9."""
+    if (ours.width, ours.height, ours.prompt) != (theirs["width"], theirs["height"], theirs["prompt"]):
+        return False
+    if len(ours.instances) != len(theirs["instances"]):
+        return False
+    for here, there in zip(ours.instances, theirs["instances"], strict=True):
+        places = [(getattr(here, name), there.get(name)) for name in ("box", "point", "scribble")]
+        mask = here.mask and {"size": [here.mask.height, here.mask.width], "counts": here.mask.counts}
+        if (here.prompt, here.color, mask) != (there["prompt"], there["color"], there.get("mask")):
+            return False
+        for a, b in places:
+            if (a is None) != (b is None) or (a is not None and not np.allclose(a, b, rtol=0, atol=1e-9)):
+                return False
+        if any(there.get(name) != value for name, value in here.extra.items()):
+            return False
+    return True
 
 
 def test_what_the_editor_exports_is_read_here():

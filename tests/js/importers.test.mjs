@@ -133,6 +133,7 @@ test("broken COCO gives a sentence", () => {
   for (const [given, words] of [
     [coco({}, { images: [] }), 'no "images"'],
     [coco({}, { images: "x" }), '"images" must be a list'],
+    [coco({}, { annotations: "x" }), '"annotations" must be a list'],
     [{ annotations: [{ category_id: 1, bbox: [0, 0, 5, 5] }] }, "This is COCO without images"],
     [coco({ category_id: 5, bbox: [0, 0, 5, 5] }), "category 5 is not among"],
     [coco({}), "neither bbox nor segmentation"],

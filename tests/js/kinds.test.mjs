@@ -31,10 +31,10 @@ function compare({ kind, frames, notes }, { expect, frames: counts = [expect.ins
     for (const where of ["box", "point", "scribble"]) same(instance[where], places[where], where);
     same(instance.mask && maskBounds(instance.mask), maskBox, "mask");
     const own = Object.fromEntries(Object.entries(instance).filter(([key]) => !KEPT.includes(key)));
-    for (const [key, value] of Object.entries(extra)) assert.deepEqual(own[key], value);
+    assert.deepEqual(own, extra);
   });
-  for (const words of warnings) assert.ok(notes.some((note) => note.includes(words)), `no note holds ${words}: ${notes}`);
-  if (!warnings.length) assert.deepEqual(notes, []);
+  assert.equal(notes.length, warnings.length, notes.join("\n"));
+  warnings.forEach((words, i) => assert.ok(notes[i].includes(words), `${words} is not in: ${notes[i]}`));
   for (const note of notes) assert.ok(note.endsWith(".") && !note.includes("\n"), note);
   const complete = withCanvas(doc);
   assert.deepEqual(parseLayout(layoutToJson(complete)), complete);

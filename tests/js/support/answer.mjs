@@ -17,6 +17,10 @@ const QUESTIONS = {
   import({ text, options }) {
     return layoutToJson(completed(readForeign(readText(text), options)).doc);
   },
+  /** As the importers have it: a layout for each frame, with sides that may be null. */
+  foreign({ text, options }) {
+    return readForeign(readText(text), options);
+  },
   kinds: () => KINDS.map(({ name }) => name),
   export({ text }) {
     const { doc } = parseLayoutWithNotes(text);

@@ -8,7 +8,7 @@ import { Question, anObject, goodLocations, keepGood } from "./oddItems.js";
 import { readSegmentation } from "./segmentation.js";
 
 export function isCoco(value) {
-  return isObject(value) && Array.isArray(value.annotations) && "images" in value;
+  return isObject(value) && "images" in value && "annotations" in value;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** Elements of box editors: [{type, bbox: [ymin, xmin, ymax, xmax] in 0..1000, desc, text?, color_palette?}], y before x. */
 import { LayoutError, MAX_INSTANCES, instanceOf } from "./document.js";
 import * as fields from "./fields.js";
+import { isGiven } from "./fromAuthors.js";
 import { isObject, shorten } from "./json.js";
 import { anObject, keepGood, named } from "./oddItems.js";
 
@@ -42,7 +43,7 @@ export function fromCaption(value, given) {
  */
 export function keptOf(item, palette, where) {
   const colors = Array.isArray(palette) ? palette.filter((c) => typeof c === "string") : [];
-  const kept = item.type === "text" ? { type: "text", text: fields.text(item.text ?? "", where, "text") } : {};
+  const kept = item.type === "text" ? { type: "text", text: fields.text(isGiven(item.text) ? item.text : "", where, "text") } : {};
   if (colors.length) kept.color_palette = colors;
   const color = /^#([0-9a-f]{3}|[0-9a-f]{6})$/i.test(colors[0]) ? { color: colors[0] } : {};
   return { ...color, ...(Object.keys(kept).length ? { element: kept } : {}) };

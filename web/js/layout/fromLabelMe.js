@@ -2,6 +2,7 @@
 import { areItems, scoreOf } from "./detectors.js";
 import { LayoutError, MAX_INSTANCES, instanceOf } from "./document.js";
 import * as fields from "./fields.js";
+import { isGiven } from "./fromAuthors.js";
 import { knownCanvas, statedCanvas } from "./given.js";
 import { isObject, shorten } from "./json.js";
 import { anObject, keepGood, named } from "./oddItems.js";
@@ -31,7 +32,7 @@ export function fromLabelMe(value, given) {
 function readShape(shape, position, width, height, given) {
   const { label } = anObject(shape, named(position, []));
   const where = named(position, [label]);
-  const kind = shape.shape_type || "polygon";
+  const kind = isGiven(shape.shape_type) ? shape.shape_type : "polygon";
   if (!SHAPES.includes(kind)) {
     throw new LayoutError(`${where}: a shape of the type ${shorten(kind)} is not read, only ${SHAPES.join(", ")}.`);
   }
@@ -41,7 +42,7 @@ function readShape(shape, position, width, height, given) {
   const points = shape.points.map((xy) => fields.numbers(xy, 2, where, "a point", "[x, y] in pixels"));
   return instanceOf({
     id: `i${position}`,
-    prompt: typeof label === "string" ? fields.text(label, where, "label") : label == null ? "" : shorten(label),
+    prompt: typeof label === "number" ? String(label) : typeof label === "string" ? fields.text(label, where, "label") : "",
     ...locationOf(kind, points, width, height, where, given),
     ...(Number.isInteger(shape.group_id) ? { group_id: shape.group_id } : {}),
     ...scoreOf(shape),

@@ -3,6 +3,7 @@ import { brushMask } from "./brush.js";
 import { areItems, scoreOf } from "./detectors.js";
 import { LayoutError, MAX_INSTANCES, instanceOf } from "./document.js";
 import * as fields from "./fields.js";
+import { isGiven } from "./fromAuthors.js";
 import { CORNERS } from "./fromLabelMe.js";
 import { PERCENT, XYWH, boxOf, knownCanvas, statedCanvas } from "./given.js";
 import { isObject, shorten } from "./json.js";
@@ -13,13 +14,15 @@ const KINDS = ["rectangle", "polygon", "brush", "keypoint", "ellipse"]; // each 
 
 /** @returns {boolean} whether it is a task of Label Studio, or a list of tasks */
 export function areTasks(value) {
-  return areItems(isObject(value) ? [value] : value, (task) => resultsOf(task) !== null);
+  return areItems(isObject(value) ? [value] : value, (task) => annotationsOf(task) !== null);
 }
 
 /** @returns {object} the layout of one task. A Question if there are several and given.image does not name one by its id or picture */
 export function fromLabelStudio(value, given) {
   const task = choose(isObject(value) ? [value] : value.filter(isObject), given.image);
-  const regions = resultsOf(task, given.notes).filter(kindOf);
+  const annotated = (annotationsOf(task) ?? []).filter((regions) => regions.length);
+  if (annotated.length > 1) given.notes.push(`The task was annotated ${annotated.length} times. The first one was read.`);
+  const regions = (annotated[0] ?? []).filter(kindOf);
   if (regions.length > MAX_INSTANCES) throw new LayoutError(`The task has ${regions.length} regions, at most ${MAX_INSTANCES} are read.`);
   const sizes = regions.map(({ original_width: width, original_height: height }) => statedCanvas({ width, height }));
   const canvas = sizes.find(Boolean) ?? given.canvas;
@@ -28,19 +31,14 @@ export function fromLabelStudio(value, given) {
   return { version: 1, width, height, prompt: "", instances };
 }
 
-/** The regions of the first annotation that holds any, else of the first prediction; null if it is no task. */
-function resultsOf(task, notes = []) {
+/** The regions of each annotation, then of each prediction; null if it is no task. */
+function annotationsOf(task) {
   const entries = ["annotations", "completions", "predictions"].flatMap((key) => (Array.isArray(task[key]) ? task[key] : []));
-  const lists = entries.filter((e) => isObject(e) && !e.was_cancelled && Array.isArray(e.result)).map(({ result }) => result);
-  if (lists.length) {
-    const full = lists.filter((result) => result.length);
-    if (full.length > 1) notes.push(`The task was annotated ${full.length} times. The first annotation was read.`);
-    return full[0] ?? [];
-  }
-  if (isObject(task.data) && (Array.isArray(task.annotations) || Array.isArray(task.predictions))) return [];
+  const lists = entries.filter((e) => isObject(e) && !isGiven(e.was_cancelled) && Array.isArray(e.result)).map(({ result }) => result);
+  if (lists.length || (isObject(task.data) && Array.isArray(task.annotations))) return lists;
   const minimal = (items) => areItems(items, (item) => KINDS.some((kind) => `${kind}labels` in item));
   const items = Object.values(task).find(minimal); // JSON-MIN
-  return items ? items.filter(isObject).map((item) => ({ value: item, ...item })) : null;
+  return items ? [items.filter(isObject).map((item) => ({ value: item, ...item }))] : null;
 }
 
 function choose(tasks, image) {
@@ -73,7 +71,7 @@ function readRegion(region, position, canvas, given) {
   const labels = [value[`${kind}labels`], value.labels].find(Array.isArray) ?? [];
   const words = labels.filter((label) => typeof label === "string").join(", ");
   const where = named(position, [words, region.id]);
-  if (region.image_rotation) throw new LayoutError(`${where}: its picture was turned in Label Studio, which is not read.`);
+  if (![undefined, null, 0].includes(region.image_rotation)) throw new LayoutError(`${where}: its picture was turned in Label Studio, which is not read.`);
   const location = locationOf(kind, value, canvas, where, given);
   return instanceOf({ id: `i${position}`, prompt: fields.text(words, where, "label"), ...location, ...scoreOf(region) });
 }

@@ -1,6 +1,7 @@
 /** Omost's canvas: a list of conditions, the first one of the whole picture, places on a grid of 90 x 90. */
 import { LayoutError, MAX_INSTANCES, instanceOf } from "./document.js";
 import * as fields from "./fields.js";
+import { isGiven } from "./fromAuthors.js";
 import { isObject, shorten } from "./json.js";
 import { anObject, keepGood } from "./oddItems.js";
 import { GRID, joined } from "./toOmost.js";
@@ -36,20 +37,19 @@ function readRegion(item, position, whole, notes) {
     id: `i${position}`,
     prompt: joined(own.length ? own : prefixes),
     box: fields.box([left, top, right, bottom], where, notes),
-    color: colorOf(item.color, where),
+    color: colorOf(item.color),
     omost: { suffixes },
   });
 }
 
 function textsOf(item, name, where) {
-  const given = item[name] || [];
+  const given = isGiven(item[name]) ? item[name] : [];
   if (!Array.isArray(given)) throw new LayoutError(`${where}: ${name} must be a list of texts, got ${shorten(given)}.`);
   return given.map((text) => fields.text(text, where, name));
 }
 
-function colorOf(value, where) {
-  if (!value || value.length === 0) return "";
-  const rgb = fields.numbers(value, 3, where, "color", "[red, green, blue] in 0..255");
-  const hex = (v) => Math.trunc(fields.numberIn(v, 0, 255, where, "color")).toString(16).padStart(2, "0");
-  return `#${rgb.map(hex).join("")}`;
+/** Empty for what is no colour: it costs the region nothing. */
+function colorOf(value) {
+  const rgb = Array.isArray(value) ? value.filter((v) => v >= 0 && v <= 255 && typeof v === "number") : [];
+  return rgb.length === 3 ? `#${rgb.map((v) => Math.trunc(v).toString(16).padStart(2, "0")).join("")}` : "";
 }

@@ -96,7 +96,7 @@ export function unknownKind(value) {
     const first = shorten(value[0]);
     return new LayoutError(`The list holds no boxes that InstDiff knows: its first item is ${first}. Each needs a place, such as a bbox.`);
   }
-  return new LayoutError(`Expected a layout or a list of boxes, got ${shorten(value)}. The node's help lists the kinds that are read.`);
+  return new LayoutError(`${shorten(value)} is not a known kind of boxes, nor a layout. The node's help lists the kinds that are read.`);
 }
 
 /** A list of lists of boxes, or of objects that are a layout each. */
@@ -115,13 +115,14 @@ function fromFrames(value, given) {
   const problems = [];
   const frames = value.map((item, i) => {
     const found = kindOf(item);
+    const isFrame = found && found.name !== "frames";
     try {
-      if (!found || found.name === "frames") throw unknownKind(item);
+      if (!isFrame) throw unknownKind(item);
       return found.read(item, given)[0];
     } catch (error) {
       if (!(error instanceof LayoutError)) throw error;
       error.message = `Frame ${i + 1}: ${error.message}`;
-      if (error instanceof Question || !Array.isArray(item) || !found) throw error;
+      if (error instanceof Question || !Array.isArray(item) || !isFrame) throw error;
       problems.push(error.message);
       return EMPTY;
     }

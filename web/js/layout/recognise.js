@@ -44,7 +44,8 @@ export function isCorner(item) {
 }
 
 export function isCocoWithoutImages(value) {
-  return isObject(value) && !("images" in value) && areItems(value.annotations, (a) => "image_id" in a || "category_id" in a);
+  if (!isObject(value) || "images" in value || !Array.isArray(value.annotations)) return false;
+  return !value.annotations.length || areItems(value.annotations, (a) => "image_id" in a || "category_id" in a);
 }
 
 /** An object whose list of detections is empty. */
