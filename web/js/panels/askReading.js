@@ -32,7 +32,8 @@ export async function askReading(root, text, { question, known, canvas }) {
     el("input", {
       type: "number", min: 1, max: MAX_SIDE, value: known[name] ?? canvas[name], "data-act": `reading-${name}`, "aria-label": text.settings[name],
     })) : [];
-  const sizeLine = sized && el("div", { class: "ie-line" }, el("span", { text: words.size }), ...sides);
+  const named = sides.map((input, i) => el("label", { class: "ie-number" }, el("span", { class: "ie-prefix", text: "WH"[i] }), input));
+  const sizeLine = sized && el("div", { class: "ie-line" }, el("span", { text: words.size }), ...named);
   const sketch = el("div", { class: "ie-sketch", hidden: true }, el("div"));
   const note = el("span", { class: "ie-sketch-note" });
   const form = el(

@@ -8,10 +8,11 @@ import { toggleMenu } from "./menu.js";
 const EXPORTS = { authors: toAuthors, coco: toCoco, boxes: toBoundingBoxes, elements: toElements, omost: toOmost };
 
 /**
- * @param {{store: object, host: object, text: object, root: HTMLElement, importText: (given: string) => Promise<boolean>}} options
+ * @param {{store: object, host: object, text: object, root: HTMLElement, importText: (given: string) => Promise<boolean>,
+ *   importFile: (file: File) => Promise<boolean>}} options
  * @returns {(anchor: HTMLElement) => void} opens the menu below a button, or closes it
  */
-export function fileMenu({ store, host, text, root, importText }) {
+export function fileMenu({ store, host, text, root, importText, importFile }) {
   const words = text.file;
   const named = (suffix) => `${host.fileName ?? "layout"}${suffix}`;
   const save = (name, content) => {
@@ -27,17 +28,7 @@ export function fileMenu({ store, host, text, root, importText }) {
 
   function openFile() {
     const input = el("input", { type: "file", accept: ".json,application/json,text/plain" });
-    input.addEventListener("change", async () => {
-      const file = input.files[0];
-      let given;
-      try {
-        given = await file.text();
-      } catch {
-        store.notify(fill(text.notices.fileUnreadable, { name: file.name }), "warn");
-        return;
-      }
-      await importText(given);
-    });
+    input.addEventListener("change", () => importFile(input.files[0]));
     input.click();
   }
 

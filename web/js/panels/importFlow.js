@@ -1,5 +1,7 @@
 /** Bringing a layout in from text, from wherever it came. */
 import { completed, readForeign, readText } from "../layout/importers.js";
+import { MAX_DOCUMENT_BYTES } from "../layout/json.js";
+import { kindOf } from "../layout/kinds.js";
 import { WorkflowFound } from "../layout/notLayouts.js";
 import { Question } from "../layout/oddItems.js";
 import { fill } from "../text.js";
@@ -8,11 +10,30 @@ import { askReading } from "./askReading.js";
 
 /**
  * @param {{store: object, host: object, text: object, root: HTMLElement}} options
- * @returns {(given: string) => Promise<boolean>} whether it was taken. The person is asked what the data do not say of themselves, and where
- *   the canvas holds something
+ * @returns {{importText: (given: string) => Promise<boolean>, importFile: (file: File) => Promise<boolean>}} whether it was taken. The person
+ *   is asked what the data do not say of themselves, and where the canvas holds something
  */
 export function createImport({ store, host, text, root }) {
-  return async function importText(given) {
+  return { importText, importFile };
+
+  async function importFile(file) {
+    const size = file.size / 2 ** 20;
+    const limit = MAX_DOCUMENT_BYTES / 2 ** 20;
+    if (size > limit) {
+      store.notify(fill(text.notices.fileTooLarge, { name: file.name, size: size.toFixed(1), limit }), "warn");
+      return false;
+    }
+    let given;
+    try {
+      given = await file.text();
+    } catch {
+      store.notify(fill(text.notices.fileUnreadable, { name: file.name }), "warn"); // a folder, or gone
+      return false;
+    }
+    return importText(given);
+  }
+
+  async function importText(given) {
     let read;
     try {
       read = await readAsking(given);
@@ -43,13 +64,14 @@ export function createImport({ store, host, text, root }) {
       await ask(root, { message: [`${imported}.`, ...notes].join("\n"), choices: [{ act: "import-notes", label: text.close, primary: true }] });
     }
     return true;
-  };
+  }
 
   /** @returns {Promise<{doc: object, notes: string[]} | null>} null if the person would rather not */
   async function readAsking(given) {
     const canvas = { width: store.doc.width, height: store.doc.height };
     const value = readText(given);
-    let known = {};
+    // boxes of ComfyUI's own type are in pixels of the canvas at hand, as its nodes use them
+    let known = kindOf(value)?.name === "BOUNDING_BOX" ? canvas : {};
     for (;;) {
       try {
         return completed(readForeign(value, known), canvas);

@@ -115,6 +115,7 @@ export const en = {
     clipboardRefused: "The browser does not let this page read the clipboard. Click the canvas and press {key} instead.",
     clipboardEmpty: "The clipboard holds no text.",
     copyRefused: "The browser does not let this page write to the clipboard.",
+    fileTooLarge: "{name} has {size} MB, at most {limit} MB are read.",
     fileUnreadable: "{name} could not be read.",
     locked: "Locked. Press {key} to unlock.",
     nothingToErase: "Select an instance that has a mask first.",

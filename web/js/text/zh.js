@@ -109,6 +109,7 @@ export const zh = {
     clipboardRefused: "浏览器不允许此页面读取剪贴板。请点击画布并按 {key}。",
     clipboardEmpty: "剪贴板中没有文本。",
     copyRefused: "浏览器不允许此页面写入剪贴板。",
+    fileTooLarge: "{name} 有 {size} MB，最多读取 {limit} MB。",
     fileUnreadable: "无法读取 {name}。",
     locked: "已锁定。按 {key} 解锁。",
     nothingToErase: "请先选择带遮罩的实例。",
