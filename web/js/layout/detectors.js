@@ -18,16 +18,20 @@ export const WORDS = (
 const SCORES = ["score", "confidence", "conf", "probability"];
 const CLASS_NUMBERS = ["class_id", "class", "cls", "classId"];
 
-/** @returns {boolean} whether at least half of a list's items are objects of a kind: one odd item does not make it another */
+/**
+ * @returns {boolean} whether at least half of a list's items are objects of a kind: one odd item does not make it another. Of a list that is
+ *   longer than any layout the beginning tells
+ */
 export function areItems(value, matches) {
   if (!Array.isArray(value) || !value.length) return false;
-  const fitting = value.filter((item) => isObject(item) && matches(item)).length;
-  return fitting > 0 && fitting * 2 >= value.length;
+  const seen = value.slice(0, MAX_INSTANCES);
+  const fitting = seen.filter((item) => isObject(item) && matches(item)).length;
+  return fitting > 0 && fitting * 2 >= seen.length;
 }
 
 /** @returns {boolean} whether some of the items have a place, and all but odd ones are objects */
 export function areDetections(value) {
-  return areItems(value, () => true) && value.some(hasPlace);
+  return areItems(value, () => true) && value.slice(0, MAX_INSTANCES).some(hasPlace);
 }
 
 /**

@@ -22,6 +22,7 @@ import * as told from "./recognise.js";
 import { florenceTask, fromFours, fromParallel, parallelBoxes } from "./wrapped.js";
 
 const MAX_FRAMES = 4096;
+const MAX_BOXES = 100000; // in all frames together: seconds of work for a single frame that can be shown
 const EMPTY = { version: 1, width: null, height: null, prompt: "", instances: [] };
 
 /** A kind that is one layout. fits: of a text that is no JSON, or of what JSON holds */
@@ -112,6 +113,8 @@ function isDocument(value) {
 /** Documents must all be sound; of lists of boxes one that holds odd ones alone is an empty frame. */
 function fromFrames(value, given) {
   if (value.length > MAX_FRAMES) throw new LayoutError(`The data hold ${value.length} frames, at most ${MAX_FRAMES} are read.`);
+  const count = value.reduce((sum, item) => sum + (Array.isArray(item) ? item.length : 0), 0);
+  if (count > MAX_BOXES) throw new LayoutError(`The frames hold ${count} boxes together, at most ${MAX_BOXES} are read here. Keep fewer frames.`);
   const problems = [];
   const frames = value.map((item, i) => {
     const found = kindOf(item);

@@ -6,7 +6,7 @@ import { LayoutError } from "./error.js";
 import { encodeRuns } from "./rle.js";
 
 const SCALE = 5;
-const MAX_OUTLINE = 2e7; // pixels of all outlines of one file, a second's walk; a thousand detailed shapes need a tenth
+const MAX_OUTLINE = 1e7; // pixels of all outlines of one file, half a second's walk: 10,000 for each of a thousand shapes
 
 /** @returns {{left: number}} what the shapes of one file may still use, in pixels of outline */
 export function outlineBudget() {
@@ -95,7 +95,8 @@ function crossings(polygon, height, width) {
           flips.push(x * height + Math.ceil(Math.min(Math.max(y, 0), height)));
         }
       }
-      [lastU, lastV] = [u, v];
+      lastU = u;
+      lastV = v;
     }
   }
   return flips;
