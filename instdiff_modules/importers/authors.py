@@ -9,7 +9,7 @@ from ..geometry.masks import decode_mask
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES, unique_ids
 from ..layout.instance import Instance, Layout, Point
-from .given import Given
+from .given import NOTHING_SAID, Given
 from .odd_items import an_object, good_locations, keep_good
 
 
@@ -17,7 +17,7 @@ def is_authors(value: Mapping[str, Any]) -> bool:
     return "annos" in value
 
 
-def read_authors(document: Mapping[str, Any], given: Given = Given()) -> Layout:
+def read_authors(document: Mapping[str, Any], given: Given = NOTHING_SAID) -> Layout:
     """{caption, width, height, annos: [{bbox, mask, category_name, caption, point, scribble}]} -> Layout.
 
     The phrase is the anno's caption, as in the authors' script. Boxes are cut to the canvas with a warning. A scribble

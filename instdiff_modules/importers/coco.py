@@ -8,7 +8,7 @@ from ..layout.document import MAX_INSTANCES, unique_ids
 from ..layout.instance import Instance, Layout
 from .authors import pixel_box
 from .class_names import Numbered
-from .given import Given
+from .given import NOTHING_SAID, Given
 from .odd_items import Question, an_object, good_locations, keep_good, listing
 from .segmentation import read_segmentation
 
@@ -17,7 +17,7 @@ def is_coco(value: Mapping[str, Any]) -> bool:
     return "images" in value and "annotations" in value
 
 
-def read_coco(document: Mapping[str, Any], given: Given = Given()) -> Layout:
+def read_coco(document: Mapping[str, Any], given: Given = NOTHING_SAID) -> Layout:
     """{images, annotations, categories} -> the Layout of one image.
 
     given.image: its id or file name; may be empty if the file has exactly one. The prompt of an instance is its `caption` if
@@ -26,8 +26,9 @@ def read_coco(document: Mapping[str, Any], given: Given = Given()) -> Layout:
     """
     chosen = _choose(_list(document, "images"), given.image.strip())
     where = f"Image {fields.shorten(chosen.get('file_name', chosen.get('id')))}"
-    width, height = given.canvas or (None, None)
-    if given.canvas is None or chosen.get("width") is not None:
+    if given.canvas is not None and chosen.get("width") is None and chosen.get("height") is None:
+        width, height = given.canvas
+    else:
         width, height = (fields.whole(chosen.get(side), where, side) for side in ("width", "height"))
     names = {_key(c.get("id")): c.get("name") for c in _list(document, "categories", required=False)}
     annotations = [a for a in _list(document, "annotations") if a.get("image_id") == chosen.get("id")]

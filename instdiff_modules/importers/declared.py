@@ -19,8 +19,10 @@ class Declared(NamedTuple):
         return Declared(self.order or other.order, self.units or other.units)
 
 
+NOTHING_DECLARED = Declared()
 _FIELDS = ("format", "bboxformat", "boxformat", "bboxmode", "boxmode", "mode", "bboxtype", "boxtype", "coordinates", "coordinateformat", "coordinatesystem",
-           "coordinatespace", "coordformat", "order", "boxorder", "bboxorder", "axisorder", "units", "unit", "boxunits", "bboxunits", "normalized", "normalised")  # fmt: skip
+           "coordinatespace", "coordformat", "order", "boxorder", "bboxorder", "axisorder", "units", "unit", "boxunits", "bboxunits", "normalized",
+           "normalised")  # fmt: skip
 # Detectron2's BoxMode, whose numbers are in files.
 _MODES = {
     0: Declared(XYXY, PIXELS),

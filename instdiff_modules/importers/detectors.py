@@ -10,7 +10,7 @@ from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Instance, Layout
 from ..layout.units import PIXELS
 from .class_names import Numbered
-from .declared import Declared
+from .declared import NOTHING_DECLARED, Declared
 from .given import (
     NOT_DECLARED,
     Canvas,
@@ -41,11 +41,11 @@ def are_items(value: Any, matches: Callable[[Mapping[str, Any]], bool]) -> bool:
 
 def are_detections(value: Any) -> bool:
     """Some of the items have a place, all but odd ones are objects."""
-    return are_items(value, lambda item: True) and any(map(has_place, value))
+    return isinstance(value, list) and any(map(has_place, value)) and are_items(value, bool)
 
 
 def read_items(
-    items: Sequence[Any], given: Given, canvas: Canvas | None = None, declared: Declared = Declared()
+    items: Sequence[Any], given: Given, canvas: Canvas | None = None, declared: Declared = NOTHING_DECLARED
 ) -> Layout:
     """-> a layout. canvas: what the data say of it; else the menus'. declared: of all items.
 

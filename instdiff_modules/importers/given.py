@@ -1,6 +1,5 @@
 """What menus and wires say about data, and boxes of four numbers by it. Units and order are stated or asked for, never guessed."""
 
-import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -43,6 +42,9 @@ class Given(NamedTuple):
     prompts: str = ""
     wire: bool = False
     where: str = "Instances from JSON"
+
+
+NOTHING_SAID = Given()
 
 
 def current_order(value: Any) -> Any:
@@ -88,8 +90,9 @@ def stated_canvas(*places: Any) -> Canvas | None:
 def _side(value: Any) -> int:
     if isinstance(value, str) and value.isascii() and value.isdigit() and len(value) < 8:
         value = int(value)
-    whole = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value) and value % 1 == 0
-    return int(value) if whole and 1 <= value <= fields.MAX_SIDE else 0
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return 0
+    return int(value) if 1 <= value <= fields.MAX_SIDE and value == int(value) else 0
 
 
 def ask_for(missing: Sequence[str], example: Any, given: Given) -> Question:

@@ -35,15 +35,15 @@ def read_gligen(value: Sequence[Any], given: Given) -> Layout:
         raise ValueError(
             f"{given.where}: this CONDITIONING holds no GLIGEN boxes. Connect it after GLIGEN Textbox Apply."
         )
-    sound = isinstance(params, (list, tuple)) and len(params) >= 3
-    if not sound or params[0] != "position" or not isinstance(params[2], (list, tuple)):
-        kind = fields.shorten(params[0] if sound else params)
+    kind, *rest = params if isinstance(params, (list, tuple)) and params else (params,)
+    boxes = rest[1] if len(rest) > 1 else None
+    if kind != "position" or not isinstance(boxes, (list, tuple)):
         raise ValueError(
-            f"{given.where}: GLIGEN data of the kind {kind} is not read, only boxes of GLIGEN Textbox Apply."
+            f"{given.where}: GLIGEN data of the kind {fields.shorten(kind)} is not read, only boxes of GLIGEN Textbox Apply."
         )
-    if len(params[2]) > MAX_INSTANCES:
-        raise ValueError(f"{given.where}: there are {len(params[2])} boxes, at most {MAX_INSTANCES} are read.")
-    return Layout(tuple(keep_good(params[2], lambda p, i: _box(p, i, width, height), given.where)), width, height)
+    if len(boxes) > MAX_INSTANCES:
+        raise ValueError(f"{given.where}: there are {len(boxes)} boxes, at most {MAX_INSTANCES} are read.")
+    return Layout(tuple(keep_good(boxes, lambda p, i: _box(p, i, width, height), given.where)), width, height)
 
 
 def _box(param: Any, position: int, width: int, height: int) -> Instance:

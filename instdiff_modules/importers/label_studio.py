@@ -73,7 +73,11 @@ def _chosen(tasks: Sequence[Mapping[str, Any]], given: Given) -> Mapping[str, An
     if len(found) == 1 or (len(tasks) == 1 and not image):
         return (found or tasks)[0]
     shown = listing([f"{number} ({picture.rpartition('/')[2] or 'no picture'})" for number, picture in names])
-    count = f"{len(found) or 'no'} tasks have the id or picture {image[:60]!r}" if image else f"the export has {len(tasks)} tasks"
+    count = (
+        f"{len(found) or 'no'} tasks have the id or picture {image[:60]!r}"
+        if image
+        else f"the export has {len(tasks)} tasks"
+    )
     raise choose_one(count, shown, given)
 
 

@@ -28,12 +28,9 @@ def keep_good(items: Iterable[Item], read: Callable[[Item, int], Read], what: st
     good: list[Read] = []
     reasons: list[str] = []
     for i, item in enumerate(items, 1):
-        try:
-            good.append(read(item, i))
-        except Question:
-            raise
-        except ValueError as error:
-            reasons.append(str(error))
+        found, reason = _tried(lambda item=item, i=i: read(item, i))
+        good += found
+        reasons += reason
     if reasons and not good:
         raise ValueError(reasons[0])
     left_out(reasons, what)
@@ -54,19 +51,15 @@ def good_locations(readers: Mapping[str, Callable[[], Any]], nowhere: str) -> di
     ValueError with the first reason if none can, or `nowhere` if there is no reader at all. Readers may give None: nothing there.
     """
     good: dict[str, Any] = {}
-    reasons: list[tuple[str, str]] = []
+    reasons: list[str] = []
     for name, read in readers.items():
-        try:
-            value = read()
-        except Question:
-            raise
-        except ValueError as error:
-            reasons.append((name, str(error)))
-        else:
-            good |= {} if value is None else {name: value}
+        found, reason = _tried(read)
+        if found and found[0] is not None:
+            good[name] = found[0]
+        reasons += reason
     if not good:
-        raise ValueError(reasons[0][1] if reasons else nowhere)
-    for name, reason in reasons:
+        raise ValueError(reasons[0] if reasons else nowhere)
+    for reason in reasons:
         logger.warning("%s Its %s was kept.", _sentence(reason), " and ".join(good))
     return good
 
@@ -81,6 +74,16 @@ def an_object(item: Any, where: str) -> Mapping[str, Any]:
     if not isinstance(item, Mapping):
         raise ValueError(f"{where} must be a JSON object, got {fields.shorten(item)}.")
     return item
+
+
+def _tried(read: Callable[[], Read]) -> tuple[list[Read], list[str]]:
+    """([what was read], []) or ([], [why it was not])."""
+    try:
+        return [read()], []
+    except Question:
+        raise
+    except ValueError as error:
+        return [], [str(error)]
 
 
 def _sentence(reason: str) -> str:

@@ -11,14 +11,16 @@ from .given import CXCYWH, XYWH, XYXY
 from .segmentation import mask_of_rings, read_segmentation
 
 BOX_FIELDS = ("bbox", "box", "bounding_box", "boundingbox", "boundingBox", "BoundingBox", "bbox_xyxy", "box_xyxy", "xyxy", "bbox_xywh", "box_xywh", "xywh",
-              "xyxyn", "xywhn", "bbox_cxcywh", "bbox_normalized", "bbox_norm", "bbox_2d", "box_2d", "box2d", "bbox2d", "rect", "relative_coordinates")  # fmt: skip
+              "xyxyn", "xywhn", "bbox_cxcywh", "bbox_normalized", "bbox_norm",
+              "bbox_2d", "box_2d", "box2d", "bbox2d", "rect", "relative_coordinates")  # fmt: skip
 # Names of four sides: they state the order themselves.
 SIDES = (
     (XYXY, (("x_min", "y_min", "x_max", "y_max"), ("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2"), ("x0", "y0", "x1", "y1"),
             ("left", "top", "right", "bottom"), ("minX", "minY", "maxX", "maxY"))),
     (CXCYWH, (("cx", "cy", "w", "h"), ("cx", "cy", "width", "height"), ("center_x", "center_y", "width", "height"), ("x_center", "y_center", "width", "height"),
               ("xc", "yc", "w", "h"), ("xcenter", "ycenter", "width", "height"))),
-    (XYWH, (("left", "top", "width", "height"), ("xmin", "ymin", "width", "height"), ("x_min", "y_min", "width", "height"), ("Left", "Top", "Width", "Height"))),
+    (XYWH, (("left", "top", "width", "height"), ("xmin", "ymin", "width", "height"), ("x_min", "y_min", "width", "height"),
+            ("Left", "Top", "Width", "Height"))),
 )  # fmt: skip
 CORNER = ("x", "y", "width", "height"), ("x", "y", "w", "h")  # of a corner or of the centre: told by what stands beside
 CENTRE_MARKS = ("class_id", "detection_id", "confidence")  # Roboflow, darknet

@@ -10,7 +10,7 @@ from .given import Given
 from .places import CENTRE_MARKS, CORNER, SIDES, has_place
 from .wrapped import held_list, is_four, read_held
 
-FRAME_FIELDS = ("frame_number", "frame_index", "frame_idx", "file_name", "filename", "image_path")
+FRAME_FIELDS = ("frame_number", "frame_index", "frame_idx", "file_name", "filename")
 Test = Callable[[Any], bool]
 
 
@@ -72,9 +72,9 @@ def is_coco_without_images(value: Mapping[str, Any]) -> bool:
     )
 
 
-def holds_nothing(value: Mapping[str, Any]) -> bool:
+def holds_nothing(value: Any) -> bool:
     """An object whose list of detections is empty."""
-    return held_list(value) == []
+    return isinstance(value, Mapping) and held_list(value) == []
 
 
 def are_fours(value: Any) -> bool:

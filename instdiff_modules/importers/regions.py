@@ -144,7 +144,7 @@ def _seg(seg: Any, position: int, size: Size, threshold: float) -> Instance:
     if not all(hasattr(seg, name) for name in ("cropped_mask", "crop_region")):
         raise ValueError(f"{where} has no cropped_mask and crop_region, got {fields.shorten(seg)}.")
     try:
-        location = _region(seg, where, size, threshold)
+        location: dict[str, Any] = _region(seg, where, size, threshold)
     except _Black:
         raise
     except ValueError as error:
@@ -206,5 +206,8 @@ def _numbers(value: Any) -> list[float]:
     if isinstance(value, (Tensor, np.ndarray)):
         value = _array(value).reshape(-1)[:8].tolist()
     values = list(value) if isinstance(value, (list, tuple)) else [value]
-    values = [float(v) if isinstance(v, (int, float, np.number)) and not isinstance(v, bool) else None for v in map(_number, values)]
+    values = [
+        float(v) if isinstance(v, (int, float, np.number)) and not isinstance(v, bool) else None
+        for v in map(_number, values)
+    ]
     return [v for v in values if v is not None] if all(v is not None and np.isfinite(v) for v in values) else []

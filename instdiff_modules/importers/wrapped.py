@@ -38,15 +38,12 @@ BOXES = (
     "xyxyn",
     "xywhn",
 )
-LABELS = ("labels", "text_labels", "bboxes_labels", "class_names", "names", "classes", "phrases", "captions", "prompts", "class_ids", "pred_classes", "category_ids",
-          "class_id", "class", "cls", "label", "class_name")  # fmt: skip
-NUMBERED = (
-    "class_ids",
-    "class_id",
-    "cls",
-    "class",
-    "pred_classes",
-)  # class numbers 0..79, as YOLO, supervision and Detectron2 count
+LABELS = ("labels", "text_labels", "bboxes_labels", "class_names", "names", "classes", "phrases", "captions", "prompts", "class_ids", "pred_classes",
+          "category_ids", "class_id", "class", "cls", "label", "class_name")  # fmt: skip
+# Lists of numbers whose count is known; `labels` may count from 0 or from 1
+NUMBERED = {"category_ids": "category_id"} | dict.fromkeys(
+    ("class_ids", "class_id", "cls", "class", "pred_classes"), "class_id"
+)
 SCORES = ("scores", "confidences", "confidence", "conf", "score", "logits", "probabilities")
 
 
@@ -111,13 +108,8 @@ def read_parallel(value: Mapping[str, Any], given: Given) -> Layout:
             raise ValueError(
                 f"{given.where}: there are {len(boxes)} boxes and {len(value[found])} {found}. Give one of each for every object."
             )
-        columns[
-            "class_id"
-            if field == "label" and found in NUMBERED
-            else "category_id"
-            if found == "category_ids"
-            else field
-        ] = value[found]
+        named = field == "score" or any(isinstance(v, str) for v in value[found])
+        columns[field if named else NUMBERED.get(found, field)] = value[found]
     items = [{"bbox": box, **{f: column[i] for f, column in columns.items()}} for i, box in enumerate(boxes)]
     return read_items(items, given, canvas_of(value), declared.over(declared_by_name(name)))
 
