@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LayoutError, layoutToJson, parseLayout } from "../../web/js/layout/document.js";
-import { decodeMask } from "../../web/js/layout/rle.js";
+import { decodeMask, maskBounds } from "../../web/js/layout/rle.js";
 import { documentOf, filesOf, importLayout, importWithNotes as importLayoutWithNotes, readData } from "./support/layouts.mjs";
 
 const read = (name, options) => importLayout(readData(`foreign/${name}.json`), options);
@@ -142,7 +142,6 @@ test("broken COCO gives a sentence", () => {
     [coco({ segmentation: [[900, 600, 950, 600, 950, 650]] }), "covers no pixel"],
     [coco({ segmentation: [[0, 0, 1e308, 0, 0, Infinity]] }), "finite"],
     [coco({ segmentation: { size: [768, 512], counts: [768 * 512 - 9, 9] } }), "512x768 pixels, its image 768x512"],
-    [{ ...coco({ segmentation: [[0, 0, 9, 0, 9, 9]] }), images: [{ id: 7, width: 16384, height: 16384 }] }, "is too large"],
   ]) refused(given, words);
 });
 
@@ -171,6 +170,14 @@ test("an unknown format is not guessed", () => {
   refused([[0, 0, 1, 1]], "do not state the order and units", {});
   for (const text of ["", "null", "3", '"text"', "[3]", "{", "<html>"]) refused(text, "");
   refused('{"version": 2, "instances": []}', "has version 2");
+});
+
+test("a polygon on a canvas larger than a mask may be is drawn smaller", () => {
+  const large = { ...coco({ segmentation: [[0, 0, 8192, 0, 8192, 8192, 0, 8192]] }), images: [{ id: 7, width: 16384, height: 16384 }] };
+  const { doc, notes } = importLayoutWithNotes(large);
+  assert.deepEqual(doc.instances[0].mask.size, [8192, 8192]);
+  assert.deepEqual(maskBounds(doc.instances[0].mask), [0, 0, 0.5, 0.5]);
+  assert.match(notes[0], /the mask is kept at 8192x8192 pixels, not 16384x16384/);
 });
 
 test("a polygon far off the picture is drawn quickly", () => {

@@ -11,16 +11,15 @@ import { encodeMask } from "./rle.js";
 const CHANNELS = 4;
 const ALPHA = 3;
 const MAX_BYTES = 8 * 2 ** 20;
-const COST = 20; // pixels of a brush for one of an outline
 
 /** @returns {object} the mask: where alpha is above 0. LayoutError if the bytes are no such run-lengths of width x height pixels */
-export function brushMask(rle, width, height, where, { outlines }) {
+export function brushMask(rle, width, height, where, { brushes }) {
   const isByte = (v) => Number.isInteger(v) && v >= 0 && v < 256;
   if (!Array.isArray(rle) || !rle.length || rle.length > MAX_BYTES || !rle.every(isByte)) {
     throw new LayoutError(`${where}: the brush's rle must be a list of bytes, got ${shorten(rle)}.`);
   }
-  outlines.left -= (width * height) / COST;
-  if (width * height > fields.MAX_MASK_PIXELS || outlines.left < 0) {
+  brushes.left -= width * height;
+  if (width * height > fields.MAX_MASK_PIXELS || brushes.left < 0) {
     throw new LayoutError(`${where}: a brush of ${width}x${height} pixels is too large, alone or with the ones before it.`);
   }
   const read = bitReader(rle, where);

@@ -43,6 +43,7 @@ export function areDetections(value) {
 export function fromItems(items, given, stated = null, declared = {}) {
   if (items.length > MAX_INSTANCES) throw new LayoutError(`There are ${items.length} boxes, at most ${MAX_INSTANCES} are read.`);
   const canvas = stated ?? given.canvas;
+  given.beside = Math.max(given.beside, items.length);
   const numbers = numbered();
   const found = items.map((item, i) => {
     const where = named(i + 1, namesOf(item));

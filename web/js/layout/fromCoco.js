@@ -21,13 +21,14 @@ export function fromCoco(document, given) {
   const { canvas, notes } = given;
   const chosen = choose(listOf(document, "images", notes), given.image);
   const where = `Image ${shorten(chosen.file_name ?? chosen.id)}`;
-  const unknown = canvas && chosen.width == null;
+  const unknown = canvas && chosen.width == null && chosen.height == null;
   const [width, height] = unknown ? canvas : ["width", "height"].map((side) => fields.whole(chosen[side], where, side));
   const names = new Map(listOf(document, "categories", notes, []).map((category) => [category.id, category.name]));
   const annotations = listOf(document, "annotations", notes).filter((a) => (a.image_id ?? null) === (chosen.id ?? null));
   if (annotations.length > MAX_INSTANCES) {
     throw new LayoutError(`${where} has ${annotations.length} annotations, at most ${MAX_INSTANCES} are read.`);
   }
+  given.beside = Math.max(given.beside, annotations.length);
   const about = { names, numbers: numbered(), width, height, given };
   const instances = uniqueIds(keepGood(annotations, (a, position) => readAnnotation(a, position, about), notes));
   about.numbers.note(where, notes);

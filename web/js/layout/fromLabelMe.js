@@ -25,6 +25,7 @@ export function fromLabelMe(value, given) {
     throw new LayoutError(`The LabelMe file has ${shapes.length} shapes, at most ${MAX_INSTANCES} are read.`);
   }
   const [width, height] = knownCanvas(statedCanvas(value) ?? given.canvas, "LabelMe's shapes are");
+  given.beside = Math.max(given.beside, shapes.length);
   const instances = keepGood(shapes, (shape, position) => readShape(shape, position, width, height, given), given.notes);
   return { version: 1, width, height, prompt: "", instances };
 }

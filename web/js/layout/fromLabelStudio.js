@@ -26,6 +26,7 @@ export function fromLabelStudio(value, given) {
   if (regions.length > MAX_INSTANCES) throw new LayoutError(`The task has ${regions.length} regions, at most ${MAX_INSTANCES} are read.`);
   const sizes = regions.map(({ original_width: width, original_height: height }) => statedCanvas({ width, height }));
   const canvas = sizes.find(Boolean) ?? given.canvas;
+  given.beside = Math.max(given.beside, regions.length);
   const instances = keepGood(regions, (region, position) => readRegion(region, position, canvas, given), given.notes);
   const [width, height] = canvas ?? [null, null];
   return { version: 1, width, height, prompt: "", instances };
@@ -71,7 +72,9 @@ function readRegion(region, position, canvas, given) {
   const labels = [value[`${kind}labels`], value.labels].find(Array.isArray) ?? [];
   const words = labels.filter((label) => typeof label === "string").join(", ");
   const where = named(position, [words, region.id]);
-  if (![undefined, null, 0].includes(region.image_rotation)) throw new LayoutError(`${where}: its picture was turned in Label Studio, which is not read.`);
+  if (![undefined, null, 0].includes(region.image_rotation)) {
+    throw new LayoutError(`${where}: its picture was turned in Label Studio, which is not read.`);
+  }
   const location = locationOf(kind, value, canvas, where, given);
   return instanceOf({ id: `i${position}`, prompt: fields.text(words, where, "label"), ...location, ...scoreOf(region) });
 }

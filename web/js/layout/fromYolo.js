@@ -24,6 +24,7 @@ export function isYolo(text) {
 export function fromYolo(text, given) {
   const lines = linesOf(text);
   if (lines.length > MAX_INSTANCES) throw new LayoutError(`There are ${lines.length} lines, at most ${MAX_INSTANCES} are read.`);
+  given.beside = Math.max(given.beside, lines.length);
   const numbers = numbered();
   const instances = keepGood(lines, (line, position) => readLine(line, position, numbers, given), given.notes);
   numbers.note("The lines", given.notes);

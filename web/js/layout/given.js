@@ -6,7 +6,6 @@ import { LayoutError } from "./error.js";
 import * as fields from "./fields.js";
 import { isObject, shorten } from "./json.js";
 import { Question } from "./oddItems.js";
-import { outlineBudget } from "./polygons.js";
 
 export const NOT_DECLARED = "not declared";
 export const [XYWH, XYXY, YXYX, CXCYWH] = [
@@ -16,17 +15,19 @@ export const [PIXELS, FRACTIONS, THOUSANDTHS, PERCENT] = ["pixels", "fractions (
 export const ORDERS = [XYXY, XYWH, YXYX, CXCYWH];
 export const UNITS = [PIXELS, FRACTIONS, THOUSANDTHS, PERCENT];
 const WHOLE = { [FRACTIONS]: 1, [THOUSANDTHS]: 1000, [PERCENT]: 100 };
+const MAX_BRUSHED = 4e8; // pixels of all brushes of one file: a second's work
 const SLACK = 1.5; // how far, in canvases, a box may stick out before its units are doubted
 
 /**
  * @param {{width?: number | null, height?: number | null, units?: string, order?: string, image?: string}} options
- * @returns {{canvas: [number, number] | null, units: string, order: string, image: string, notes: string[], outlines: object}} canvas: width, height in
- *   pixels of what does not say its own. notes: gathers a sentence for each thing that was put right or left out; outlines: see polygons.js
+ * @returns {{canvas: [number, number] | null, units: string, order: string, image: string, notes: string[], beside: number,
+ *   brushes: {left: number}}} canvas: width, height in pixels of what does not say its own. notes: gathers a sentence for each thing that was
+ *   put right or left out; beside: how many masks the layout may have; brushes: the pixels that may still be unpacked
  */
 export function givenBy({ width = null, height = null, units = NOT_DECLARED, order = NOT_DECLARED, image = "" } = {}, notes = []) {
   const known = width != null && height != null;
   const canvas = known ? [fields.whole(width, "The canvas", "width"), fields.whole(height, "The canvas", "height")] : null;
-  return { canvas, units, order, image: String(image ?? "").trim(), notes, outlines: outlineBudget() };
+  return { canvas, units, order, image: String(image ?? "").trim(), notes, beside: 1, brushes: { left: MAX_BRUSHED } };
 }
 
 export function knownCanvas(canvas, what = "The boxes are") {

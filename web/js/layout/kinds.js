@@ -23,6 +23,7 @@ import { florenceTask, fromFours, fromParallel, parallelBoxes } from "./wrapped.
 
 const MAX_FRAMES = 4096;
 const MAX_BOXES = 100000; // in all frames together: seconds of work for a single frame that can be shown
+const SEE_HELP = "The help of Instances from JSON lists the kinds that are read.";
 const EMPTY = { version: 1, width: null, height: null, prompt: "", instances: [] };
 
 /** A kind that is one layout. fits: of a text that is no JSON, or of what JSON holds */
@@ -85,7 +86,7 @@ export function kindOf(value) {
 export function unknownKind(value) {
   if (isObject(value)) {
     const keys = Object.keys(value).slice(0, 500).map((key) => key.slice(0, 20)).sort().slice(0, 8).join(", ");
-    return new LayoutError(`This is not a layout that InstDiff knows (its fields: ${keys || "none"}). The node's help lists the kinds that are read.`);
+    return new LayoutError(`This is not a layout that InstDiff knows (its fields: ${keys || "none"}). ${SEE_HELP}`);
   }
   if (Array.isArray(value) && told.isRow(value[0])) {
     const [first] = value;
@@ -97,7 +98,7 @@ export function unknownKind(value) {
     const first = shorten(value[0]);
     return new LayoutError(`The list holds no boxes that InstDiff knows: its first item is ${first}. Each needs a place, such as a bbox.`);
   }
-  return new LayoutError(`${shorten(value)} is not a known kind of boxes, nor a layout. The node's help lists the kinds that are read.`);
+  return new LayoutError(`${shorten(value)} is not a known kind of boxes, nor a layout. ${SEE_HELP}`);
 }
 
 /** A list of lists of boxes, or of objects that are a layout each. */
@@ -115,6 +116,7 @@ function fromFrames(value, given) {
   if (value.length > MAX_FRAMES) throw new LayoutError(`The data hold ${value.length} frames, at most ${MAX_FRAMES} are read.`);
   const count = value.reduce((sum, item) => sum + (Array.isArray(item) ? item.length : 0), 0);
   if (count > MAX_BOXES) throw new LayoutError(`The frames hold ${count} boxes together, at most ${MAX_BOXES} are read here. Keep fewer frames.`);
+  given.beside = Math.max(given.beside, count);
   const problems = [];
   const frames = value.map((item, i) => {
     const found = kindOf(item);

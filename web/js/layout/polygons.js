@@ -3,38 +3,58 @@
  * whose centre line an edge crosses gets a flip there. Nothing is as large as the picture.
  */
 import { LayoutError } from "./error.js";
+import { MAX_MASK_PIXELS } from "./fields.js";
 import { encodeRuns } from "./rle.js";
 
 const SCALE = 5;
-const MAX_OUTLINE = 1e7; // pixels of all outlines of one file, half a second's walk: 10,000 for each of a thousand shapes
-
-/** @returns {{left: number}} what the shapes of one file may still use, in pixels of outline */
-export function outlineBudget() {
-  return { left: MAX_OUTLINE };
-}
+const MAX_OUTLINE = 4000000; // pixels around all polygons of a mask
+const MAX_OUTLINES = 30000000; // of all masks of a layout together: a second's walk
+const MAX_POLYGONS = 10000; // of a mask
+const MAX_POLYGONS_TOGETHER = 200000;
+const MIN_SIDE = 64; // pixels of a mask that is drawn smaller than its canvas
 
 /**
- * @param {number[][]} polygons each [x1, y1, x2, y2, ...] in pixels, at least three points, inside 0..width and 0..height
- * @param {{left: number}} budget see outlineBudget; it gets smaller
- * @returns {{size: [number, number], counts: string} | null} their union; null if they cover no pixel. LayoutError beyond the budget
+ * @param {number[][]} polygons each [x1, y1, x2, y2, ...] in pixels, at least three points
+ * @param {{beside: number, notes: string[]}} about beside: how many masks the layout may have
+ * @returns {{size: [number, number], counts: string} | null} their union; null if they cover no pixel. It has the size of the canvas; where
+ *   that is larger than a mask may be, or the outline too long to be drawn in time, a smaller one of the same shape, with a note. LayoutError
+ *   for too many polygons or an outline that would not even fit a small mask. As instdiff_modules/geometry/polygons.py
  */
-export function drawPolygons(polygons, height, width, where, budget) {
-  const spans = polygons.flatMap((polygon) => {
-    budget.left -= outlineOf(polygon);
-    if (budget.left < 0) {
-      throw new LayoutError(`${where}: the outlines are longer than ${MAX_OUTLINE / 1e6} million pixels together. Simplify the polygons.`);
-    }
-    return spansOf(Uint32Array.from(crossings(polygon, height, width)).sort(), height * width);
-  });
-  const runs = runsOf(spans.sort(([a], [b]) => a - b), height * width);
+export function drawPolygons(polygons, height, width, where, { beside, notes }) {
+  const most = Math.max(Math.min(MAX_POLYGONS, Math.floor(MAX_POLYGONS_TOGETHER / beside)), 1);
+  if (polygons.length > most) {
+    throw new LayoutError(
+      `${where}: the mask has ${polygons.length} polygons, at most ${most} are drawn here. Join them, or use run-lengths.`,
+    );
+  }
+  // Cut before drawing: the drawing code walks along the whole edge, however far it leads off the picture.
+  const rings = polygons.map((polygon) => polygon.map((v, i) => Math.min(Math.max(v, 0), i % 2 ? height : width)));
+  const outline = rings.reduce((sum, ring) => sum + outlineOf(ring), 0);
+  const longest = Math.max(Math.min(MAX_OUTLINE, Math.floor(MAX_OUTLINES / beside)), 1);
+  const scale = Math.min(1, Math.sqrt(MAX_MASK_PIXELS / (height * width)), longest / Math.max(outline, 1));
+  if (scale === 1) return union(rings, height, width);
+  const [w, h] = [width, height].map((side) => Math.max(Math.trunc(side * scale), 1));
+  if (outline > longest && Math.max(w, h) < Math.min(MIN_SIDE, Math.max(width, height))) {
+    throw new LayoutError(
+      `${where}: the outline of the polygons is ${Math.round(outline)} pixels long, which takes too long to draw. Use fewer points.`,
+    );
+  }
+  notes.push(`${where}: the mask is kept at ${w}x${h} pixels, not ${width}x${height}.`);
+  return union(rings.map((ring) => ring.map((v, i) => v * (i % 2 ? h / height : w / width))), h, w);
+}
+
+function union(rings, height, width) {
+  const size = height * width;
+  const spans = rings.flatMap((ring) => spansOf(Uint32Array.from(crossings(ring, height, width)).sort(), size));
+  const runs = runsOf(spans.sort(([a], [b]) => a - b), size);
   return runs.length > 1 ? { size: [height, width], counts: encodeRuns(runs) } : null;
 }
 
-function outlineOf(polygon) {
-  let length = polygon.length; // a point counts, too
-  for (let i = 2; i < polygon.length + 2; i += 2) {
-    const at = (j) => polygon[j % polygon.length];
-    length += Math.max(Math.abs(at(i) - at(i - 2)), Math.abs(at(i + 1) - at(i - 1)));
+/** How many pixels a closed ring passes. */
+function outlineOf(ring) {
+  let length = 0;
+  for (let i = 0, before = ring.length - 2; i < ring.length; before = i, i += 2) {
+    length += Math.max(Math.abs(ring[i] - ring[before]), Math.abs(ring[i + 1] - ring[before + 1]));
   }
   return length;
 }

@@ -5,7 +5,7 @@ import { isObject } from "./json.js";
 import { hasPlace, isCentred, isCornered, isMarkedCentre } from "./places.js";
 import { fromHeld, heldList, isFour } from "./wrapped.js";
 
-const FRAME_FIELDS = ["frame_number", "frame_index", "frame_idx", "file_name", "filename", "image_path"];
+const FRAME_FIELDS = ["frame_number", "frame_index", "frame_idx", "file_name", "filename"];
 
 /** For a list of detections, an object that holds one, and a single detection. */
 export function detected(test) {

@@ -23,15 +23,9 @@ export function readSegmentation(segmentation, width, height, where, given) {
   return maskOfRings(keepGood(rings, (ring) => readRing(ring, where), given.notes), width, height, where, given);
 }
 
-/** @returns {object} rings [x1, y1, ...] in pixels -> the mask of all of them. LayoutError if it covers no pixel, or is too large */
+/** @returns {object} rings [x1, y1, ...] in pixels -> the mask of all of them. LayoutError if it covers no pixel, or cannot be drawn in time */
 export function maskOfRings(rings, width, height, where, given) {
-  if (height * width > fields.MAX_MASK_PIXELS) {
-    const limit = fields.MAX_MASK_PIXELS / 2 ** 20;
-    throw new LayoutError(`${where}: a mask of ${width}x${height} is too large. Use at most ${limit} million pixels.`);
-  }
-  // Cut before drawing: the drawing code walks along the whole edge, however far it leads off the picture.
-  const cut = rings.map((ring) => ring.map((v, i) => Math.min(Math.max(v, 0), i % 2 ? height : width)));
-  const mask = drawPolygons(cut, height, width, where, given.outlines);
+  const mask = drawPolygons(rings, height, width, where, given);
   if (!mask) throw new LayoutError(`${where}: the segmentation covers no pixel of the ${width}x${height} canvas.`);
   return mask;
 }

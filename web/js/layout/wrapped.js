@@ -17,7 +17,8 @@ const LABELS = words(
     "cls label class_name",
 );
 const SCORES = words("scores confidences confidence conf score logits probabilities");
-const NUMBERED = words("class_ids class_id cls class pred_classes"); // class numbers 0..79, as YOLO, supervision and Detectron2 count
+// Lists of numbers whose count is known; `labels` may count from 0 or from 1.
+const NUMBERED = new Map([["category_ids", "category_id"], ...words("class_ids class_id cls class pred_classes").map((key) => [key, "class_id"])]);
 
 /** @returns {Array | null} the detector's list in an object: under a usual name, or the only list of items with a place */
 export function heldList(value) {
@@ -58,14 +59,15 @@ export function fromParallel(given, about) {
   const key = parallelBoxes(value);
   const boxes = value[key];
   const columns = [["label", LABELS], ["score", SCORES]].flatMap(([field, names]) => {
-    const found = names.find((name) => Array.isArray(value[name]));
+    const lists = names.filter((name) => Array.isArray(value[name]));
+    const found = lists.find((name) => value[name].some((v) => typeof v === "string")) ?? lists[0];
     if (!found) return [];
     if (value[found].length !== boxes.length) {
       const counts = `${boxes.length} boxes and ${value[found].length} ${found}`;
       throw new LayoutError(`There are ${counts}. Give one of each for every object.`);
     }
-    const as = field === "label" && NUMBERED.includes(found) ? "class_id" : found === "category_ids" ? "category_id" : field;
-    return [[as, value[found]]];
+    const named = field === "score" || value[found].some((v) => typeof v === "string");
+    return [[named ? field : (NUMBERED.get(found) ?? field), value[found]]];
   });
   const items = boxes.map((box, i) => ({ bbox: box, ...Object.fromEntries(columns.map(([field, column]) => [field, column[i]])) }));
   const name = key.replace("bboxes", "bbox").replace("boxes", "box");

@@ -8,6 +8,8 @@ import { fill } from "../text.js";
 import { ask } from "./ask.js";
 import { askReading } from "./askReading.js";
 
+const MAX_NOTES = 12; // that a person may want to read
+
 /**
  * @param {{store: object, host: object, text: object, root: HTMLElement}} options
  * @returns {{importText: (given: string) => Promise<boolean>, importFile: (file: File) => Promise<boolean>}} whether it was taken. The person
@@ -61,7 +63,9 @@ export function createImport({ store, host, text, root }) {
     else if (notes.length === 1) store.notify(`${imported}. ${notes[0]}`, "warn");
     else {
       store.notify(imported, "warn");
-      await ask(root, { message: [`${imported}.`, ...notes].join("\n"), choices: [{ act: "import-notes", label: text.close, primary: true }] });
+      const more = notes.length > MAX_NOTES ? [fill(text.notices.moreNotes, { count: notes.length - MAX_NOTES })] : [];
+      const message = [`${imported}.`, ...notes.slice(0, MAX_NOTES), ...more].join("\n");
+      await ask(root, { message, choices: [{ act: "import-notes", label: text.close, primary: true }] });
     }
     return true;
   }

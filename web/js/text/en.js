@@ -105,6 +105,7 @@ export const en = {
   },
   notices: {
     imported: "Imported {count} {count|instance|instances}",
+    moreNotes: "{count} more",
     copied: "Copied {count} {count|instance|instances}",
     pasted: "Pasted {count} {count|instance|instances}",
     copiedJson: "Copied as JSON",

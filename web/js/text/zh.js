@@ -99,6 +99,7 @@ export const zh = {
   },
   notices: {
     imported: "已导入 {count} 个实例",
+    moreNotes: "另有 {count} 条",
     copied: "已复制 {count} 个实例",
     pasted: "已粘贴 {count} 个实例",
     copiedJson: "已复制为 JSON",
