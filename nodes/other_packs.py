@@ -160,9 +160,8 @@ class InstDiffFromMasks(io.ComfyNode):
 
 def canvas(image: Tensor | None, width: int, height: int) -> tuple[int, int] | None:
     """(width, height) of the image, else of the widgets, else None. ValueError if only one side is set."""
-    if image is not None:
-        return pictures_of(image, "image")[0].size
-    return sides_given(width, height, WHERE)
+    width, height = fields.side(width, WHERE, "width"), fields.side(height, WHERE, "height")
+    return sides_given(width, height, WHERE) if image is None else pictures_of(image, "image")[0].size
 
 
 NODES = [InstDiffFromBoxes, InstDiffFromMasks]

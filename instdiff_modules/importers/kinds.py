@@ -75,7 +75,10 @@ def read_any(value: Any, given: Given = NOTHING_SAID) -> Frames:
         kind = None if isinstance(value, str) else kind_of(value)
     if kind is None:
         raise unknown(value, given.where)
-    frames = _on_canvas(kind.read(value, given), given)
+    try:
+        frames = _on_canvas(kind.read(value, given), given)
+    except Question as question:  # its class is for the readers alone
+        raise ValueError(str(question)) from question
     # TRACKING has prompts of its own form
     return frames if kind.name == "TRACKING" else prompt_lines(frames, given.prompts, given.where, told.count_of(value))
 
