@@ -20,6 +20,7 @@ from .json_text import MAX_DOCUMENT_BYTES, load_json
 from .parts import check_parents
 
 __all__ = [
+    "LOCATIONS",
     "MAX_DOCUMENT_BYTES",
     "MAX_INSTANCES",
     "VERSION",
@@ -33,6 +34,7 @@ __all__ = [
     "layout_to_dict",
     "layout_to_json",
     "load_json",
+    "parse_instance",
     "parse_layout",
     "unique_ids",
     "visible_instances",
@@ -58,7 +60,7 @@ _INSTANCE_FIELDS = (
     "locked",
     "parent",
 )
-_LOCATIONS = {"box": fields.box, "point": fields.point, "scribble": fields.scribble, "mask": fields.mask}
+LOCATIONS = {"box": fields.box, "point": fields.point, "scribble": fields.scribble, "mask": fields.mask}
 
 
 def parse_layout(value: str | Mapping[str, Any]) -> Layout:
@@ -81,7 +83,7 @@ def parse_layout(value: str | Mapping[str, Any]) -> Layout:
         raise ValueError(
             f"The layout has {len(items)} instances, at most {MAX_INSTANCES} are read. Split it into several layouts."
         )
-    instances = unique_ids([_instance(item, i) for i, item in enumerate(items, 1)])
+    instances = unique_ids([parse_instance(item, i) for i, item in enumerate(items, 1)])
     check_parents(instances)
     return Layout(
         instances=instances,
@@ -143,14 +145,15 @@ def unique_ids(instances: Sequence[Instance]) -> tuple[Instance, ...]:
     return tuple(result)
 
 
-def _instance(item: Any, position: int) -> Instance:
+def parse_instance(item: Any, position: int) -> Instance:
+    """One instance of our document; position counts from 1. ValueError names it."""
     if not isinstance(item, Mapping):
         raise ValueError(f"Instance {position} must be a JSON object, got {fields.shorten(item)}.")
     name = item.get("id")
     name = f"i{position}" if name is None or name == "" else str(name) if type(name) is int else name
     where = f"Instance {position} ({fields.shorten(name) if not isinstance(name, str) else name[:40]})"
     fields.text(name, where, "id")
-    locations = {k: check(item[k], where) for k, check in _LOCATIONS.items() if item.get(k) is not None}
+    locations = {k: check(item[k], where) for k, check in LOCATIONS.items() if item.get(k) is not None}
     if not locations:
         raise ValueError(f"{where} has no location. Give it a box, a point, a scribble or a mask.")
     start = fields.number_in(_given(item, "start", 0.0), 0, 1, where, "start")

@@ -1,0 +1,36 @@
+"""Files that hold no layout, or one that is not read: each named for what it is, with what to do instead."""
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from .detectors import are_items
+
+
+def is_workflow(value: Any) -> bool:
+    """ComfyUI's own JSON: of the editor ({nodes, links}), or in API form ({number: {class_type, inputs}})."""
+    if not isinstance(value, Mapping):
+        return False
+    inner = value.get("prompt")
+    if isinstance(inner, Mapping) and is_workflow(inner):
+        return True
+    if isinstance(value.get("nodes"), list) and ("links" in value or "last_node_id" in value):
+        return True
+    nodes = list(value.values())[:50]
+    return bool(nodes) and all(isinstance(node, Mapping) and "class_type" in node for node in nodes)
+
+
+def is_via(value: Any) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    if any(isinstance(key, str) and key.startswith("_via_") for key in list(value)[:50]):
+        return True
+    return are_items(list(value.values())[:50], lambda entry: "regions" in entry and "filename" in entry)
+
+
+def is_cvat(text: str) -> bool:
+    return bool(re.match(r"\s{0,99}(?:<\?xml[^>]{0,200}>\s{0,99})?<annotations\b", text[:1000]))
+
+
+def is_voc(text: str) -> bool:
+    return bool(re.match(r"\s{0,99}(?:<\?xml[^>]{0,200}>\s{0,99})?<annotation\b", text[:1000]))
