@@ -67,7 +67,7 @@ def _instance(
     a: Mapping[str, Any], position: int, names: Mapping[Any, Any], numbers: Numbered, width: int, height: int
 ) -> Instance:
     name = f"i{position}" if a.get("id") is None else str(a["id"])[:60]
-    where = f"Instance {position} (annotation {name[:40]})"
+    where = f"Instance {position} (annotation {' '.join(name.split())[:40]})"
     number = a.get("category_id")
     prompt = a.get("caption") or names.get(_key(number))
     if prompt is None and names:

@@ -6,7 +6,7 @@ from typing import Any
 from ..layout.instance import Layout
 from ..layout.units import PIXELS
 from .declared import Declared
-from .detectors import are_items, read_items
+from .detectors import SAMPLE, are_items, read_items
 from .given import XYWH, Given, choose_one, known_canvas
 from .odd_items import listing
 
@@ -24,7 +24,8 @@ def read_results(value: Sequence[Any], given: Given) -> Layout:
 def chosen_items(value: Sequence[Any], fields: Sequence[str], given: Given) -> list[Any]:
     """The items of one image (or frame) by the first of the fields that any item has; all, if none has one."""
     field = next(
-        (f for f in fields if any(isinstance(item, Mapping) and item.get(f) is not None for item in value)), None
+        (f for f in fields if any(isinstance(item, Mapping) and item.get(f) is not None for item in value[:SAMPLE])),
+        None,
     )
     if field is None:
         return list(value)

@@ -1,6 +1,5 @@
 """Lists of what a detector found: objects with a place in any form, words or a class number, and how sure it is."""
 
-import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -24,7 +23,9 @@ from .given import (
 )
 from .odd_items import Question, an_object, good_locations, keep_good, named
 from .places import Place, has_outline, has_place, outline_of, place_of
+from .plain import finite
 
+SAMPLE = 1000  # items by which a list is recognised
 WORDS = ("label", "class_name", "className", "category_name", "class", "category", "name", "text_label", "caption", "prompt", "phrase", "desc", "description",
          "text", "object", "title")  # fmt: skip
 SCORES = ("score", "confidence", "conf", "probability")
@@ -35,13 +36,14 @@ def are_items(value: Any, matches: Callable[[Mapping[str, Any]], bool]) -> bool:
     """Whether at least half of a list's items are objects of a kind: one odd item does not make it another."""
     if not isinstance(value, list) or not value:
         return False
-    fitting = sum(isinstance(item, Mapping) and matches(item) for item in value)
-    return fitting > 0 and fitting * 2 >= len(value)
+    items = value[:SAMPLE]
+    fitting = sum(isinstance(item, Mapping) and bool(matches(item)) for item in items)
+    return fitting > 0 and fitting * 2 >= len(items)
 
 
 def are_detections(value: Any) -> bool:
     """Some of the items have a place, all but odd ones are objects."""
-    return isinstance(value, list) and any(map(has_place, value)) and are_items(value, bool)
+    return isinstance(value, list) and any(map(has_place, value[:SAMPLE])) and are_items(value, bool)
 
 
 def read_items(
@@ -52,8 +54,7 @@ def read_items(
     A Question where units, order or canvas are neither declared nor chosen, or the numbers contradict them. Odd items are left out.
     """
     canvas = canvas or given.canvas
-    if len(items) > MAX_INSTANCES:
-        raise ValueError(f"{given.where}: there are {len(items)} boxes, at most {MAX_INSTANCES} are read.")
+    check_count(items, given)
     numbers = Numbered()
     wheres = [named(i, *_names(item)) for i, item in enumerate(items, 1)]
     places = [_sound_place(item, where, given) for item, where in zip(items, wheres, strict=True)]
@@ -80,11 +81,15 @@ def read_items(
     return layout
 
 
+def check_count(items: Sequence[Any], given: Given) -> None:
+    if len(items) > MAX_INSTANCES:
+        raise ValueError(f"{given.where}: there are {len(items)} boxes, at most {MAX_INSTANCES} are read.")
+
+
 def score_of(item: Mapping[str, Any]) -> dict[str, Any]:
     """How sure the detector is, as an unknown field of the instance; nothing where no number says it."""
     value = next((item[key] for key in SCORES if item.get(key) is not None), None)
-    sound = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return {"score": value} if sound else {}
+    return {"score": value} if finite(value) else {}
 
 
 def _outline(item: Any, units: str, canvas: Canvas | None, given: Given, where: str, alone: bool) -> Any:

@@ -10,6 +10,7 @@ from ..layout.instance import Box, Instance, Layout
 from .odd_items import an_object, keep_good, named
 
 GRID = 1000
+SAMPLE = 1000  # items by which a list is recognised
 COLOR = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 KEPT = "element"  # unknown field of an instance: what an element holds beyond our document
 
@@ -19,12 +20,9 @@ def are_elements(value: Any) -> bool:
 
     A list of objects with a bbox alone is a detector's.
     """
-    return (
-        isinstance(value, list)
-        and any(isinstance(item, Mapping) and "bbox" in item for item in value)
-        and any(map(_is_element, value))
-        and sum(map(_is_element, value)) * 2 >= len(value)
-    )
+    items = value[:SAMPLE] if isinstance(value, list) else []
+    placed = any(isinstance(item, Mapping) and "bbox" in item for item in items)
+    return placed and 0 < len(items) <= 2 * sum(map(_is_element, items))
 
 
 def is_caption(value: Any) -> bool:

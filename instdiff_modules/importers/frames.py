@@ -24,5 +24,5 @@ def read_frames(
 
     image: of COCO files and others with several. canvas, order, units: of boxes that do not state theirs. ValueError asks for them.
     """
-    text = fields.text("" if text is None else text, WHERE, "text")
+    text = "" if text is None else text if isinstance(text, str) else fields.text(text, WHERE, "text")
     return read_any(text, Given(canvas, units, order, image, where=WHERE))

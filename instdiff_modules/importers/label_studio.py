@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from ..geometry.masks import encode_mask
@@ -18,20 +19,26 @@ from .segmentation import mask_of_rings
 
 logger = logging.getLogger(__name__)
 
+MAX_FIELDS = 200  # of a task, in which its regions are looked for
 KINDS = ("rectangle", "polygon", "brush", "keypoint", "ellipse")  # each also as <kind>labels
 ELLIPSE = 64  # corners that an ellipse is drawn with
 
 
 def are_tasks(value: Any) -> bool:
     """Whether it is a task of Label Studio, or a list of tasks."""
-    tasks = [value] if isinstance(value, Mapping) else value
-    return are_items(tasks, lambda task: _annotations(task) is not None)
+    return are_items(_tasks(value), lambda task: _annotations(task) is not None)
+
+
+def _tasks(value: Any) -> Any:
+    """The tasks in an export; a single one, or the regions of one alone, as a list."""
+    if are_items(value, lambda region: bool(_kind(region))):
+        return [{"annotations": [{"result": value}]}]
+    return [value] if isinstance(value, Mapping) else value
 
 
 def read_tasks(value: Any, given: Given) -> Layout:
     """-> the layout of one task. A Question if there are several and given.image does not name one by its id or picture."""
-    tasks = [value] if isinstance(value, Mapping) else [task for task in value if isinstance(task, Mapping)]
-    task = _chosen(tasks, given)
+    task = _chosen([task for task in _tasks(value) if isinstance(task, Mapping)], given)
     annotated = [regions for regions in _annotations(task) or [] if regions]
     if len(annotated) > 1:
         logger.warning("%s: the task was annotated %d times. The first one was read.", given.where, len(annotated))
@@ -58,7 +65,7 @@ def _annotations(task: Mapping[str, Any]) -> list[list[Any]] | None:
     ]
     if lists or (isinstance(task.get("data"), Mapping) and isinstance(task.get("annotations"), list)):
         return lists
-    for items in task.values():  # JSON-MIN
+    for items in islice(task.values(), MAX_FIELDS):  # JSON-MIN
         if are_items(items, lambda item: any(f"{kind}labels" in item for kind in KINDS)):
             return [[{"value": item, **item} for item in items if isinstance(item, Mapping)]]
     return None

@@ -24,9 +24,14 @@ SHAPES = ("rectangle", "circle", "point", "mask", *RINGS, *STROKES)
 def is_labelme(value: Mapping[str, Any]) -> bool:
     shapes = value.get("shapes")
     return isinstance(shapes, list) and (
-        are_items(shapes, lambda shape: "points" in shape)
-        or (not shapes and ("imagePath" in value or "imageWidth" in value))
+        are_items(shapes, _has_points) or (not shapes and ("imagePath" in value or "imageWidth" in value))
     )
+
+
+def _has_points(shape: Mapping[str, Any]) -> bool:
+    """Points in pairs; CVAT's are flat, and its shapes have a `type`."""
+    points = shape.get("points")
+    return "shape_type" in shape or (isinstance(points, list) and any(isinstance(point, list) for point in points[:3]))
 
 
 def read_labelme(value: Mapping[str, Any], given: Given) -> Layout:

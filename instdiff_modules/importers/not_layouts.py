@@ -11,9 +11,11 @@ def is_workflow(value: Any) -> bool:
     """ComfyUI's own JSON: of the editor ({nodes, links}), or in API form ({number: {class_type, inputs}})."""
     if not isinstance(value, Mapping):
         return False
-    inner = value.get("prompt")
-    if isinstance(inner, Mapping) and is_workflow(inner):
-        return True
+    for key in ("prompt", "workflow"):
+        if isinstance(value.get(key), Mapping) and is_workflow(
+            {k: v for k, v in value[key].items() if k not in ("prompt", "workflow")}
+        ):
+            return True
     if isinstance(value.get("nodes"), list) and ("links" in value or "last_node_id" in value):
         return True
     nodes = list(value.values())[:50]
@@ -30,6 +32,13 @@ def is_via(value: Any) -> bool:
 
 def is_cvat(text: str) -> bool:
     return bool(re.match(r"\s{0,99}(?:<\?xml[^>]{0,200}>\s{0,99})?<annotations\b", text[:1000]))
+
+
+def is_cvat_json(value: Any) -> bool:
+    """A task's annotations.json: shapes with a `type` and flat points."""
+    return isinstance(value, Mapping) and are_items(
+        value.get("shapes"), lambda shape: "type" in shape and "points" in shape and "shape_type" not in shape
+    )
 
 
 def is_voc(text: str) -> bool:

@@ -12,7 +12,7 @@ from .segmentation import mask_of_rings, read_segmentation
 
 BOX_FIELDS = ("bbox", "box", "bounding_box", "boundingbox", "boundingBox", "BoundingBox", "bbox_xyxy", "box_xyxy", "xyxy", "bbox_xywh", "box_xywh", "xywh",
               "xyxyn", "xywhn", "bbox_cxcywh", "bbox_normalized", "bbox_norm",
-              "bbox_2d", "box_2d", "box2d", "bbox2d", "rect", "relative_coordinates")  # fmt: skip
+              "bbox_2d", "box_2d", "box2d", "bbox2d", "rect", "coordinates", "relative_coordinates")  # fmt: skip
 # Names of four sides: they state the order themselves.
 SIDES = (
     (XYXY, (("x_min", "y_min", "x_max", "y_max"), ("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2"), ("x0", "y0", "x1", "y1"),

@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from ..layout import fields
 
 MAX_NUMBERS = 2**20
 MAX_DEPTH = 12
+MAX_SIZE = 1e300
 
 
 def plain_values(value: Any, where: str, depth: int = 0) -> Any:
@@ -26,6 +29,13 @@ def plain_values(value: Any, where: str, depth: int = 0) -> Any:
     if isinstance(value, (list, tuple)):
         return [plain_values(v, where, depth + 1) for v in value]
     return value
+
+
+def finite(value: Any) -> bool:
+    """Whether it is a number that a float can hold."""
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        return False
+    return abs(value) <= MAX_SIZE  # which NaN is not
 
 
 def unknown(value: Any, where: str) -> ValueError:

@@ -5,7 +5,7 @@ from typing import Any
 
 from ..layout.instance import Layout
 from .coco_results import chosen_items
-from .detectors import are_detections, are_items, read_items
+from .detectors import SAMPLE, are_detections, are_items, read_items
 from .given import Given
 from .places import CENTRE_MARKS, CORNER, SIDES, has_place
 from .wrapped import held_list, is_four, read_held
@@ -78,7 +78,10 @@ def holds_nothing(value: Any) -> bool:
 
 
 def are_fours(value: Any) -> bool:
-    return is_four(value) or (isinstance(value, list) and sum(map(is_four, value)) * 2 >= len(value) > 0)
+    if not isinstance(value, list):
+        return False
+    items = value[:SAMPLE]
+    return is_four(value) or (0 < len(items) <= 2 * sum(map(is_four, items)))
 
 
 def are_lists(value: Any) -> bool:

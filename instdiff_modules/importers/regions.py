@@ -14,6 +14,7 @@ from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Box, Frames, Instance, Layout
 from .boxes import cut_box
 from .odd_items import keep_good, named
+from .plain import finite
 from .prompts import prompt_lines
 
 logger = logging.getLogger(__name__)
@@ -93,7 +94,7 @@ def _batches(value: Any) -> list[Tensor]:
         return []
     if isinstance(value, np.ndarray) and value.dtype.kind in "biuf":
         value = torch.from_numpy(value.astype(np.float32))
-    if not isinstance(value, Tensor):
+    if not isinstance(value, Tensor) or value.is_complex():
         raise ValueError(f"{WHERE}: expected {EXPECTED}, got {fields.shorten(value)}.")
     shape = tuple(value.shape)
     if value.ndim == 4 and 1 in (shape[1], shape[3]):
@@ -198,7 +199,10 @@ def _array(value: Any) -> np.ndarray:
 
 
 def _number(value: Any) -> Any:
-    return value.item() if hasattr(value, "item") and getattr(value, "size", 1) == 1 else value
+    """A tensor, array or scalar of one number as that number."""
+    if isinstance(value, Tensor):
+        return value.item() if value.numel() == 1 else value
+    return value.item() if isinstance(value, (np.ndarray, np.generic)) and value.size == 1 else value
 
 
 def _numbers(value: Any) -> list[float]:
@@ -206,8 +210,5 @@ def _numbers(value: Any) -> list[float]:
     if isinstance(value, (Tensor, np.ndarray)):
         value = _array(value).reshape(-1)[:8].tolist()
     values = list(value) if isinstance(value, (list, tuple)) else [value]
-    values = [
-        float(v) if isinstance(v, (int, float, np.number)) and not isinstance(v, bool) else None
-        for v in map(_number, values)
-    ]
-    return [v for v in values if v is not None] if all(v is not None and np.isfinite(v) for v in values) else []
+    values = [_number(v) for v in values]
+    return [float(v) for v in values] if all(map(finite, values)) else []

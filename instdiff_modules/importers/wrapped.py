@@ -1,12 +1,13 @@
 """Objects that hold a detector's list, and what they say of it: Roboflow's answer, darknet's frames, parallel lists of boxes and labels."""
 
 from collections.abc import Mapping, Sequence
+from itertools import islice
 from typing import Any
 
 from ..layout.instance import Layout
 from ..layout.units import PIXELS
 from .declared import Declared, declared_beside, declared_by_name
-from .detectors import are_detections, read_items
+from .detectors import are_detections, check_count, read_items
 from .given import XYXY, Canvas, Given, stated_canvas
 
 LISTS = (
@@ -23,6 +24,7 @@ LISTS = (
     "output",
     "outputs",
 )
+MAX_FIELDS = 200  # of an object, in which a list is looked for
 EMPTY = ("predictions", "detections")  # an empty list under these names is "nothing found"
 BOXES = (
     "boxes",
@@ -49,18 +51,26 @@ SCORES = ("scores", "confidences", "confidence", "conf", "score", "logits", "pro
 
 def held_list(value: Mapping[str, Any]) -> list[Any] | None:
     """The detector's list in an object, or None: under a usual name, or the only list of items with a place."""
+    return _held(value)[1]
+
+
+def _held(value: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Any] | None]:
+    """(the object that holds the list, which may stand one level deeper, and the list)."""
     for key in LISTS:
         items = value.get(key)
         if are_detections(items) or (key in EMPTY and items == []):
-            return items
-    found = [items for items in value.values() if are_detections(items)]
-    return found[0] if len(found) == 1 else None
+            return value, items
+        if isinstance(items, Mapping) and key in EMPTY and any(isinstance(items.get(k), list) for k in EMPTY):
+            return items, _held(items)[1]  # Roboflow's workflows
+    found = [items for items in islice(value.values(), MAX_FIELDS) if are_detections(items)]
+    return value, found[0] if len(found) == 1 else None
 
 
 def read_held(value: Mapping[str, Any], given: Given) -> Layout:
-    items = held_list(value)
+    holder, items = _held(value)
     assert items is not None
-    return read_items(items, given, canvas_of(value), declared_beside(value))
+    canvas = canvas_of(holder) or canvas_of(value)
+    return read_items(items, given, canvas, declared_beside(holder).over(declared_beside(value)))
 
 
 def canvas_of(value: Mapping[str, Any]) -> Canvas | None:
@@ -126,4 +136,5 @@ def is_four(value: Any) -> bool:
 def read_fours(value: Sequence[Any], given: Given) -> Layout:
     """BBOX: a box, or a list of boxes, of four numbers each."""
     boxes = [value] if is_four(value) else value
+    check_count(boxes, given)
     return read_items([{"bbox": box} if isinstance(box, (list, tuple)) else box for box in boxes], given)

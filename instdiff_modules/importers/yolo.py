@@ -15,7 +15,7 @@ from .odd_items import keep_good, named
 from .segmentation import mask_of_rings
 
 MAX_TEXT = 2**22
-LINE = re.compile(r"\s*\d{1,6}(?:\.0*)?(?:[ \t]+-?\d[\d.eE+-]{0,30}){4,4000}\s*")
+LINE = re.compile(r"\s*\d{1,6}(?:\.0*)?(?:[ \t]+-?[.\d][\d.eE+-]{0,30}){4,4000}\s*")
 
 
 def is_yolo(text: str) -> bool:

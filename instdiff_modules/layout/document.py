@@ -151,7 +151,9 @@ def parse_instance(item: Any, position: int) -> Instance:
         raise ValueError(f"Instance {position} must be a JSON object, got {fields.shorten(item)}.")
     name = item.get("id")
     name = f"i{position}" if name is None or name == "" else str(name) if type(name) is int else name
-    where = f"Instance {position} ({fields.shorten(name) if not isinstance(name, str) else name[:40]})"
+    where = (
+        f"Instance {position} ({fields.shorten(name) if not isinstance(name, str) else ' '.join(name.split())[:40]})"
+    )
     fields.text(name, where, "id")
     locations = {k: check(item[k], where) for k, check in LOCATIONS.items() if item.get(k) is not None}
     if not locations:
