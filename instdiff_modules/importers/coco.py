@@ -9,7 +9,7 @@ from ..layout.instance import Instance, Layout
 from .authors import pixel_box
 from .class_names import Numbered
 from .given import NOTHING_SAID, Given
-from .odd_items import Question, an_object, good_locations, keep_good, listing
+from .odd_items import Question, an_object, good_locations, id_of, keep_good, listing, text_of
 from .segmentation import read_segmentation
 
 
@@ -30,8 +30,8 @@ def read_coco(document: Mapping[str, Any], given: Given = NOTHING_SAID) -> Layou
         width, height = given.canvas
     else:
         width, height = (fields.whole(chosen.get(side), where, side) for side in ("width", "height"))
-    names = {_key(c.get("id")): c.get("name") for c in _list(document, "categories", required=False)}
-    annotations = [a for a in _list(document, "annotations") if a.get("image_id") == chosen.get("id")]
+    names = {id_of(c.get("id")): c.get("name") for c in _list(document, "categories", required=False)}
+    annotations = [a for a in _list(document, "annotations") if id_of(a.get("image_id")) == id_of(chosen.get("id"))]
     if len(annotations) > MAX_INSTANCES:
         raise ValueError(f"{where} has {len(annotations)} annotations, at most {MAX_INSTANCES} are read.")
     numbers = Numbered()
@@ -43,18 +43,13 @@ def read_coco(document: Mapping[str, Any], given: Given = NOTHING_SAID) -> Layou
     )
 
 
-def _key(value: Any) -> Any:
-    """A category's id as a key; a list or an object, which no id should be, by its text."""
-    return value if value is None or isinstance(value, (str, int, float)) else repr(value)
-
-
 def _choose(images: Sequence[Mapping[str, Any]], image: str) -> Mapping[str, Any]:
     if not image and len(images) == 1:
         return images[0]
-    found = [i for i in images if image and image in (str(i.get("id")), str(i.get("file_name")))]
+    found = [i for i in images if image and image in (text_of(i.get("id")), text_of(i.get("file_name")))]
     if len(found) == 1:
         return found[0]
-    listed = listing([f"{i.get('id')} ({i.get('file_name', 'no file name')})" for i in images])
+    listed = listing([f"{text_of(i.get('id'))} ({text_of(i.get('file_name')) or 'no file name'})" for i in images])
     if not images:
         raise ValueError('The COCO file has no "images", so the size of the canvas is unknown.')
     if not image:
@@ -66,10 +61,10 @@ def _choose(images: Sequence[Mapping[str, Any]], image: str) -> Mapping[str, Any
 def _instance(
     a: Mapping[str, Any], position: int, names: Mapping[Any, Any], numbers: Numbered, width: int, height: int
 ) -> Instance:
-    name = f"i{position}" if a.get("id") is None else str(a["id"])[:60]
+    name = text_of(a.get("id"))[:60] or f"i{position}"
     where = f"Instance {position} (annotation {' '.join(name.split())[:40]})"
     number = a.get("category_id")
-    prompt = a.get("caption") or names.get(_key(number))
+    prompt = a.get("caption") or names.get(id_of(number))
     if prompt is None and names:
         raise ValueError(f"{where}: category {fields.shorten(number)} is not among the file's categories.")
     readers = {}

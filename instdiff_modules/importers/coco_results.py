@@ -6,9 +6,9 @@ from typing import Any
 from ..layout.instance import Layout
 from ..layout.units import PIXELS
 from .declared import Declared
-from .detectors import SAMPLE, are_items, read_items
+from .detectors import are_items, read_items
 from .given import XYWH, Given, choose_one, known_canvas
-from .odd_items import listing
+from .odd_items import SAMPLE, left_out, listing, named, text_of
 
 
 def are_results(value: Any) -> bool:
@@ -29,11 +29,14 @@ def chosen_items(value: Sequence[Any], fields: Sequence[str], given: Given) -> l
     )
     if field is None:
         return list(value)
-    names = [str(item.get(field)) if isinstance(item, Mapping) else None for item in value]
-    images = list(dict.fromkeys(name for name in names if name is not None))
+    names = [text_of(item.get(field)) if isinstance(item, Mapping) else None for item in value]
+    images = list(dict.fromkeys(name for name in names if name))
+    if not images:
+        return list(value)
     image = given.image.strip()
     if image and image not in images:
         raise choose_one(f"there is no {field} {image[:40]!r} in the data", listing(images), given)
     if not image and len(images) > 1:
         raise choose_one(f"the data hold {len(images)} images, by their {field}", listing(images), given)
+    left_out([f"{named(i)} has no {field}." for i, name in enumerate(names, 1) if name == ""])
     return [item for item, name in zip(value, names, strict=True) if name in (image or images[0], None)]

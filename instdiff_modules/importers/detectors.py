@@ -10,6 +10,7 @@ from ..layout.instance import Instance, Layout
 from ..layout.units import PIXELS
 from .class_names import Numbered
 from .declared import NOTHING_DECLARED, Declared
+from .elements import kept_of
 from .given import (
     NOT_DECLARED,
     Canvas,
@@ -21,11 +22,10 @@ from .given import (
     known_canvas,
     sides_of,
 )
-from .odd_items import Question, an_object, good_locations, keep_good, named
+from .odd_items import SAMPLE, Question, an_object, good_locations, keep_good, named
 from .places import Place, has_outline, has_place, outline_of, place_of
 from .plain import finite
 
-SAMPLE = 1000  # items by which a list is recognised
 WORDS = ("label", "class_name", "className", "category_name", "class", "category", "name", "text_label", "caption", "prompt", "phrase", "desc", "description",
          "text", "object", "title")  # fmt: skip
 SCORES = ("score", "confidence", "conf", "probability")
@@ -74,7 +74,8 @@ def read_items(
             readers["mask"] = lambda: _outline(item, units, canvas, given, where, alone=not place)
         found = good_locations(readers, f"{where} has no place, such as a bbox.")
         words, extra = _words(item, numbers, where)
-        return Instance(f"i{position}", words, **found, extra=extra | score_of(item))
+        color, kept = _metadata(item, where)
+        return Instance(f"i{position}", words, **found, color=color, extra=extra | kept | score_of(item))
 
     layout = Layout(tuple(keep_good(items, read)), *(canvas or (None, None)))
     numbers.warn(given.where)
@@ -90,6 +91,12 @@ def score_of(item: Mapping[str, Any]) -> dict[str, Any]:
     """How sure the detector is, as an unknown field of the instance; nothing where no number says it."""
     value = next((item[key] for key in SCORES if item.get(key) is not None), None)
     return {"score": value} if finite(value) else {}
+
+
+def _metadata(item: Mapping[str, Any], where: str) -> tuple[str, dict[str, Any]]:
+    """(color, unknown fields) by what a box editor's BOUNDING_BOX says beside its words: its palette, and text that is to be written."""
+    about = item.get("metadata")
+    return kept_of(about, about.get("palette"), where) if isinstance(about, Mapping) else ("", {})
 
 
 def _outline(item: Any, units: str, canvas: Canvas | None, given: Given, where: str, alone: bool) -> Any:

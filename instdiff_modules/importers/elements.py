@@ -7,10 +7,9 @@ from typing import Any
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Box, Instance, Layout
-from .odd_items import an_object, keep_good, named
+from .odd_items import SAMPLE, an_object, keep_good, named
 
 GRID = 1000
-SAMPLE = 1000  # items by which a list is recognised
 COLOR = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 KEPT = "element"  # unknown field of an instance: what an element holds beyond our document
 
@@ -66,6 +65,17 @@ def words_of(item: Mapping[str, Any], where: str) -> str:
     )
 
 
+def kept_of(item: Mapping[str, Any], palette: Any, where: str) -> tuple[str, dict[str, Any]]:
+    """(color, unknown fields) of an instance: the palette's first colour, and what our document has no field for, to write it again."""
+    colors = [c for c in palette if isinstance(c, str)] if isinstance(palette, list) else []
+    kept: dict[str, Any] = {}
+    if item.get("type") == "text":
+        kept = {"type": "text", "text": fields.text(item.get("text") or "", where, "text")}
+    kept |= {"color_palette": colors} if colors else {}
+    color = colors[0] if colors and COLOR.fullmatch(colors[0]) else ""
+    return color, {KEPT: kept} if kept else {}
+
+
 def _is_element(item: Any) -> bool:
     return isinstance(item, Mapping) and "type" in item and "desc" in item and "x" not in item
 
@@ -77,16 +87,7 @@ def _instance(item: Any, position: int) -> Instance:
         raise ValueError(f"{where} has no bbox [ymin, xmin, ymax, xmax].")
     sides = fields.numbers(item["bbox"], 4, where, "bbox", "[ymin, xmin, ymax, xmax] in 0..1000")
     y0, x0, y1, x1 = (fields.number_in(v, 0, GRID, where, "bbox") / GRID for v in sides)
-    palette = item.get("color_palette")
-    colors = [c for c in palette if isinstance(c, str)] if isinstance(palette, list) else []
-    kept: dict[str, Any] = (
-        {"type": "text", "text": fields.text(item.get("text") or "", where, "text")}
-        if item.get("type") == "text"
-        else {}
-    )
-    kept |= {"color_palette": colors} if colors else {}
-    color = colors[0] if colors and COLOR.fullmatch(colors[0]) else ""
-    extra = {KEPT: kept} if kept else {}
+    color, extra = kept_of(item, item.get("color_palette"), where)
     return Instance(
         f"i{position}", words_of(item, where), box=fields.box((x0, y0, x1, y1), where), color=color, extra=extra
     )

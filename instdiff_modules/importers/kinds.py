@@ -190,7 +190,7 @@ KINDS = (
          "center x, center y, width, height", "`class`, `name`, else COCO's name of `class_id`", "outlines, score", "key points",
          lambda value: told.detected(told.is_centre)(value) or told.holds_nothing(value), _one(told.read_detections)),
     Kind("BOUNDING_BOX", "`x`, `y`, `width`, `height`", USUAL, "x, y, width, height; a bare one as JSON is asked about",
-         "`label`, else the description", "score", "palette", told.detected(told.is_corner), _one(told.read_detections)),
+         "`label`, else the description", "score, palette", NONE, told.detected(told.is_corner), _one(told.read_detections)),
     Kind("a detector's list", "items with a `bbox`, `box` or four named sides", ASKED, ASKED,
          "`label`, `class`, `category`, `name`; else COCO's name of the number", "masks, score", "all else",
          told.detected(has_place), _one(told.read_detections)),

@@ -14,7 +14,7 @@ from ..layout.units import PERCENT
 from .brush import decode_brush
 from .detectors import are_items, score_of
 from .given import XYWH, Canvas, Given, box_of, choose_one, known_canvas, stated_canvas
-from .odd_items import keep_good, listing, named
+from .odd_items import keep_good, listing, named, text_of
 from .segmentation import mask_of_rings
 
 logger = logging.getLogger(__name__)
@@ -72,7 +72,7 @@ def _annotations(task: Mapping[str, Any]) -> list[list[Any]] | None:
 
 
 def _chosen(tasks: Sequence[Mapping[str, Any]], given: Given) -> Mapping[str, Any]:
-    names = [(str(task.get("id")), _picture(task)) for task in tasks]
+    names = [(text_of(task.get("id")), _picture(task)) for task in tasks]
     image = given.image.strip()
     found = [
         task for task, own in zip(tasks, names, strict=True) if image and image in (*own, own[1].rpartition("/")[2])
@@ -97,7 +97,7 @@ def _kind(region: Any) -> str:
     """Of a region of the picture; empty for a choice, a text, a relation."""
     if not isinstance(region, Mapping) or not isinstance(region.get("value"), Mapping):
         return ""
-    given = str(region.get("type", "")).removesuffix("labels")
+    given = text_of(region.get("type")).removesuffix("labels")
     return given if given in KINDS else next((kind for kind in KINDS if f"{kind}labels" in region["value"]), "")
 
 

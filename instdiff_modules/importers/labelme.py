@@ -10,7 +10,7 @@ from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Instance, Layout
 from .detectors import are_items, score_of
 from .given import Given, known_canvas, stated_canvas
-from .odd_items import an_object, keep_good, named
+from .odd_items import an_object, id_of, keep_good, named, text_of
 from .segmentation import mask_of_rings
 
 logger = logging.getLogger(__name__)
@@ -53,10 +53,11 @@ def _shape(shape: Any, position: int, width: int, height: int) -> Instance:
     if not isinstance(given, list) or not given:
         raise ValueError(f"{where}: a shape needs points [[x, y], ...] in pixels, got {fields.shorten(given)}.")
     points = [fields.numbers(xy, 2, where, "a point", "[x, y] in pixels") for xy in given]
-    words = label if isinstance(label, str) else "" if label is None else str(label)[:60]
-    about = {"group_id": shape["group_id"]} if type(shape.get("group_id")) is int else {}
+    about = {"group_id": group} if isinstance(group := id_of(shape.get("group_id")), int) else {}
     location = _location(kind, points, width, height, where)
-    return Instance(f"i{position}", fields.text(words, where, "label"), **location, extra=about | score_of(shape))
+    return Instance(
+        f"i{position}", fields.text(text_of(label), where, "label"), **location, extra=about | score_of(shape)
+    )
 
 
 def _location(kind: str, points: list[tuple[float, ...]], width: int, height: int, where: str) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from ..layout import fields
 
 logger = logging.getLogger(__name__)
 
+SAMPLE = 1000  # items by which a list is recognised
 MAX_SHOWN = 8  # warnings of one kind in the log
 Item = TypeVar("Item")
 Read = TypeVar("Read")
@@ -68,6 +69,19 @@ def named(position: int, *names: Any, what: str = "Instance") -> str:
     """The words that name an item: its position and the first name that it has."""
     name = next((str(n) for n in names if isinstance(n, (str, int)) and not isinstance(n, bool) and str(n).strip()), "")
     return f"{what} {position}" + (f" ({' '.join(name.split())[:40]})" if name else "")
+
+
+def id_of(value: Any) -> str | int | float | None:
+    """A name or number as it is, a whole number as an int; None for what is neither."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value if isinstance(value, (str, int, float)) and not isinstance(value, bool) else None
+
+
+def text_of(value: Any) -> str:
+    """A name or number as text; empty for what is neither."""
+    found = id_of(value)
+    return "" if found is None else str(found)
 
 
 def an_object(item: Any, where: str) -> Mapping[str, Any]:

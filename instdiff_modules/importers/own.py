@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from ..layout.document import LOCATIONS, MAX_INSTANCES, VERSION, parse_instance, parse_layout, unique_ids
-from ..layout.instance import Instance, Layout
+from ..layout.document import MAX_INSTANCES, VERSION, parse_instance, parse_layout, unique_ids
+from ..layout.instance import Layout
 from ..layout.parts import check_parents
-from .odd_items import good_locations, keep_good, named
+from .odd_items import good_locations, keep_good
 
 _FIELDS = {"version", "width", "height", "prompt", "instances"}
 
@@ -30,24 +30,9 @@ def read_own(document: Mapping[str, Any]) -> Layout:
     if document.get("version") != VERSION or not isinstance(items, list) or len(items) > MAX_INSTANCES:
         return parse_layout(document)
     layout = parse_layout({**document, "instances": []})
-    instances = unique_ids(keep_good(items, _instance))
+    instances = unique_ids(keep_good(items, lambda item, i: parse_instance(item, i, good_locations)))
     check_parents(instances)
     return replace(layout, instances=instances)
-
-
-def _instance(item: Any, position: int) -> Instance:
-    try:
-        return parse_instance(item, position)
-    except ValueError as error:
-        given = [name for name in LOCATIONS if isinstance(item, Mapping) and item.get(name) is not None]
-        if len(given) < 2:
-            raise
-        where = named(position, item.get("id"), f"i{position}")
-        readers = {name: (lambda name=name: LOCATIONS[name](item[name], where)) for name in given}
-        good = good_locations(readers, str(error))
-        if len(good) == len(given):
-            raise  # its locations are sound: it is something else
-        return parse_instance({k: v for k, v in item.items() if k not in given or k in good}, position)
 
 
 def _is_ours(item: Any) -> bool:

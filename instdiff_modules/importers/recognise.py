@@ -5,8 +5,9 @@ from typing import Any
 
 from ..layout.instance import Layout
 from .coco_results import chosen_items
-from .detectors import SAMPLE, are_detections, are_items, read_items
+from .detectors import are_detections, are_items, read_items
 from .given import Given
+from .odd_items import SAMPLE
 from .places import CENTRE_MARKS, CORNER, SIDES, has_place
 from .wrapped import held_list, is_four, read_held
 

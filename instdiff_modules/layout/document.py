@@ -9,8 +9,9 @@ Fields that this version does not know survive a round trip.
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from typing import Any
 
@@ -60,6 +61,7 @@ _INSTANCE_FIELDS = (
     "locked",
     "parent",
 )
+Places = Mapping[str, Callable[[], Any]]  # a reader of each location that an instance has
 LOCATIONS = {"box": fields.box, "point": fields.point, "scribble": fields.scribble, "mask": fields.mask}
 
 
@@ -145,8 +147,16 @@ def unique_ids(instances: Sequence[Instance]) -> tuple[Instance, ...]:
     return tuple(result)
 
 
-def parse_instance(item: Any, position: int) -> Instance:
-    """One instance of our document; position counts from 1. ValueError names it."""
+def _all_of(places: Places, _: str) -> dict[str, Any]:
+    return {name: read() for name, read in places.items()}
+
+
+def parse_instance(item: Any, position: int, choose: Callable[[Places, str], dict[str, Any]] = _all_of) -> Instance:
+    """One instance of our document; position counts from 1. ValueError names it.
+
+    choose: what to keep of its box, point, scribble and mask, each read when it is called; else all must be sound. Its second argument
+    is the sentence if there are none.
+    """
     if not isinstance(item, Mapping):
         raise ValueError(f"Instance {position} must be a JSON object, got {fields.shorten(item)}.")
     name = item.get("id")
@@ -155,9 +165,11 @@ def parse_instance(item: Any, position: int) -> Instance:
         f"Instance {position} ({fields.shorten(name) if not isinstance(name, str) else ' '.join(name.split())[:40]})"
     )
     fields.text(name, where, "id")
-    locations = {k: check(item[k], where) for k, check in LOCATIONS.items() if item.get(k) is not None}
-    if not locations:
-        raise ValueError(f"{where} has no location. Give it a box, a point, a scribble or a mask.")
+    places = {k: partial(check, item[k], where) for k, check in LOCATIONS.items() if item.get(k) is not None}
+    nowhere = f"{where} has no location. Give it a box, a point, a scribble or a mask."
+    if not places:
+        raise ValueError(nowhere)
+    locations = choose(places, nowhere)
     start = fields.number_in(_given(item, "start", 0.0), 0, 1, where, "start")
     end = fields.number_in(_given(item, "end", 1.0), 0, 1, where, "end")
     if start > end:

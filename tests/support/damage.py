@@ -10,8 +10,6 @@ from support.pack import ROOT
 
 ODD = (None, 0, -1, 3, 0.25, -5.5, 1e300, "", "x", "0.5", [], {}, [[]], [1, 2], [1, 2, 3, 4], {"x": 1}, [None], 16384)
 OTHER_NAMES = ("bbox", "box", "x", "width", "class", "score", "cx", "points", "type", "version", "instances", "boxes")
-# Names and ids that are no texts are shown in the words of each language.
-ALIKE = ("id", "image_id", "label", "file_name", "group_id", "rle")
 
 
 def kind_cases() -> list[dict[str, Any]]:
@@ -56,6 +54,5 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
     """(list or object, index or name) of all that is inside a value."""
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, inner in items:
-        if key not in ALIKE:
-            yield value, key
-            yield from _places(inner)
+        yield value, key
+        yield from _places(inner)

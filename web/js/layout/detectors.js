@@ -9,29 +9,27 @@ import * as fields from "./fields.js";
 import { keptOf } from "./fromElements.js";
 import { NOT_DECLARED, PIXELS, askFor, boxOf, checkUnits, edgesOf, knownCanvas, sidesOf } from "./given.js";
 import { isObject } from "./json.js";
-import { Question, anObject, goodLocations, keepGood, named } from "./oddItems.js";
+import { Question, SAMPLE, anObject, goodLocations, keepGood, named } from "./oddItems.js";
 import { hasOutline, hasPlace, outlineOf, placeOf } from "./places.js";
 
 export const WORDS = (
   "label class_name className category_name class category name text_label caption prompt phrase desc description text object title"
 ).split(" ");
 const SCORES = ["score", "confidence", "conf", "probability"];
+const MAX_SCORE = 1e300; // what no sum of numbers can reach
 const CLASS_NUMBERS = ["class_id", "class", "cls", "classId"];
 
-/**
- * @returns {boolean} whether at least half of a list's items are objects of a kind: one odd item does not make it another. Of a list that is
- *   longer than any layout the beginning tells
- */
+/** @returns {boolean} whether at least half of a list's items are objects of a kind: one odd item does not make it another */
 export function areItems(value, matches) {
   if (!Array.isArray(value) || !value.length) return false;
-  const seen = value.slice(0, MAX_INSTANCES);
+  const seen = value.slice(0, SAMPLE);
   const fitting = seen.filter((item) => isObject(item) && matches(item)).length;
   return fitting > 0 && fitting * 2 >= seen.length;
 }
 
 /** @returns {boolean} whether some of the items have a place, and all but odd ones are objects */
 export function areDetections(value) {
-  return areItems(value, () => true) && value.slice(0, MAX_INSTANCES).some(hasPlace);
+  return areItems(value, () => true) && value.slice(0, SAMPLE).some(hasPlace);
 }
 
 /**
@@ -41,7 +39,7 @@ export function areDetections(value) {
  *   numbers contradict them
  */
 export function fromItems(items, given, stated = null, declared = {}) {
-  if (items.length > MAX_INSTANCES) throw new LayoutError(`There are ${items.length} boxes, at most ${MAX_INSTANCES} are read.`);
+  checkCount(items);
   const canvas = stated ?? given.canvas;
   given.beside = Math.max(given.beside, items.length);
   const numbers = numbered();
@@ -66,10 +64,14 @@ export function fromItems(items, given, stated = null, declared = {}) {
   return { version: 1, width, height, prompt: "", instances };
 }
 
+export function checkCount(items) {
+  if (items.length > MAX_INSTANCES) throw new LayoutError(`There are ${items.length} boxes, at most ${MAX_INSTANCES} are read.`);
+}
+
 /** How sure the detector is, as an unknown field of the instance; nothing where no number says it. */
 export function scoreOf(item) {
   const value = item[SCORES.find((key) => item[key] != null)];
-  return Number.isFinite(value) ? { score: value } : {};
+  return typeof value === "number" && Math.abs(value) <= MAX_SCORE ? { score: value } : {};
 }
 
 /** What a box editor's BOUNDING_BOX says beside its words: its palette, and text that is to be written. */
@@ -124,10 +126,10 @@ function check(found) {
 
 /** What may name an item in a sentence. */
 function namesOf(item) {
-  return isObject(item) ? [...WORDS.map((key) => textOf(item[key])), item.id] : [];
+  return isObject(item) ? [...WORDS.map((key) => wordsIn(item[key])), item.id] : [];
 }
 
-function textOf(value) {
+function wordsIn(value) {
   let text = isObject(value) ? value.name : value;
   if (Array.isArray(text) && text.length && text.every((v) => typeof v === "string")) text = text.join(", ");
   text = typeof text === "string" ? text.trim() : "";
@@ -137,7 +139,7 @@ function textOf(value) {
 /** The prompt, and the class number if nobody names it. */
 function wordsOf(item, numbers, where) {
   const about = isObject(item.metadata) ? item.metadata : {};
-  const text = [...WORDS.map((key) => item[key]), about.desc, about.text].map(textOf).find(Boolean);
+  const text = [...WORDS.map((key) => item[key]), about.desc, about.text].map(wordsIn).find(Boolean);
   if (text) return { prompt: fields.text(text, where, "its words") };
   const category = wholeOf("category_id" in item ? item.category_id : item.category);
   const known = CLASS_NUMBERS.map((key) => wholeOf(item[key])).find((n) => n !== null) ?? null;

@@ -123,17 +123,22 @@ export function instanceOf(parts) {
   return { prompt: "", strength: 1, start: 0, end: 1, color: "", visible: true, locked: false, ...parts };
 }
 
-/** @param {*} item @param {number} position from 1 @returns {object} a complete instance; LayoutError names it */
-export function parseInstance(item, position, notes) {
+/**
+ * @param {*} item @param {number} position from 1
+ * @param {(places: Record<string, () => *>, nowhere: string, notes: string[]) => object} choose what to keep of its box, point, scribble and
+ *   mask, each read when it is called; else all must be sound
+ * @returns {object} a complete instance; LayoutError names it
+ */
+export function parseInstance(item, position, notes, choose = allOf) {
   if (!isObject(item)) throw new LayoutError(`Instance ${position} must be a JSON object, got ${shorten(item)}.`);
   const id = item.id == null || item.id === "" ? `i${position}` : Number.isSafeInteger(item.id) ? String(item.id) : item.id;
-  const where = `Instance ${position} (${typeof id === "string" ? id.slice(0, 40) : shorten(id)})`;
+  const where = `Instance ${position} (${typeof id === "string" ? id.split(/\s+/).filter(Boolean).join(" ").slice(0, 40) : shorten(id)})`;
   fields.text(id, where, "id");
-  const locations = {};
-  for (const kind of ["box", "point", "scribble", "mask"]) {
-    if (item[kind] != null) locations[kind] = fields[kind](item[kind], where, notes);
-  }
-  if (!Object.keys(locations).length) throw new LayoutError(`${where} has no location. Give it a box, a point, a scribble or a mask.`);
+  const given = ["box", "point", "scribble", "mask"].filter((kind) => item[kind] != null);
+  const places = given.map((kind) => [kind, () => fields[kind](item[kind], where, notes)]);
+  const nowhere = `${where} has no location. Give it a box, a point, a scribble or a mask.`;
+  if (!places.length) throw new LayoutError(nowhere);
+  const locations = choose(Object.fromEntries(places), nowhere, notes);
   const start = fields.numberIn(item.start ?? 0, 0, 1, where, "start");
   const end = fields.numberIn(item.end ?? 1, 0, 1, where, "end");
   if (start > end) {
@@ -153,6 +158,10 @@ export function parseInstance(item, position, notes) {
     ...(parent ? { parent } : {}),
     ...unknown(item, INSTANCE_FIELDS, where),
   };
+}
+
+function allOf(places) {
+  return Object.fromEntries(Object.entries(places).map(([kind, read]) => [kind, read()]));
 }
 
 function checkVersion(version) {

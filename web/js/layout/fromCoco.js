@@ -4,7 +4,7 @@ import { LayoutError, MAX_INSTANCES, instanceOf, uniqueIds } from "./document.js
 import * as fields from "./fields.js";
 import { isGiven, pixelBox } from "./fromAuthors.js";
 import { isObject, shorten } from "./json.js";
-import { Question, anObject, goodLocations, keepGood } from "./oddItems.js";
+import { Question, anObject, goodLocations, idOf, keepGood, textOf } from "./oddItems.js";
 import { readSegmentation } from "./segmentation.js";
 
 export function isCoco(value) {
@@ -23,8 +23,8 @@ export function fromCoco(document, given) {
   const where = `Image ${shorten(chosen.file_name ?? chosen.id)}`;
   const unknown = canvas && chosen.width == null && chosen.height == null;
   const [width, height] = unknown ? canvas : ["width", "height"].map((side) => fields.whole(chosen[side], where, side));
-  const names = new Map(listOf(document, "categories", notes, []).map((category) => [category.id, category.name]));
-  const annotations = listOf(document, "annotations", notes).filter((a) => (a.image_id ?? null) === (chosen.id ?? null));
+  const names = new Map(listOf(document, "categories", notes, []).map((category) => [idOf(category.id), category.name]));
+  const annotations = listOf(document, "annotations", notes).filter((a) => idOf(a.image_id) === idOf(chosen.id));
   if (annotations.length > MAX_INSTANCES) {
     throw new LayoutError(`${where} has ${annotations.length} annotations, at most ${MAX_INSTANCES} are read.`);
   }
@@ -38,19 +38,19 @@ export function fromCoco(document, given) {
 function choose(images, image) {
   if (!images.length) throw new LayoutError('The COCO file has no "images", so the size of the canvas is unknown.');
   if (!image && images.length === 1) return images[0];
-  const found = images.filter((i) => image && (image === String(i.id) || image === String(i.file_name)));
+  const found = images.filter((i) => image && [textOf(i.id), textOf(i.file_name)].includes(image));
   if (found.length === 1) return found[0];
   const more = images.length > 8 ? ` and ${images.length - 8} more` : "";
-  const listed = images.slice(0, 8).map((i) => `${i.id} (${i.file_name ?? "no file name"})`).join(", ") + more;
+  const listed = images.slice(0, 8).map((i) => `${textOf(i.id)} (${textOf(i.file_name) || "no file name"})`).join(", ") + more;
   const count = image ? `${found.length || "no"} image${found.length ? "s" : ""} with id or file name '${image}'` : `${images.length} images`;
   const sentence = image ? `has ${count}. It has: ${listed}.` : `has ${count}. Choose one by its id or file name: ${listed}.`;
-  throw new Question(`The COCO file ${sentence}`, ["image"], images.map((i) => String(i.file_name ?? i.id)));
+  throw new Question(`The COCO file ${sentence}`, ["image"], images.map((i) => textOf(i.file_name) || textOf(i.id)));
 }
 
 function readAnnotation(a, position, { names, numbers, width, height, given }) {
-  const id = a.id == null ? `i${position}` : (typeof a.id === "object" ? shorten(a.id) : String(a.id)).slice(0, 60);
-  const where = `Instance ${position} (annotation ${id.slice(0, 40)})`;
-  const prompt = isGiven(a.caption) ? a.caption : names.get(a.category_id);
+  const id = textOf(a.id).slice(0, 60) || `i${position}`;
+  const where = `Instance ${position} (annotation ${id.split(/\s+/).filter(Boolean).join(" ").slice(0, 40)})`;
+  const prompt = isGiven(a.caption) ? a.caption : names.get(idOf(a.category_id));
   if (prompt == null && names.size) {
     throw new LayoutError(`${where}: category ${shorten(a.category_id)} is not among the file's categories.`);
   }

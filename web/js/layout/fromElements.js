@@ -3,15 +3,15 @@ import { LayoutError, MAX_INSTANCES, instanceOf } from "./document.js";
 import * as fields from "./fields.js";
 import { isGiven } from "./fromAuthors.js";
 import { isObject, shorten } from "./json.js";
-import { anObject, keepGood, named } from "./oddItems.js";
+import { SAMPLE, anObject, keepGood, named } from "./oddItems.js";
 
 const GRID = 1000; // what an element's coordinates are parts of
 
 /** @returns {boolean} whether it is a list of objects with `type` and `desc`, some with a `bbox`; with a bbox alone they are a detector's */
 export function areElements(value) {
-  if (!Array.isArray(value) || !value.some((item) => isObject(item) && "bbox" in item)) return false;
-  const count = value.filter(isElement).length;
-  return count > 0 && count * 2 >= value.length;
+  const items = Array.isArray(value) ? value.slice(0, SAMPLE) : [];
+  const count = items.filter(isElement).length;
+  return count > 0 && count * 2 >= items.length && items.some((item) => isObject(item) && "bbox" in item);
 }
 
 /** @returns {boolean} whether it is a prompt of Ideogram */

@@ -5,7 +5,7 @@ import * as fields from "./fields.js";
 import { isGiven } from "./fromAuthors.js";
 import { knownCanvas, statedCanvas } from "./given.js";
 import { isObject, shorten } from "./json.js";
-import { anObject, keepGood, named } from "./oddItems.js";
+import { anObject, keepGood, named, textOf } from "./oddItems.js";
 import { maskOfRings } from "./segmentation.js";
 
 export const CORNERS = 64; // that a circle is drawn with
@@ -15,7 +15,12 @@ const SHAPES = ["rectangle", "circle", "point", "mask", ...RINGS, ...STROKES];
 
 export function isLabelMe(value) {
   if (!isObject(value) || !Array.isArray(value.shapes)) return false;
-  return areItems(value.shapes, (shape) => "points" in shape) || (!value.shapes.length && ("imagePath" in value || "imageWidth" in value));
+  return areItems(value.shapes, hasPoints) || (!value.shapes.length && ("imagePath" in value || "imageWidth" in value));
+}
+
+/** Points in pairs; CVAT's are flat, and its shapes have a `type`. */
+function hasPoints({ shape_type: type, points }) {
+  return type !== undefined || (Array.isArray(points) && points.slice(0, 3).some(Array.isArray));
 }
 
 /** @returns {object} the layout. A rectangle is a box (its corners in any order), a polygon and a circle a mask, lines and points a scribble */
@@ -43,9 +48,9 @@ function readShape(shape, position, width, height, given) {
   const points = shape.points.map((xy) => fields.numbers(xy, 2, where, "a point", "[x, y] in pixels"));
   return instanceOf({
     id: `i${position}`,
-    prompt: typeof label === "number" ? String(label) : typeof label === "string" ? fields.text(label, where, "label") : "",
+    prompt: fields.text(textOf(label), where, "label"),
     ...locationOf(kind, points, width, height, where, given),
-    ...(Number.isInteger(shape.group_id) ? { group_id: shape.group_id } : {}),
+    ...(Number.isSafeInteger(shape.group_id) ? { group_id: shape.group_id } : {}),
     ...scoreOf(shape),
   });
 }

@@ -7,19 +7,26 @@ import { isGiven } from "./fromAuthors.js";
 import { CORNERS } from "./fromLabelMe.js";
 import { PERCENT, XYWH, boxOf, knownCanvas, statedCanvas } from "./given.js";
 import { isObject, shorten } from "./json.js";
-import { Question, keepGood, listing, named } from "./oddItems.js";
+import { Question, keepGood, listing, named, textOf } from "./oddItems.js";
 import { maskOfRings } from "./segmentation.js";
 
+const MAX_FIELDS = 200; // of a task, in which its regions are looked for
 const KINDS = ["rectangle", "polygon", "brush", "keypoint", "ellipse"]; // each also as <kind>labels
 
 /** @returns {boolean} whether it is a task of Label Studio, or a list of tasks */
 export function areTasks(value) {
-  return areItems(isObject(value) ? [value] : value, (task) => annotationsOf(task) !== null);
+  return areItems(tasksOf(value), (task) => annotationsOf(task) !== null);
+}
+
+/** The tasks in an export; a single one, or the regions of one alone, as a list. */
+function tasksOf(value) {
+  if (areItems(value, kindOf)) return [{ annotations: [{ result: value }] }];
+  return isObject(value) ? [value] : value;
 }
 
 /** @returns {object} the layout of one task. A Question if there are several and given.image does not name one by its id or picture */
 export function fromLabelStudio(value, given) {
-  const task = choose(isObject(value) ? [value] : value.filter(isObject), given.image);
+  const task = choose(tasksOf(value).filter(isObject), given.image);
   const annotated = (annotationsOf(task) ?? []).filter((regions) => regions.length);
   if (annotated.length > 1) given.notes.push(`The task was annotated ${annotated.length} times. The first one was read.`);
   const regions = (annotated[0] ?? []).filter(kindOf);
@@ -38,12 +45,12 @@ function annotationsOf(task) {
   const lists = entries.filter((e) => isObject(e) && !isGiven(e.was_cancelled) && Array.isArray(e.result)).map(({ result }) => result);
   if (lists.length || (isObject(task.data) && Array.isArray(task.annotations))) return lists;
   const minimal = (items) => areItems(items, (item) => KINDS.some((kind) => `${kind}labels` in item));
-  const items = Object.values(task).find(minimal); // JSON-MIN
+  const items = Object.values(task).slice(0, MAX_FIELDS).find(minimal); // JSON-MIN
   return items ? [items.filter(isObject).map((item) => ({ value: item, ...item }))] : null;
 }
 
 function choose(tasks, image) {
-  const names = tasks.map((task) => [String(task.id), pictureOf(task)]);
+  const names = tasks.map((task) => [textOf(task.id), pictureOf(task)]);
   const file = (picture) => picture.slice(picture.lastIndexOf("/") + 1);
   const found = tasks.filter((_, i) => image && [...names[i], file(names[i][1])].includes(image));
   if (found.length === 1) return found[0];

@@ -1,7 +1,5 @@
 /** Our own document, read as data of others is: an odd instance is left out. The editor's own text is read strictly, by parseLayout. */
 import { LOCATION_KINDS, itemsOf, parseHead, parseInstance, uniqueIds } from "./document.js";
-import { LayoutError } from "./error.js";
-import * as fields from "./fields.js";
 import { isObject } from "./json.js";
 import { goodLocations, keepGood } from "./oddItems.js";
 import { checkParents } from "./parts.js";
@@ -21,25 +19,9 @@ export function isOwn(value) {
 /** @returns {object} the layout. LayoutError for another version, a document that is broken itself, and if no instance can be read */
 export function fromOwn(document, { notes }) {
   const head = parseHead(document);
-  const instances = uniqueIds(keepGood(itemsOf(document), (item, position) => readInstance(item, position, notes), notes));
+  const instances = uniqueIds(keepGood(itemsOf(document), (item, position) => parseInstance(item, position, notes, goodLocations), notes));
   checkParents(instances, notes);
   return { ...head, instances };
-}
-
-function readInstance(item, position, notes) {
-  try {
-    return parseInstance(item, position, notes);
-  } catch (error) {
-    const given = error instanceof LayoutError && isObject(item) ? LOCATION_KINDS.filter((kind) => item[kind] != null) : [];
-    if (given.length < 2) throw error;
-    const where = error.message.split(":")[0];
-    const good = goodLocations(
-      Object.fromEntries(given.map((kind) => [kind, () => fields[kind](item[kind], where, [])])), error.message, notes,
-    );
-    const bad = given.filter((kind) => !(kind in good));
-    if (!bad.length) throw error; // its locations are sound: it is something else
-    return parseInstance(Object.fromEntries(Object.entries(item).filter(([key]) => !bad.includes(key))), position, notes);
-  }
 }
 
 function isOurs(item) {

@@ -41,7 +41,7 @@ function wordsOf(line) {
   const words = line.split(/\s+/, MAX_NUMBERS + 3).filter(Boolean);
   const [first, ...numbers] = words;
   const fits = numbers.length >= 4 && numbers.length <= MAX_NUMBERS && /^\d{1,6}(?:\.0*)?$/.test(first);
-  return fits && numbers.every((word) => word.length <= 32 && /^-?\d[\d.eE+-]*$/.test(word)) ? words : null;
+  return fits && numbers.every((word) => word.length <= 32 && /^-?[.\d][\d.eE+-]*$/.test(word)) ? words : null;
 }
 
 function readLine(line, position, numbers, given) {

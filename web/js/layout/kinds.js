@@ -15,7 +15,7 @@ import { areResults, fromResults } from "./fromResults.js";
 import { fromTracking, isTracking } from "./fromTracking.js";
 import { fromYolo, isYolo } from "./fromYolo.js";
 import { isObject, shorten } from "./json.js";
-import { WorkflowFound, isCvat, isVia, isVoc, isWorkflow } from "./notLayouts.js";
+import { WorkflowFound, isCvat, isCvatJson, isVia, isVoc, isWorkflow } from "./notLayouts.js";
 import { Question, leftOut } from "./oddItems.js";
 import { hasPlace } from "./places.js";
 import * as told from "./recognise.js";
@@ -45,7 +45,7 @@ const ofText = (test) => (value) => typeof value === "string" && test(value);
 export const KINDS = [
   kind("prompt-control", ofText(isPromptControl), fromPromptControl),
   kind("YOLO text", ofText(isYolo), fromYolo),
-  named("a CVAT file", ofText(isCvat), "Export it from CVAT as COCO 1.0."),
+  named("a CVAT file", (value) => ofText(isCvat)(value) || isCvatJson(value), "Export it from CVAT as COCO 1.0."),
   named("a Pascal VOC file", ofText(isVoc), "Convert it to COCO or YOLO."),
   named("a ComfyUI workflow", isWorkflow, "Load it in ComfyUI instead: it holds nodes, not instances.", WorkflowFound),
   kind("InstDiff layout", isOwn, fromOwn),

@@ -5,6 +5,7 @@
 import { LayoutError } from "./error.js";
 import { isObject, shorten } from "./json.js";
 
+export const SAMPLE = 1000; // items by which a list is recognised
 const MAX_SHOWN = 8; // notes of one kind
 
 /** What no item can answer, since the data do not say it. `asks`: which of "order", "units", "canvas", "image"; `example`: of the data. */
@@ -78,6 +79,16 @@ export function listing(names, length = 120) {
   }
   const more = names.length - shown.length;
   return shown.join(", ") + (more ? ` and ${more} more` : "");
+}
+
+/** @returns {string | number | null} a name or number as it is; null for what is neither */
+export function idOf(value) {
+  return typeof value === "string" || typeof value === "number" ? value : null;
+}
+
+/** @returns {string} a name or number as text; empty for what is neither */
+export function textOf(value) {
+  return String(idOf(value) ?? "");
 }
 
 export function anObject(item, where) {

@@ -12,7 +12,7 @@ import { maskOfRings, readSegmentation } from "./segmentation.js";
 
 const BOX_FIELDS = (
   "bbox box bounding_box boundingbox boundingBox BoundingBox bbox_xyxy box_xyxy xyxy bbox_xywh box_xywh xywh xyxyn xywhn bbox_cxcywh " +
-  "bbox_normalized bbox_norm bbox_2d box_2d box2d bbox2d rect relative_coordinates location"
+  "bbox_normalized bbox_norm bbox_2d box_2d box2d bbox2d rect coordinates relative_coordinates"
 ).split(" ");
 const sets = (text) => text.split(", ").map((names) => names.split(" "));
 // Names of four sides: they state the order themselves.

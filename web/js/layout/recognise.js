@@ -2,6 +2,7 @@
 import { areDetections, areItems, fromItems } from "./detectors.js";
 import { chosenItems } from "./fromResults.js";
 import { isObject } from "./json.js";
+import { SAMPLE } from "./oddItems.js";
 import { hasPlace, isCentred, isCornered, isMarkedCentre } from "./places.js";
 import { fromHeld, heldList, isFour } from "./wrapped.js";
 
@@ -54,7 +55,8 @@ export function holdsNothing(value) {
 }
 
 export function areFours(value) {
-  return isFour(value) || (Array.isArray(value) && value.length > 0 && value.filter(isFour).length * 2 >= value.length);
+  const items = Array.isArray(value) ? value.slice(0, SAMPLE) : [];
+  return isFour(value) || (items.length > 0 && items.filter(isFour).length * 2 >= items.length);
 }
 
 /** @returns {boolean} whether it is a list of lists that may be frames: not of bare boxes, and not of rows of numbers */

@@ -3,13 +3,14 @@
  * The same as instdiff_modules/importers/wrapped.py.
  */
 import { declaredBeside, declaredByName, over } from "./declared.js";
-import { areDetections, fromItems } from "./detectors.js";
+import { areDetections, checkCount, fromItems } from "./detectors.js";
 import { LayoutError } from "./error.js";
 import { PIXELS, XYXY, statedCanvas } from "./given.js";
 import { isObject } from "./json.js";
 
 const words = (text) => text.split(" ");
 const LISTS = words("predictions detections objects annotations instances results items boxes bboxes data output outputs");
+const MAX_FIELDS = 200; // of an object, in which a list is looked for
 const EMPTY = ["predictions", "detections"]; // an empty list under these names is "nothing found"
 const BOXES = words("boxes bboxes boxes_xyxy bboxes_xyxy boxes_xywh bboxes_xywh boxes_cxcywh pred_boxes xyxy xywh xyxyn xywhn");
 const LABELS = words(
@@ -22,14 +23,26 @@ const NUMBERED = new Map([["category_ids", "category_id"], ...words("class_ids c
 
 /** @returns {Array | null} the detector's list in an object: under a usual name, or the only list of items with a place */
 export function heldList(value) {
-  const key = LISTS.find((name) => areDetections(value[name]) || (EMPTY.includes(name) && Array.isArray(value[name]) && !value[name].length));
-  if (key) return value[key];
-  const found = Object.values(value).filter(areDetections);
-  return found.length === 1 ? found[0] : null;
+  return held(value).items;
+}
+
+/** The list, and the object that holds it, which may stand one level deeper. */
+function held(value) {
+  for (const key of LISTS) {
+    const items = value[key];
+    const mayBeEmpty = EMPTY.includes(key);
+    if (areDetections(items) || (mayBeEmpty && Array.isArray(items) && !items.length)) return { holder: value, items };
+    if (mayBeEmpty && isObject(items) && EMPTY.some((name) => Array.isArray(items[name]))) {
+      return { holder: items, items: held(items).items }; // Roboflow's workflows
+    }
+  }
+  const found = Object.values(value).slice(0, MAX_FIELDS).filter(areDetections);
+  return { holder: value, items: found.length === 1 ? found[0] : null };
 }
 
 export function fromHeld(value, given) {
-  return fromItems(heldList(value), given, canvasOf(value), declaredBeside(value));
+  const { holder, items } = held(value);
+  return fromItems(items, given, canvasOf(holder) ?? canvasOf(value), over(declaredBeside(holder), declaredBeside(value)));
 }
 
 export function canvasOf(value) {
@@ -82,5 +95,6 @@ export function isFour(value) {
 /** BBOX: a box, or a list of boxes, of four numbers each. */
 export function fromFours(value, given) {
   const boxes = isFour(value) ? [value] : value;
+  checkCount(boxes);
   return fromItems(boxes.map((box) => (Array.isArray(box) ? { bbox: box } : box)), given);
 }
