@@ -184,7 +184,7 @@ def test_both_sides_know_the_same_kinds_in_the_same_order():
 
 
 def test_both_sides_read_damaged_data_alike(caplog):
-    """What is left out, kept, refused and said, in 2,000 inputs of every kind."""
+    """What is left out, kept, refused and said, in 4,000 inputs of every kind."""
     given = list(damaged_cases(4000, 0))
     results = ask([{"ask": "foreign", "text": text, "options": options} for text, options in given])
     read = refused = 0

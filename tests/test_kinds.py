@@ -49,6 +49,7 @@ def compare(layout, expected):
         assert (instance.mask is None) == ("mask_box" not in wanted)
         if instance.mask:
             np.testing.assert_allclose(mask_extent(instance.mask), wanted["mask_box"], atol=1e-6)
+        assert instance.color == wanted.get("color", instance.color)
         assert instance.extra == wanted.get("extra", {})
 
 

@@ -27,7 +27,7 @@ def decode_brush(rle: Any, width: int, height: int, where: str) -> np.ndarray:
     if width * height > fields.MAX_MASK_PIXELS:
         raise ValueError(f"{where}: a mask of {width}x{height} is too large.")
     total = width * height * CHANNELS
-    bits = _Bits(bytes(rle), where)
+    bits = _Bits(bytes(map(int, rle)), where)
     if bits.read(32) != total:
         raise ValueError(f"{where}: the brush is not of {width}x{height} pixels.")
     word = bits.read(5) + 1
@@ -65,4 +65,4 @@ class _Bits:
 
 
 def _is_byte(value: Any) -> bool:
-    return type(value) is int and 0 <= value < 256
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value < 256 and value == int(value)

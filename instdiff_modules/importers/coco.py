@@ -73,7 +73,7 @@ def _instance(
     if a.get("segmentation"):
         readers["mask"] = lambda: read_segmentation(a["segmentation"], width, height, where)
     found = good_locations(readers, f"{where} has neither bbox nor segmentation. Give it a location.")
-    prompt = numbers.category(number) if prompt is None else fields.text(prompt, where, "name")
+    prompt = numbers.category(id_of(number)) if prompt is None else fields.text(prompt, where, "name")
     return Instance(id=name, prompt=prompt, **found, extra={"iscrowd": 1} if a.get("iscrowd") else {})
 
 

@@ -118,7 +118,11 @@ def _location(kind: str, value: Mapping[str, Any], canvas: Canvas | None, given:
 
     if kind == "keypoint":
         return {"point": fields.point((number("x") / 100, number("y") / 100), where)}
-    turn = 0.0 if value.get("rotation") is None else math.radians(number("rotation"))
+    turn = (
+        0.0
+        if value.get("rotation") is None
+        else math.radians(fields.number_in(value["rotation"], -360, 360, where, "rotation"))
+    )
     if kind == "rectangle" and not turn:
         sides = [number(name) for name in ("x", "y", "width", "height")]
         return {"box": box_of(sides, XYWH, PERCENT, (100, 100), where)}

@@ -26,8 +26,8 @@ function compare({ kind, frames, notes }, { expect, frames: counts = [expect.ins
   const [doc] = frames;
   assert.deepEqual([doc.width, doc.height, doc.prompt], [expect.width, expect.height, expect.prompt]);
   doc.instances.forEach((instance, i) => {
-    const { prompt, extra = {}, mask_box: maskBox, ...places } = expect.instances[i];
-    assert.equal(instance.prompt, prompt);
+    const { prompt, color = instance.color, extra = {}, mask_box: maskBox, ...places } = expect.instances[i];
+    assert.deepEqual([instance.prompt, instance.color], [prompt, color]);
     for (const where of ["box", "point", "scribble"]) same(instance[where], places[where], where);
     same(instance.mask && maskBounds(instance.mask), maskBox, "mask");
     const own = Object.fromEntries(Object.entries(instance).filter(([key]) => !KEPT.includes(key)));

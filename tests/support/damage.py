@@ -8,7 +8,27 @@ from typing import Any
 
 from support.pack import ROOT
 
-ODD = (None, 0, -1, 3, 0.25, -5.5, 1e300, "", "x", "0.5", [], {}, [[]], [1, 2], [1, 2, 3, 4], {"x": 1}, [None], 16384)
+ODD = (
+    None,
+    0,
+    -1,
+    3,
+    0.25,
+    -5.5,
+    1e300,
+    "",
+    "x",
+    "0.5",
+    [],
+    {},
+    [[]],
+    [1, 2],
+    [1, 2, 3, 4],
+    {"x": 1},
+    [None],
+    16384,
+    True,
+)
 OTHER_NAMES = ("bbox", "box", "x", "width", "class", "score", "cx", "points", "type", "version", "instances", "boxes")
 
 

@@ -89,7 +89,7 @@ function readRegion(region, position, canvas, given) {
 function locationOf(kind, value, canvas, where, given) {
   const number = (name) => fields.number(value[name], where, name);
   if (kind === "keypoint") return { point: fields.point([number("x") / 100, number("y") / 100], where) };
-  const turn = value.rotation == null ? 0 : (number("rotation") * Math.PI) / 180;
+  const turn = value.rotation == null ? 0 : (fields.numberIn(value.rotation, -360, 360, where, "rotation") * Math.PI) / 180;
   if (kind === "rectangle" && !turn) {
     return { box: boxOf(["x", "y", "width", "height"].map(number), XYWH, PERCENT, [100, 100], where, given.notes) };
   }
