@@ -7,11 +7,8 @@ random pixels of the mask; the canvas is a square, whatever the photograph's sha
 annotation's id, and lie where the mask is (the authors' are only right for annotations made for 512x512).
 """
 
-import json
-from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -20,10 +17,11 @@ from ..geometry.masks import decode_mask, encode_mask, resize_nearest
 from ..geometry.points import box_center, mask_scribble_points
 from ..importers.boxes import cut_box
 from ..importers.coco import read_segmentation
-from ..importers.odd_items import keep_good
 from ..layout import fields
+from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Instance, Layout, Mask
 from ..metrics.attributes import COLORS, PAPER_TEXTURES
+from .annotations import CocoPicture
 
 BENCHMARK_FORMATS = ("box", "mask", "point", "scribble", "colors", "textures")
 # What each format is made with: the authors' test configuration, and the one location that it is about.
@@ -43,62 +41,9 @@ LOCATION = {
     "colors": "mask",
     "textures": "mask",
 }
+LOCATIONS = ("authors", "given")  # see `asked_for`
 WORDS = {"colors": COLORS, "textures": PAPER_TEXTURES}
 ASKED_FOR = 30  # instances of a picture that the model is told of: its slots
-
-
-@dataclass(frozen=True)
-class CocoPicture:
-    """One picture of the annotations. name: its file's name without the ending. size: width, height in pixels."""
-
-    id: int
-    name: str
-    size: tuple[int, int]
-    annotations: tuple[Mapping[str, Any], ...]
-    caption: str
-
-
-@dataclass(frozen=True)
-class Annotations:
-    """What an evaluation needs of a COCO file: its pictures by id, and the names of its categories by id."""
-
-    pictures: tuple[CocoPicture, ...]
-    categories: Mapping[int, str]
-
-
-def read_annotations(path: Path, captions: Path | None = None) -> Annotations:
-    """instances_*.json, and captions_*.json for the prompts. Odd annotations are left out with a warning; ValueError names what else
-    cannot be used."""
-    document = read_json(path)
-    categories = {
-        _whole(c, "id", path): fields.text(c.get("name"), f"{path.name}, category {c.get('id')}", "name")
-        for c in _list(document, "categories", path)
-    }
-    said: dict[int, str] = {}
-    if captions:
-        for entry in _list(read_json(captions), "annotations", captions):
-            words = fields.text(entry.get("caption"), captions.name, "caption")
-            said.setdefault(_whole(entry, "image_id", captions), words)
-    by_picture: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
-    for annotation in keep_good(_list(document, "annotations", path), lambda a, _: _known(a, categories, path)):
-        by_picture[annotation["image_id"]].append(annotation)
-    pictures = []
-    for image in sorted(_list(document, "images", path), key=lambda i: _whole(i, "id", path)):
-        number = image["id"]
-        where = f"{path.name}, image {number}"
-        width, height = (fields.whole(image.get(side), where, side) for side in ("width", "height"))
-        name = PurePosixPath(fields.text(image.get("file_name"), where, "file_name").replace("\\", "/")).stem
-        pictures.append(CocoPicture(number, name, (width, height), tuple(by_picture[number]), said.get(number, "")))
-    if not pictures:
-        raise ValueError(f"{path.name} has no images.")
-    name, count = Counter(picture.name for picture in pictures).most_common(1)[0]
-    if count > 1:
-        raise ValueError(f"{path.name} has {count} images of the file name {name!r}: pictures need different names.")
-    if captions and not any(picture.id in said for picture in pictures):
-        raise ValueError(
-            f"{captions.name} has no caption for any image of {path.name}. Give the captions of the same pictures (captions_val2017.json)."
-        )
-    return Annotations(tuple(pictures), categories)
 
 
 def canvas_size(layout: Layout) -> tuple[int, int]:
@@ -136,6 +81,9 @@ def layout_of(picture: CocoPicture, categories: Mapping[int, str], format: str, 
         if box is None:
             lost.append(f"{where}: its box {list(bbox)} holds nothing of the picture; left out.")
             continue
+        if len(instances) == MAX_INSTANCES:
+            lost.append(f"{where}: it is one of more than {MAX_INSTANCES}; left out.")
+            continue
         name = categories[annotation["category_id"]]
         words = WORDS.get(format)
         names.append(f"{words[annotation['id'] % len(words)]} {name}" if words else name)
@@ -168,14 +116,6 @@ def asked_for(layout: Layout, format: str, locations: str) -> Layout:
     return replace(layout, instances=tuple(shown))
 
 
-def read_json(path: Path) -> Any:
-    """ValueError if the file is not valid JSON, OSError if it is not there."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}.") from error
-
-
 def _alone(instance: Instance, location: str) -> Instance:
     kept = location if getattr(instance, location) is not None else "box"
     return replace(instance, **{name: None for name in ("box", "point", "scribble", "mask") if name != kept})
@@ -202,30 +142,3 @@ def _scribble(mask: Mask | None, seed: int) -> tuple[tuple[float, float], ...] |
         return None
     points = mask_scribble_points(decode_mask(mask), np.random.RandomState(seed % 2**32))
     return tuple((float(x) / mask.width, float(y) / mask.height) for x, y in points)
-
-
-def _known(annotation: Mapping[str, Any], categories: Mapping[int, str], path: Path) -> Mapping[str, Any]:
-    """The annotation, if its id, its category and its picture can be told."""
-    where = f"{path.name}, annotation {_whole(annotation, 'id', path)}"
-    if _whole(annotation, "category_id", path) not in categories:
-        raise ValueError(f"{where}: category {annotation['category_id']} is not among the file's categories.")
-    _whole(annotation, "image_id", path)
-    return annotation
-
-
-def _list(document: Any, field: str, path: Path) -> list[Mapping[str, Any]]:
-    value = document.get(field) if isinstance(document, Mapping) else None
-    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-        raise ValueError(
-            f'{path} is not a COCO file: expected a list of objects "{field}", got {fields.shorten(value)}.'
-        )
-    return value
-
-
-def _whole(item: Mapping[str, Any], field: str, path: Path) -> int:
-    value = item.get(field)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(
-            f"{path.name}: {field} must be a whole number, got {fields.shorten(value)} in {fields.shorten(item)}."
-        )
-    return value
