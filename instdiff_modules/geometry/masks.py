@@ -4,7 +4,9 @@ pycocotools and scikit-image are imported where they are used: most graphs need 
 """
 
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -12,6 +14,7 @@ from ..layout.instance import Box, Instance, Mask
 from ..layout.rle import check_runs, decode_runs
 
 SEG_SIZE = 512  # the tokenizer was trained on masks of this size
+DENSE = 1 / 8  # of a mask's pixels: to look up more of them one by one takes longer than to unpack them all
 EMPTY = "The mask is empty (all black). Paint where the instance belongs, or remove the mask."
 
 
@@ -29,7 +32,9 @@ def crop_mask(mask: Mask, rows: tuple[int, int], columns: tuple[int, int]) -> Ma
 def _columns(mask: Mask) -> np.ndarray:
     """(width, height) bool: the runs go down the columns."""
     runs = _runs(mask)
-    return np.repeat(np.arange(len(runs)) % 2 == 1, runs).reshape(mask.width, mask.height)
+    ones = np.zeros(len(runs), dtype=bool)
+    ones[1::2] = True
+    return np.repeat(ones, runs).reshape(mask.width, mask.height)
 
 
 def _runs(mask: Mask) -> np.ndarray:
@@ -42,7 +47,7 @@ def encode_mask(mask: np.ndarray) -> Mask:
     """(height, width), non-zero = inside -> Mask."""
     from pycocotools import mask as coco
 
-    return _as_mask(coco.encode(np.asfortranarray(mask != 0, dtype=np.uint8)))
+    return as_mask(coco.encode(np.asfortranarray(mask != 0, dtype=np.uint8)))
 
 
 def draw_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) -> np.ndarray:
@@ -50,10 +55,10 @@ def draw_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) 
     from pycocotools import mask as coco
 
     given: Any = [list(map(float, polygon)) for polygon in polygons]  # the stubs of pycocotools know whole numbers only
-    return decode_mask(_as_mask(coco.merge(coco.frPyObjects(given, height, width))))
+    return decode_mask(as_mask(coco.merge(coco.frPyObjects(given, height, width))))
 
 
-def _as_mask(encoded: Any) -> Mask:
+def as_mask(encoded: Any) -> Mask:
     """pycocotools' run-lengths, whose counts are bytes."""
     height, width = encoded["size"]
     return Mask(int(height), int(width), encoded["counts"].decode("ascii"))
@@ -73,21 +78,41 @@ def mask_box(mask: np.ndarray) -> Box:
     )
 
 
+_extents: WeakKeyDictionary[Mask, Box] = WeakKeyDictionary()  # a layout asks for the same box at every turn
+
+
 def mask_extent(mask: Mask) -> Box:
-    """`mask_box` of an encoded mask, read from its runs alone: for 2048 x 2048 pixels a hundred times as fast."""
-    ends = np.cumsum(_runs(mask))
+    """`mask_box` of an encoded mask, read from its runs alone, once for as long as the mask lives."""
+    if mask not in _extents:
+        _extents[mask] = _extent_of_runs(mask)
+    return _extents[mask]
+
+
+def _extent_of_runs(mask: Mask) -> Box:
+    ends = _ends(mask)
     firsts, lasts = ends[:-1:2], ends[1::2] - 1  # pixels of each run of ones, counted down the columns
-    firsts, lasts = firsts[firsts <= lasts], lasts[firsts <= lasts]
+    some = firsts <= lasts
+    if not some.all():
+        firsts, lasts = firsts[some], lasts[some]
     if not firsts.size:
         raise ValueError(EMPTY)
     height, width = mask.height, mask.width
-    tops, bottoms = firsts % height, lasts % height
     if (firsts // height < lasts // height).any():  # a run that goes on in the next column touches both borders
         top, bottom = 0, height
     else:
-        top, bottom = tops.min(), bottoms.max() + 1
+        top, bottom = (firsts % height).min(), (lasts % height).max() + 1
     left, right = firsts[0] // height, lasts[-1] // height + 1
     return float(left / width), float(top / height), float(right / width), float(bottom / height)
+
+
+def _ends(mask: Mask) -> np.ndarray:
+    """Where each run ends: (n,) int32, pixels counted down the columns."""
+    return np.cumsum(_runs(mask), dtype=np.int32)
+
+
+def mask_area(mask: Mask) -> int:
+    """How many pixels are set."""
+    return int(_runs(mask)[1::2].sum(dtype=np.int64))
 
 
 def extent(instance: Instance) -> Box:
@@ -96,7 +121,8 @@ def extent(instance: Instance) -> Box:
         return instance.box
     if instance.mask is not None:
         return mask_extent(instance.mask)
-    xs, ys = zip(*(*(instance.scribble or ()), *((instance.point,) if instance.point is not None else ())), strict=True)
+    flat = [*chain.from_iterable(instance.scribble or ()), *(instance.point or ())]
+    xs, ys = flat[::2], flat[1::2]
     return min(xs), min(ys), max(xs), max(ys)
 
 
@@ -109,9 +135,23 @@ def resize_seg(mask: np.ndarray) -> np.ndarray:
 
 def resize_nearest(mask: np.ndarray, height: int, width: int) -> np.ndarray:
     """(H, W) -> (height, width), the pixel under each new pixel's centre."""
-    rows = (np.arange(height) * 2 + 1) * mask.shape[0] // (2 * height)
-    columns = (np.arange(width) * 2 + 1) * mask.shape[1] // (2 * width)
-    return mask[rows][:, columns]
+    return mask[_centers(height, mask.shape[0])][:, _centers(width, mask.shape[1])]
+
+
+def decode_at_size(mask: Mask, height: int, width: int) -> np.ndarray:
+    """`resize_nearest` of `decode_mask`; a small picture of a large mask is read from the runs alone."""
+    rows, columns = _centers(height, mask.height), _centers(width, mask.width)
+    if height * width > DENSE * mask.height * mask.width:
+        pixels = decode_mask(mask)
+        return pixels if pixels.shape == (height, width) else pixels[rows][:, columns]
+    asked = columns[:, None] * mask.height + rows  # (width, height): rising
+    runs = np.searchsorted(_ends(mask), asked.astype(np.int32), side="right")
+    return runs.T % 2 == 1
+
+
+def _centers(count: int, size: int) -> np.ndarray:
+    """Of `count` new pixels over `size` old ones: which one lies under the centre of each."""
+    return (np.arange(count) * 2 + 1) * size // (2 * count)
 
 
 def draw_box(box: Box, height: int, width: int) -> np.ndarray:

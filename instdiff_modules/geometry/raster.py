@@ -12,7 +12,7 @@ from ..layout import fields
 from ..layout.document import visible_instances
 from ..layout.frames import canvas_of, check_aspect
 from ..layout.instance import Frames, Instance, Layout, Mask
-from .masks import decode_mask, draw_box, encode_mask, extent, resize_nearest
+from .masks import decode_at_size, draw_box, encode_mask, extent
 from .points import is_point_set
 
 DEFAULT_SIDE = 512  # pixels, if the canvas is unknown
@@ -71,7 +71,7 @@ def check_memory(count: int, width: int, height: int, channels: int, what: str) 
 def draw_instance(instance: Instance, height: int, width: int) -> np.ndarray:
     """Where an instance is -> (height, width) bool: its mask, else box, else discs at its point or along its scribble."""
     if instance.mask is not None:
-        return resize_nearest(decode_mask(instance.mask), height, width)
+        return decode_at_size(instance.mask, height, width)
     if instance.box is not None:
         return draw_box(instance.box, height, width)
     radius = max(2.0, min(height, width) / 40)

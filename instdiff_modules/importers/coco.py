@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..geometry.masks import draw_polygons, encode_mask
+from ..geometry.polygons import mask_of_polygons
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES, unique_ids
 from ..layout.instance import Instance, Layout, Mask
@@ -24,7 +24,7 @@ def read_coco(document: Mapping[str, Any], image: str = "") -> Layout:
     annotations = [a for a in _list(document, "annotations") if a.get("image_id") == chosen.get("id")]
     if len(annotations) > MAX_INSTANCES:
         raise ValueError(f"{where} has {len(annotations)} annotations, at most {MAX_INSTANCES} are read.")
-    instances = [_instance(a, i, names, width, height) for i, a in enumerate(annotations, 1)]
+    instances = [_instance(a, i, names, width, height, len(annotations)) for i, a in enumerate(annotations, 1)]
     caption = chosen.get("caption")
     return Layout(
         unique_ids(instances), width, height, fields.text("" if caption is None else caption, where, "caption")
@@ -52,7 +52,9 @@ def _choose(images: Sequence[Mapping[str, Any]], image: str) -> Mapping[str, Any
     raise ValueError(f"The COCO file has {count} with id or file name {image!r}. It has: {listed}.")
 
 
-def _instance(a: Mapping[str, Any], position: int, names: Mapping[Any, Any], width: int, height: int) -> Instance:
+def _instance(
+    a: Mapping[str, Any], position: int, names: Mapping[Any, Any], width: int, height: int, beside: int
+) -> Instance:
     name = f"i{position}" if a.get("id") is None else str(a["id"])
     where = f"Instance {position} (annotation {name})"
     prompt = a.get("caption") or names.get(_key(a.get("category_id")))
@@ -64,7 +66,7 @@ def _instance(a: Mapping[str, Any], position: int, names: Mapping[Any, Any], wid
     if a.get("bbox"):
         given["box"] = pixel_box(a["bbox"], width, height, where)
     if a.get("segmentation"):
-        given["mask"] = read_segmentation(a["segmentation"], width, height, where)
+        given["mask"] = read_segmentation(a["segmentation"], width, height, where, beside)
     if not given:
         raise ValueError(f"{where} has neither bbox nor segmentation. Give it a location.")
     return Instance(
@@ -72,8 +74,9 @@ def _instance(a: Mapping[str, Any], position: int, names: Mapping[Any, Any], wid
     )
 
 
-def read_segmentation(segmentation: Any, width: int, height: int, where: str) -> Mask:
-    """Run-lengths (text or numbers) or polygons [[x1, y1, ...], ...] in pixels."""
+def read_segmentation(segmentation: Any, width: int, height: int, where: str, beside: int = 1) -> Mask:
+    """Run-lengths (text or numbers) or polygons [[x1, y1, ...], ...] in pixels, which may give a smaller mask than the picture
+    (`mask_of_polygons`). beside: how many masks are read for one layout."""
     if isinstance(segmentation, Mapping):
         mask = fields.mask(segmentation, where)
         if (mask.height, mask.width) != (height, width):
@@ -89,13 +92,11 @@ def read_segmentation(segmentation: Any, width: int, height: int, where: str) ->
             raise ValueError(
                 f"{where}: a polygon must be [x1, y1, x2, y2, x3, y3, ...] in pixels, got {fields.shorten(polygon)}."
             )
-        # Cut before drawing: the drawing code walks along the whole edge, however far it leads off the picture.
-        xy = [fields.number(v, where, "segmentation") for v in polygon]
-        polygons.append([min(max(v, 0.0), height if i % 2 else width) for i, v in enumerate(xy)])
-    mask = draw_polygons(polygons, height, width)
-    if not mask.any():
+        polygons.append([fields.number(v, where, "segmentation") for v in polygon])
+    mask = mask_of_polygons(polygons, height, width, where, beside) if polygons else None
+    if mask is None:
         raise ValueError(f"{where}: the segmentation covers no pixel of the {width}x{height} canvas.")
-    return encode_mask(mask)
+    return mask
 
 
 def _list(document: Mapping[str, Any], field: str, required: bool = True) -> list[Mapping[str, Any]]:

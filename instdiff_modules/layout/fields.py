@@ -7,6 +7,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from .instance import Box, Mask, Point
 from .rle import check_runs, decode_runs, encode_runs
 
@@ -17,6 +19,7 @@ MAX_MASK_PIXELS = 8192 * 8192
 # A box that sticks out of the canvas is cut; one that sticks out this far was surely written in pixels.
 MAX_FRACTION = 16
 EDGE = 1e-6  # rounding that a point on the border may carry
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 def shorten(value: Any, length: int = 60) -> str:
@@ -58,7 +61,7 @@ def side(value: Any, where: str, field: str) -> int:
 def text(value: Any, where: str, field: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{where}: {field} must be text, got {shorten(value)}.")
-    if any("\ud800" <= c <= "\udfff" for c in value):  # half a character: no file or browser could take it back
+    if not value.isascii() and _HALF_CHARACTER.search(value):  # no file or browser could take it back
         raise ValueError(f"{where}: {field} holds a broken character in {shorten(value)}. Type it again.")
     return value
 
@@ -147,7 +150,7 @@ def mask(value: Any, where: str) -> Mask:
         if isinstance(counts, str):
             runs = decode_runs(counts)
         else:
-            runs = [_run(v) for v in counts] if isinstance(counts, Sequence) else []
+            runs = _runs(counts) if isinstance(counts, Sequence) else np.zeros(0, np.int64)
             counts = encode_runs(runs)
         area = check_runs(runs, height, width)
     except ValueError as error:
@@ -159,10 +162,12 @@ def mask(value: Any, where: str) -> Mask:
     return Mask(height, width, counts)
 
 
-def _run(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_MASK_PIXELS:
-        raise ValueError(f"a run length must be a whole number from 0, got {shorten(value)}")
-    return value
+def _runs(values: Sequence[Any]) -> np.ndarray:
+    """Run lengths (n,) int64."""
+    if not set(map(type, values)) <= {int} or (values and not 0 <= min(values) <= max(values) <= MAX_MASK_PIXELS):
+        odd = next(v for v in values if type(v) is not int or not 0 <= v <= MAX_MASK_PIXELS)
+        raise ValueError(f"a run length must be a whole number from 0, got {shorten(odd)}")
+    return np.array(values, dtype=np.int64)
 
 
 def plain(value: Any, where: str, depth: int = 0) -> Any:

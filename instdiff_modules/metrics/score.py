@@ -184,7 +184,7 @@ def _inside(points: Sequence[Point] | None, hit: Region | None, size: tuple[int,
 def _mask(instance: Instance, height: int, width: int) -> np.ndarray | None:
     if instance.mask is None:
         return None
-    mask = resize_nearest(decode_mask(instance.mask), height, width)
+    mask = decode_at_size(instance.mask, height, width)
     return mask if mask.any() else None  # too small for the picture: its box remains
 
 

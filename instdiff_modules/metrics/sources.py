@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from torch import Tensor
 
-from ..geometry.masks import decode_mask, mask_box, resize_nearest
+from ..geometry.masks import decode_at_size, mask_box, resize_nearest
 from ..importers.boxes import cut_box, read_bounding_boxes
 from ..importers.coco import read_segmentation
 from ..layout import fields
@@ -116,7 +116,7 @@ class Predictions:
         score = 1.0 if entry.get("score") is None else fields.number(entry["score"], where, "score")
         mask = None
         if entry.get("segmentation"):
-            mask = decode_mask(read_segmentation(entry["segmentation"], width, height, where))
+            mask = decode_at_size(read_segmentation(entry["segmentation"], width, height, where), height, width)
         label = self.label(number, entry)
         box = cut_box(x, y, w, h, width, height)
         return None if box is None else Detection(label, box, mask, score)
