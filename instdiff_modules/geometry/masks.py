@@ -15,12 +15,36 @@ from ..layout.rle import check_runs, decode_runs
 
 SEG_SIZE = 512  # the tokenizer was trained on masks of this size
 DENSE = 1 / 8  # of a mask's pixels: to look up more of them one by one takes longer than to unpack them all
+SMOOTHED = 4  # cells of the seg beside a mask that its smoothing reaches: four times (n - 1) / 2 pixels of cells of n
 EMPTY = "The mask is empty (all black). Paint where the instance belongs, or remove the mask."
 
 
 def decode_mask(mask: Mask) -> np.ndarray:
     """Mask -> (height, width) bool. Raises ValueError if its runs do not fill its size."""
     return np.ascontiguousarray(_columns(mask).T)
+
+
+def shrink_mask(mask: Mask, height: int, width: int) -> np.ndarray:
+    """Mask -> a smaller (height, width) bool, set where any of the pixels is, so that nothing thin is lost. From the runs alone."""
+    ends = _ends(mask).astype(np.int64)
+    firsts, lasts = ends[:-1:2], ends[1::2] - 1
+    firsts, lasts = firsts[firsts <= lasts], lasts[firsts <= lasts]
+    left, right = firsts // mask.height, lasts // mask.height
+    tops, bottoms = firsts % mask.height, lasts % mask.height
+    # a run through several columns: the end of one, the beginning of another, all of those between
+    over = left < right
+    columns = np.concatenate((left, right[over]))
+    tops = np.concatenate((tops, np.zeros(over.sum(), np.int64)))
+    bottoms = np.concatenate((np.where(over, mask.height - 1, bottoms), bottoms[over]))
+    steps = np.zeros((width, height + 1), np.int32)
+    at = columns * width // mask.width
+    np.add.at(steps, (at, tops * height // mask.height), 1)
+    np.add.at(steps, (at, bottoms * height // mask.height + 1), -1)
+    out = np.cumsum(steps[:, :-1], 1) > 0
+    for a, b in zip((left[over] + 1).tolist(), right[over].tolist(), strict=True):
+        if a < b:
+            out[a * width // mask.width : (b - 1) * width // mask.width + 1] = True
+    return out.T
 
 
 def crop_mask(mask: Mask, rows: tuple[int, int], columns: tuple[int, int]) -> Mask | None:
@@ -41,6 +65,11 @@ def _runs(mask: Mask) -> np.ndarray:
     runs = decode_runs(mask.counts)
     check_runs(runs, mask.height, mask.width)
     return runs
+
+
+def mask_bits(mask: Mask) -> np.ndarray:
+    """The pixels, eight in a byte, in an order that is the same for all masks of one size."""
+    return np.packbits(_columns(mask))
 
 
 def encode_mask(mask: np.ndarray) -> Mask:
@@ -130,7 +159,26 @@ def resize_seg(mask: np.ndarray) -> np.ndarray:
     """(H, W) mask -> (512, 512) float32 in 0..1, as inference.py does: bilinear, smoothed where it shrinks."""
     from skimage.transform import resize
 
-    return np.asarray(resize(mask.astype(np.float32), (SEG_SIZE, SEG_SIZE)), np.float32)
+    out = np.zeros((SEG_SIZE, SEG_SIZE), np.float32)
+    cut = [_cells_around(mask.any(axis), size) for axis, size in ((1, mask.shape[0]), (0, mask.shape[1]))]
+    if all(cut):
+        (y0, y1, tall), (x0, x1, wide) = cut
+        part = mask[y0 * tall : y1 * tall, x0 * wide : x1 * wide].astype(np.float32)
+        out[y0:y1, x0:x1] = resize(part, (y1 - y0, x1 - x0))
+        return out
+    return np.asarray(resize(mask.astype(np.float32), out.shape), np.float32)
+
+
+def _cells_around(filled: np.ndarray, size: int) -> tuple[int, int, int] | None:
+    """Of SEG_SIZE cells over `size` rows: first and end of those that a mask reaches when it is smoothed, and rows of a cell.
+
+    None where cells have no whole number of rows, so that a part of the mask would be resized a little differently.
+    """
+    rows = np.flatnonzero(filled)
+    if size % SEG_SIZE or not rows.size:
+        return None
+    cell = size // SEG_SIZE
+    return max(int(rows[0]) // cell - SMOOTHED, 0), min(int(rows[-1]) // cell + SMOOTHED + 1, SEG_SIZE), cell
 
 
 def resize_nearest(mask: np.ndarray, height: int, width: int) -> np.ndarray:
@@ -144,9 +192,21 @@ def decode_at_size(mask: Mask, height: int, width: int) -> np.ndarray:
     if height * width > DENSE * mask.height * mask.width:
         pixels = decode_mask(mask)
         return pixels if pixels.shape == (height, width) else pixels[rows][:, columns]
-    asked = columns[:, None] * mask.height + rows  # (width, height): rising
-    runs = np.searchsorted(_ends(mask), asked.astype(np.int32), side="right")
-    return runs.T % 2 == 1
+    return pixels_at(mask, rows, columns[:, None]).T  # (width, height), so that the pixels rise
+
+
+def at_size(mask: Mask, height: int, width: int) -> Mask | None:
+    """`decode_at_size`, encoded; None if no pixel is left: it is too small for the picture."""
+    if (mask.height, mask.width) == (height, width) and _runs(mask)[1:].all():  # without runs of no pixels
+        return mask
+    pixels = decode_at_size(mask, height, width)
+    return encode_mask(pixels) if pixels.any() else None
+
+
+def pixels_at(mask: Mask, rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+    """Whether the pixels in these rows and columns are set, read from the runs alone."""
+    asked = (columns * mask.height + rows).astype(np.int32)
+    return np.searchsorted(_ends(mask), asked, side="right") % 2 == 1
 
 
 def _centers(count: int, size: int) -> np.ndarray:
