@@ -21,7 +21,7 @@ EMPTY = "The mask is empty (all black). Paint where the instance belongs, or rem
 
 def decode_mask(mask: Mask) -> np.ndarray:
     """Mask -> (height, width) bool. Raises ValueError if its runs do not fill its size."""
-    return np.ascontiguousarray(_columns(mask).T)
+    return _transposed(_columns(mask))
 
 
 def shrink_mask(mask: Mask, height: int, width: int) -> np.ndarray:
@@ -61,6 +61,15 @@ def _columns(mask: Mask) -> np.ndarray:
     return np.repeat(ones, runs).reshape(mask.width, mask.height)
 
 
+def _transposed(pixels: np.ndarray) -> np.ndarray:
+    """A copy with rows and columns exchanged, tile by tile: sides of 4096 and such would use little of the processor's cache."""
+    out = np.empty(pixels.shape[::-1], pixels.dtype)
+    for i in range(0, pixels.shape[0], 32):
+        for j in range(0, pixels.shape[1], 1024):
+            out[j : j + 1024, i : i + 32] = pixels[i : i + 32, j : j + 1024].T
+    return out
+
+
 def _runs(mask: Mask) -> np.ndarray:
     runs = decode_runs(mask.counts)
     check_runs(runs, mask.height, mask.width)
@@ -76,7 +85,7 @@ def encode_mask(mask: np.ndarray) -> Mask:
     """(height, width), non-zero = inside -> Mask."""
     from pycocotools import mask as coco
 
-    return as_mask(coco.encode(np.asfortranarray(mask != 0, dtype=np.uint8)))
+    return as_mask(coco.encode(_transposed(mask != 0).view(np.uint8).T))
 
 
 def draw_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) -> np.ndarray:

@@ -18,6 +18,7 @@ __all__ = [
     "SCRIBBLE_POINTS",
     "attention_masks",
     "box_center",
+    "drawable",
     "decode_mask",
     "encode_mask",
     "interior_points",
@@ -35,6 +36,7 @@ __all__ = [
 
 SCRIBBLE_POINTS = 20
 POLYGON_POINTS = 256
+MAX_DRAWN = 20_000  # points of a stroke that is drawn
 MAX_OUTLINE = 50_000  # steps between pixels inside and outside; beyond, 128 points tell nothing finer
 
 
@@ -115,6 +117,12 @@ def mask_scribble_points(mask: np.ndarray, rng: np.random.RandomState, count: in
 def scale_points(points: np.ndarray, height: int, width: int) -> np.ndarray:
     """Pixels (n, 2) as x, y -> x, y interleaved (2 n,) in fractions, cut at 1 (convert_points)."""
     return np.minimum(points / (width, height), 1.0).reshape(-1)
+
+
+def drawable(stroke: Sequence[Point]) -> Sequence[Point]:
+    """A stroke of at most MAX_DRAWN points and its last one, evenly chosen: more fall into the same pixels, but take long to draw."""
+    step = -(-len(stroke) // MAX_DRAWN)
+    return stroke if step <= 1 else (*stroke[::step], stroke[-1])
 
 
 def reorder_points(points: Sequence[Point] | np.ndarray, count: int = SCRIBBLE_POINTS) -> np.ndarray:

@@ -5,6 +5,7 @@ import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from .rle import check_runs, decode_runs, encode_runs
 logger = logging.getLogger(__name__)
 
 MAX_SIDE = 16384  # pixels, ComfyUI's own limit
+MAX_SCRIBBLE = 1_000_000  # points
 MAX_MASK_PIXELS = 8192 * 8192
 # A box that sticks out of the canvas is cut; one that sticks out this far was surely written in pixels.
 MAX_FRACTION = 16
@@ -121,18 +123,35 @@ def scribble(value: Any, where: str) -> tuple[Point, ...]:
         raise ValueError(
             f"{where}: scribble must be a list of [x, y] points in 0..1, at least one, got {shorten(value)}."
         )
-    given = [numbers(v, 2, where, "scribble", "a list of [x, y] points in 0..1") for v in value]
-    inside = [all(-EDGE <= v <= 1 + EDGE for v in xy) for xy in given]
-    if not any(inside) or max(abs(v) for xy in given for v in xy) > MAX_FRACTION:
+    if len(value) > MAX_SCRIBBLE:
         raise ValueError(
-            f"{where}: scribble lies outside the canvas (first point {_list(given[0])}). Coordinates are fractions "
+            f"{where}: the scribble has {len(value)} points, at most {MAX_SCRIBBLE} are read. Draw it with fewer points."
+        )
+    given = _pairs(value, where)
+    inside = ((given >= -EDGE) & (given <= 1 + EDGE)).all(1)
+    if not inside.any() or np.abs(given).max() > MAX_FRACTION:
+        raise ValueError(
+            f"{where}: scribble lies outside the canvas (first point {_list(given[0].tolist())}). Coordinates are fractions "
             "0..1 of its width and height, not pixels."
         )
-    if not all(inside):
+    if not inside.all():
         logger.warning(
-            "%s: %d scribble points lie outside the canvas and were pulled to its border.", where, inside.count(False)
+            "%s: %d scribble points lie outside the canvas and were pulled to its border.", where, int((~inside).sum())
         )
-    return tuple(_inside(xy) for xy in given)
+    return tuple(map(tuple, given.clip(0.0, 1.0).tolist()))
+
+
+def _pairs(value: Sequence[Any], where: str) -> np.ndarray:
+    """[[x, y], ...] -> (n, 2) float64; plain lists of numbers at once, and one by one what may be anything else."""
+    if set(map(type, value)) <= {list, tuple} and set(map(len, value)) == {2}:
+        flat = list(chain.from_iterable(value))
+        if set(map(type, flat)) <= {int, float} and all(map(_is_finite, flat)):
+            return np.array(flat, np.float64).reshape(-1, 2)
+    return np.array([numbers(v, 2, where, "scribble", "a list of [x, y] points in 0..1") for v in value])
+
+
+def _is_finite(value: float) -> bool:
+    return -(2**53) <= value <= 2**53
 
 
 def mask(value: Any, where: str) -> Mask:

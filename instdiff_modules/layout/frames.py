@@ -12,6 +12,7 @@ from .parts import check_parents
 
 EMPTY: Frames = (Layout(),)
 SELECT_BY = ("number", "id", "text")
+MAX_TOTAL = 200_000  # instances of all frames together: 48 in each of 4096
 ASPECT_TOLERANCE = 0.02  # relative; sizes rounded to multiples of 8 or 64 differ by about that
 
 
@@ -24,6 +25,14 @@ def as_frames(value: Any) -> Frames:
             f"Expected INSTANCES, got {check.shorten(value)}. Connect an InstDiff node, for example Instances from JSON."
         )
     return value
+
+
+def check_total(count: int, where: str, what: str = "instances") -> None:
+    """ValueError if all frames together would have more instances than can be made and kept in a few seconds."""
+    if count > MAX_TOTAL:
+        raise ValueError(
+            f"{where}: all frames together would have {count} {what}, at most {MAX_TOTAL} are possible. Use fewer frames or instances."
+        )
 
 
 def add_location(

@@ -12,7 +12,9 @@ _FIRST_CHARACTER = 48  # each character holds 6 bits: 5 of the number, 1 that sa
 _STRANGE = re.compile("[^0-o]")
 _MOST_CHARACTERS = 6  # of one run: 29 bits and a sign
 _LONGEST_RUN = 2**31 - 1
-_CHUNK = 2**17  # characters that are decoded at once: what lies between text and runs would take twenty times their memory
+_CHUNK = (
+    2**17
+)  # characters that are decoded at once: what lies between text and runs would take twenty times their memory
 
 
 def decode_runs(counts: str) -> np.ndarray:

@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw
 
 from ..geometry.growing import thinned
 from ..geometry.masks import decode_at_size, extent
-from ..geometry.points import is_point_set
+from ..geometry.points import drawable, is_point_set
 from ..layout.instance import Instance, Layout
 from ..preview.labels import draw_labels
 from ..preview.palette import Color
@@ -61,7 +61,7 @@ def _outline(image: Image.Image, instance: Instance, color: Color, stroke: int) 
         x1, y1 = max(x1 - 1, x0), max(y1 - 1, y0)
         draw.rectangle((x0, y0, x1, y1), outline=DARK, width=stroke + 1)
         draw.rectangle((x0, y0, x1, y1), outline=color, width=stroke)
-    points = [(x * width, y * height) for x, y in instance.scribble or ()]
+    points = [(x * width, y * height) for x, y in drawable(instance.scribble or ())]
     if instance.scribble is not None and len(points) > 1 and not is_point_set(instance.scribble):
         draw.line(points, fill=DARK, width=stroke + 2, joint="curve")
         draw.line(points, fill=color, width=stroke, joint="curve")

@@ -78,7 +78,10 @@ def share_inside(
     """Share of points (fractions of the picture) that lie in a detection's mask; without a mask in its box, if that will do."""
     xs, ys = np.asarray(points, np.float64).reshape(-1, 2).T
     if region.mask is not None:
-        rows, columns = ((v * side).astype(np.int64).clip(max=side - 1) for v, side in ((ys, region.mask.height), (xs, region.mask.width)))
+        rows, columns = (
+            (v * side).astype(np.int64).clip(max=side - 1)
+            for v, side in ((ys, region.mask.height), (xs, region.mask.width))
+        )
         return float(pixels_at(region.mask, rows, columns).mean())
     if not box_will_do or region.box is None:
         return None

@@ -199,7 +199,9 @@ def _pixels(box: Box | None, size: tuple[int, int]) -> tuple[float, float, float
     return float(x0), float(y0), float(x1 - x0), float(y1 - y0)
 
 
-def _leakage(picture: np.ndarray, masks: Sequence[Mask | None], boxes: Sequence, asked: Sequence[Wanted]) -> list[float | None]:
+def _leakage(
+    picture: np.ndarray, masks: Sequence[Mask | None], boxes: Sequence, asked: Sequence[Wanted]
+) -> list[float | None]:
     height, width = picture.shape[:2]
     regions = [
         decode_mask(mask) if mask is not None else None if box is None else draw_box(box, height, width)
