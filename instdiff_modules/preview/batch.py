@@ -33,6 +33,13 @@ def draw_frames(frames: Frames, width: int, height: int, background: Tensor | No
     return out
 
 
+def preview_size(width: int, height: int) -> tuple[int, int]:
+    """The size of a canvas, halved until a single picture of it may be drawn."""
+    while 3 * width * height > MAX_PICTURE:
+        width, height = max(1, width // 2), max(1, height // 2)
+    return width, height
+
+
 def first_picture(background: Tensor) -> Tensor:
     """The first picture of an IMAGE batch, as draw_frames takes it for a background -> (1, H, W, 3) in 0..1."""
     picture = np.asarray(_picture(_batch(background, "background")[0]))
