@@ -63,7 +63,8 @@ class InstDiffLayoutEditor(io.ComfyNode):
                     tooltip="A batch with one mask per visible instance, back to front. A single black mask if there are none.",
                 ),
                 io.Image.Output(
-                    display_name="preview", tooltip="The layout as a picture, over the background if one is connected. A canvas of more than 44 megapixels is drawn smaller."
+                    display_name="preview",
+                    tooltip="The layout as a picture, over the background if one is connected. A canvas of more than 44 megapixels is drawn smaller.",
                 ),
             ],
         )
