@@ -148,16 +148,30 @@ def changed(**fields: object):
 @pytest.mark.parametrize("change, words", [
     (changed(images=[]), "has no images"), (changed(images=3), 'a list of objects "images"'),
     (lambda d: d["images"].append({**d["images"][0], "id": 1}), "two images|2 images of the file name '000000000785'"),
-    (lambda d: d["annotations"][0].update(category_id=7), "category 7 is not among"),
-    (lambda d: d["annotations"][0].update(image_id="x"), "image_id must be a whole number"),
-    (lambda d: d["annotations"][0].update(bbox=[1, 2, 3]), "bbox must be"), (lambda d: d["images"][1].update(width=0), "width must be a whole number"),
-], ids=["empty", "no list", "twice", "category", "image", "bbox", "width"])  # fmt: skip
+    (lambda d: [a.update(category_id=7) for a in d["annotations"]], "category 7 is not among"),
+    (lambda d: d["images"][1].update(width=0), "width must be a whole number"),
+], ids=["empty", "no list", "twice", "categories", "width"])  # fmt: skip
 def test_files_that_are_no_coco_are_named(given, change, words: str):
     document = synthetic_coco.document()
     change(document)
     given[0].write_text(json.dumps(document))
     with pytest.raises(ValueError, match=words):
         layouts(given)
+
+
+@pytest.mark.parametrize("odd, words", [
+    ({"category_id": 7}, "category 7 is not among"), ({"image_id": "x"}, "image_id must be"), ({"bbox": [1, 2, 3]}, "bbox must be"),
+])  # fmt: skip
+def test_an_odd_annotation_costs_itself_and_is_named(given, odd, words: str, caplog):
+    document, before = synthetic_coco.document(), layouts(given)
+    document["annotations"][0] |= odd
+    given[0].write_text(json.dumps(document))
+    annotations = read_annotations(*given)
+    read = {p.name: layout_of(p, annotations.categories, "box", SIZE) for p in annotations.pictures}
+    first = str(document["annotations"][0]["id"])
+    for name, (layout, _) in read.items():
+        assert [i.id for i in layout.instances] == [i.id for i in before[name].instances if i.id != first]
+    assert words in caplog.text + " ".join(line for _, lost in read.values() for line in lost)
 
 
 def test_captions_of_other_pictures_are_refused(given):

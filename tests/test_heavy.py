@@ -156,7 +156,7 @@ def test_an_endless_outline_is_drawn_coarsely_and_then_refused(caplog):
     with pytest.raises(ValueError, match=r"^Instance 1: the outline of the polygons is \d+ pixels long"):
         mask_of_polygons([zigzag * 50], 8192, 8192, "Instance 1", beside=1000)
     with pytest.raises(ValueError, match="10001 polygons, at most 10000"):
-        mask_of_polygons([[0, 0, 1, 0, 1, 1]] * 10001, 64, 64, "Instance 1")
+        mask_of_polygons([[0, 0, 1, 0, 1, 1]] * 10001, 64, 64, "Instance 1", beside=1)
 
 
 def test_many_polygons_are_joined_as_pycocotools_joins_them():

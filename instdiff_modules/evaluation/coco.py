@@ -20,6 +20,7 @@ from ..geometry.masks import decode_at_size, decode_mask, encode_mask
 from ..geometry.points import box_center, mask_scribble_points
 from ..importers.boxes import cut_box
 from ..importers.coco import read_segmentation
+from ..importers.odd_items import keep_good
 from ..layout import fields
 from ..layout.instance import Instance, Layout, Mask
 from ..metrics.attributes import COLORS, PAPER_TEXTURES
@@ -66,7 +67,8 @@ class Annotations:
 
 
 def read_annotations(path: Path, captions: Path | None = None) -> Annotations:
-    """instances_*.json, and captions_*.json for the prompts. ValueError names what cannot be used."""
+    """instances_*.json, and captions_*.json for the prompts. Odd annotations are left out with a warning; ValueError names what else
+    cannot be used."""
     document = read_json(path)
     categories = {
         _whole(c, "id", path): fields.text(c.get("name"), f"{path.name}, category {c.get('id')}", "name")
@@ -78,11 +80,8 @@ def read_annotations(path: Path, captions: Path | None = None) -> Annotations:
             words = fields.text(entry.get("caption"), captions.name, "caption")
             said.setdefault(_whole(entry, "image_id", captions), words)
     by_picture: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
-    for annotation in _list(document, "annotations", path):
-        where = f"{path.name}, annotation {_whole(annotation, 'id', path)}"
-        if _whole(annotation, "category_id", path) not in categories:
-            raise ValueError(f"{where}: category {annotation['category_id']} is not among the file's categories.")
-        by_picture[_whole(annotation, "image_id", path)].append(annotation)
+    for annotation in keep_good(_list(document, "annotations", path), lambda a, _: _known(a, categories, path)):
+        by_picture[annotation["image_id"]].append(annotation)
     pictures = []
     for image in sorted(_list(document, "images", path), key=lambda i: _whole(i, "id", path)):
         number = image["id"]
@@ -119,14 +118,20 @@ def layout_of(picture: CocoPicture, categories: Mapping[int, str], format: str, 
     """The layout of a picture on a square canvas of `size` pixels, with all its annotations, and what of them is lost.
 
     Instances from the 31st on are hidden: not requested, but part of the truth that the detector is measured with, as for the
-    authors. Boxes outside the picture are left out, masks that cannot be read or have no pixel leave the box alone.
+    authors. Boxes outside the picture and odd ones are left out, masks that cannot be read or have no pixel leave the box alone.
     """
     instances: list[Instance] = []
     names: list[str] = []
     lost: list[str] = []
     for annotation in picture.annotations:
         where = f"{picture.name}, annotation {annotation['id']}"
-        x, y, w, h = bbox = fields.numbers(annotation.get("bbox"), 4, where, "bbox", "[x, y, width, height] in pixels")
+        try:
+            x, y, w, h = bbox = fields.numbers(
+                annotation.get("bbox"), 4, where, "bbox", "[x, y, width, height] in pixels"
+            )
+        except ValueError as error:
+            lost.append(f"{error} Left out.")
+            continue
         box = cut_box(x, y, w, h, *picture.size)
         if box is None:
             lost.append(f"{where}: its box {list(bbox)} holds nothing of the picture; left out.")
@@ -196,6 +201,15 @@ def _scribble(mask: Mask | None, seed: int) -> tuple[tuple[float, float], ...] |
         return None
     points = mask_scribble_points(decode_mask(mask), np.random.RandomState(seed % 2**32))
     return tuple((float(x) / mask.width, float(y) / mask.height) for x, y in points)
+
+
+def _known(annotation: Mapping[str, Any], categories: Mapping[int, str], path: Path) -> Mapping[str, Any]:
+    """The annotation, if its id, its category and its picture can be told."""
+    where = f"{path.name}, annotation {_whole(annotation, 'id', path)}"
+    if _whole(annotation, "category_id", path) not in categories:
+        raise ValueError(f"{where}: category {annotation['category_id']} is not among the file's categories.")
+    _whole(annotation, "image_id", path)
+    return annotation
 
 
 def _list(document: Any, field: str, path: Path) -> list[Mapping[str, Any]]:

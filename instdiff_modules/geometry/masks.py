@@ -169,21 +169,21 @@ def resize_seg(mask: np.ndarray) -> np.ndarray:
     from skimage.transform import resize
 
     out = np.zeros((SEG_SIZE, SEG_SIZE), np.float32)
-    cut = [_cells_around(mask.any(axis), size) for axis, size in ((1, mask.shape[0]), (0, mask.shape[1]))]
-    if all(cut):
-        (y0, y1, tall), (x0, x1, wide) = cut
+    rows = _cells_around(np.flatnonzero(mask.any(1)), mask.shape[0])
+    columns = _cells_around(np.flatnonzero(mask.any(0)), mask.shape[1])
+    if rows and columns:
+        (y0, y1, tall), (x0, x1, wide) = rows, columns
         part = mask[y0 * tall : y1 * tall, x0 * wide : x1 * wide].astype(np.float32)
         out[y0:y1, x0:x1] = resize(part, (y1 - y0, x1 - x0))
         return out
     return np.asarray(resize(mask.astype(np.float32), out.shape), np.float32)
 
 
-def _cells_around(filled: np.ndarray, size: int) -> tuple[int, int, int] | None:
-    """Of SEG_SIZE cells over `size` rows: first and end of those that a mask reaches when it is smoothed, and rows of a cell.
+def _cells_around(rows: np.ndarray, size: int) -> tuple[int, int, int] | None:
+    """Of SEG_SIZE cells over `size` rows: first and end of those that a mask on some rows reaches when smoothed, and rows of a cell.
 
     None where cells have no whole number of rows, so that a part of the mask would be resized a little differently.
     """
-    rows = np.flatnonzero(filled)
     if size % SEG_SIZE or not rows.size:
         return None
     cell = size // SEG_SIZE

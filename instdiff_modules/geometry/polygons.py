@@ -16,13 +16,14 @@ MAX_OUTLINES = 30_000_000  # of all masks of a layout together
 MAX_POLYGONS = 10_000  # of a mask
 MAX_POLYGONS_TOGETHER = 200_000
 MIN_SIDE = 64  # pixels of a mask that is drawn smaller than its canvas
+MASKS = 100  # of a layout whose number is not known
 MERGED = 32  # polygons that are joined at once
 
 logger = logging.getLogger(__name__)
 
 
 def mask_of_polygons(
-    polygons: Sequence[Sequence[float]], height: int, width: int, where: str, beside: int = 1
+    polygons: Sequence[Sequence[float]], height: int, width: int, where: str, beside: int = MASKS
 ) -> Mask | None:
     """COCO polygons, each [x1, y1, x2, y2, ...] in pixels, at least three points -> their union; None if it covers no pixel.
 

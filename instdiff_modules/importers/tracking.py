@@ -10,7 +10,8 @@ from ..layout.document import MAX_INSTANCES
 from ..layout.frames import check_total
 from ..layout.instance import Box, Frames, Instance, Layout
 from .boxes import cut_box
-from .frames import MAX_FRAMES
+from .given import MAX_FRAMES
+from .odd_items import keep_good
 
 logger = logging.getLogger(__name__)
 
@@ -18,6 +19,15 @@ WHERE = "Instances from Boxes"
 EXPECTED = "TRACKING {class: {id: [[left, top, right, bottom, width, height] or None, one for each frame]}} in pixels"
 LINE = re.compile(r'"(-?[0-9]{1,18})\.([^"]+)"\s*:\s*"([^"]+)"')
 ALL = -1  # as id in a prompt: every object of the class
+
+
+def is_tracking(value: Any) -> bool:
+    """{class: {id: [...]}}, perhaps with odd objects among them."""
+    if not isinstance(value, Mapping) or not value:
+        return False
+    objects = [list(v.values()) if isinstance(v, Mapping) else [] for v in value.values()]
+    boxes = [item for items in objects for item in items]
+    return all(objects) and any(isinstance(b, list) and all(v is None or isinstance(v, list) for v in b) for b in boxes)
 
 
 def read_tracking(value: Mapping[str, Any], prompts: str = "") -> Frames:
@@ -86,17 +96,12 @@ def _clean(prompt: str) -> str:
 
 def _tracks(value: Mapping[str, Any]) -> dict[str, tuple[list[Box | None], tuple[int, int] | None]]:
     """Of each "id.class": its boxes in 0..1 and the canvas they were measured on."""
-    out: dict[str, tuple[list[Box | None], tuple[int, int] | None]] = {}
+    found = []
     for name, objects in value.items():
         if not isinstance(name, str) or not isinstance(objects, Mapping):
             raise ValueError(f"{WHERE}: expected {EXPECTED}, got {fields.shorten(value)}.")
-        for number, boxes in objects.items():
-            where = f"Object {number}.{name}"
-            if not isinstance(boxes, Sequence) or isinstance(boxes, str):
-                raise ValueError(
-                    f"{WHERE}: expected {EXPECTED}, got {fields.shorten(boxes)} for object {number}.{name}."
-                )
-            out[f"{number}.{name}"] = _boxes(boxes, where)
+        found += [(f"{str(number)[:40]}.{name}", boxes) for number, boxes in objects.items()]
+    out = dict(keep_good(found, lambda pair, _: (pair[0], _boxes(pair[1], f"Object {pair[0][:40]}")), WHERE))
     if not any(size for _, size in out.values()):
         raise ValueError(f"{WHERE}: the TRACKING holds no box in any frame. Expected {EXPECTED}.")
     return out
@@ -109,6 +114,8 @@ def _boxes_given(value: Mapping[str, Any]) -> int:
 
 
 def _boxes(boxes: Sequence[Any], where: str) -> tuple[list[Box | None], tuple[int, int] | None]:
+    if not isinstance(boxes, Sequence) or isinstance(boxes, str):
+        raise ValueError(f"{where}: expected {EXPECTED}, got {fields.shorten(boxes)}.")
     found: list[Box | None] = []
     size, largest = None, 0.0
     for i, given in enumerate(boxes, 1):

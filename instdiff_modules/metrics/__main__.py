@@ -10,12 +10,11 @@ REPORT/coco holds the layouts and the detections as COCO files, for other progra
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from ..layout.json_text import read_json
 from .classes import CLASSES
 from .clip import LocalClip
 from .detection import SHAPES, detect_shapes
@@ -23,6 +22,8 @@ from .folder import Find, about_run, find_pairs, fingerprint, merge_parts, part_
 from .report import totals_table
 from .score import Settings
 from .sources import Predictions
+
+MAX_FILE_BYTES = 128 * 2**20  # of predictions or categories: half a million boxes
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -100,16 +101,9 @@ def _source(options: argparse.Namespace) -> tuple[Find, tuple[str, ...]]:
         raise ValueError(
             "Predictions hold numbers of categories: give their names with --categories, or --classes any."
         )
-    table = None if options.categories is None else _json(options.categories)
-    predictions = Predictions(_json(options.predictions), table)
+    table = None if options.categories is None else read_json(options.categories, limit=MAX_FILE_BYTES)
+    predictions = Predictions(read_json(options.predictions, limit=MAX_FILE_BYTES), table)
     return (lambda name, picture: predictions.of(name, picture.shape[1], picture.shape[0])), predictions.categories
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}.") from error
 
 
 if __name__ == "__main__":

@@ -1,6 +1,5 @@
 """The instances that Layout Score found missing: as layouts, as masks for inpainting, as SEGS for detailers."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -15,6 +14,7 @@ from ..geometry.masks import draw_box
 from ..geometry.raster import check_memory, draw_instance
 from ..layout import fields
 from ..layout.instance import Frames, Instance, Layout
+from ..layout.json_text import load_json
 
 WHERE = "Select Failed Instances"
 MAX_TEXT = 32 * 2**20
@@ -93,8 +93,8 @@ def _read(results: Any) -> list[Mapping[str, Any]]:
     if not isinstance(results, str) or len(results) > MAX_TEXT:
         raise ValueError(f"{WHERE}: expected results as JSON text, got {fields.shorten(results)}. {ADVICE}")
     try:
-        document = json.loads(results)
-    except (ValueError, RecursionError) as error:
+        document = load_json(results, WHERE, MAX_TEXT)
+    except ValueError as error:
         raise ValueError(f"{WHERE}: {fields.shorten(results)} is not the JSON of a score. {ADVICE}") from error
     pictures = document.get("pictures") if isinstance(document, Mapping) else None
     if not isinstance(pictures, list) or not pictures or not all(map(_is_scored, pictures)):

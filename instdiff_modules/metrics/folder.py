@@ -12,6 +12,7 @@ import numpy as np
 from PIL import Image, UnidentifiedImageError
 
 from ..importers import read_layout
+from ..layout.json_text import read_json
 from .clip import LocalClip
 from .coco_files import predictions_file, truth_file
 from .detection import Detection
@@ -20,6 +21,7 @@ from .report import Totals, rows_table, rows_to_dicts, summarise, totals_table
 from .score import Settings, score_picture
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+MAX_PART_BYTES = 256 * 2**20  # a part is what an earlier run wrote
 Find = Callable[[str, np.ndarray], Sequence[Detection]]  # name and picture -> detections
 
 
@@ -61,11 +63,9 @@ def score_pair(pair: Pair, find: Find, settings: Settings, colors: bool, clip: L
     except (UnidentifiedImageError, OSError) as error:
         raise ValueError(f"{pair.picture} cannot be read as a picture: {error}.") from error
     try:
-        layout = read_layout(pair.layout.read_text(encoding="utf-8"))
+        layout = read_layout(read_json(pair.layout, "The layout"))
         size = picture.shape[1], picture.shape[0]
         return score_picture(pair.name, layout, find(pair.name, picture), size, settings, picture, colors, clip)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{pair.layout} is not text in UTF-8.") from error
     except ValueError as error:
         raise ValueError(f"{pair.name}: {error}") from error
 
@@ -82,7 +82,7 @@ def read_part(path: Path, about: Mapping[str, Any]) -> list[Record] | None:
     if not path.is_file():
         return None
     try:
-        part = json.loads(path.read_text(encoding="utf-8"))
+        part = read_json(path, limit=MAX_PART_BYTES)
         kept, records = part["about"], [record_from_dict(record) for record in part["records"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not part of a report: delete it; the command makes it again.") from error

@@ -55,7 +55,8 @@ def _ious_of_bits(wanted: Sequence[dict[str, Any]], found: Sequence[dict[str, An
 
 
 def _bits(region: dict[str, Any]) -> np.ndarray:
-    packed = mask_bits(Mask(*region["size"], region["counts"].decode("ascii")))
+    height, width = region["size"]
+    packed = mask_bits(Mask(height, width, region["counts"].decode("ascii")))
     return np.pad(packed, (0, len(packed) % 2)).view(np.uint16)
 
 

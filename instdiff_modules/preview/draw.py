@@ -131,7 +131,7 @@ def smooth_mask(mask: Mask, size: tuple[int, int]) -> Image.Image:
         grown = area.resize(size, Image.Resampling.NEAREST)
         return grown.filter(ImageFilter.GaussianBlur(0.45 * zoom)).point([255 if v >= 110 else 0 for v in LEVELS])
     shrunk = area.resize(size, Image.Resampling.BOX)
-    least = max(1, min(64, shrunk.getextrema()[1]))
+    least = max(1, min(64, int(np.asarray(shrunk).max())))
     return shrunk.point([255 if v >= least else 0 for v in LEVELS])
 
 

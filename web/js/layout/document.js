@@ -37,22 +37,47 @@ export function parseLayout(value) {
  */
 export function parseLayoutWithNotes(value) {
   const given = typeof value === "string" ? loadJson(value) : value;
+  const notes = [];
+  const head = parseHead(given);
+  const instances = uniqueIds(itemsOf(given).map((item, i) => parseInstance(item, i + 1, notes)));
+  checkParents(instances, notes);
+  return { doc: withCanvas({ ...head, instances }), notes };
+}
+
+/**
+ * @param {*} given our document, parsed
+ * @returns {object} all of it but the instances, checked; a side that it does not state is null
+ */
+export function parseHead(given) {
   if (!isObject(given)) {
     throw new LayoutError(`A layout must be a JSON object like {"version": 1, "instances": [...]}, got ${shorten(given)}.`);
   }
   checkVersion(given.version);
+  itemsOf(given);
+  const [width, height] = ["width", "height"].map((side) => (given[side] == null ? null : fields.whole(given[side], "The layout", side)));
+  const prompt = fields.text(given.prompt ?? "", "The layout", "prompt");
+  return { version: VERSION, width, height, prompt, instances: [], ...unknown(given, LAYOUT_FIELDS, "The layout") };
+}
+
+/** @returns {Array} the document's instances as they are written */
+export function itemsOf(given) {
   const items = given.instances === undefined ? [] : given.instances;
   if (!Array.isArray(items)) throw new LayoutError(`The layout's "instances" must be a list, got ${shorten(items)}.`);
   if (items.length > MAX_INSTANCES) {
     throw new LayoutError(`The layout has ${items.length} instances, at most ${MAX_INSTANCES} are read. Split it into several layouts.`);
   }
-  const notes = [];
-  const instances = uniqueIds(items.map((item, i) => parseInstance(item, i + 1, notes)));
-  checkParents(instances, notes);
-  const sides = ["width", "height"].map((side) => (given[side] == null ? null : fields.whole(given[side], "The layout", side)));
-  const [width, height] = canvasOf(...sides, instances);
-  const prompt = fields.text(given.prompt ?? "", "The layout", "prompt");
-  return { doc: { version: VERSION, width, height, prompt, instances, ...unknown(given, LAYOUT_FIELDS, "The layout") }, notes };
+  return items;
+}
+
+/**
+ * @param {object} doc its sides may be null
+ * @param {{width: number, height: number}} [canvas] pixels, for a side that nothing states
+ * @returns {object} with both sides: where one is missing the canvas is that of the first mask, as in Python: another one would stretch it
+ */
+export function withCanvas(doc, canvas = { width: DEFAULT_SIDE, height: DEFAULT_SIDE }) {
+  const masked = (doc.width === null || doc.height === null) && doc.instances.find((instance) => instance.mask);
+  if (masked) return { ...doc, width: masked.mask.size[1], height: masked.mask.size[0] };
+  return { ...doc, width: doc.width ?? canvas.width, height: doc.height ?? canvas.height };
 }
 
 /**
@@ -98,7 +123,8 @@ export function instanceOf(parts) {
   return { prompt: "", strength: 1, start: 0, end: 1, color: "", visible: true, locked: false, ...parts };
 }
 
-function parseInstance(item, position, notes) {
+/** @param {*} item @param {number} position from 1 @returns {object} a complete instance; LayoutError names it */
+export function parseInstance(item, position, notes) {
   if (!isObject(item)) throw new LayoutError(`Instance ${position} must be a JSON object, got ${shorten(item)}.`);
   const id = item.id == null || item.id === "" ? `i${position}` : Number.isSafeInteger(item.id) ? String(item.id) : item.id;
   const where = `Instance ${position} (${typeof id === "string" ? id.slice(0, 40) : shorten(id)})`;
@@ -135,12 +161,6 @@ function checkVersion(version) {
   throw new LayoutError(
     `The layout ${found}, this InstDiff reads version ${VERSION}. Set "version": ${VERSION}, or update InstDiff.`,
   );
-}
-
-/** Where a side is missing the canvas is that of the first mask, as in Python: another one would stretch the mask. */
-function canvasOf(width, height, instances) {
-  const masked = (width === null || height === null) && instances.find((instance) => instance.mask);
-  return masked ? [masked.mask.size[1], masked.mask.size[0]] : [width ?? DEFAULT_SIDE, height ?? DEFAULT_SIDE];
 }
 
 function unknown(item, known, where) {

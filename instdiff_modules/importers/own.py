@@ -1,0 +1,54 @@
+"""Our own document, read as data of others is: an odd instance is left out. The editor's own text is read strictly, by `parse_layout`."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from ..layout.document import LOCATIONS, MAX_INSTANCES, VERSION, parse_instance, parse_layout, unique_ids
+from ..layout.instance import Instance, Layout
+from ..layout.parts import check_parents
+from .odd_items import good_locations, keep_good, named
+
+_FIELDS = {"version", "width", "height", "prompt", "instances"}
+
+
+def is_own(value: Mapping[str, Any]) -> bool:
+    """Whether it is our document, of this or another version: `instances`, and no version or a whole number."""
+    version = value.get("version")
+    whole = type(version) is int or (type(version) is float and version.is_integer())
+    if "instances" not in value:
+        return whole and value.keys() <= _FIELDS  # a canvas without anything on it
+    if whole or ("version" in value and version is None):
+        return True
+    items = value["instances"]
+    return "version" not in value and (not isinstance(items, list) or not items or any(map(_is_ours, items)))
+
+
+def read_own(document: Mapping[str, Any]) -> Layout:
+    """ValueError for another version, for a document that is broken itself, and if none of its instances can be read."""
+    items = document.get("instances", [])
+    if document.get("version") != VERSION or not isinstance(items, list) or len(items) > MAX_INSTANCES:
+        return parse_layout(document)
+    layout = parse_layout({**document, "instances": []})
+    instances = unique_ids(keep_good(items, _instance))
+    check_parents(instances)
+    return replace(layout, instances=instances)
+
+
+def _instance(item: Any, position: int) -> Instance:
+    try:
+        return parse_instance(item, position)
+    except ValueError as error:
+        given = [name for name in LOCATIONS if isinstance(item, Mapping) and item.get(name) is not None]
+        if len(given) < 2:
+            raise
+        where = named(position, item.get("id"), f"i{position}")
+        readers = {name: (lambda name=name: LOCATIONS[name](item[name], where)) for name in given}
+        good = good_locations(readers, str(error))
+        if len(good) == len(given):
+            raise  # its locations are sound: it is something else
+        return parse_instance({k: v for k, v in item.items() if k not in given or k in good}, position)
+
+
+def _is_ours(item: Any) -> bool:
+    return isinstance(item, Mapping) and ("prompt" in item or isinstance(item.get("box"), list) or "scribble" in item)
