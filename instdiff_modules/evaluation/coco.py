@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from ..geometry.masks import decode_mask, encode_mask, resize_nearest
+from ..geometry.masks import decode_at_size, decode_mask, encode_mask
 from ..geometry.points import box_center, mask_scribble_points
 from ..importers.boxes import cut_box
 from ..importers.coco import read_segmentation
@@ -126,10 +126,9 @@ def _mask(annotation: Mapping[str, Any], original: tuple[int, int], size: int, w
     if not annotation.get("segmentation"):
         return None, f"{where}: no segmentation; its box remains."
     try:
-        mask = decode_mask(read_segmentation(annotation["segmentation"], *original, where))
+        mask = decode_at_size(read_segmentation(annotation["segmentation"], *original, where), size, size)
     except ValueError as error:
         return None, f"{error} Its box remains."
-    mask = resize_nearest(mask, size, size)
     return (
         (encode_mask(mask), "")
         if mask.any()

@@ -35,7 +35,7 @@ def read_coco(document: Mapping[str, Any], given: Given = NOTHING_SAID) -> Layou
     if len(annotations) > MAX_INSTANCES:
         raise ValueError(f"{where} has {len(annotations)} annotations, at most {MAX_INSTANCES} are read.")
     numbers = Numbered()
-    instances = keep_good(annotations, lambda a, i: _instance(a, i, names, numbers, width, height))
+    instances = keep_good(annotations, lambda a, i: _instance(a, i, names, numbers, (width, height), len(annotations)))
     numbers.warn(where)
     caption = chosen.get("caption")
     return Layout(
@@ -59,7 +59,12 @@ def _choose(images: Sequence[Mapping[str, Any]], image: str) -> Mapping[str, Any
 
 
 def _instance(
-    a: Mapping[str, Any], position: int, names: Mapping[Any, Any], numbers: Numbered, width: int, height: int
+    a: Mapping[str, Any],
+    position: int,
+    names: Mapping[Any, Any],
+    numbers: Numbered,
+    size: tuple[int, int],
+    beside: int,
 ) -> Instance:
     name = text_of(a.get("id"))[:60] or f"i{position}"
     where = f"Instance {position} (annotation {' '.join(name.split())[:40]})"
@@ -69,9 +74,9 @@ def _instance(
         raise ValueError(f"{where}: category {fields.shorten(number)} is not among the file's categories.")
     readers = {}
     if a.get("bbox"):
-        readers["box"] = lambda: pixel_box(a["bbox"], width, height, where)
+        readers["box"] = lambda: pixel_box(a["bbox"], *size, where)
     if a.get("segmentation"):
-        readers["mask"] = lambda: read_segmentation(a["segmentation"], width, height, where)
+        readers["mask"] = lambda: read_segmentation(a["segmentation"], *size, where, beside)
     found = good_locations(readers, f"{where} has neither bbox nor segmentation. Give it a location.")
     prompt = numbers.category(id_of(number)) if prompt is None else fields.text(prompt, where, "name")
     return Instance(id=name, prompt=prompt, **found, extra={"iscrowd": 1} if a.get("iscrowd") else {})

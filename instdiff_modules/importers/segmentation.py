@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..geometry.masks import draw_polygons, encode_mask
+from ..geometry.polygons import MASKS, mask_of_polygons
 from ..layout import fields
 from ..layout.instance import Mask
 from .odd_items import keep_good
@@ -11,10 +11,11 @@ from .odd_items import keep_good
 MEANING = "[x1, y1, x2, y2, x3, y3, ...] in pixels"
 
 
-def read_segmentation(segmentation: Any, width: int, height: int, where: str) -> Mask:
+def read_segmentation(segmentation: Any, width: int, height: int, where: str, beside: int = MASKS) -> Mask:
     """Run-lengths (text or numbers) or polygons [[x1, y1, ...], ...] in pixels, or a single flat one; odd rings are left out.
 
-    ValueError if nothing of it is a mask of width x height pixels.
+    Polygons on a huge canvas give a smaller mask (`mask_of_polygons`). beside: how many masks the layout has. ValueError if nothing
+    of it is a mask of width x height pixels.
     """
     if isinstance(segmentation, Mapping):
         counts = segmentation.get("counts")
@@ -29,20 +30,15 @@ def read_segmentation(segmentation: Any, width: int, height: int, where: str) ->
     if isinstance(segmentation, str) or not isinstance(segmentation, Sequence):
         raise ValueError(f"{where}: segmentation must be polygons or run-lengths, got {fields.shorten(segmentation)}.")
     rings = [segmentation] if segmentation and all(map(_is_number, segmentation)) else segmentation
-    return mask_of_rings(keep_good(rings, lambda ring, _: _ring(ring, where)), width, height, where)
+    return mask_of_rings(keep_good(rings, lambda ring, _: _ring(ring, where)), width, height, where, beside)
 
 
-def mask_of_rings(rings: Sequence[Sequence[float]], width: int, height: int, where: str) -> Mask:
-    """Rings [x1, y1, ...] in pixels -> the mask of all of them. ValueError if it covers no pixel, or is too large."""
-    if width * height > fields.MAX_MASK_PIXELS:
-        limit = fields.MAX_MASK_PIXELS // 2**20
-        raise ValueError(f"{where}: a mask of {width}x{height} is too large. Use at most {limit} million pixels.")
-    # Cut before drawing: the drawing code walks along the whole edge, however far it leads off the picture.
-    cut = [[min(max(v, 0.0), height if i % 2 else width) for i, v in enumerate(ring)] for ring in rings]
-    mask = draw_polygons(cut, height, width) if cut else None
-    if mask is None or not mask.any():
+def mask_of_rings(rings: Sequence[Sequence[float]], width: int, height: int, where: str, beside: int = MASKS) -> Mask:
+    """Rings [x1, y1, ...] in pixels -> the mask of all of them. ValueError if it covers no pixel. See `mask_of_polygons`."""
+    mask = mask_of_polygons(rings, height, width, where, beside) if rings else None
+    if mask is None:
         raise ValueError(f"{where}: the segmentation covers no pixel of the {width}x{height} canvas.")
-    return encode_mask(mask)
+    return mask
 
 
 def _ring(ring: Any, where: str) -> list[float]:

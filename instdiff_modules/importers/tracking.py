@@ -7,6 +7,7 @@ from typing import Any
 
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES
+from ..layout.frames import check_total
 from ..layout.instance import Box, Frames, Instance, Layout
 from .boxes import cut_box
 from .given import MAX_FRAMES
@@ -16,7 +17,7 @@ logger = logging.getLogger(__name__)
 
 WHERE = "Instances from Boxes"
 EXPECTED = "TRACKING {class: {id: [[left, top, right, bottom, width, height] or None, one for each frame]}} in pixels"
-LINE = re.compile(r'"(-?\d+)\.([^"]+)"\s*:\s*"([^"]+)"')
+LINE = re.compile(r'"(-?[0-9]{1,18})\.([^"]+)"\s*:\s*"([^"]+)"')
 ALL = -1  # as id in a prompt: every object of the class
 
 
@@ -35,14 +36,15 @@ def read_tracking(value: Mapping[str, Any], prompts: str = "") -> Frames:
     prompts: `"id.class": "prompt"` for each object, id -1 for all of a class, as in the older pack; objects that no line names are left
     out, as there, with a warning. Without any line each object is prompted with its class. Ids of the instances: "id.class".
     """
+    check_total(_boxes_given(value), WHERE, "boxes")
     tracks = _tracks(value)
-    words = _words(prompts, tracks)
     count = max((len(boxes) for boxes, _ in tracks.values()), default=0)
     if not 1 <= count <= MAX_FRAMES or len(tracks) > MAX_INSTANCES:
         raise ValueError(
             f"{WHERE}: the TRACKING has {len(tracks)} objects over {count} frames. Expected 1 to {MAX_FRAMES} frames of at most "
             f"{MAX_INSTANCES} objects."
         )
+    words = _words(prompts, tracks)
     left_out = [name for name in tracks if name not in words]
     if left_out:
         logger.warning("%s: no prompt names %s: left out.", WHERE, ", ".join(left_out[:8]))
@@ -103,6 +105,12 @@ def _tracks(value: Mapping[str, Any]) -> dict[str, tuple[list[Box | None], tuple
     if not any(size for _, size in out.values()):
         raise ValueError(f"{WHERE}: the TRACKING holds no box in any frame. Expected {EXPECTED}.")
     return out
+
+
+def _boxes_given(value: Mapping[str, Any]) -> int:
+    """How many boxes there may be, from the lengths of the lists alone."""
+    objects = [boxes for named in value.values() if isinstance(named, Mapping) for boxes in named.values()]
+    return sum(len(boxes) - boxes.count(None) for boxes in objects if isinstance(boxes, (list, tuple)))
 
 
 def _boxes(boxes: Sequence[Any], where: str) -> tuple[list[Box | None], tuple[int, int] | None]:

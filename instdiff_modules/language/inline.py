@@ -15,7 +15,7 @@ COGVLM = Kind("CogVLM, InternVL and GLM-V", 1000)
 SHIKRA = Kind("Shikra", 1, units=FRACTIONS, fixed=True)
 
 _LIST = re.compile(
-    r"(?P<open>\[\[?)\s{0,4}(?P<body>\d{1,7}(?:\.\d{1,7})?(?:\s{0,4}\]?\s{0,4}[,;]\s{0,4}\[?\s{0,4}\d{1,7}(?:\.\d{1,7})?){3,39})\s{0,4}\]\]?"
+    r"(?P<open>\[\[?)\s{0,4}(?P<body>\d{1,7}(?:\.\d{1,7})?(?:\s{0,4}(?:\]\s{0,4})?[,;]\s{0,4}(?:\[\s{0,4})?\d{1,7}(?:\.\d{1,7})?){3,39})\s{0,4}\]\]?"
 )
 _WORDS_END = re.compile(r"[\n.,;:!?()\[\]{}<>|\"]")
 _ARTICLE = re.compile(r"\b(?:an?|the|one|two|three|four|his|her|their|its|another|some)\b(?!\s{0,3}$)", re.I)

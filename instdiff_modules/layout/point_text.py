@@ -88,7 +88,10 @@ def _literal(text: str) -> Any:
 def _finite(item: Any, position: int) -> Point:
     if isinstance(item, dict):
         item = [item.get("x"), item.get("y")]
-    x, y = fields.numbers(item, 2, f"Point {position}", "its position", "two numbers, x and y")
+    try:
+        x, y = fields.numbers(item, 2, f"Point {position}", "its position", "two numbers, x and y")
+    except ValueError as error:
+        raise ValueError(f"{error} {EXAMPLE}") from error
     return x, y
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..exporters.segs import Segs, to_segs
+from ..geometry.growing import grown
 from ..geometry.masks import draw_box
 from ..geometry.raster import check_memory, draw_instance
 from ..layout import fields
@@ -79,18 +80,6 @@ def _of_picture(
         failed.append(instance)
         regions.append(grown(region, grow))
     return failed, regions
-
-
-def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
-    """A mask (H, W) that reaches `pixels` farther to each side."""
-    if not pixels:
-        return mask
-    wide = torch.from_numpy(mask).float()[None, None]
-    for axis in (0, 1):  # a square's two directions one after the other: far less work than the square
-        kernel = tuple(2 * pixels + 1 if i == axis else 1 for i in (0, 1))
-        padding = tuple(pixels if i == axis else 0 for i in (0, 1))
-        wide = torch.nn.functional.max_pool2d(wide, kernel, stride=1, padding=padding)
-    return wide[0, 0].numpy() > 0.5
 
 
 def _found(row: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:

@@ -7,7 +7,7 @@ import numpy as np
 from torch import Tensor
 
 from ..commands.left_out import usable, warn
-from ..geometry.masks import decode_mask, encode_mask, mask_box, resize_nearest
+from ..geometry.masks import decode_at_size, encode_mask, mask_box, resize_nearest
 from ..importers.boxes import cut_box, read_bounding_boxes
 from ..importers.coco import read_segmentation
 from ..layout import fields
@@ -59,15 +59,16 @@ def _masks(value: Any, width: int, height: int) -> np.ndarray:
             f"Expected a MASK of shape (number, height, width), got {shape}. Connect the masks of a detector."
         )
     value = value.detach().reshape(-1, *value.shape[-2:]).float().cpu()
-    if not value.isfinite().all():
+    if not all(mask.isfinite().all() for mask in value):  # one by one: the question takes as much memory as the masks
         raise ValueError("The masks hold values that are not numbers (NaN or infinity). Check the node that made them.")
     check_aspect(Layout(width=width, height=height), value.shape[2], value.shape[1], "The mask")
     inside = (value > MASK_THRESHOLD).numpy()
-    return (
-        np.stack([resize_nearest(mask, height, width) for mask in inside])
-        if len(inside)
-        else np.zeros((0, height, width), bool)
-    )
+    if inside.shape[1:] == (height, width):
+        return inside
+    out = np.zeros((len(inside), height, width), bool)
+    for i, mask in enumerate(inside):
+        out[i] = resize_nearest(mask, height, width)
+    return out
 
 
 class Entry(NamedTuple):
@@ -153,7 +154,7 @@ class Predictions:
         box = cut_box(x, y, w, h, width, height)
         if box is None:
             return None
-        return Detection(entry.label, box, None if mask is None else decode_mask(mask), entry.score)
+        return Detection(entry.label, box, None if mask is None else decode_at_size(mask, height, width), entry.score)
 
 
 def _names(categories: Any) -> dict[str, str]:

@@ -29,6 +29,7 @@ ODD = (
     16384,
     True,
 )
+MARKS = ("[", "]", "{", "}", ",", ":", chr(34), "\\", "\n", "\0", "NaN", "<", ">", "é", "\u2028", "-", "1e5", "1e999")
 OTHER_NAMES = ("bbox", "box", "x", "width", "class", "score", "cx", "points", "type", "version", "instances", "boxes")
 
 
@@ -76,3 +77,22 @@ def _places(value: Any) -> Iterator[tuple[Any, Any]]:
     for key, inner in items:
         yield value, key
         yield from _places(inner)
+
+
+def damaged_text(text: str, seed: int) -> str:
+    """The text with one to four injuries: cut, doubled, another case, numbers and marks put in."""
+    chance = random.Random(seed)
+    for _ in range(chance.randint(1, 4)):
+        at, end = sorted(chance.randrange(len(text) + 1) for _ in range(2))
+        end = min(end, at + 60)
+        inside = chance.choice(
+            (
+                "",
+                chance.choice(MARKS) * chance.choice((1, 1, 3, 400)),
+                text[at:end] * chance.choice((2, 3, 30)),
+                text[at:end].swapcase(),
+                str(chance.choice(ODD)),
+            )
+        )
+        text = text[:at] + inside + text[end:] if chance.random() < 0.9 else text[:at]
+    return text
