@@ -1,0 +1,24 @@
+"""A running average of the weights that are trained."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+
+class Ema:
+    """average = rate * average + (1 - rate) * weight after each step, in float32 and beside the weights."""
+
+    def __init__(self, weights: Mapping[str, Tensor], rate: float) -> None:
+        self.rate = rate
+        self.shadow = {name: weight.detach().float().clone() for name, weight in weights.items()}
+
+    @torch.no_grad()
+    def update(self, weights: Mapping[str, Tensor]) -> None:
+        for name, weight in weights.items():
+            self.shadow[name].mul_(self.rate).add_(weight.detach().float(), alpha=1 - self.rate)
+
+    def load(self, shadow: Mapping[str, Tensor]) -> None:
+        """Go on from an average that was saved."""
+        for name, average in self.shadow.items():
+            average.copy_(shadow[name])
