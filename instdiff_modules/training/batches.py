@@ -30,7 +30,9 @@ def joined(layouts: Sequence[GroundingInputs]) -> GroundingInputs:
     }
     segs = [one.segs for one in layouts]
     if any(bool(one.seg_mask.any()) for one in layouts):
-        return GroundingInputs(**fields, segs=torch.cat([s.expand(one.segs.shape) for s, one in zip(segs, layouts, strict=True)]))
+        return GroundingInputs(
+            **fields, segs=torch.cat([s.expand(one.segs.shape) for s, one in zip(segs, layouts, strict=True)])
+        )
     return GroundingInputs(**fields, segs=segs[0][:, :1, :1, :1].expand(len(layouts), *segs[0].shape[1:]))
 
 

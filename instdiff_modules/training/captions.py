@@ -4,7 +4,9 @@ from collections import Counter
 from collections.abc import Sequence
 
 # The English stop words of NLTK, which the authors remove from captions to which instance captions were added.
-_STEMS = "don should ain aren couldn didn doesn hadn hasn haven isn ma mightn mustn needn shan shouldn wasn weren won wouldn"
+_STEMS = (
+    "don should ain aren couldn didn doesn hadn hasn haven isn ma mightn mustn needn shan shouldn wasn weren won wouldn"
+)
 _PLAIN = (
     "i me my myself we our ours ourselves you you're you've you'll you'd your yours yourself yourselves he him his himself "
     "she she's her hers herself it it's its itself they them their theirs themselves what which who whom this that that'll "

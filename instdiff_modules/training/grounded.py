@@ -90,7 +90,9 @@ class Grounded(nn.Module):
         return {name: value.clone() for name, value in out.items()}
 
     def load_official(self, weights: Mapping[str, Tensor]) -> None:
-        self.position_net.load_state_dict({k.removeprefix(PREFIX): v for k, v in weights.items() if k.startswith(PREFIX)})
+        self.position_net.load_state_dict(
+            {k.removeprefix(PREFIX): v for k, v in weights.items() if k.startswith(PREFIX)}
+        )
         self.adapter.load_state_dict({k: v for k, v in weights.items() if not k.startswith(PREFIX)})
 
 

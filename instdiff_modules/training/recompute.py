@@ -37,5 +37,9 @@ class _Forgetful:
 
 
 def _layers(unet: nn.Module) -> Iterator[nn.Module]:
-    for block in (*getattr(unet, "input_blocks", ()), getattr(unet, "middle_block", ()), *getattr(unet, "output_blocks", ())):
+    for block in (
+        *getattr(unet, "input_blocks", ()),
+        getattr(unet, "middle_block", ()),
+        *getattr(unet, "output_blocks", ()),
+    ):
         yield from block
