@@ -24,6 +24,7 @@ from support.parity_networks import NETWORK_CASES, Row
 from support.parity_preprocess import PREPROCESS_CASES
 from support.parity_sampling import SAMPLING_CASES
 from support.parity_training import TRAINING_CASES
+from support.parity_training_steps import STEP_CASES
 from support.parity_unet import UNET_CASES
 
 CASES: dict[str, Callable[..., Iterator[Row]]] = {
@@ -32,6 +33,7 @@ CASES: dict[str, Callable[..., Iterator[Row]]] = {
     **UNET_CASES,
     **SAMPLING_CASES,
     **TRAINING_CASES,
+    **STEP_CASES,
 }
 
 

@@ -74,12 +74,11 @@ def independent_drop(given: set[str], draws: Draws, recipe: Recipe) -> set[str]:
 
 def drop_of(given: set[str], draws: Draws, recipe: Recipe) -> set[str] | None:
     """What is dropped of a sample (or a batch) that has these formats; None: the instances altogether."""
-    none = draws.uniform() < recipe.drop_all
+    if draws.uniform() < recipe.drop_all:
+        return None
     if recipe.drop_rule == "authors":
-        gone = authors_drop([draws.uniform() for _ in AUTHORS_DRAWS])
-    else:
-        gone = independent_drop(given, draws, recipe)
-    return None if none else gone
+        return authors_drop([draws.uniform() for _ in AUTHORS_DRAWS])
+    return independent_drop(given, draws, recipe)
 
 
 def given_formats(inputs: GroundingInputs) -> set[str]:
