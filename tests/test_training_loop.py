@@ -63,7 +63,13 @@ def test_two_processes_have_the_gradients_of_one_at_double_batch(tmp_path):
         port = str(free.getsockname()[1])
     team = [
         start(
-            tmp_path, 1, tmp_path / f"{rank}.pt", RANK=str(rank), WORLD_SIZE="2", MASTER_ADDR="127.0.0.1", MASTER_PORT=port
+            tmp_path,
+            1,
+            tmp_path / f"{rank}.pt",
+            RANK=str(rank),
+            WORLD_SIZE="2",
+            MASTER_ADDR="127.0.0.1",
+            MASTER_PORT=port,
         )
         for rank in (0, 1)
     ]

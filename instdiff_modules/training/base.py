@@ -43,7 +43,9 @@ def sizes(unet: nn.Module, text_dim: int, slots: int, mid_dim: int, **backbone: 
     ValueError for models of another family.
     """
     try:
-        inputs, middle, outputs = (getattr(unet, f"{part}") for part in ("input_blocks", "middle_block", "output_blocks"))
+        inputs, middle, outputs = (
+            getattr(unet, f"{part}") for part in ("input_blocks", "middle_block", "output_blocks")
+        )
     except AttributeError:
         raise ValueError(
             f"The base is a {type(unet).__name__}, expected the UNet of Stable Diffusion 1.5, a fine-tune of it, or a small one "

@@ -9,14 +9,13 @@ from torch import Tensor
 class Ema:
     """average = rate * average + (1 - rate) * weight after each step, in float32 and beside the weights."""
 
-    def __init__(self, weights: Mapping[str, Tensor], rate: float) -> None:
-        self.rate = rate
+    def __init__(self, weights: Mapping[str, Tensor]) -> None:
         self.shadow = {name: weight.detach().float().clone() for name, weight in weights.items()}
 
     @torch.no_grad()
-    def update(self, weights: Mapping[str, Tensor]) -> None:
+    def update(self, weights: Mapping[str, Tensor], rate: float) -> None:
         for name, weight in weights.items():
-            self.shadow[name].mul_(self.rate).add_(weight.detach().float(), alpha=1 - self.rate)
+            self.shadow[name].mul_(rate).add_(weight.detach().float(), alpha=1 - rate)
 
     def load(self, shadow: Mapping[str, Tensor]) -> None:
         """Go on from an average that was saved."""

@@ -74,7 +74,8 @@ class Grounded(nn.Module):
             return (h, skip) if pair is None else scaleu(h, skip, gains(*pair, h))
 
         patches = {"middle_patch": [fuse], "output_block_patch": [scale]}
-        return self.base(x, t, context, transformer_options={"patches": patches})
+        dtype = next(self.base.parameters()).dtype  # a frozen base may be in half precision
+        return self.base(x.to(dtype), t, context.to(dtype), transformer_options={"patches": patches})
 
     def trained(self) -> dict[str, nn.Parameter]:
         """The parameters that are trained, by name."""

@@ -24,16 +24,17 @@ DETECTED = "is_det"  # field of a layout whose picture has no caption of its own
 
 class Item(NamedTuple):
     """inputs: one layout, its text still zero. slots: index of the instance in each used slot, and whether its "name" or its
-    "caption" speaks. texts: what these say. caption: of the picture, "" if it was dropped."""
+    "caption" speaks. texts: what these say. caption: of the picture, "" if it was dropped. flipped: the picture is mirrored."""
 
     inputs: GroundingInputs
     slots: tuple[tuple[int, str], ...]
     texts: tuple[str, ...]
     caption: str
+    flipped: bool
 
 
 def make_item(layout: Layout, frame: Frame, draws: Draws, recipe: Recipe, slots: int = 30, text_dim: int = 768) -> Item:
-    """The frame is without its flip, which is drawn here; `item_frame` tells the same to who needs the picture alone.
+    """The frame is without its flip, which is drawn here.
 
     Raises ValueError where the authors' data class would stop, if its ways are asked for.
     """
@@ -48,14 +49,14 @@ def make_item(layout: Layout, frame: Frame, draws: Draws, recipe: Recipe, slots:
     found = [(i, _with_scribble(one, draws)) for i, one in found]
     text = torch.zeros(len(found), text_dim)
     inputs = build_grounding([[one for _, one in found]], [text], slots, int(draws.uniform() * 2**32))
-    return _spoken(layout, inputs, [i for i, _ in found], draws, recipe)
+    return _spoken(layout, inputs, [i for i, _ in found], draws, recipe)._replace(flipped=flipped)
 
 
 def _authors_item(layout: Layout, frame: Frame, draws: Draws, recipe: Recipe, slots: int, text_dim: int) -> Item:
     taken = authors_items.take(layout.instances, frame, draws)
     frame = replace(frame, flipped=_flips(draws, recipe))
     inputs, order, kept = authors_items.locate(taken, frame, recipe.min_box_size, slots, text_dim)
-    return _spoken(layout, inputs, order, draws, recipe, kept)
+    return _spoken(layout, inputs, order, draws, recipe, kept)._replace(flipped=frame.flipped)
 
 
 def _flips(draws: Draws, recipe: Recipe) -> bool:
@@ -78,7 +79,7 @@ def _spoken(
         says[i] = "caption" if drawn else "name"
     slots = tuple((i, says[i]) for i in order)
     texts = tuple(_text(layout.instances[i], which) for i, which in slots)
-    return Item(inputs, slots, texts, _caption(layout, order, draws, recipe))
+    return Item(inputs, slots, texts, _caption(layout, order, draws, recipe), False)
 
 
 def _caption(layout: Layout, order: Sequence[int], draws: Draws, recipe: Recipe) -> str:
@@ -91,6 +92,16 @@ def _caption(layout: Layout, order: Sequence[int], draws: Draws, recipe: Recipe)
     if recipe.add_instance_captions:
         text = with_instances(text, [f"{_name(one)}, {one.prompt}" if one.prompt else "" for one in instances])
     return text
+
+
+def instance_texts(layout: Layout) -> set[str]:
+    """All that may speak for an instance of the layout."""
+    return {_text(one, which) for one in layout.instances for which in ("name", "caption") if _text(one, which)}
+
+
+def possible_captions(layout: Layout) -> set[str]:
+    """The caption, where it is known before the picture is cut; of a picture of which only the things are known it is not."""
+    return set() if layout.extra.get(DETECTED) else {layout.prompt}
 
 
 def _name(instance: Instance) -> str:

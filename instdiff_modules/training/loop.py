@@ -1,6 +1,6 @@
 """The loop of a training: steps, averages, states, the best; the same bits whether it was cut off or not."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
@@ -38,7 +38,7 @@ class Data(Protocol):
         """The share of process `rank` of `size` in the batch with this number, on the device."""
         ...
 
-    def held_out(self) -> Sequence[Batch]:
+    def held_out(self) -> Iterable[Batch]:
         """Batches that are never trained on, always the same; may be empty."""
         ...
 
@@ -62,6 +62,7 @@ class Settings:
     torch_compile: bool = False
     use_ema: bool = True
     ema_decay: float = 0.9999
+    ema_warmup: bool = True  # a shorter memory at first, so that the first weights are soon forgotten
     save_every_n_steps: int = 500
     save_last_n_states: int = 2
     validate_every_n_steps: int = 500
@@ -109,7 +110,7 @@ class Trainer:
             settings.adam_epsilon,
             settings.weight_decay,
         )
-        self.ema = Ema(self.trained, settings.ema_decay) if settings.use_ema else None
+        self.ema = Ema(self.trained) if settings.use_ema else None
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.mixed_precision == "fp16")
         self.loss = _Loss(net, alphas.to(self.device), prediction, masked, self.device, settings.mixed_precision)
 
@@ -170,12 +171,13 @@ class Trainer:
         self.scaler.unscale_(self.optimizer)
         fill_missing_gradients(list(self.trained.values()))
         norm = nn.utils.clip_grad_norm_(self.trained.values(), settings.max_grad_norm or float("inf"))
-        if not settings.mixed_precision == "fp16" and not torch.isfinite(norm):
+        if settings.mixed_precision != "fp16" and not torch.isfinite(norm):
             self._give_up(batch)
         self.scaler.step(self.optimizer)
         self.scaler.update()
         if self.ema:
-            self.ema.update(self.trained)
+            early = (1 + self.step) / (10 + self.step) if settings.ema_warmup else 1.0
+            self.ema.update(self.trained, min(settings.ema_decay, early))
         self.step += 1
         if self.events.stepped and not self.team.rank:
             self.events.stepped(self.step, total, rate, norm.item())
@@ -184,7 +186,7 @@ class Trainer:
         self.save()
         raise ValueError(
             f"The loss of step {self.step + 1} is no number, with {', '.join(batch.names[:4])}. The state before it is saved. "
-            "Look at these pictures, or try a lower learning_rate or mixed_precision = \"bf16\"."
+            'Look at these pictures, or try a lower learning_rate or mixed_precision = "bf16".'
         )
 
     def _after(self) -> None:
@@ -219,13 +221,13 @@ class Trainer:
     @torch.no_grad()
     def validate(self) -> float | None:
         """The loss on what is held out, with the weights that would be written; None if nothing is held out."""
-        batches = self.data.held_out()
-        if not batches:
-            return None
         kept = {name: parameter.detach().clone() for name, parameter in self.trained.items()}
         self._put(self.ema.shadow if self.ema else kept)
-        value = torch.stack([self.loss(batch) for batch in batches]).mean().item()
+        losses = [self.loss(batch).item() for batch in self.data.held_out()]
         self._put(kept)
+        if not losses:
+            return None
+        value = sum(losses) / len(losses)
         better = value < self.best
         self.best = min(self.best, value)
         if self.events.validated and not self.team.rank:
@@ -241,7 +243,13 @@ class _Loss(nn.Module):
     """Batch -> its loss, a number."""
 
     def __init__(
-        self, net: Grounded, alphas: Tensor, prediction: str, masked: MaskedAttention | None, device: torch.device, mixed: str
+        self,
+        net: Grounded,
+        alphas: Tensor,
+        prediction: str,
+        masked: MaskedAttention | None,
+        device: torch.device,
+        mixed: str,
     ) -> None:
         super().__init__()
         self.net, self.alphas, self.prediction, self.masked = net, alphas, prediction, masked
@@ -252,5 +260,6 @@ class _Loss(nn.Module):
         x = objective.noisy(batch.latents, batch.noise, batch.t, self.alphas)
         with self.autocast():
             answer = self.net(x, batch.t, batch.context, batch.inputs, self.masked, batch.boxes)
-        return objective.error(answer, objective.target(batch.latents, batch.noise, batch.t, self.alphas, self.prediction))
-
+        return objective.error(
+            answer, objective.target(batch.latents, batch.noise, batch.t, self.alphas, self.prediction)
+        )

@@ -47,8 +47,18 @@ class States:
         for step in reversed(self.steps()):
             try:
                 return torch.load(self.path(step), map_location="cpu", weights_only=True)
-            except (OSError, RuntimeError, EOFError, KeyError, ValueError, pickle.UnpicklingError, zipfile.BadZipFile) as error:
-                _log.warning("%s cannot be read (%s); the state before it is taken.", self.path(step).name, type(error).__name__)
+            except (
+                OSError,
+                RuntimeError,
+                EOFError,
+                KeyError,
+                ValueError,
+                pickle.UnpicklingError,
+                zipfile.BadZipFile,
+            ) as error:
+                _log.warning(
+                    "%s cannot be read (%s); the state before it is taken.", self.path(step).name, type(error).__name__
+                )
         return None
 
 

@@ -172,10 +172,10 @@ def rules(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Iter
         ours = [base * schedule.factor(name, step, warmup, total) for step in range(len(plan["lr_of_step"]))]
         yield close(f"schedule {i}", ours, plan["lr_of_step"], float(tolerance["lr"]))
     parameter = torch.nn.Parameter(recorded["ema/start"].clone())
-    ema = Ema({"p": parameter}, 0.9999)
+    ema = Ema({"p": parameter})
     for i, now in enumerate(recorded["ema/param"]):
         parameter.data.copy_(now)
-        ema.update({"p": parameter})
+        ema.update({"p": parameter}, 0.9999)
         yield Row(f"ema {i}", ema.shadow["p"].clone(), recorded["ema/ema"][i], tolerance["ema"])
 
 

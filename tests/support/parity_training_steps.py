@@ -77,7 +77,7 @@ def _steps(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Ite
     optimizer = torch.optim.AdamW(
         net.trained().values(), plan["lr"], tuple(plan["betas"]), plan["eps"], plan["weight_decay"]
     )
-    average = Ema(net.trained(), entry["ema_rate"]) if entry["ema_rate"] else None
+    average = Ema(net.trained()) if entry["ema_rate"] else None
     rates = 0.0
     for number, step in enumerate(entry["steps"]):
         loss, eps = _loss(reduced, entry, step, tensors, manifest, folder)
@@ -108,7 +108,7 @@ def _steps(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Ite
             group["lr"] = plan["lr"] * schedule.factor("constant_with_warmup", number, plan["warmup_steps"], 1)
         optimizer.step()
         if average:
-            average.update(net.trained())
+            average.update(net.trained(), entry["ema_rate"])
         if "delta_table" in step:
             now = net.official()
             changes = {name: now[name] - reduced.first[name] for name in trained}

@@ -71,7 +71,9 @@ class TinyUNet(nn.Module):
         super().__init__()
         with torch.random.fork_rng():
             torch.manual_seed(seed)
-            self.input_blocks = nn.ModuleList([nn.ModuleList([TinyRes(4)]), nn.ModuleList([TinyRes(WIDTH), TinyTransformer()])])
+            self.input_blocks = nn.ModuleList(
+                [nn.ModuleList([TinyRes(4)]), nn.ModuleList([TinyRes(WIDTH), TinyTransformer()])]
+            )
             self.middle_block = nn.ModuleList([TinyRes(WIDTH), TinyTransformer()])
             self.output_blocks = nn.ModuleList([nn.ModuleList([TinyRes(2 * WIDTH), TinyTransformer()])])
             self.out = nn.Conv2d(WIDTH, 4, 1)
