@@ -14,13 +14,18 @@ from instdiff.instdiff_modules.training.loop import Events
 from instdiff.instdiff_modules.training.states import States, locked
 from support import tiny_training as tiny
 
-SCRIPT = Path(tiny.__file__)
+TESTS = Path(__file__).resolve().parent
+SCRIPT = (
+    f"import sys; sys.path.insert(0, {str(TESTS)!r}); from support.pack import load_pack; load_pack(); "
+    "from support.tiny_training import main; main(*sys.argv[1:])"
+)
 STEPS = 24
 
 
 def start(*arguments: object, **environment: str) -> subprocess.Popen:
     return subprocess.Popen(
-        [sys.executable, "-I", SCRIPT, *map(str, arguments)], env={**os.environ, "OMP_NUM_THREADS": "1", **environment}
+        [sys.executable, "-I", "-c", SCRIPT, *map(str, arguments)],
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
     )
 
 
@@ -131,7 +136,7 @@ def test_a_damaged_state_is_passed_over_and_one_of_another_training_refused(tmp_
     again = tiny.trainer(tmp_path, 4)
     assert again.resume() and again.step == 2 and "step-00000004.pt cannot be read" in caplog.text
     again.identity = "other sizes"
-    with pytest.raises(ValueError, match="of another|of other parts"):
+    with pytest.raises(ValueError, match="of other parts"):
         again.resume()
 
 

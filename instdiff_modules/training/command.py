@@ -4,21 +4,18 @@ import argparse
 import logging
 import sys
 import time
-from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 
-from ..checkpoint.files import open_weights, write_checkpoint
-from ..checkpoint.reading import read_checkpoint
-from ..checkpoint.shapes import InstDiffConfig
+from ..checkpoint.files import write_checkpoint
 from . import batches
-from .base import Base, sizes
-from .config import BACKBONES, TrainConfig, read_config
+from .base import Base
+from .beginning import build, describe
+from .config import TrainConfig, read_config
 from .dataset import read_datasets
-from .draws import generator
-from .grounded import Grounded, start
+from .grounded import Grounded
 from .loop import Events, Trainer
 from .report import Progress, Table, duration
 from .samples import Samples
@@ -107,79 +104,6 @@ def make_trainer(config: TrainConfig, base: Base, net: Grounded, data: Samples, 
     )
 
 
-def build(config: TrainConfig, base: Base) -> Grounded:
-    """The networks at their first weights: those of network_weights, else the start of a training from nothing."""
-    if not config.network_weights:
-        backbone = BACKBONES[config.mask_backbone]
-        own = sizes(base.unet, base.text_dim, config.slots, config.mid_dim, **backbone)
-        net = Grounded(own, base.unet, config.train_parts)
-        start(net, generator("start", config.seed))
-        if config.mask_backbone_weights:
-            _load_backbone(net, config.path(config.mask_backbone_weights))
-        return net
-    checkpoint = read_checkpoint([config.path(config.network_weights)])
-    own = checkpoint.config
-    wanted = sizes(base.unet, base.text_dim, own.slots, own.mid_dim, depths=own.depths, dims=own.dims)
-    if not _same(wanted, own):
-        raise ValueError(
-            f"{checkpoint.source} does not fit the base: its fusers are made for a UNet of other widths or blocks. "
-            "Choose the weights of this base, or leave network_weights out."
-        )
-    net = Grounded(own, base.unet, config.train_parts)
-    net.load_official({name: tensor.float() for name, tensor in checkpoint.tensors.items()})
-    return net
-
-
-def _load_backbone(net: Grounded, path: Path) -> None:
-    """ImageNet's weights of the mask backbone, under the names of its authors; their head and last norm are left out."""
-    content = open_weights(path)
-    content = content.get("model", content)
-    backbone = net.position_net.convnext_tiny_backbone
-    wanted = backbone.state_dict()
-    unfit = [name for name, own in wanted.items() if name not in content or content[name].shape != own.shape]
-    if unfit:
-        raise ValueError(
-            f"{path.name} does not fit the mask backbone: '{unfit[0]}' is missing or of another size. Expected ConvNeXt-Tiny's "
-            "own file, convnext_tiny_1k_224_ema.pth."
-        )
-    backbone.load_state_dict({name: content[name].float() for name in wanted})
-
-
-def describe(config: TrainConfig, base: Base) -> str:
-    """What would be trained, without training it."""
-    samples = read_datasets(config)
-    net = build(config, base)
-    data = Samples(config, base, samples, net.config.slots)
-    trained = sum(p.numel() for p in net.trained().values())
-    rest = sum(p.numel() for p in net.parameters()) - trained
-    steps, loop = config.loop.max_train_steps, config.loop
-    seen = steps * loop.gradient_accumulation_steps * config.train_batch_size
-    shapes = Counter(data.sizes[i] for i in data.training)
-    instances = [len(sample.layout.instances) for sample in samples]
-    lines = [
-        f"Base: {config.pretrained_model_name_or_path}, predicts {base.prediction}, "
-        f"{sum(p.numel() for p in base.unet.parameters()) / 1e6:.1f} million parameters, frozen",
-        f"Trained: {', '.join(config.train_parts)}, {trained:,} parameters of {len(net.trained())} tensors"
-        + (f" ({rest:,} stay as they are)" if rest else ""),
-        f"From: {config.network_weights or 'nothing'}; recipe {config.recipe}",
-        f"Memory: about {estimate(config, base, net) / 2**30:.1f} GiB, without what the layers of a step keep",
-        f"Pictures: {len(data.training)} to train on, {len(data.held)} held out; "
-        f"{sum(instances) / max(len(instances), 1):.1f} instances each, {max(instances, default=0)} at most",
-        "Sizes: " + ", ".join(f"{w}x{h} ({count})" for (w, h), count in sorted(shapes.items())),
-        f"Steps: {steps}, {seen} samples for each process, {seen / max(len(data.training), 1):.1f} times each picture",
-        f"Output: {config.output / config.output_name}.safetensors, a state each {loop.save_every_n_steps} steps",
-    ]
-    return "\n".join(lines)
-
-
-def estimate(config: TrainConfig, base: Base, net: Grounded) -> int:
-    """Bytes of weights, gradients, the optimizer's two moments and the average; and of the base."""
-    trained = sum(p.numel() for p in net.trained().values())
-    copies = 4 + config.loop.use_ema
-    frozen = sum(p.numel() for p in net.parameters()) - trained
-    return 4 * (copies * trained + frozen) + sum(p.numel() * p.element_size() for p in base.unet.parameters())
-
-
 def write(path: Path, trainer: Trainer, config: TrainConfig, step: int) -> None:
     """The weights of now as a file of the pack."""
     dtype = _DTYPES[config.save_precision]
@@ -213,7 +137,7 @@ def _events(config: TrainConfig, trainer: Trainer, base: Base) -> Events:
         if better:
             write(config.output / f"{name}-best.safetensors", trainer, config, step)
 
-    def saved(step: int) -> None:
+    def saved(_: int) -> None:
         table.draw(config.output / f"{name}-losses.png")
 
     return Events(stepped, validated, saved)
@@ -233,15 +157,6 @@ def _told(team: Team) -> Callable[[str, int, int], None]:
         say(f"{what}: {done} of {count}, {duration((now - began[what]) / done * (count - done))} left")
 
     return told
-
-
-def _same(a: InstDiffConfig, b: InstDiffConfig) -> bool:
-    return (dict(a.fuser_dims), a.decoder_channels, a.out_dim, a.text_dim) == (
-        dict(b.fuser_dims),
-        b.decoder_channels,
-        b.out_dim,
-        b.text_dim,
-    )
 
 
 def say(text: str) -> None:

@@ -116,12 +116,16 @@ def _authors(config: TrainConfig, one: DatasetConfig) -> Iterator[Sample]:
     else:
         root = config.path(one.image_dir) if one.image_dir else listed.parent
         files = [root / line.strip() for line in _text(listed).splitlines() if line.strip()]
-    for file in files:
-        try:
-            yield _authors_sample(file)
-        except (OSError, ValueError) as error:
-            warn(f"{file.name} is left out: {_said(error, file)}")
+    yield from filter(None, (_read_or_warn(file, warn) for file in files))
     warn.rest()
+
+
+def _read_or_warn(file: Path, warn: "_Warnings") -> Sample | None:
+    try:
+        return _authors_sample(file)
+    except (OSError, ValueError) as error:
+        warn(f"{file.name} is left out: {_said(error, file)}")
+        return None
 
 
 def _authors_sample(file: Path) -> Sample:

@@ -47,7 +47,7 @@ class Samples:
         """Fill the cache, each process a share; pictures that do not open are left out. ValueError if none is left to train on."""
         pairs = list(zip(self.all, self.sizes, strict=True))
         self.latents.prepare(pairs[team.rank :: team.size], told)
-        texts = sorted({text for sample in self.all for text in _texts(sample, self.config)})
+        texts = sorted({text for sample in self.all for text in _texts(sample)})
         self.texts.prepare(texts[team.rank :: team.size], told)
         team.wait()
         left = [(sample, size) for sample, size in pairs if self.latents.has(sample, size)]
@@ -77,8 +77,8 @@ class Samples:
 
     def held_out(self) -> Iterator[Batch]:
         """One sample each, at most 64, with noise and drops of their own that never change."""
-        for place, i in enumerate(self.held[:MOST_HELD_OUT]):
-            yield _to(self._made(HELD, 0, [(self.held[place], place)]), self.base.device)
+        for place, number in enumerate(self.held[:MOST_HELD_OUT]):
+            yield _to(self._made(HELD, 0, [(number, place)]), self.base.device)
 
     def _batch(self, number: int, rank: int, size: int) -> Batch:
         chosen, share = self.plan(size).at(number), self.config.train_batch_size
@@ -134,7 +134,7 @@ def split(config: TrainConfig, samples: Sequence[Sample]) -> tuple[list[int], li
     return [i for i in range(len(samples)) if i not in set(held)], held
 
 
-def _texts(sample: Sample, config: TrainConfig) -> set[str]:
+def _texts(sample: Sample) -> set[str]:
     return {"", *instance_texts(sample.layout), *possible_captions(sample.layout)}
 
 

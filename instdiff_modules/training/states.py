@@ -44,22 +44,24 @@ class States:
         """The newest state that can be read, None if there is none. A damaged one is passed over with a warning."""
         for unfinished in self.folder.glob(".*.part"):
             unfinished.unlink(missing_ok=True)
-        for step in reversed(self.steps()):
-            try:
-                return torch.load(self.path(step), map_location="cpu", weights_only=True)
-            except (
-                OSError,
-                RuntimeError,
-                EOFError,
-                KeyError,
-                ValueError,
-                pickle.UnpicklingError,
-                zipfile.BadZipFile,
-            ) as error:
-                _log.warning(
-                    "%s cannot be read (%s); the state before it is taken.", self.path(step).name, type(error).__name__
-                )
-        return None
+        states = (self._read(step) for step in reversed(self.steps()))
+        return next((state for state in states if state is not None), None)
+
+    def _read(self, step: int) -> dict[str, Any] | None:
+        try:
+            return torch.load(self.path(step), map_location="cpu", weights_only=True)
+        except (
+            OSError,
+            RuntimeError,
+            EOFError,
+            KeyError,
+            ValueError,
+            pickle.UnpicklingError,
+            zipfile.BadZipFile,
+        ) as error:
+            kind = type(error).__name__
+            _log.warning("%s cannot be read (%s); the state before it is taken.", self.path(step).name, kind)
+            return None
 
 
 @contextmanager

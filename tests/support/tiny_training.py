@@ -1,17 +1,9 @@
 """A training that takes milliseconds: a UNet with ComfyUI's blocks and calls, ten channels wide, and made-up samples.
 
-As a script, a process to be killed or one of several: python tiny_training.py STATES STEPS [GRADIENTS]
+`main` is that of a process to be killed, or of one of several.
 """
 
-import sys
 from pathlib import Path
-
-if __name__ == "__main__":
-    sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
-from support.pack import load_pack
-
-load_pack()
 
 import torch
 from instdiff.instdiff_modules.grounding.inputs import build_grounding
@@ -161,14 +153,14 @@ def trainer(states: Path | None, steps: int, data: MadeUp | None = None, **chang
     return Trainer(network(), data or MadeUp(), plan, objective.sd_alphas(), "eps", states=kept, team=team)
 
 
-if __name__ == "__main__":
+def main(states: str, steps: str, gradients: str = "") -> None:
+    """Train on; or, with a file for the gradients, one step without clipping, of which these are written."""
     torch.set_num_threads(1)
-    run = trainer(Path(sys.argv[1]), int(sys.argv[2]), max_grad_norm=0.0 if len(sys.argv) > 3 else 1.0)
-    if len(sys.argv) > 3:
-        run.states = None
-        run.events = Events(
-            stepped=lambda *_: torch.save({name: p.grad for name, p in run.trained.items()}, sys.argv[3])
-        )
-    run.resume()
+    if gradients:
+        run = trainer(None, int(steps), max_grad_norm=0.0)
+        run.events = Events(stepped=lambda *_: torch.save({n: p.grad for n, p in run.trained.items()}, gradients))
+    else:
+        run = trainer(Path(states), int(steps))
+        run.resume()
     run.run()
     run.team.leave()
