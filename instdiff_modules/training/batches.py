@@ -28,20 +28,22 @@ def joined(layouts: Sequence[GroundingInputs]) -> GroundingInputs:
     fields = {
         name: torch.cat([getattr(one, name) for one in layouts]) for name in GroundingInputs._fields if name != "segs"
     }
-    segs = [one.segs for one in layouts]
     if any(bool(one.seg_mask.any()) for one in layouts):
-        return GroundingInputs(
-            **fields, segs=torch.cat([s.expand(one.segs.shape) for s, one in zip(segs, layouts, strict=True)])
-        )
-    return GroundingInputs(**fields, segs=segs[0][:, :1, :1, :1].expand(len(layouts), *segs[0].shape[1:]))
+        return GroundingInputs(**fields, segs=torch.cat([one.segs for one in layouts]))
+    return GroundingInputs(**fields, segs=_no_planes(len(layouts), layouts[0].segs, layouts[0].segs.device))
+
+
+def _no_planes(count: int, like: Tensor, device: torch.device | str) -> Tensor:
+    """Planes of as many layouts, which take no memory; nobody looks at them."""
+    return torch.zeros(1, 1, 1, 1, dtype=like.dtype, device=device).expand(count, *like.shape[1:])
 
 
 def moved(inputs: GroundingInputs, device: torch.device | str) -> GroundingInputs:
-    """To a device; planes without any mask are moved as the one number that they are."""
+    """To a device; planes without any mask are not moved."""
     fields = {name: value.to(device) for name, value in inputs._asdict().items() if name != "segs"}
     if inputs.seg_mask.any():
         return GroundingInputs(**fields, segs=inputs.segs.to(device))
-    return GroundingInputs(**fields, segs=inputs.segs[:, :1, :1, :1].contiguous().to(device).expand(inputs.segs.shape))
+    return GroundingInputs(**fields, segs=_no_planes(len(inputs.segs), inputs.segs, device))
 
 
 def dropped(layouts: Sequence[GroundingInputs], gone: Sequence[set[str] | None]) -> GroundingInputs:
