@@ -89,7 +89,8 @@ class Texts:
                 context, pooled = self.base.encode_text(text)
                 with whole_file(path, "the text features") as unfinished:
                     save_file(
-                        {"context": context.half().contiguous(), "pooled": pooled.float().contiguous()}, unfinished
+                        {"context": context.to(torch.float16).contiguous(), "pooled": pooled.float().contiguous()},
+                        unfinished,
                     )
         told("texts", len(wanted), len(wanted))
 

@@ -9,7 +9,7 @@ from ..grounding.inputs import GroundingInputs
 from .draws import Draws
 from .recipe import Recipe
 
-FORMATS = ("box", "point", "scribble", "polygon", "segment")
+FORMATS: Sequence[str] = ("box", "point", "scribble", "polygon", "segment")
 # The authors' nine draws, in their order, and the number below which each counts.
 AUTHORS_DRAWS = {
     "box": 0.1,
@@ -54,7 +54,7 @@ def authors_drop(draws: Sequence[float]) -> set[str]:
         gone = {"scribble"}
     if hit["only_box"] and "box" not in gone:
         gone = set(FORMATS) - {"box"}
-    return gone if gone != set(FORMATS) else gone - {"box"}
+    return gone - {"box"} if gone == set(FORMATS) else gone
 
 
 def independent_drop(given: set[str], draws: Draws, recipe: Recipe) -> set[str]:

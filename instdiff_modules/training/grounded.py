@@ -43,7 +43,7 @@ class Grounded(nn.Module):
         chosen = {PARTS[part] for part in parts}
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(_part(name) in chosen)
-        object.__setattr__(self, "base", base.requires_grad_(False))
+        self._base = (base.requires_grad_(False),)  # in a tuple, so that it is no part of this module
 
     def forward(
         self,
@@ -76,6 +76,10 @@ class Grounded(nn.Module):
         patches = {"middle_patch": [fuse], "output_block_patch": [scale]}
         dtype = next(self.base.parameters()).dtype  # a frozen base may be in half precision
         return self.base(x.to(dtype), t, context.to(dtype), transformer_options={"patches": patches})
+
+    @property
+    def base(self) -> nn.Module:
+        return self._base[0]
 
     def trained(self) -> dict[str, nn.Parameter]:
         """The parameters that are trained, by name."""

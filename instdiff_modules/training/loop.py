@@ -139,8 +139,9 @@ class Trainer:
         with ExitStack() as stack:
             if settings.gradient_checkpointing:
                 stack.enter_context(recomputed(self.net.base))
-            forward = torch.compile(self.loss) if settings.torch_compile else self.loss
-            shared = self.team.wrap(forward)
+            if settings.torch_compile:
+                self.loss.compile()
+            shared = self.team.wrap(self.loss)
             try:
                 while self.step < settings.max_train_steps and not self.events.cancelled():
                     self._step(shared)

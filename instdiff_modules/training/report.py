@@ -3,6 +3,7 @@
 import csv
 import io
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -10,7 +11,7 @@ from PIL import Image, ImageDraw
 
 from .states import whole_file
 
-COLUMNS = ("step", "loss", "held_out_loss", "learning_rate", "gradient_norm")
+COLUMNS: Sequence[str] = ("step", "loss", "held_out_loss", "learning_rate", "gradient_norm")
 _SIZE, _EDGE = (900, 480), 60
 _COLORS = {"loss": "#4363d8", "held_out_loss": "#e6194b"}
 
