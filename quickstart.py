@@ -73,6 +73,9 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     run = commands.add_parser("run", parents=[common, picture], help="make a picture from a layout document")
     run.add_argument("--layout", type=Path, required=True, metavar="FILE", help="a layout document (JSON)")
     run.add_argument("--workflow", type=Path, default=graphs.DEMO, metavar="FILE", help="a workflow in API format")
+    train = commands.add_parser("train", parents=[common], help="train on your own pictures (web/about/training.md)")
+    train.add_argument("--config", type=Path, required=True, metavar="FILE", help="what to train, and on what")
+    train.add_argument("--dry-run", action="store_true", help="say what would be trained, and train nothing")
     test = commands.add_parser("test", parents=[common], help="run every test; what follows -- goes to pytest")
     test.add_argument("pytest", nargs="*", metavar="-- ARGS", help=argparse.SUPPRESS)
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
@@ -96,6 +99,8 @@ def main(argv: list[str]) -> int:
     if options.command == "test":
         return test(options, home, steps)
     runtime, extra = prepare(options, home, steps)
+    if options.command == "train":
+        return train(options, runtime)
     if options.command == "serve":
         return serve(options, home, runtime, extra)
     return picture(options, home, runtime, extra)
@@ -156,6 +161,16 @@ def serve(options: argparse.Namespace, home: Path, runtime: Runtime, extra: tupl
             say("\nStopping ComfyUI.")
             return 0
         raise Stopped(f"ComfyUI ended by itself. What to do: read the end of {server.log}.")
+
+
+def train(options: argparse.Namespace, runtime: Runtime) -> int:
+    """Train with the ComfyUI that was set up; the trainer's own exit code."""
+    command = [runtime.python, "-m", "instdiff_modules.training", "--config", options.config.expanduser().resolve()]
+    environment = {**clean_environment(), "INSTDIFF_COMFYUI": str(runtime.comfyui)}
+    if options.cpu:
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    dry = ["--dry-run"] if options.dry_run else []
+    return subprocess.run([str(part) for part in (*command, *dry)], cwd=PACK, env=environment, check=False).returncode
 
 
 def test(options: argparse.Namespace, home: Path, steps: Steps) -> int:

@@ -48,6 +48,9 @@ def base_of(model: Any, clip: Any, vae: Any, device: torch.device, dtype: torch.
         latent = vae.encode(pixels[None, ..., :3])
         return model.model.process_latent_in(latent)[0].float().cpu()
 
+    def decode_latent(latent: torch.Tensor) -> torch.Tensor:
+        return vae.decode(model.model.process_latent_out(latent[None]))[0].float().cpu()
+
     return Base(
         unet=unet.to(device=device, dtype=dtype),
         prediction=predictions[kind],
@@ -55,6 +58,7 @@ def base_of(model: Any, clip: Any, vae: Any, device: torch.device, dtype: torch.
         text_dim=width,
         encode_text=encode_text,
         encode_picture=encode_picture,
+        decode_latent=decode_latent,
         text_key=digest_of(clip.cond_stage_model.state_dict()),
         picture_key=digest_of(vae.first_stage_model.state_dict()),
         device=device,

@@ -18,7 +18,7 @@ class Base:
 
     prediction: "eps" or "v". alphas: (1000,) cumulative products of its noise schedule. encode_text: a text -> what
     cross-attention sees (tokens, width) and the pooled feature (text_dim,), float32 on the CPU. encode_picture: (H, W, 3) in 0..1
-    -> the latent as the UNet takes it, (4, H / 8, W / 8), float32 on the CPU. text_key, picture_key: say which encoders these
+    -> the latent as the UNet takes it, (4, H / 8, W / 8), float32 on the CPU; decode_latent goes back. text_key, picture_key: say which encoders these
     are; what was cached of others is not taken.
     """
 
@@ -28,13 +28,16 @@ class Base:
     text_dim: int
     encode_text: Callable[[str], tuple[Tensor, Tensor]]
     encode_picture: Callable[[Tensor], Tensor]
+    decode_latent: Callable[[Tensor], Tensor]
     text_key: str
     picture_key: str
     device: torch.device
 
-    def forget_encoders(self) -> None:
-        """Once everything is cached: their memory is the trainer's."""
-        self.encode_text = self.encode_picture = _forgotten
+    def forget_encoders(self, pictures: bool = True) -> None:
+        """Once everything is cached: their memory is the trainer's. pictures: none will be drawn, so the VAE may go too."""
+        self.encode_text = _forgotten
+        if pictures:
+            self.encode_picture = self.decode_latent = _forgotten
 
 
 def sizes(unet: nn.Module, text_dim: int, slots: int, mid_dim: int, **backbone: Any) -> InstDiffConfig:

@@ -17,6 +17,7 @@ from .config import TrainConfig, read_config
 from .dataset import read_datasets
 from .grounded import Grounded
 from .loop import Events, Trainer
+from .pictures import Pictures, said
 from .report import Progress, Table, duration
 from .samples import Samples
 from .states import States, locked
@@ -69,14 +70,19 @@ def train(config: TrainConfig, load_base: LoadBase, team: Team) -> Path:
 
 def _trained(config: TrainConfig, base: Base, net: Grounded, data: Samples, team: Team) -> Path:
     data.prepare(_told(team), team)
+    pictures = None
+    if config.sample_every_n_steps and not team.rank:
+        shown = data.held or data.training
+        pairs = [(data.all[i], data.sizes[i]) for i in shown]
+        pictures = Pictures(config, base, pairs, data.texts, net.config.slots)
     if not data.needs_encoder:
-        base.forget_encoders()
+        base.forget_encoders(pictures is None)
     trainer = make_trainer(config, base, net, data, team)
     if trainer.resume() and not team.rank:
         say(f"Goes on after step {trainer.step}.")
     path = config.output / f"{config.output_name}.safetensors"
     if not team.rank:
-        trainer.events = _events(config, trainer, base)
+        trainer.events = _events(config, trainer, base, pictures)
         say(
             f"{len(data.training)} pictures, {len(data.held)} held out, {data.plan(team.size).batches} batches an epoch."
         )
@@ -121,7 +127,7 @@ def write(path: Path, trainer: Trainer, config: TrainConfig, step: int) -> None:
         ) from error
 
 
-def _events(config: TrainConfig, trainer: Trainer, base: Base) -> Events:
+def _events(config: TrainConfig, trainer: Trainer, base: Base, pictures: Pictures | None) -> Events:
     name = config.output_name
     table = Table(config.output / f"{name}-losses.csv", trainer.step)
     progress = Progress(trainer.step, config.loop.max_train_steps, base.device)
@@ -130,6 +136,11 @@ def _events(config: TrainConfig, trainer: Trainer, base: Base) -> Events:
         table.add(step, loss, rate, norm)
         if line := progress.line(step, loss, rate):
             say(line)
+        if pictures and step % config.sample_every_n_steps == 0:
+            with trainer.averaged():
+                totals = pictures.draw(step, trainer.net, trainer.loss.prediction, trainer.loss.autocast)
+            if totals:
+                say(f"step {step}: {said(totals)}")
 
     def validated(step: int, loss: float, better: bool) -> None:
         table.add_held_out(step, loss)

@@ -34,6 +34,7 @@ _CHOICES = {
     "recipe": tuple(RECIPES),
     "mask_backbone": tuple(BACKBONES),
     "format": FORMATS,
+    "score_detector": ("", "shapeworld"),
     "items": ("cut", "authors"),
     "drop_rule": ("independent", "authors"),
     "drop_per": ("sample", "batch"),
@@ -86,6 +87,11 @@ class TrainConfig:
     bucket_reso_steps: int = 64
     cache_dir: str = ""  # empty: output_dir/cache
     validation_split: float = 0.0
+    sample_every_n_steps: int = 0  # 0: no pictures are drawn while training
+    sample_count: int = 8
+    sample_steps: int = 30
+    guidance_scale: float = 5.0
+    score_detector: str = ""  # or "shapeworld": scores the samples of the demo model's world
     optimizer_type: str = "AdamW"
     save_precision: str = "fp16"
     recipe: str = "instdiff"

@@ -104,6 +104,11 @@ def possible_captions(layout: Layout) -> set[str]:
     return set() if layout.extra.get(DETECTED) else {layout.prompt}
 
 
+def speaks(instance: Instance) -> str:
+    """The text of an instance where nothing is drawn: its caption, else its name."""
+    return _text(instance, "caption" if instance.prompt else "name")
+
+
 def _name(instance: Instance) -> str:
     return str(instance.extra.get(NAME) or "")
 

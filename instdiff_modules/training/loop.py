@@ -1,7 +1,7 @@
 """The loop of a training: steps, averages, states, the best; the same bits whether it was cut off or not."""
 
-from collections.abc import Callable, Iterable, Sequence
-from contextlib import ExitStack, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -222,10 +222,8 @@ class Trainer:
     @torch.no_grad()
     def validate(self) -> float | None:
         """The loss on what is held out, with the weights that would be written; None if nothing is held out."""
-        kept = {name: parameter.detach().clone() for name, parameter in self.trained.items()}
-        self._put(self.ema.shadow if self.ema else kept)
-        losses = [self.loss(batch).item() for batch in self.data.held_out()]
-        self._put(kept)
+        with self.averaged():
+            losses = [self.loss(batch).item() for batch in self.data.held_out()]
         if not losses:
             return None
         value = sum(losses) / len(losses)
@@ -234,6 +232,19 @@ class Trainer:
         if self.events.validated and not self.team.rank:
             self.events.validated(self.step, value, better)
         return value
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """Within this, the networks have the weights that would be written."""
+        if not self.ema:
+            yield
+            return
+        kept = {name: parameter.detach().clone() for name, parameter in self.trained.items()}
+        self._put(self.ema.shadow)
+        try:
+            yield
+        finally:
+            self._put(kept)
 
     def _put(self, weights: dict[str, Tensor]) -> None:
         for name, parameter in self.trained.items():
