@@ -82,7 +82,9 @@ def _checkpoint(path: Path, dtype: torch.dtype) -> tuple[Any, Any, Any]:
             str(path), output_vae=True, output_clip=True, model_options={"dtype": dtype}
         )[:3]
     except RuntimeError as error:  # ComfyUI's word for a file whose kind it does not know
-        raise ValueError(f"{path.name} is no checkpoint that ComfyUI knows: expected Stable Diffusion 1.5.") from error
+        raise ValueError(
+            f"{path.name} is not a checkpoint that ComfyUI recognises: expected Stable Diffusion 1.5."
+        ) from error
     if model is None or clip is None or vae is None:
         raise ValueError(f"{path.name} lacks the UNet, the text encoder or the VAE: expected a whole checkpoint.")
     return model, clip, vae

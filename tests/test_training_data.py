@@ -13,7 +13,7 @@ import torch
 from instdiff.instdiff_modules.geometry.masks import decode_mask, encode_mask
 from instdiff.instdiff_modules.layout.document import layout_to_json
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
-from instdiff.instdiff_modules.training import batches, drops
+from instdiff.instdiff_modules.training import batches, check, drops
 from instdiff.instdiff_modules.training.buckets import Plan, bucket_sizes, nearest_bucket
 from instdiff.instdiff_modules.training.config import parse_config, read_config
 from instdiff.instdiff_modules.training.dataset import open_picture, read_datasets
@@ -266,3 +266,30 @@ def test_random_choices_depend_on_their_numbers_alone():
     state = random.getstate()
     SeededDraws(5).uniform()
     assert random.getstate() == state
+
+
+def test_a_dataset_is_looked_at_before_training(tmp_path, capsys):
+    data = tmp_path / "data"
+    data.mkdir()
+    for name in ("a", "b", "c"):
+        picture(data / f"{name}.png", 200, 100)
+    twice = layout().instances[0]
+    (data / "a.json").write_text(layout_to_json(layout()))
+    (data / "b.json").write_text(layout_to_json(Layout((twice, replace(twice, id="again")), 100, 100, "word " * 70)))
+    (data / "c.json").write_text(layout_to_json(Layout((), 200, 100)))
+    assert check.main([str(data)]) == 0
+    said = capsys.readouterr().out
+    for part in (
+        "Pictures: 3, 1 without a caption",
+        "Instances: 6, 2.0 a picture, 4 at most",
+        "4 with a box, 1 with a point, 0 with a scribble, 1 with a mask",
+        "no instances: c",
+        "the same picture 3 times: a, b, c",
+        "the layout has another shape than the picture: b",
+        "longer than CLIP's 77 tokens, of which the rest goes unread: b",
+        "the same instance twice: b",
+    ):
+        assert part in said
+    with Image.open(tmp_path / "data-check.png") as sheet:
+        assert sheet.size == (768, 256)
+    assert check.main([str(tmp_path / "none")]) == 2

@@ -118,9 +118,9 @@ def test_only_what_is_named_is_trained():
     assert moved == {"scaleu_b_0", "scaleu_s_0"}
 
 
-def test_a_loss_that_is_no_number_stops_and_the_state_before_it_is_kept(tmp_path):
+def test_a_loss_that_is_not_a_number_stops_and_the_state_before_it_is_kept(tmp_path):
     run = tiny.trainer(tmp_path, 8, tiny.MadeUp(spoiled=3))
-    with pytest.raises(ValueError, match=r"loss of step 4 is no number, with picture 3\.0"):
+    with pytest.raises(ValueError, match=r"loss of step 4 is not a number, with picture 3\.0"):
         run.run()
     assert States(tmp_path).steps() == [2, 3]
     whole = tiny.trainer(None, 3)

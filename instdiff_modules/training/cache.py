@@ -3,6 +3,7 @@
 import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,8 @@ class Latents:
         """Encode what is not there yet. A picture that does not open is passed over with a warning."""
         for done, (sample, size) in enumerate(samples):
             told("latents", done, len(samples))
-            if self._missing(sample, size):
-                try:
-                    self._encode(sample, size)
-                except (OSError, SyntaxError) as error:  # a picture that ends too soon, or is none inside
-                    _log.warning("%s is left out: it does not open as a picture (%s).", sample.picture.name, error)
+            if self._missing(sample, size) and (pixels := self._pixels(sample, size)):
+                self._encode(sample, size, pixels)
         told("latents", len(samples), len(samples))
 
     def has(self, sample: Sample, size: Size) -> bool:
@@ -47,22 +45,30 @@ class Latents:
             return file.get_tensor("flipped" if flipped else "plain")
 
     def _missing(self, sample: Sample, size: Size) -> bool:
-        path, shape = self._path(sample, size), [LATENT_CHANNELS, size[1] // DOWNSCALE, size[0] // DOWNSCALE]
+        shape = [LATENT_CHANNELS, size[1] // DOWNSCALE, size[0] // DOWNSCALE]
         try:
-            with safe_open(path, "pt") as file:
+            with safe_open(self._path(sample, size), "pt") as file:
                 names = set(file.keys())
                 wanted = {"flipped" if way else "plain" for way in self.ways}
                 return not wanted <= names or any(file.get_slice(name).get_shape() != shape for name in wanted)
         except (OSError, SafetensorError):
             return True
 
-    def _encode(self, sample: Sample, size: Size) -> None:
-        latents = {}
-        for way in self.ways:
+    def _pixels(self, sample: Sample, size: Size) -> dict[str, Tensor] | None:
+        """(H, W, 3) in 0..1, as it is and mirrored; None, after a warning, of a picture that does not open to its end."""
+        frame = Frame(sample.width, sample.height, *size)
+        try:
             with open_picture(sample) as picture:
-                pixels = Frame(sample.width, sample.height, *size, flipped=way).pixels(picture)
-            latent = self.base.encode_picture(torch.from_numpy(pixels.astype(np.float32) / 255))
-            latents["flipped" if way else "plain"] = latent.float().cpu().contiguous()
+                shown = picture.convert("RGB")
+        except (OSError, SyntaxError, ValueError) as error:  # SyntaxError is Pillow's word for a broken PNG
+            _log.warning("%s is left out: the picture does not open (%s).", sample.picture.name, error)
+            return None
+        pixels = {way: replace(frame, flipped=way).pixels(shown).astype(np.float32) / 255 for way in self.ways}
+        return {"flipped" if way else "plain": torch.from_numpy(values) for way, values in pixels.items()}
+
+    def _encode(self, sample: Sample, size: Size, pixels: Mapping[str, Tensor]) -> None:
+        encoded = {name: self.base.encode_picture(values) for name, values in pixels.items()}
+        latents = {name: latent.float().cpu().contiguous() for name, latent in encoded.items()}
         with whole_file(self._path(sample, size), f"the latent of {sample.name}") as unfinished:
             save_file(latents, unfinished)
 

@@ -134,7 +134,7 @@ class Trainer:
         return True
 
     def run(self) -> None:
-        """Until the last step. ValueError with a sentence at the first loss that is no number, after saving the last good state."""
+        """Until the last step. ValueError with a sentence at the first loss that is not a number, after saving the last good state."""
         settings = self.settings
         with ExitStack() as stack:
             if settings.gradient_checkpointing:
@@ -186,7 +186,7 @@ class Trainer:
     def _give_up(self, batch: Batch) -> None:
         self.save()
         raise ValueError(
-            f"The loss of step {self.step + 1} is no number, with {', '.join(batch.names[:4])}. The state before it is saved. "
+            f"The loss of step {self.step + 1} is not a number, with {', '.join(batch.names[:4])}. The state before it is saved. "
             'Look at these pictures, or try a lower learning_rate or mixed_precision = "bf16".'
         )
 

@@ -16,6 +16,7 @@ from instdiff.instdiff_modules.training.team import Team
 from instdiff.nodes.demo_model import DEMO_FILE, load_instdiff
 from instdiff.nodes.model import build_instdiff_model
 from instdiff.nodes.training_base import load_base
+from PIL import Image
 from support.small_dataset import write_scenes
 
 
@@ -113,3 +114,27 @@ def test_bases_that_cannot_be_trained_are_refused(data, tmp_path):
 @pytest.fixture(autouse=True)
 def _warnings_are_seen(caplog):
     caplog.set_level(logging.WARNING)
+
+
+def test_pictures_are_drawn_and_scored_while_it_runs(data, tmp_path):
+    weights = tmp_path / "demo.safetensors"
+    write_checkpoint(weights, load_instdiff(read_demo_file(DEMO_FILE), "demo").state_dict(), {})
+    settings = config(
+        data,
+        tmp_path,
+        network_weights=str(weights),
+        datasets=[{"image_dir": str(data / "wide")}, {"image_dir": str(data / "square"), "held_out": True}],
+        max_train_steps=1,
+        learning_rate=1e-6,
+        sample_every_n_steps=1,
+        sample_count=3,
+        sample_steps=12,
+        guidance_scale=3.0,
+        score_detector="shapeworld",
+    )
+    command.train(settings, load_base, Team())
+    head, row = (tmp_path / "instdiff-scores.csv").read_text().splitlines()
+    scores = dict(zip(head.split(","), row.split(","), strict=True))
+    assert float(scores["success"]) > 0.3 and float(scores["color_acc"]) > 0.5
+    with Image.open(tmp_path / "sample" / "instdiff-step00000001.png") as sheet:
+        assert sheet.size == (768, 256)
