@@ -4,8 +4,10 @@ import base64
 import io
 import json
 import random
+import re
+import sys
 from collections import Counter
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
@@ -15,13 +17,18 @@ from instdiff.instdiff_modules.layout.document import layout_to_json
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.training import batches, check, drops
 from instdiff.instdiff_modules.training.buckets import Plan, bucket_sizes, nearest_bucket
-from instdiff.instdiff_modules.training.config import parse_config, read_config
+from instdiff.instdiff_modules.training.config import TrainConfig, parse_config, read_config
 from instdiff.instdiff_modules.training.dataset import open_picture, read_datasets
 from instdiff.instdiff_modules.training.draws import SeededDraws
 from instdiff.instdiff_modules.training.frames import Frame, mirrored
 from instdiff.instdiff_modules.training.items import make_item
 from instdiff.instdiff_modules.training.recipe import AUTHORS, Recipe
+from instdiff.instdiff_modules.training.settings import Settings
 from PIL import Image
+from support.pack import ROOT
+
+if sys.version_info >= (3, 11):
+    import tomllib
 
 LEAST = {"pretrained_model_name_or_path": "base.safetensors", "output_dir": "out", "datasets": [{"image_dir": "data"}]}
 EVERYTHING = replace(Recipe(), caption_dropout_rate=0.0, flip_aug=False)
@@ -293,3 +300,14 @@ def test_a_dataset_is_looked_at_before_training(tmp_path, capsys):
     with Image.open(tmp_path / "data-check.png") as sheet:
         assert sheet.size == (768, 256)
     assert check.main([str(tmp_path / "none")]) == 2
+
+
+def test_the_config_in_the_documentation_is_read():
+    page = (ROOT / "web" / "about" / "training.md").read_text(encoding="utf-8")
+    text = page.partition("```toml\n")[2].partition("```")[0]
+    read = parse_config(tomllib.loads(text)) if sys.version_info >= (3, 11) else None
+    assert read is None or (read.loop.max_train_steps == 20000 and len(read.datasets) == 2)
+    known = {f.name for kind in (TrainConfig, Settings, Recipe) for f in fields(kind)}
+    table = page.partition("| setting | default")[2].partition("\n\n")[0]
+    named = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
+    assert len(named) > 10 and named <= known

@@ -7,11 +7,12 @@ from ..checkpoint.files import open_weights
 from ..checkpoint.reading import read_checkpoint
 from ..checkpoint.shapes import InstDiffConfig
 from .base import Base, sizes
-from .config import BACKBONES, TrainConfig
+from .config import TrainConfig
 from .dataset import read_datasets
 from .draws import generator
 from .grounded import Grounded, start
 from .samples import Samples
+from .values import BACKBONES
 
 
 def build(config: TrainConfig, base: Base) -> Grounded:
@@ -68,7 +69,7 @@ def describe(config: TrainConfig, base: Base) -> str:
 def estimate(config: TrainConfig, base: Base, net: Grounded) -> int:
     """Bytes of weights, gradients, the optimizer's two moments and the average; and of the base."""
     trained = sum(p.numel() for p in net.trained().values())
-    copies = 4 + config.loop.use_ema
+    copies = 4 + (config.loop.use_ema and not config.loop.ema_on_cpu)
     frozen = sum(p.numel() for p in net.parameters()) - trained
     return 4 * (copies * trained + frozen) + sum(p.numel() * p.element_size() for p in base.unet.parameters())
 

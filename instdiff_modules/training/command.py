@@ -17,8 +17,8 @@ from .config import TrainConfig, read_config
 from .dataset import read_datasets
 from .grounded import Grounded
 from .loop import Events, Trainer
-from .pictures import Pictures, said
-from .report import Progress, Table, duration
+from .pictures import Pictures, said, scores
+from .report import Board, Progress, Table, duration
 from .samples import Samples
 from .states import States, locked
 from .team import Team
@@ -130,20 +130,25 @@ def write(path: Path, trainer: Trainer, config: TrainConfig, step: int) -> None:
 def _events(config: TrainConfig, trainer: Trainer, base: Base, pictures: Pictures | None) -> Events:
     name = config.output_name
     table = Table(config.output / f"{name}-losses.csv", trainer.step)
+    board = Board(config.output / "logs" / name, trainer.step)
     progress = Progress(trainer.step, config.loop.max_train_steps, base.device)
 
     def stepped(step: int, loss: float, rate: float, norm: float) -> None:
         table.add(step, loss, rate, norm)
+        board.add(step, loss=loss, learning_rate=rate, gradient_norm=norm)
         if line := progress.line(step, loss, rate):
             say(line)
         if pictures and step % config.sample_every_n_steps == 0:
             with trainer.averaged():
                 totals = pictures.draw(step, trainer.net, trainer.loss.prediction, trainer.loss.autocast)
+            board.add_picture(step, pictures.path(step))
             if totals:
+                board.add(step, **{f"score/{key}": value for key, value in scores(totals).items()})
                 say(f"step {step}: {said(totals)}")
 
     def validated(step: int, loss: float, better: bool) -> None:
         table.add_held_out(step, loss)
+        board.add(step, held_out_loss=loss)
         say(f"step {step}: held-out loss {loss:.5f}{', the best so far' if better else ''}")
         if better:
             write(config.output / f"{name}-best.safetensors", trainer, config, step)

@@ -4,53 +4,18 @@ import difflib
 import importlib
 import json
 import logging
-import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from ..layout.fields import shorten
-from . import schedule
 from .grounded import PARTS
-from .loop import Settings
 from .recipe import RECIPES, Recipe
+from .settings import LOOPS, Settings
+from .values import value_of
 
 _log = logging.getLogger(__name__)
-BACKBONES = {
-    "convnext_tiny": {"depths": (3, 3, 9, 3), "dims": (96, 192, 384, 768)},
-    "small": {"depths": (1, 1, 2, 1), "dims": (16, 32, 48, 64)},
-}
-LOOPS = {
-    "instdiff": Settings(),
-    "authors": Settings(lr_warmup_steps=10000, max_grad_norm=0.0, ema_warmup=False),
-}
-FORMATS = ("folder", "coco", "authors")
-_CHOICES = {
-    "lr_scheduler": schedule.NAMES,
-    "mixed_precision": ("no", "fp16", "bf16"),
-    "optimizer_type": ("AdamW",),
-    "save_precision": ("float", "fp16", "bf16"),
-    "recipe": tuple(RECIPES),
-    "mask_backbone": tuple(BACKBONES),
-    "format": FORMATS,
-    "score_detector": ("", "shapeworld"),
-    "items": ("cut", "authors"),
-    "drop_rule": ("independent", "authors"),
-    "drop_per": ("sample", "batch"),
-    "masked_attention": ("off", "finest", "all", "authors"),
-    "prediction": ("base", "eps", "v"),
-}
-_RATES = ("caption_dropout_rate", "instance_caption_rate", "ema_decay", "validation_split", "min_box_size")
-_MAY_BE_ZERO = (
-    "lr_warmup_steps",
-    "validate_every_n_steps",
-    "save_every_n_steps",
-    "weight_decay",
-    "max_grad_norm",
-    "seed",
-    "sample_every_n_steps",
-)
 
 
 @dataclass(frozen=True)
@@ -140,7 +105,7 @@ def parse_config(document: Mapping[str, Any], folder: Path = Path()) -> TrainCon
             raise ValueError(f'The config has no {name}. Add {name} = "...".')
     if not datasets:
         raise ValueError('The config has no [[datasets]]. Add one with image_dir = "...".')
-    given = {name: _value(name, value, {**own, **loop, **rules}[name].type) for name, value in flat.items()}
+    given = {name: value_of(name, value, {**own, **loop, **rules}[name].type) for name, value in flat.items()}
     recipe = given.get("recipe", "instdiff")
     config = TrainConfig(
         **{name: value for name, value in given.items() if name in own},
@@ -186,7 +151,7 @@ def _dataset(given: Any, number: int) -> DatasetConfig:
         raise ValueError(f"{where} must be a table, [[datasets]], got {shorten(given)}.")
     known = {f.name: f for f in fields(DatasetConfig)}
     _known(given, set(known), where)
-    one = DatasetConfig(**{name: _value(name, value, known[name].type) for name, value in given.items()})
+    one = DatasetConfig(**{name: value_of(name, value, known[name].type) for name, value in given.items()})
     if one.format == "authors" and not one.annotations:
         raise ValueError(f"{where} has no annotations. Name the list of files, or their folder.")
     if one.format != "authors" and not one.image_dir:
@@ -202,56 +167,6 @@ def _known(given: Mapping[str, Any], known: set[str], where: str) -> None:
             near = difflib.get_close_matches(str(name), sorted(known), 1, 0.5)
             hint = f" Did you mean {near[0]}?" if near else " Remove it."
             raise ValueError(f"{where} has a setting that is not known: {shorten(name)}.{hint}")
-
-
-def _value(name: str, value: Any, kind: Any) -> Any:
-    """The value as the field's type; the types are those of this package's dataclasses."""
-    if name in _CHOICES and value not in _CHOICES[name]:
-        raise ValueError(f"{name} must be one of {', '.join(_CHOICES[name])}, got {shorten(value)}.")
-    if name == "resolution":
-        return _resolution(value)
-    if name == "train_parts":
-        return _parts(value)
-    if kind is bool:
-        if not isinstance(value, bool):
-            raise ValueError(f"{name} must be true or false, got {shorten(value)}.")
-        return value
-    if kind in (int, float):
-        return _number(name, value, kind)
-    if not isinstance(value, str):
-        raise ValueError(f"{name} must be text, got {shorten(value)}.")
-    return value
-
-
-def _number(name: str, value: Any, kind: type) -> Any:
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
-        raise ValueError(f"{name} must be a number, got {shorten(value)}.")
-    if kind is int and value != int(value):
-        raise ValueError(f"{name} must be a whole number, got {shorten(value)}.")
-    rate = name in _RATES or name.startswith(("drop_", "adam_beta"))
-    if value < 0 or (value == 0 and not rate and name not in _MAY_BE_ZERO):
-        raise ValueError(f"{name} must be above 0, got {shorten(value)}.")
-    if rate and value > 1:
-        raise ValueError(f"{name} must lie in 0..1, got {shorten(value)}.")
-    return kind(value)
-
-
-def _resolution(value: Any) -> tuple[int, int]:
-    """512, "512", "768,512" or [768, 512], width first."""
-    parts = value.split(",") if isinstance(value, str) else value if isinstance(value, list) else [value]
-    sides = [int(side) for side in parts if str(side).strip().isdigit()]
-    if len(sides) != len(parts) or len(sides) not in (1, 2) or any(side < 64 or side % 8 for side in sides):
-        raise ValueError(
-            f"resolution must be a multiple of 8, 64 or more, or width and height, as in 512 or [768, 512]; got {shorten(value)}."
-        )
-    return sides[0], sides[-1]
-
-
-def _parts(value: Any) -> tuple[str, ...]:
-    names = [value] if isinstance(value, str) else value
-    if not isinstance(names, Sequence) or not names or any(name not in PARTS for name in names):
-        raise ValueError(f"train_parts must be a list of {', '.join(PARTS)}, got {shorten(value)}.")
-    return tuple(name for name in PARTS if name in names)
 
 
 def _check(config: TrainConfig) -> None:

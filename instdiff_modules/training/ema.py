@@ -7,15 +7,20 @@ from torch import Tensor
 
 
 class Ema:
-    """average = rate * average + (1 - rate) * weight after each step, in float32 and beside the weights."""
+    """average = rate * average + (1 - rate) * weight after each step, in float32."""
 
-    def __init__(self, weights: Mapping[str, Tensor]) -> None:
-        self.shadow = {name: weight.detach().float().clone() for name, weight in weights.items()}
+    def __init__(self, weights: Mapping[str, Tensor], device: torch.device | None = None) -> None:
+        """device: where the average is kept; None: beside the weights."""
+        self.shadow = {
+            name: weight.detach().to(device or weight.device, torch.float32, copy=True)
+            for name, weight in weights.items()
+        }
 
     @torch.no_grad()
     def update(self, weights: Mapping[str, Tensor], rate: float) -> None:
         for name, weight in weights.items():
-            self.shadow[name].mul_(rate).add_(weight.detach().float(), alpha=1 - rate)
+            shadow = self.shadow[name]
+            shadow.mul_(rate).add_(weight.detach().to(shadow), alpha=1 - rate)
 
     def load(self, shadow: Mapping[str, Tensor]) -> None:
         """Go on from an average that was saved."""

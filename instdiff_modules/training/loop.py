@@ -14,6 +14,7 @@ from . import objective, schedule
 from .ema import Ema
 from .grounded import Boxes, Grounded, fill_missing_gradients
 from .recompute import recomputed
+from .settings import Settings
 from .states import States
 from .team import Team
 
@@ -41,31 +42,6 @@ class Data(Protocol):
     def held_out(self) -> Iterable[Batch]:
         """Batches that are never trained on, always the same; may be empty."""
         ...
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Of the loop; the names are those of the config."""
-
-    max_train_steps: int = 1000
-    learning_rate: float = 5e-5
-    lr_scheduler: str = "constant_with_warmup"
-    lr_warmup_steps: int = 0
-    adam_beta1: float = 0.9
-    adam_beta2: float = 0.999
-    adam_epsilon: float = 1e-8
-    weight_decay: float = 0.0
-    max_grad_norm: float = 1.0  # 0: not clipped
-    gradient_accumulation_steps: int = 1
-    gradient_checkpointing: bool = False
-    mixed_precision: str = "no"  # or "fp16", "bf16"
-    torch_compile: bool = False
-    use_ema: bool = True
-    ema_decay: float = 0.9999
-    ema_warmup: bool = True  # a shorter memory at first, so that the first weights are soon forgotten
-    save_every_n_steps: int = 500
-    save_last_n_states: int = 2
-    validate_every_n_steps: int = 500
 
 
 @dataclass
@@ -110,7 +86,8 @@ class Trainer:
             settings.adam_epsilon,
             settings.weight_decay,
         )
-        self.ema = Ema(self.trained) if settings.use_ema else None
+        where = torch.device("cpu") if settings.ema_on_cpu else None
+        self.ema = Ema(self.trained, where) if settings.use_ema else None
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.mixed_precision == "fp16")
         self.loss = _Loss(net, alphas.to(self.device), prediction, masked, self.device, settings.mixed_precision)
 

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -59,6 +60,9 @@ class Pictures:
         self.nothing = texts.context("")
         self.folder = config.output / "sample"
 
+    def path(self, step: int) -> Path:
+        return self.folder / f"{self.config.output_name}-step{step:08}.png"
+
     def draw(
         self, step: int, net: Grounded, prediction: str, autocast: Callable[[], AbstractContextManager[Any]]
     ) -> Totals | None:
@@ -72,8 +76,7 @@ class Pictures:
                 cells.append(draw_marks(picture, wanted.layout, record))
             else:
                 cells.append(np.asarray(draw_layout(wanted.layout, *wanted.size, Image.fromarray(picture))))
-        path = self.folder / f"{self.config.output_name}-step{step:08}.png"
-        with whole_file(path, "the sample pictures") as unfinished:
+        with whole_file(self.path(step), "the sample pictures") as unfinished:
             _sheet(cells).save(unfinished, "PNG")
         totals = summarise(records) if records else None
         if totals:
@@ -152,9 +155,14 @@ class Pictures:
             writer.writerow((step, *("" if (v := getattr(totals, name)) is None else f"{v:.4f}" for name in SCORES)))
 
 
+def scores(totals: Totals) -> dict[str, float]:
+    """The numbers that there are."""
+    return {name: value for name in SCORES if (value := getattr(totals, name)) is not None}
+
+
 def said(totals: Totals) -> str:
     """The scores in one line."""
-    return ", ".join(f"{name} {value:.2f}" for name in SCORES if (value := getattr(totals, name)) is not None)
+    return ", ".join(f"{name} {value:.2f}" for name, value in scores(totals).items())
 
 
 def _sheet(cells: Sequence[np.ndarray]) -> Image.Image:

@@ -1,11 +1,15 @@
 """What a training leaves to be looked at: a table of its losses and their curves, and the line that shows how far it is."""
 
 import csv
+import importlib
+import importlib.util
 import io
 import time
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import torch
 from PIL import Image, ImageDraw
 
@@ -14,6 +18,27 @@ from .states import whole_file
 COLUMNS: Sequence[str] = ("step", "loss", "held_out_loss", "learning_rate", "gradient_norm")
 _SIZE, _EDGE = (900, 480), 60
 _COLORS = {"loss": "#4363d8", "held_out_loss": "#e6194b"}
+
+
+class Board:
+    """TensorBoard's files in `folder`, where TensorBoard is installed; elsewhere nothing happens."""
+
+    def __init__(self, folder: Path, step: int) -> None:
+        """step: where the training goes on; what was written of later steps is hidden."""
+        self.writer: Any = None
+        if importlib.util.find_spec("tensorboard") is not None:
+            board = importlib.import_module("torch.utils.tensorboard")
+            self.writer = board.SummaryWriter(str(folder), purge_step=step + 1)
+
+    def add(self, step: int, **numbers: float) -> None:
+        for name, number in numbers.items() if self.writer else ():
+            self.writer.add_scalar(name, number, step)
+
+    def add_picture(self, step: int, path: Path) -> None:
+        """The PNG with the samples."""
+        if self.writer:
+            with Image.open(path) as picture:
+                self.writer.add_image("samples", np.asarray(picture), step, dataformats="HWC")
 
 
 class Table:

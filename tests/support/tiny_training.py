@@ -10,8 +10,9 @@ from instdiff.instdiff_modules.grounding.inputs import build_grounding
 from instdiff.instdiff_modules.layout.instance import Instance
 from instdiff.instdiff_modules.training import base, batches, drops, grounded, objective
 from instdiff.instdiff_modules.training.draws import SeededDraws, generator
-from instdiff.instdiff_modules.training.loop import Batch, Events, Settings, Trainer
+from instdiff.instdiff_modules.training.loop import Batch, Events, Trainer
 from instdiff.instdiff_modules.training.recipe import Recipe
+from instdiff.instdiff_modules.training.settings import Settings
 from instdiff.instdiff_modules.training.states import States
 from instdiff.instdiff_modules.training.team import Team
 from torch import Tensor, nn
