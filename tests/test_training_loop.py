@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from instdiff.instdiff_modules.training import base
 from instdiff.instdiff_modules.training.loop import Events
 from instdiff.instdiff_modules.training.states import States, locked
 from support import tiny_training as tiny
@@ -158,3 +159,31 @@ def test_a_second_training_of_the_same_output_is_refused(tmp_path):
         pass
     with locked(tmp_path):
         pass
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precision_trains_much_the_same(precision):
+    plain, half = tiny.trainer(None, 4), tiny.trainer(None, 4, mixed_precision=precision)
+    seen: dict[str, list] = {"plain": [], "half": []}
+    plain.events = Events(stepped=lambda _, loss, *__: seen["plain"].append(loss))
+    half.events = Events(stepped=lambda _, loss, *__: seen["half"].append(loss))
+    plain.run()
+    half.run()
+    assert seen["half"] == pytest.approx(seen["plain"], rel=0.02) and seen["half"] != seen["plain"]
+    assert half.scaler.is_enabled() == (precision == "fp16")
+
+
+def test_the_average_on_the_cpu_is_the_same():
+    here, there = tiny.trainer(None, 3), tiny.trainer(None, 3, ema_on_cpu=True)
+    here.run()
+    there.run()
+    assert same(here.ema.shadow, there.ema.shadow)
+
+
+def test_bases_of_another_family_are_refused():
+    unet = tiny.TinyUNet()
+    unet.num_classes = "sequential"
+    with pytest.raises(ValueError, match="as SDXL does"):
+        base.sizes(unet, 12, 4, 16)
+    with pytest.raises(ValueError, match=r"The base is a Linear, expected the UNet of Stable Diffusion 1\.5"):
+        base.sizes(torch.nn.Linear(2, 2), 12, 4, 16)

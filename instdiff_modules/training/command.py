@@ -139,12 +139,16 @@ def _events(config: TrainConfig, trainer: Trainer, base: Base, pictures: Picture
         if line := progress.line(step, loss, rate):
             say(line)
         if pictures and step % config.sample_every_n_steps == 0:
-            with trainer.averaged():
-                totals = pictures.draw(step, trainer.net, trainer.loss.prediction, trainer.loss.autocast)
-            board.add_picture(step, pictures.path(step))
-            if totals:
-                board.add(step, **{f"score/{key}": value for key, value in scores(totals).items()})
-                say(f"step {step}: {said(totals)}")
+            drawn(step)
+
+    def drawn(step: int) -> None:
+        assert pictures is not None
+        with trainer.averaged():
+            totals = pictures.draw(step, trainer.net, trainer.loss.prediction, trainer.loss.autocast)
+        board.add_picture(step, pictures.path(step))
+        if totals:
+            board.add(step, **{f"score/{key}": value for key, value in scores(totals).items()})
+            say(f"step {step}: {said(totals)}")
 
     def validated(step: int, loss: float, better: bool) -> None:
         table.add_held_out(step, loss)
@@ -156,6 +160,8 @@ def _events(config: TrainConfig, trainer: Trainer, base: Base, pictures: Picture
     def saved(_: int) -> None:
         table.draw(config.output / f"{name}-losses.png")
 
+    if pictures and config.sample_at_first and not trainer.step:
+        drawn(0)
     return Events(stepped, validated, saved)
 
 

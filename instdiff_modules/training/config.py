@@ -53,6 +53,7 @@ class TrainConfig:
     cache_dir: str = ""  # empty: output_dir/cache
     validation_split: float = 0.0
     sample_every_n_steps: int = 0  # 0: no pictures are drawn while training
+    sample_at_first: bool = False  # before the first step as well
     sample_count: int = 8
     sample_steps: int = 30
     guidance_scale: float = 5.0
