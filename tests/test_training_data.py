@@ -15,7 +15,7 @@ import torch
 from instdiff.instdiff_modules.geometry.masks import decode_mask, encode_mask
 from instdiff.instdiff_modules.layout.document import layout_to_json
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
-from instdiff.instdiff_modules.training import batches, check, drops
+from instdiff.instdiff_modules.training import batches, check, command, drops
 from instdiff.instdiff_modules.training.buckets import Plan, bucket_sizes, nearest_bucket
 from instdiff.instdiff_modules.training.config import TrainConfig, parse_config, read_config
 from instdiff.instdiff_modules.training.dataset import open_picture, read_datasets
@@ -311,3 +311,24 @@ def test_the_config_in_the_documentation_is_read():
     table = page.partition("| setting | default")[2].partition("\n\n")[0]
     named = {name for row in table.splitlines()[2:] for name in re.findall(r"`(\w+)`", row.split("|")[1])}
     assert len(named) > 10 and named <= known
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "The config has no pretrained_model_name_or_path"),
+        (
+            'pretrained_model_name_or_path = "b"\noutput_dir = "o"\n[[datasets]]\nimage_dir = "none"\n',
+            "There is no folder",
+        ),
+    ],
+)
+def test_the_command_ends_with_a_sentence(text, said, tmp_path, capsys):
+    (tmp_path / "train.toml").write_text(text)
+
+    def no_base(*_: object) -> None:
+        raise AssertionError("the base is the last thing to be loaded")
+
+    assert command.main(["--config", str(tmp_path / "train.toml")], no_base) == 2
+    errors = capsys.readouterr().err
+    assert said in errors and errors.count("\n") == 1

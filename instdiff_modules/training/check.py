@@ -39,8 +39,11 @@ def main(arguments: Sequence[str]) -> int:
         report = describe(config, samples)
         sheet = options.sheet or options.data.resolve().with_name(f"{options.data.resolve().stem}-check.png")
         contact_sheet(samples).save(sheet)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         sys.stderr.write(f"{error}\n")
+        return 2
+    except OSError as error:
+        sys.stderr.write(f"{error.filename or options.data} cannot be read or written: {error.strerror}.\n")
         return 2
     sys.stdout.write(f"{report}\nSheet: {sheet}\n")
     return 0

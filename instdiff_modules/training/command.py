@@ -38,8 +38,12 @@ def main(arguments: Sequence[str], load_base: LoadBase) -> int:
             say(describe(config, load_base(config.path(config.pretrained_model_name_or_path), config, team)))
             return 0
         train(config, load_base, team)
-    except (ValueError, OSError) as error:
+    except ValueError as error:
         sys.stderr.write(f"{error}\n")
+        return 2
+    except OSError as error:  # where no sentence was written for it
+        what = error.filename or f"A file in {options.config.parent}"
+        sys.stderr.write(f"{what} cannot be read or written: {error.strerror or 'the system gives no reason'}.\n")
         return 2
     except torch.OutOfMemoryError:
         sys.stderr.write(
@@ -48,7 +52,7 @@ def main(arguments: Sequence[str], load_base: LoadBase) -> int:
         )
         return 2
     except KeyboardInterrupt:
-        sys.stderr.write("Stopped. The state is saved; the same command goes on.\n")
+        sys.stderr.write("Stopped. Finished work is kept; the same command resumes.\n")
         return 130
     finally:
         team.leave()
@@ -79,7 +83,7 @@ def _trained(config: TrainConfig, base: Base, net: Grounded, data: Samples, team
         base.forget_encoders(pictures is None)
     trainer = make_trainer(config, base, net, data, team)
     if trainer.resume() and not team.rank:
-        say(f"Goes on after step {trainer.step}.")
+        say(f"Resumes after step {trainer.step}.")
     path = config.output / f"{config.output_name}.safetensors"
     if not team.rank:
         trainer.events = _events(config, trainer, base, pictures)
@@ -189,8 +193,8 @@ def say(text: str) -> None:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m instdiff_modules.training",
-        description="Train InstDiff's tokenizer, fusers and ScaleU around a frozen base model. The same command goes on "
-        "where a training was cut off; torchrun -m instdiff_modules.training shares it among several cards.",
+        description="Train InstDiff's tokenizer, fusers and ScaleU around a frozen base model. The same command resumes "
+        "an interrupted training; torchrun -m instdiff_modules.training shares it among several cards.",
     )
     parser.add_argument("--config", type=Path, required=True, help="train.toml: see web/about/training.md")
     parser.add_argument("--dry-run", action="store_true", help="say what would be trained, and train nothing")

@@ -116,8 +116,6 @@ class Trainer:
         with ExitStack() as stack:
             if settings.gradient_checkpointing:
                 stack.enter_context(recomputed(self.net.base))
-            if settings.torch_compile:
-                self.loss.compile()
             shared = self.team.wrap(self.loss)
             try:
                 while self.step < settings.max_train_steps and not self.events.cancelled():

@@ -19,7 +19,6 @@ class Settings:
     gradient_accumulation_steps: int = 1
     gradient_checkpointing: bool = False
     mixed_precision: str = "no"  # or "fp16", "bf16"
-    torch_compile: bool = False
     use_ema: bool = True
     ema_decay: float = 0.9999
     ema_warmup: bool = True  # a shorter memory at first, so that the first weights are soon forgotten

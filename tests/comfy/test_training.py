@@ -65,7 +65,7 @@ def test_a_training_gives_a_file_that_is_loaded_and_goes_on_from_its_cache(data,
     assert [row.split(",")[0] for row in rows] == ["step", "1", "2", "2"]
     (data / "square" / "scene000.png").write_bytes((data / "square" / "scene000.png").read_bytes()[:200])
     command.train(config(data, tmp_path, max_train_steps=3), loaded, Team())
-    assert len(encoded) == 16 and "Goes on after step 2." in capsys.readouterr().out
+    assert len(encoded) == 16 and "Resumes after step 2." in capsys.readouterr().out
     assert "scene000.png is left out" in caplog.text
     assert (tmp_path / "instdiff-losses.png").stat().st_size > 1000
     with pytest.raises(ValueError, match="of other parts or sizes"):
