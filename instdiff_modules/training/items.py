@@ -88,10 +88,15 @@ def _caption(layout: Layout, order: Sequence[int], draws: Draws, recipe: Recipe)
     if not layout.extra.get(DETECTED):
         return layout.prompt
     instances = [layout.instances[i] for i in order]
-    text = named_caption([_name(one) or one.prompt for one in instances], recipe.count_names, layout.prompt)
-    if recipe.add_instance_captions:
-        text = with_instances(text, [f"{_name(one)}, {one.prompt}" if one.prompt else "" for one in instances])
-    return text
+    text = named_caption([_name(one) or one.prompt for one in instances], recipe.count_names, layout.prompt or None)
+    return with_instances(text, instance_captions(layout, order)) if recipe.add_instance_captions else text
+
+
+def instance_captions(layout: Layout, order: Sequence[int]) -> list[str]:
+    """Of each slot's instance "name, caption", or "" where it has no caption or the picture has one of its own."""
+    instances = [layout.instances[i] for i in order]
+    detected = bool(layout.extra.get(DETECTED))
+    return [f"{_name(one)}, {one.prompt}" if detected and one.prompt else "" for one in instances]
 
 
 def instance_texts(layout: Layout) -> set[str]:

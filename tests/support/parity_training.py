@@ -15,7 +15,7 @@ from instdiff.instdiff_modules.layout.instance import Instance, Layout, Mask
 from instdiff.instdiff_modules.training import drops, objective, schedule
 from instdiff.instdiff_modules.training.ema import Ema
 from instdiff.instdiff_modules.training.frames import Frame
-from instdiff.instdiff_modules.training.items import Item, make_item
+from instdiff.instdiff_modules.training.items import Item, instance_captions, make_item
 from instdiff.instdiff_modules.training.recipe import AUTHORS, Recipe
 from PIL import Image
 from support.goldens import value
@@ -136,6 +136,8 @@ def dataset(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> It
         yield Row("att_masks", torch.from_numpy(ours)[None].float(), stored(outputs["att_masks"], tensors), 0.0)
     yield same("slots", [list(slot) for slot in item.slots], outputs["slots"])
     yield same("caption", item.caption, outputs["caption"])
+    captions = instance_captions(layout_of(entry["item"]), [i for i, _ in item.slots])
+    yield same("obj_captions", captions, outputs["obj_captions"][: len(captions)])
     yield from _picture(entry, outputs["image"])
 
 

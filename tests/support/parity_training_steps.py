@@ -104,6 +104,11 @@ def _steps(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Ite
                 _stored(golden, tensors),
                 golden.get("atol", 0.0),
             )
+        if "loss_without_checkpointing" in entry:
+            with torch.no_grad():
+                plain, _ = _loss(reduced, {**entry, "use_checkpoint": False}, step, tensors, manifest, folder)
+            golden = torch.tensor(entry["loss_without_checkpointing"])
+            yield Row(f"{number} loss without checkpointing", plain, golden, step["suggested"]["loss_atol"])
         for group in optimizer.param_groups:
             group["lr"] = plan["lr"] * schedule.factor("constant_with_warmup", number, plan["warmup_steps"], 1)
         optimizer.step()
@@ -130,6 +135,8 @@ def _loss(
     layouts = [_item(folder, name) for name in inputs["items"]]
     after = batches.dropped(layouts, [gone] * len(layouts))
     on = entry["use_masked_att"] and not entry["efficient_attention"]
+    # their recomputed blocks never hear that boxes and polygons were dropped, the others do
+    on = on and (entry["use_checkpoint"] or not {"box", "polygon"} <= (gone or set()))
     recipe = replace(AUTHORS, masked_attention="authors" if on else "off")
     boxes = batches.mask_boxes(batches.joined(layouts), after, recipe)
     alphas = objective.sd_alphas()
