@@ -13,7 +13,6 @@ With --comfyui PATH an installation that is already there is used instead.
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import signal
 import subprocess
@@ -28,14 +27,20 @@ if sys.version_info < (3, 10):  # before our own imports, which an older Python 
         "start quickstart.py with it, for example: python3.12 quickstart.py" % sys.version_info[:2]
     )
 
+from instdiff_modules.commands.options import SEEDS, Parser, Usage, any_letters, file_path, whole
+from instdiff_modules.commands.problems import system_sentence
 from instdiff_modules.launcher import existing, install, testing
 from instdiff_modules.launcher import graph as graphs
+from instdiff_modules.launcher.environment import clean_environment
 from instdiff_modules.launcher.errors import Stopped
+from instdiff_modules.launcher.guard import dies_with_its_parent
 from instdiff_modules.launcher.install import FIRST_TEMPLATE, PACK, Runtime
+from instdiff_modules.launcher.layouts import checked_layout, demo_slots
 from instdiff_modules.launcher.machine import check_python
 from instdiff_modules.launcher.progress import Progress
-from instdiff_modules.launcher.server import Server
-from instdiff_modules.launcher.steps import Steps, clean_environment
+from instdiff_modules.launcher.server import Server, check_port
+from instdiff_modules.launcher.steps import Steps
+from instdiff_modules.layout.plain_files import file_size
 
 SHAPES_ONLY = "Note: the demo's model knows coloured shapes only. For other things put real weights in place (see README.md) and give --workflow."
 
@@ -46,43 +51,39 @@ def say(line: str) -> None:
 
 
 def arguments(argv: list[str]) -> argparse.Namespace:
-    """Parse the command line; no command means the demo."""
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--home", type=Path, default=None, metavar="DIR", help="where everything is kept")
+    """Parse the command line; no command means the demo. Usage for one that cannot be."""
+    common = Parser(add_help=False)
+    common.add_argument("--home", type=file_path, default=None, metavar="DIR", help="where everything is kept")
     common.add_argument(
-        "--comfyui", type=Path, default=None, metavar="PATH", help="use this ComfyUI; it is not changed"
+        "--comfyui", type=file_path, default=None, metavar="PATH", help="use this ComfyUI; it is not changed"
     )
     common.add_argument(
-        "--python", type=Path, default=None, metavar="EXE", help="the Python of --comfyui, if not found"
+        "--python", type=file_path, default=None, metavar="EXE", help="the Python of --comfyui, if not found"
     )
     common.add_argument("--cpu", action="store_true", help="do not use the GPU")
-    common.add_argument("--port", type=int, default=0, help="the server's port (default: any free one)")
-    picture = argparse.ArgumentParser(add_help=False)
-    picture.add_argument("--seed", type=int, default=None, help="0 or more; the workflow's own if not given")
-    picture.add_argument("--out", type=Path, default=None, metavar="DIR", help="where pictures go")
-    parser = argparse.ArgumentParser(
-        prog="quickstart.py",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        allow_abbrev=False,
+    common.add_argument("--port", type=whole(0, 65535), default=0, help="the server's port (default: any free one)")
+    picture = Parser(add_help=False)
+    picture.add_argument(
+        "--seed", type=whole(0, SEEDS), default=None, help="0 or more; the workflow's own if not given"
     )
+    picture.add_argument("--out", type=file_path, default=None, metavar="DIR", help="where pictures go")
+    parser = Parser(prog="quickstart.py", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     commands.add_parser("demo", parents=[common, picture], help="make the demo picture (the default)")
     serve = commands.add_parser("serve", parents=[common], help="open the editor in the browser")
     serve.add_argument("--no-browser", action="store_true", help="only print the address")
     run = commands.add_parser("run", parents=[common, picture], help="make a picture from a layout document")
-    run.add_argument("--layout", type=Path, required=True, metavar="FILE", help="a layout document (JSON)")
-    run.add_argument("--workflow", type=Path, default=graphs.DEMO, metavar="FILE", help="a workflow in API format")
+    run.add_argument("--layout", type=file_path, required=True, metavar="FILE", help="a layout document (JSON)")
+    run.add_argument("--first", type=whole(1, 1000), metavar="N", help="only the first N instances of the layout")
+    run.add_argument("--workflow", type=file_path, default=graphs.DEMO, metavar="FILE", help="a workflow in API format")
     train = commands.add_parser("train", parents=[common], help="train on your own pictures (web/about/training.md)")
-    train.add_argument("--config", type=Path, required=True, metavar="FILE", help="what to train, and on what")
+    train.add_argument("--config", type=file_path, required=True, metavar="FILE", help="what to train, and on what")
     train.add_argument("--dry-run", action="store_true", help="say what would be trained, and train nothing")
     test = commands.add_parser("test", parents=[common], help="run every test; what follows -- goes to pytest")
     test.add_argument("pytest", nargs="*", metavar="-- ARGS", help=argparse.SUPPRESS)
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
         argv = ["demo", *argv]
     options = parser.parse_args(argv)
-    if getattr(options, "seed", None) is not None and options.seed < 0:
-        parser.error(f"--seed must be 0 or more, but is {options.seed}")
     if options.python and not options.comfyui:
         parser.error("--python says which Python runs --comfyui PATH, so it needs --comfyui as well")
     return options
@@ -95,15 +96,30 @@ def main(argv: list[str]) -> int:
     home = (options.home or install.default_home()).expanduser().resolve()
     if home == PACK or PACK in home.parents:
         raise Stopped(f"--home {home} is inside the pack, where ComfyUI would load it. Choose a folder outside {PACK}.")
-    steps = Steps(home / "logs" / "install.log", say)
     if options.command == "test":
-        return test(options, home, steps)
+        return test(options, home, Steps(home / "logs" / "install.log", say))
+    check_port(options.port, FIRST_TEMPLATE if options.command == "serve" else "")
+    graph = None if options.command in ("serve", "train") else graph_of(options)
+    steps = Steps(home / "logs" / "install.log", say)
     runtime, extra = prepare(options, home, steps)
     if options.command == "train":
         return train(options, runtime)
-    if options.command == "serve":
+    if graph is None:
         return serve(options, home, runtime, extra)
-    return picture(options, home, runtime, extra)
+    if options.command == "run":
+        slots = demo_slots() if graphs.uses_demo_model(graph) else None
+        layout = checked_layout(options.layout, read(options.layout), options.first, slots, runtime, steps)
+        graph = graphs.with_layout(graph, layout, str(options.layout))
+    return picture(options, home, runtime, extra, graph)
+
+
+def graph_of(options: argparse.Namespace) -> graphs.Graph:
+    """The workflow of `demo` or `run`, with the seed; Stopped if it, or the layout, is nothing that can be run."""
+    workflow = getattr(options, "workflow", graphs.DEMO)
+    graph = graphs.read_graph(read(workflow), str(workflow))
+    if options.command == "run":
+        graphs.with_layout(graph, read(options.layout), str(options.layout))
+    return graph if options.seed is None else graphs.with_seed(graph, options.seed)
 
 
 def prepare(options: argparse.Namespace, home: Path, steps: Steps) -> tuple[Runtime, tuple[str | Path, ...]]:
@@ -115,14 +131,11 @@ def prepare(options: argparse.Namespace, home: Path, steps: Steps) -> tuple[Runt
     return (Runtime(runtime.python, runtime.comfyui, False) if options.cpu else runtime), extra
 
 
-def picture(options: argparse.Namespace, home: Path, runtime: Runtime, extra: tuple[str | Path, ...]) -> int:
+def picture(
+    options: argparse.Namespace, home: Path, runtime: Runtime, extra: tuple[str | Path, ...], graph: graphs.Graph
+) -> int:
     """`demo` and `run`: start the server, run the workflow, write its pictures, stop the server."""
     workflow = getattr(options, "workflow", graphs.DEMO)
-    graph = graphs.read_graph(read(workflow), str(workflow))
-    if options.command == "run":
-        graph = graphs.with_layout(graph, read(options.layout), str(options.layout))
-    if options.seed is not None:
-        graph = graphs.with_seed(graph, options.seed)
     base = install.make_base(home)
     out = (options.out or home / "pictures").expanduser().resolve()
     out.mkdir(parents=True, exist_ok=True)
@@ -132,16 +145,19 @@ def picture(options: argparse.Namespace, home: Path, runtime: Runtime, extra: tu
         started = time.monotonic()
         with Progress(graph, say, sys.stdout) as progress:
             result = server.draw(graph, progress)
-        if not result.images:
+        if not result.saved:
             raise Stopped(f"{workflow} made no picture. What to do: give it a SaveImage node and export it again.")
-        paths = [write_picture(server.client.view(image), out, Path(image["filename"])) for image in result.saved]
+        paths = [
+            write_picture(server.picture(image), out, Path(str(image.get("filename") or "picture.png")))
+            for image in result.saved
+        ]
         say(f"Done in {time.monotonic() - started:.1f} s; stopping ComfyUI.")
     for text in result.texts:
         say(f"\n{text}\n")
     if workflow == graphs.DEMO and options.command == "run":
         say(SHAPES_ONLY)
-    for path in paths:
-        say(f"Picture: {path}")
+    for written in paths:
+        say(f"Picture: {written}")
     return 0
 
 
@@ -188,20 +204,28 @@ def test(options: argparse.Namespace, home: Path, steps: Steps) -> int:
         environment |= threads
     # -I: the current folder must not be on sys.path, or our `nodes` would hide ComfyUI's
     command = [own.python, "-I", "-m", "pytest", *args]
-    code = subprocess.run([str(part) for part in command], cwd=PACK, env=environment, check=False).returncode
+    # Not behind the guard, because it talks to the terminal.
+    done = subprocess.run(
+        list(map(str, command)),
+        cwd=PACK,
+        env=environment,
+        preexec_fn=dies_with_its_parent(),
+        check=False,
+    )
     if left_out:
         say(testing.last_line(left_out))
-    return code
+    return done.returncode
 
 
 def read(path: Path) -> str:
     """A text file; stops with a sentence if there is none."""
     try:
+        file_size(path.expanduser(), "a text file")  # a folder, a pipe or a device is none
         return path.expanduser().read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as problem:
-        raise Stopped(
-            f"{path} cannot be read: {problem}. What to do: check the path; it must be a text file."
-        ) from problem
+    except UnicodeDecodeError as problem:
+        raise Stopped(f"{path} is not text in UTF-8. What to do: give a JSON file.") from problem
+    except ValueError as problem:
+        raise Stopped(str(problem)) from problem
 
 
 def write_picture(data: bytes, folder: Path, name: Path) -> Path:
@@ -223,13 +247,15 @@ if __name__ == "__main__":
     for name in ("SIGTERM", "SIGHUP"):  # Windows has no SIGHUP
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), terminate)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")  # a Windows console may lack the letters of a path
+    any_letters(sys.stdout)
     try:
         sys.exit(main(sys.argv[1:]))
+    except Usage as problem:
+        sys.stderr.write(f"quickstart: {problem}\n")
+        sys.exit(2)
     except Stopped as problem:
         sys.exit(f"quickstart: {problem}")
     except OSError as problem:
-        sys.exit(f"quickstart: {problem}. What to do: check free disk space and rights, then start again.")
+        sys.exit(f"quickstart: {system_sentence(problem)}")
     except KeyboardInterrupt:
         sys.exit("\nStopped.")

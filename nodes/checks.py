@@ -8,6 +8,7 @@ import operator
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from ..instdiff_modules.layout.fields import number_in, shorten
@@ -19,6 +20,7 @@ __all__ = [
     "check_clip",
     "check_conditioning",
     "check_encoding",
+    "check_finite",
     "check_fits",
     "check_latent",
     "check_model",
@@ -151,6 +153,24 @@ def check_latent(value: Any, latent_format: Any) -> None:
     if samples.ndim != 4 or samples.numel() == 0 or (samples.shape[1] != channels and samples.any()):
         raise ValueError(
             f"Expected a latent of shape (batch, {channels}, height, width), got {tuple(samples.shape)}. {advice}"
+        )
+    mask = value.get("noise_mask")
+    if mask is not None and not isinstance(mask, Tensor):
+        raise ValueError(
+            f"Expected a MASK as noise mask of the latent, got {_kind(mask)}. Connect Set Latent Noise Mask."
+        )
+    check_finite(samples, "latent")
+    check_finite(mask, "noise mask")
+
+
+def check_finite(value: Any, name: str) -> None:
+    """No NaN and no infinity in what a run begins with: one reduction, where the tensor is. Other values than tensors pass."""
+    if not isinstance(value, Tensor) or not value.is_floating_point() or not value.numel():
+        return
+    if not torch.stack(torch.aminmax(value)).isfinite().all():
+        raise ValueError(
+            f"The {name} holds NaN or infinite numbers, so the picture would be black. Look for the node before that makes them; "
+            "a VAE in fp16 can (start ComfyUI with --fp32-vae)."
         )
 
 

@@ -10,7 +10,7 @@ from ..instdiff_modules.geometry.raster import DEFAULT_SIDE, layout_boxes, layou
 from ..instdiff_modules.layout.document import layout_to_json, parse_layout
 from ..instdiff_modules.layout.incoming import SOURCE, take_incoming
 from ..instdiff_modules.layout.instance import Frames, Layout
-from ..instdiff_modules.preview.batch import draw_frames, first_picture
+from ..instdiff_modules.preview.batch import draw_frames, first_picture, preview_size
 from .types import Instances
 
 EMPTY = layout_to_json(Layout(width=DEFAULT_SIDE, height=DEFAULT_SIDE))
@@ -63,7 +63,8 @@ class InstDiffLayoutEditor(io.ComfyNode):
                     tooltip="A batch with one mask per visible instance, back to front. A single black mask if there are none.",
                 ),
                 io.Image.Output(
-                    display_name="preview", tooltip="The layout as a picture, over the background if one is connected."
+                    display_name="preview",
+                    tooltip="The layout as a picture, over the background if one is connected. A canvas of more than 44 megapixels is drawn smaller.",
                 ),
             ],
         )
@@ -73,7 +74,7 @@ class InstDiffLayoutEditor(io.ComfyNode):
         drawn, new = take_incoming(parse_layout(layout), instances)
         width, height = output_size(drawn, 0, 0)
         boxes, masks = layout_boxes(drawn, height, width), layout_masks([drawn], height, width)
-        preview = draw_frames((drawn,), width, height, background)
+        preview = draw_frames((drawn,), *preview_size(width, height), background)
         shown = for_the_page(drawn if new else None, background)
         outputs = ((drawn,), width, height, drawn.prompt, boxes, masks, preview)
         return io.NodeOutput(*outputs, ui=shown) if shown else io.NodeOutput(*outputs)

@@ -32,7 +32,7 @@ class InstDiffKeyframes(io.ComfyNode):
                     default=16,
                     min=1,
                     max=MAX_FRAMES,
-                    tooltip="How many frames to make, 1..4096: the batch size.",
+                    tooltip="How many frames to make, 1..4096: the batch size. All frames together may have 200,000 instances.",
                 ),
                 io.String.Input(
                     "at",

@@ -132,8 +132,8 @@ class InstDiffLayoutFromText(io.ComfyNode):
                     "text",
                     multiline=True,
                     default="",
-                    tooltip="The answer of the model, up to 262144 characters: JSON in almost any form, with any text around it, "
-                    "or lines such as a red fox: [0.1, 0.2, 0.5, 0.9].",
+                    tooltip="The answer of the model, up to 262144 characters: JSON in almost any form with any text around it, the tags of "
+                    "models that locate objects, CSS, Omost's program, or lines such as a red fox: [0.1, 0.2, 0.5, 0.9].",
                 ),
                 io.Combo.Input(
                     "units",

@@ -2,11 +2,14 @@
 
 from comfy_api.latest import io
 
-from ..instdiff_modules.exporters.boxes import ORDERS, other_boxes
+from ..instdiff_modules.exporters.boxes import ORDERS as BBOX_ORDERS
+from ..instdiff_modules.exporters.boxes import other_boxes
 from ..instdiff_modules.exporters.segs import layout_segs
 from ..instdiff_modules.exporters.text import OURS, TEXT_FORMATS, frames_to_text
 from ..instdiff_modules.geometry.raster import layout_boxes, layout_masks, output_size
+from ..instdiff_modules.importers.frames import WHERE as JSON_WHERE
 from ..instdiff_modules.importers.frames import read_frames
+from ..instdiff_modules.importers.given import ALL_UNITS, NOT_DECLARED, ORDERS, current_order, given_units, sides_given
 from ..instdiff_modules.layout import fields
 from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
@@ -14,6 +17,7 @@ from .checks import check_choice
 from .types import Bbox, Elements, Instances, Segs, Tracking
 
 CATEGORY = "InstDiff"
+_CANVAS_SIDE = {"default": 0, "min": 0, "max": fields.MAX_SIDE, "optional": True, "advanced": True}
 EXAMPLE = (
     '{"version": 1, "width": 512, "height": 512, "prompt": "two animals in a meadow", "instances": [\n'
     '  {"id": "cat", "prompt": "a ginger cat", "box": [0.05, 0.3, 0.45, 0.9]},\n'
@@ -50,9 +54,9 @@ class InstDiffFromJSON(io.ComfyNode):
             node_id="InstDiffFromJSON",
             display_name="Instances from JSON",
             category=CATEGORY,
-            description="Reads a layout: our document, a demo file of InstanceDiffusion's authors, COCO "
-            "annotations, an Omost canvas, elements of a box editor, or regions in prompt-control's "
-            "syntax. A list of layouts gives one per frame.",
+            description="Reads a layout from text: our document, annotation files (COCO, LabelMe, Label Studio, YOLO), "
+            "answers of detectors, and texts of other packs. It recognises them by their content. "
+            "A list of layouts gives one per frame.",
             inputs=[
                 io.String.Input(
                     "text",
@@ -65,7 +69,33 @@ class InstDiffFromJSON(io.ComfyNode):
                     "image",
                     default="",
                     optional=True,
-                    tooltip="Only for COCO files with several images: id or file name of the one to read.",
+                    tooltip="Only for data of several images (COCO, Label Studio, detections): id or file name of the one to read.",
+                ),
+                io.Int.Input(
+                    "width",
+                    **_CANVAS_SIDE,
+                    tooltip="Width of the canvas in pixels, 0..16384, if the text does not state it. 0: unknown. Boxes in pixels need it.",
+                ),
+                io.Int.Input(
+                    "height",
+                    **_CANVAS_SIDE,
+                    tooltip="Height of the canvas in pixels, 0..16384, if the text does not state it. 0: unknown. Boxes in pixels need it.",
+                ),
+                io.Combo.Input(
+                    "order",
+                    options=list(ORDERS),
+                    default=NOT_DECLARED,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Only for boxes whose order the text does not state: order of their four numbers.",
+                ),
+                io.Combo.Input(
+                    "units",
+                    options=list(ALL_UNITS),
+                    default=NOT_DECLARED,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Only for boxes whose units the text does not state: what their numbers are.",
                 ),
             ],
             outputs=[
@@ -83,8 +113,20 @@ class InstDiffFromJSON(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, text: str, image: str = "") -> io.NodeOutput:
-        frames = read_frames(text, fields.text("" if image is None else image, "Instances from JSON", "image"))
+    def execute(
+        cls,
+        text: str,
+        image: str = "",
+        width: int = 0,
+        height: int = 0,
+        order: str = NOT_DECLARED,
+        units: str = NOT_DECLARED,
+    ) -> io.NodeOutput:
+        order, units = current_order(order), given_units(units)
+        check_choice(order, ORDERS, JSON_WHERE, "order")
+        check_choice(units, ALL_UNITS, JSON_WHERE, "units")
+        image = fields.text("" if image is None else image, JSON_WHERE, "image")
+        frames = read_frames(text, image, sides_given(width, height, JSON_WHERE), order, units)
         return io.NodeOutput(frames, frames[0].prompt, *output_size(frames[0], 0, 0))
 
 
@@ -176,8 +218,8 @@ class InstDiffToBoxes(io.ComfyNode):
                 *_size_inputs(),
                 io.Combo.Input(
                     "order",
-                    options=list(ORDERS),
-                    default=ORDERS[0],
+                    options=list(BBOX_ORDERS),
+                    default=BBOX_ORDERS[0],
                     optional=True,
                     tooltip="Order of the four numbers of the output bbox: the order that the next node expects.",
                 ),
@@ -207,8 +249,8 @@ class InstDiffToBoxes(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, instances: Frames, width: int = 0, height: int = 0, order: str = ORDERS[0]) -> io.NodeOutput:
-        check_choice(order, ORDERS, "Instances to Boxes", "order")
+    def execute(cls, instances: Frames, width: int = 0, height: int = 0, order: str = BBOX_ORDERS[0]) -> io.NodeOutput:
+        check_choice(order, BBOX_ORDERS, "Instances to Boxes", "order")
         frames = as_frames(instances)
         width, height = output_size(frames[0], width, height)
         boxes = [layout_boxes(layout, height, width) for layout in frames]

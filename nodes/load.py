@@ -2,7 +2,8 @@
 
 import logging
 import os
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import folder_paths
@@ -12,8 +13,9 @@ from safetensors import SafetensorError
 
 from ..instdiff_modules.checkpoint.reading import read_checkpoint, write_checkpoint
 from ..instdiff_modules.layout.fields import shorten, text
+from ..instdiff_modules.layout.plain_files import shown_name
 from .checks import check_choice, check_weights
-from .model import build_instdiff_model
+from .model import build_instdiff_model, in_format
 from .types import InstDiffModelSocket
 
 _log = logging.getLogger(__name__)
@@ -122,9 +124,9 @@ class InstDiffLoadModel(io.ComfyNode):
         """Says where weights come from and where they go, in place of ComfyUI's bare "value not in list"."""
         if model is None or (model != NO_FILES and model in model_choices()):  # None: the value comes over a link
             return True
-        found = ", ".join(choice for choice in model_choices() if choice != NO_FILES) or "nothing"
+        found = _shown([choice for choice in model_choices() if choice != NO_FILES]) or "nothing"
         problem = {NO_FILES: "No InstDiff weights are installed", THREE_FILES: "models/instance_models has no weights"}
-        return f"{problem.get(str(model), f'{model!r} is not in models/{FOLDER}')} (found: {found}). {HELP}"
+        return f"{problem.get(str(model), f'{shorten(model)} is not in models/{FOLDER}')} (found: {found}). {HELP}"
 
     @classmethod
     def fingerprint_inputs(
@@ -187,12 +189,12 @@ class InstDiffSaveModel(io.ComfyNode):
         tensors = instdiff_model.state_dict()
         target = SAVE_DTYPES[dtype]
         if target is not None:
-            tensors = {key: tensor.to(target) for key, tensor in tensors.items()}
+            tensors = in_format(tensors, target)
         try:
             path = next_path(filename_prefix)
             write_checkpoint(path, tensors, {"source": instdiff_model.source})
         except (OSError, SafetensorError) as error:
-            reason = getattr(error, "strerror", None) or error
+            reason = getattr(error, "strerror", None) or _reason(error)
             raise ValueError(
                 f"The file {shorten(filename_prefix)} cannot be written: {reason}. Choose another name, or free disk space."
             ) from error
@@ -222,6 +224,18 @@ def next_path(filename_prefix: str) -> Path:
     return path
 
 
+def _shown(names: Sequence[str]) -> str:
+    """The first few names of a folder, as they may stand in a sentence."""
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(map(shown_name, names[:3])) + more
+
+
+def _reason(error: Exception) -> str:
+    """Why safetensors could not write, in the system's words: it tells their number alone for certain."""
+    code = re.search(r"os error (\d{1,4})|code: (\d{1,4})", str(error))
+    return os.strerror(int(code[1] or code[2])) if code else "writing failed"
+
+
 def _path(folder: str, name: str) -> Path:
     found = folder_paths.get_full_path(folder, name) if isinstance(name, str) else None
     if found is None:
@@ -237,7 +251,7 @@ def _part_path(part: str, folder: str, name: str) -> Path:
         return _path(folder, name)
     names = weight_files(folder)
     if len(names) != 1:
-        found = "no file" if not names else f"{len(names)} files ({', '.join(names)})"
+        found = "no file" if not names else f"{len(names)} files ({_shown(names)})"
         remedy = (
             f"choose one in the input {part}"
             if names

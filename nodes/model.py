@@ -1,5 +1,6 @@
 """InstDiff's networks as ModelPatchers, so that loading, casting and offloading are ComfyUI's work."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +12,7 @@ import torch
 from ..instdiff_modules.checkpoint.reading import Checkpoint, InstDiffConfig
 from ..instdiff_modules.grounding.inputs import GroundingInputs
 from ..instdiff_modules.grounding.token_cache import TokenCache
+from ..instdiff_modules.layout.fields import shorten
 from ..instdiff_modules.networks.adapter import UNetAdapter
 from ..instdiff_modules.networks.unifusion import UniFusion
 from .operations import cast_where_needed
@@ -100,9 +102,21 @@ def build_instdiff_model(checkpoint: Checkpoint, dtype: torch.dtype | None = Non
     )
 
 
+def in_format(tensors: Mapping[str, torch.Tensor], dtype: torch.dtype) -> dict[str, torch.Tensor]:
+    """The same weights in another number format. ValueError if it has no room for some of them: pictures would be black."""
+    for key, tensor in tensors.items():
+        if dtype == torch.float16 != tensor.dtype:
+            largest = float(torch.stack(torch.aminmax(tensor)).abs().max())
+            if largest > torch.finfo(dtype).max:
+                raise ValueError(
+                    f"The weights {shorten(key, 80)} reach {largest:.3g}, fp16 ends at 65504: choose bf16 or fp32 as dtype."
+                )
+    return {key: tensor.to(dtype) for key, tensor in tensors.items()}
+
+
 def _patcher(module: torch.nn.Module, weights: dict[str, torch.Tensor], dtype: Any, load: Any, offload: Any) -> Any:
     patcher_class = getattr(comfy.model_patcher, "CoreModelPatcher", comfy.model_patcher.ModelPatcher)
     patcher = patcher_class(module.eval(), load_device=load, offload_device=offload)
-    module.load_state_dict({k: v.to(dtype) for k, v in weights.items()}, assign=True)
+    module.load_state_dict(in_format(weights, dtype), assign=True)
     module.requires_grad_(False)
     return patcher

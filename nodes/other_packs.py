@@ -5,11 +5,12 @@ from typing import Any
 from comfy_api.latest import io
 from torch import Tensor
 
-from ..instdiff_modules.importers.any_boxes import BBOX_UNITS, ORDERS, WHERE, read_boxes
+from ..instdiff_modules.importers.any_boxes import BOX_UNITS, WHERE, read_boxes
+from ..instdiff_modules.importers.given import NOT_DECLARED, ORDERS, current_order, sides_given
 from ..instdiff_modules.importers.regions import WHERE as MASKS_WHERE
 from ..instdiff_modules.importers.regions import read_masks
 from ..instdiff_modules.layout import fields
-from ..instdiff_modules.layout.units import PIXELS
+from ..instdiff_modules.layout.units import PIXELS, current_units
 from ..instdiff_modules.preview.batch import pictures_of
 from .checks import check_choice, number_in
 from .types import Bbox, Elements, IdeogramPrompt, Instances, OmostCanvas, Regions, Segs, Tracking
@@ -51,14 +52,14 @@ class InstDiffFromBoxes(io.ComfyNode):
             display_name="Instances from Boxes",
             category=CATEGORY,
             description="Turns boxes from other nodes into instances: detectors, box editors, KJNodes, Omost, "
-            "GLIGEN, and the TRACKING of the older InstanceDiffusion pack.",
+            "GLIGEN, and the TRACKING of the older InstanceDiffusion pack. It recognises them by their content.",
             inputs=[
                 io.MultiType.Input(
                     "boxes",
                     BOX_KINDS,
                     optional=True,
                     tooltip="BOUNDING_BOX, BBOX, elements, an Ideogram prompt, an Omost canvas, TRACKING, "
-                    "CONDITIONING with GLIGEN boxes, or any of them as JSON text. An empty list gives no instances.",
+                    "CONDITIONING with GLIGEN boxes, or JSON text of any kind that Instances from JSON reads. An empty list gives no instances.",
                 ),
                 Elements.Input(
                     "elements",
@@ -84,16 +85,16 @@ class InstDiffFromBoxes(io.ComfyNode):
                 io.Combo.Input(
                     "order",
                     options=list(ORDERS),
-                    default=ORDERS[0],
+                    default=NOT_DECLARED,
                     optional=True,
-                    tooltip="Only for BBOX: order of its four numbers, which it does not state. Never guessed.",
+                    tooltip="Only for boxes that do not state it (BBOX, many detectors): order of their four numbers. Never guessed.",
                 ),
                 io.Combo.Input(
                     "units",
-                    options=list(BBOX_UNITS),
+                    options=list(BOX_UNITS),
                     default=PIXELS,
                     optional=True,
-                    tooltip="Only for BBOX: what its numbers are.",
+                    tooltip="Only for boxes that do not state it (BBOX, many detectors): what their numbers are.",
                 ),
             ],
             outputs=_outputs(),
@@ -108,11 +109,12 @@ class InstDiffFromBoxes(io.ComfyNode):
         image: Tensor | None = None,
         width: int = 0,
         height: int = 0,
-        order: str = ORDERS[0],
+        order: str = NOT_DECLARED,
         units: str = PIXELS,
     ) -> io.NodeOutput:
+        order, units = current_order(order), current_units(units)
         check_choice(order, ORDERS, WHERE, "order")
-        check_choice(units, BBOX_UNITS, WHERE, "units")
+        check_choice(units, BOX_UNITS, WHERE, "units")
         if boxes is None and elements is None:
             raise ValueError("Nothing is connected. Connect boxes or elements; an empty list of a detector will do.")
         frames = read_boxes(boxes, canvas(image, width, height), prompts, order, units, elements)
@@ -158,12 +160,8 @@ class InstDiffFromMasks(io.ComfyNode):
 
 def canvas(image: Tensor | None, width: int, height: int) -> tuple[int, int] | None:
     """(width, height) of the image, else of the widgets, else None. ValueError if only one side is set."""
-    sides = fields.side(width, WHERE, "width"), fields.side(height, WHERE, "height")
-    if image is not None:
-        return pictures_of(image, "image")[0].size
-    if any(sides) and not all(sides):
-        raise ValueError(f"{WHERE}: set both width and height, or neither.")
-    return sides if all(sides) else None
+    width, height = fields.side(width, WHERE, "width"), fields.side(height, WHERE, "height")
+    return sides_given(width, height, WHERE) if image is None else pictures_of(image, "image")[0].size
 
 
 NODES = [InstDiffFromBoxes, InstDiffFromMasks]

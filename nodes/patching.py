@@ -91,8 +91,19 @@ def applied_to(model: Any) -> tuple[Applied, ...]:
     return model.get_attachment(APPLIED) or ()
 
 
-def prepare_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-    """OUTER_SAMPLE wrapper: everything that the run needs is encoded and tokenized here, before the UNet is loaded."""
+def prepare_run(
+    executor: Any,
+    noise: Tensor,
+    latent_image: Any,
+    sampler: Any,
+    sigmas: Any,
+    denoise_mask: Any = None,
+    *args: Any,
+    **kwargs: Any,
+) -> Tensor:
+    """OUTER_SAMPLE wrapper: everything that the run needs is checked, encoded and tokenized here, before the UNet is loaded."""
+    for value, name in ((noise, "noise"), (latent_image, "latent"), (denoise_mask, "noise mask")):
+        checks.check_finite(value, name)
     guider = executor.class_obj
     applied, settings = applied_to(guider.model_patcher), guider.model_patcher.get_attachment(MULTI_INSTANCE)
     parts = {None, *parts_of(guider.conds, noise.shape).values()} if applied else ()
@@ -104,7 +115,7 @@ def prepare_run(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Tens
         batch = prepare_branches(guider, applied, settings, noise.shape, parts)
     # The run's own copy of the options, which ComfyUI drops with the run.
     guider.model_options = _innermost(with_run_options(guider.model_options, RunOptions(batch=batch)))
-    return executor(noise, *args, **kwargs)
+    return executor(noise, latent_image, sampler, sigmas, denoise_mask, *args, **kwargs)
 
 
 def _innermost(model_options: dict) -> dict:

@@ -38,7 +38,8 @@ class InstDiffCheckLayout(io.ComfyNode):
                 io.Boolean.Input(
                     "correct",
                     default=False,
-                    tooltip="On: correct what can be corrected. Off: the layout passes unchanged. Locked instances stay as they are.",
+                    tooltip="On: correct what can be corrected, in a frame of up to 500 instances. Off: the layout passes unchanged. "
+                    "Locked instances stay as they are.",
                 ),
                 io.Int.Input(
                     "count",

@@ -41,7 +41,10 @@ class InstDiffPreview(io.ComfyNode):
                 ),
             ],
             outputs=[
-                io.Image.Output(display_name="image", tooltip="The drawing, one picture per frame or background image.")
+                io.Image.Output(
+                    display_name="image",
+                    tooltip="The drawing, one picture per frame or background image; a single picture up to 44 megapixels.",
+                )
             ],
         )
 

@@ -7,6 +7,8 @@ import time
 import pytest
 from instdiff.instdiff_modules.language.answer import MAX_TEXT, read_answer, report
 from instdiff.instdiff_modules.language.coordinates import order_in, prose_declaration, units_in
+from instdiff.instdiff_modules.language.inline import COGVLM, SHIKRA
+from instdiff.instdiff_modules.language.tags import KINDS
 from instdiff.instdiff_modules.layout.units import FRACTIONS, THOUSANDTHS
 from support.pack import ROOT
 
@@ -28,7 +30,7 @@ def complaint(text, **inputs):
     with pytest.raises(ValueError) as caught:
         read_answer(text, **inputs)
     said = str(caught.value)
-    assert type(caught.value) is ValueError and "\n" not in said and 20 < len(said) < 600 and said.endswith("."), said
+    assert type(caught.value) is ValueError and "\n" not in said and 20 < len(said) < 300 and said.endswith("."), said
     return said
 
 
@@ -43,6 +45,12 @@ def test_what_can_be_read_is_read(case):
     assert [instance.prompt for instance in answer.layout.instances] == case["prompts"]
     for instance, box in zip(answer.layout.instances, case["boxes"], strict=True):
         assert instance.box is None if box is None else instance.box == pytest.approx(box, abs=1e-3)
+    names = {instance.id: instance.prompt for instance in answer.layout.instances}
+    assert [names.get(instance.parent) for instance in answer.layout.instances] == case.get(
+        "parts_of", [None] * len(names)
+    )
+    for instance, point in zip(answer.layout.instances, case.get("points", []), strict="points" in case):
+        assert instance.point == pytest.approx(point, abs=1e-3)
     told = report(answer)
     assert all(words in told for words in case["notes"]), told
     assert case["name"].startswith(("sloppy", "hostile")) or "was left out" not in told
@@ -121,7 +129,7 @@ def test_damaged_answers_are_read_or_refused_and_never_crash():
             layout = read_answer(text, units, order, *rng.choice([(0, 0), (768, 512)])).layout
         except ValueError as problem:
             said = str(problem)
-            assert type(problem) is ValueError and "\n" not in said and len(said) < 600 and said.endswith("."), (
+            assert type(problem) is ValueError and "\n" not in said and len(said) < 300 and said.endswith("."), (
                 text,
                 said,
             )
@@ -187,6 +195,13 @@ def test_declared_orders(text, order):
 )
 def test_declared_units(text, units):
     assert units_in(text) == units
+
+
+def test_the_help_names_every_kind_of_tags():
+    page = (ROOT / "web" / "docs" / "InstDiffLayoutFromText.md").read_text(encoding="utf-8")
+    for kind in (*KINDS, COGVLM, SHIKRA):
+        for name in kind.name.replace(" and ", ", ").split(", "):
+            assert name in page, name
 
 
 def test_pixel_art_declares_no_pixels():

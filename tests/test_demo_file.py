@@ -15,7 +15,7 @@ def test_round_trip(tmp_path: Path) -> None:
         "text": {"text_model.c": torch.randn(4)},
         "vae": {"d": torch.randn(1)},
     }
-    config = {"unet": {"model_channels": 64}, "vocabulary": [49406, 49407]}
+    config = {"unet": {"model_channels": 64}, "text": {}, "vae": {}, "vocabulary": [49406, 49407]}
     write_demo_file(tmp_path / "x.safetensors", DemoFile(tensors, config))
     read = read_demo_file(tmp_path / "x.safetensors")
     assert read.config == config and set(read.tensors) == set(tensors)

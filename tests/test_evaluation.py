@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 from instdiff.instdiff_modules.evaluation import coco
 from instdiff.instdiff_modules.evaluation.__main__ import main
-from instdiff.instdiff_modules.evaluation.coco import BENCHMARK_FORMATS, asked_for, layout_of, read_annotations
+from instdiff.instdiff_modules.evaluation.annotations import CocoPicture, read_annotations
+from instdiff.instdiff_modules.evaluation.coco import BENCHMARK_FORMATS, asked_for, layout_of
 from instdiff.instdiff_modules.evaluation.published import TABLES
 from instdiff.instdiff_modules.evaluation.ray_servers import who_asks
 from instdiff.instdiff_modules.evaluation.run_files import RunFolder
 from instdiff.instdiff_modules.evaluation.workflow import authors_graph, filled
 from instdiff.instdiff_modules.geometry.masks import decode_mask, encode_mask, mask_box
 from instdiff.instdiff_modules.grounding.presence import CONFIGURATIONS
+from instdiff.instdiff_modules.launcher.server import free_port
 from instdiff.instdiff_modules.layout.instance import Layout
 from instdiff.instdiff_modules.metrics.attributes import COLORS, PAPER_TEXTURES
 from instdiff.instdiff_modules.metrics.clip import LocalClip
@@ -23,11 +25,10 @@ from PIL import Image
 from pycocotools.coco import COCO
 from pycocotools.cocoeval import COCOeval
 from support import synthetic_coco
+from support.evaluated import SIZE, evaluated, perfect, scored
 from support.pack import ROOT
 from support.small_clip import write_small_clip
 from support.synthetic_coco import CATEGORIES, HEIGHT, IDS, WIDTH
-
-SIZE = 256
 
 
 @pytest.fixture
@@ -93,7 +94,7 @@ def test_attributes_go_by_the_annotations_number(given, format: str, words: tupl
 
 
 def test_thirty_instances_are_asked_for_and_all_are_the_truth():
-    picture = coco.CocoPicture(
+    picture = CocoPicture(
         1,
         "many",
         (WIDTH, HEIGHT),
@@ -122,7 +123,7 @@ def test_what_annotations_lose_is_told_and_nothing_else_is_lost():
             },
         },
     )
-    layout, lost = layout_of(coco.CocoPicture(1, "few", (WIDTH, HEIGHT), annotations, "hm"), CATEGORIES, "mask", 64)
+    layout, lost = layout_of(CocoPicture(1, "few", (WIDTH, HEIGHT), annotations, "hm"), CATEGORIES, "mask", 64)
     assert [(i.id, i.mask) for i in layout.instances] == [("2", None), ("3", None)]
     assert [line.partition(":")[0] for line in lost] == [f"few, annotation {i}" for i in (1, 2, 3)]
     assert "holds nothing of the picture" in lost[0] and "polygon" in lost[1] and "no pixel at 64x64" in lost[2]
@@ -139,31 +140,6 @@ def test_a_layout_holds_all_or_the_one_location_that_is_asked_for(given, format:
             {n for n in ("box", "point", "scribble", "mask") if getattr(i, n) is not None} == {location}
             for i in alone.instances
         )
-
-
-def changed(**fields: object):
-    return lambda d: d.update(fields)
-
-
-@pytest.mark.parametrize("change, words", [
-    (changed(images=[]), "has no images"), (changed(images=3), 'a list of objects "images"'),
-    (lambda d: d["images"].append({**d["images"][0], "id": 1}), "two images|2 images of the file name '000000000785'"),
-    (lambda d: d["annotations"][0].update(category_id=7), "category 7 is not among"),
-    (lambda d: d["annotations"][0].update(image_id="x"), "image_id must be a whole number"),
-    (lambda d: d["annotations"][0].update(bbox=[1, 2, 3]), "bbox must be"), (lambda d: d["images"][1].update(width=0), "width must be a whole number"),
-], ids=["empty", "no list", "twice", "category", "image", "bbox", "width"])  # fmt: skip
-def test_files_that_are_no_coco_are_named(given, change, words: str):
-    document = synthetic_coco.document()
-    change(document)
-    given[0].write_text(json.dumps(document))
-    with pytest.raises(ValueError, match=words):
-        layouts(given)
-
-
-def test_captions_of_other_pictures_are_refused(given):
-    given[1].write_text(json.dumps(synthetic_coco.captions((1, 2))))
-    with pytest.raises(ValueError, match="no caption for any image"):
-        layouts(given)
 
 
 # The workflow
@@ -203,53 +179,6 @@ def test_a_picture_without_words_does_not_keep_the_templates_prompt():
 
 
 # Files for the detector, numbers, tables
-
-
-def evaluated(given, out: Path, format: str = "box") -> RunFolder:
-    """A run as `coco` leaves it, with grey pictures."""
-    options = [
-        "--annotations",
-        given[0],
-        "--captions",
-        given[1],
-        "--format",
-        format,
-        "--out",
-        out,
-        "--size",
-        SIZE,
-        "--server",
-        "http://127.0.0.1:9",
-    ]
-    annotations, folder = read_annotations(*given), RunFolder(out)
-    assert main([str(v) for v in ("coco", *options)]) == 2, "no server is there, but the layouts are written"
-    for picture in annotations.pictures:
-        folder.pictures.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(np.full((SIZE, SIZE, 3), 128, np.uint8)).save(folder.picture(picture.name))
-    assert main([str(v) for v in ("coco", *options)]) == 0, "nothing is left to paint: no server is needed"
-    return folder
-
-
-def perfect(folder: RunFolder) -> list[dict]:
-    """Predictions that are the truth, as YOLO writes them: the picture's number, not its name."""
-    truth = json.loads((folder.path / "coco" / "annotations" / "instances_val2017.json").read_text())
-    return [
-        {
-            "image_id": a["image_id"],
-            "category_id": a["category_id"],
-            "bbox": a["bbox"],
-            "score": 0.9,
-            "segmentation": a["segmentation"],
-        }
-        for a in truth["annotations"]
-    ]
-
-
-def scored(folder: RunFolder, predictions: list[dict], *more: object) -> dict:
-    path = folder.path / "predictions.json"
-    path.write_text(json.dumps(predictions))
-    assert main([str(v) for v in ("score", folder.path, "--predictions", path, *more)]) == 0
-    return json.loads((folder.path / "results.json").read_text())["tables"][0]
 
 
 def test_the_detectors_files_are_what_coco_programs_read(given, tmp_path: Path):
@@ -333,41 +262,6 @@ def test_the_printed_table_stands_beside_the_papers_and_says_what_is_not_compara
     both = capsys.readouterr().out
     assert "Bounding boxes" in both and "Instance masks" in both and both == (tmp_path / "both.md").read_text()
     assert [table["format"] for table in json.loads((tmp_path / "both.json").read_text())["tables"]] == ["box", "mask"]
-
-
-@pytest.mark.parametrize("change, words", [
-    ({"segmentation": {"size": [SIZE, SIZE], "counts": "04`"}}, "run-length encoding"),
-    ({"segmentation": {"size": [SIZE, SIZE], "counts": "1"}}, "cover 1 pixels"),
-    ({"segmentation": {"size": [8, 8], "counts": "0P2"}}, "is 8x8 pixels, its image 256x256"),
-    ({"segmentation": {"size": [SIZE, SIZE], "counts": "ööö"}}, "run-length"),
-    ({"bbox": [0, 0, "1", 1]}, "bbox must be a number"), ({"category_id": 5}, "category 5 is not in the table"),
-    ({"score": float("nan")}, "score must be a finite"),
-], ids=str)  # fmt: skip
-def test_predictions_that_cannot_be_read_are_named(given, tmp_path: Path, change: dict, words: str, capsys):
-    folder = evaluated(given, tmp_path / "out")
-    path = folder.path / "predictions.json"
-    path.write_text(json.dumps([{**perfect(folder)[0], **change}]))
-    capsys.readouterr()
-    assert main(["score", str(folder.path), "--predictions", str(path)]) == 2
-    error = capsys.readouterr().err
-    assert "Prediction 1" in error and words in error and error.count("\n") == 1
-
-
-# Words for what cannot be
-
-
-@pytest.mark.parametrize("change, words", [
-    ({"--images": 5}, "--images is 5, expected 1..4"), ({"--size": 100}, "--size is 100, expected a multiple of 64"),
-    ({"--job": 2}, "--job is 2, expected 0..0"),
-    ({"--server": "localhost:8188"}, "not an address of a server"), ({"--server": ","}, "--server is empty"), ({"--seed": -1}, "--seed is -1"),
-    ({"--annotations": "nowhere.json"}, "nowhere.json"), ({"--server": "http://127.0.0.1:9"}, "No ComfyUI server answers at http://127.0.0.1:9"),
-    ({"--workflow": str(ROOT / "workflows" / "box.json")}, "Export (API)"),
-    ({"--workflow": str(ROOT / "tests" / "api" / "box.json"), "--steps": 3}, "has its own steps"),
-], ids=str)  # fmt: skip
-def test_options_that_cannot_be_are_told_in_a_sentence(given, tmp_path: Path, change: dict, words: str, capsys):
-    options = {"--annotations": given[0], "--format": "box", "--out": tmp_path / "out", "--size": SIZE, **change}
-    assert main(["coco", *(str(v) for pair in options.items() for v in pair)]) == 2
-    assert words in capsys.readouterr().err
 
 
 def test_a_folder_keeps_to_its_settings_and_only_the_number_of_pictures_may_grow(given, tmp_path: Path, capsys):
@@ -459,6 +353,14 @@ def test_without_ray_a_sentence_says_how_else_to_share(monkeypatch: pytest.Monke
     )
     error = capsys.readouterr().err
     assert "pip install ray" in error and "--job and --jobs" in error
+
+
+def test_a_cluster_that_nobody_listens_for_is_told_at_once(given, tmp_path: Path, capsys):
+    pytest.importorskip("ray", reason="Ray is not installed: pip has none for this Python or system")
+    address = f"127.0.0.1:{free_port()}"
+    options = ["--annotations", given[0], "--format", "box", "--out", tmp_path / "out", "--ray", address]
+    assert main(["coco", *map(str, options)]) == 2
+    assert f"There is no Ray cluster at {address}" in capsys.readouterr().err
 
 
 def test_a_server_of_the_machine_itself_is_asked_from_every_machine_of_a_cluster():

@@ -216,13 +216,14 @@ QUEUED = said(b'{"prompt_id": "p"}')
 def test_whatever_a_dying_server_says_it_counts_as_lost(dying, says: dict):
     dying.says = says
     with pytest.raises(ServerLost):
-        paint(f"http://127.0.0.1:{dying.server_port}", {"1": {"class_type": "X", "inputs": {}}}, 64, 5)
+        paint(f"http://127.0.0.1:{dying.server_port}", {"9": {"class_type": "X", "inputs": {}}}, "9", 64, 5)
 
 
 def test_a_server_answers_only_if_it_is_one(dying):
     url = f"http://127.0.0.1:{dying.server_port}"
     for says, there in (
-        ({"system_stats": said(b"{}")}, True),
+        ({"system_stats": said(b'{"system": {"comfyui_version": "0.30.0"}}')}, True),
+        ({"system_stats": said(b'{"status": "another program"}')}, False),
         ({"system_stats": said(b"<html>")}, False),
         ({"system_stats": said(b"{", missing=9)}, False),
         ({}, False),
@@ -239,4 +240,4 @@ def test_a_picture_that_is_none_is_the_workflows_fault(dying):
         "view": said(b"RIFF"),
     }
     with pytest.raises(ValueError, match="no PNG file, expected 64x64"):
-        paint(f"http://127.0.0.1:{dying.server_port}", {"1": {"class_type": "X", "inputs": {}}}, 64, 5)
+        paint(f"http://127.0.0.1:{dying.server_port}", {"9": {"class_type": "X", "inputs": {}}}, "9", 64, 5)

@@ -44,7 +44,12 @@ def test_instdiff_modules_never_import_comfyui(path: Path) -> None:
     assert not COMFY & set(imported(path))
 
 
-@pytest.mark.parametrize("path", [*LAUNCHER, ROOT / "quickstart.py"], ids=name_of)
+# What the launcher starts with, on a Python without any package.
+PLAIN = [*LAUNCHER, ROOT / "quickstart.py", *(ROOT / "instdiff_modules" / "commands").glob("*.py")]
+PLAIN += [ROOT / "instdiff_modules" / "layout" / name for name in ("__init__.py", "json_text.py", "plain_files.py")]
+
+
+@pytest.mark.parametrize("path", PLAIN, ids=name_of)
 def test_the_launcher_needs_the_standard_library_alone(path: Path) -> None:
     assert set(imported(path)) <= set(sys.stdlib_module_names) | {"instdiff_modules"}
 
@@ -148,7 +153,8 @@ def test_the_web_folder_is_named_once() -> None:
 
 
 # Earlier rooms know nothing of later ones.
-ROOMS = ["layout", "geometry", "importers", "exporters", "language", "plausibility", "preview", "grounding", "networks", "checkpoint", "sampling", "shapeworld",
+ROOMS = ["commands",
+         "layout", "geometry", "importers", "exporters", "language", "plausibility", "preview", "grounding", "networks", "checkpoint", "sampling", "shapeworld",
          "metrics", "launcher", "evaluation", "training"]  # fmt: skip
 
 

@@ -135,7 +135,7 @@ def test_the_image_of_a_coco_file_is_chosen_by_id_or_name():
     "given, words",
     [
         ({**COCO, "images": []}, 'no "images"'),
-        ({"annotations": []}, '"images" must be a list'),
+        ({"annotations": []}, "COCO without images"),
         ({**COCO, "annotations": "x"}, '"annotations" must be a list'),
         (coco(category_id=5, bbox=[0, 0, 5, 5]), "category 5 is not among"),
         (coco(category_id=[5], bbox=[0, 0, 5, 5]), "category [5] is not among"),
@@ -157,7 +157,7 @@ def test_a_polygon_far_off_the_picture_is_drawn_quickly():
     assert decode_mask(layout.instances[0].mask).all()
 
 
-@pytest.mark.parametrize("given", [{"boxes": [[0, 0, 1, 1]]}, {}, {"objects": []}])
+@pytest.mark.parametrize("given", [{"boxes": {"a": 1}}, {}, {"objects": []}, {"version": "5.2.1", "things": []}])
 def test_an_unknown_format_is_not_guessed(given):
     with pytest.raises(ValueError, match="not a layout that InstDiff knows"):
         read_layout(given)
@@ -179,5 +179,4 @@ def test_frames_are_a_list_of_documents():
     assert read_frames(frames_to_json(frames)) == frames
     with pytest.raises(ValueError, match=r"Frame 2: .*has version 2"):
         read_frames('[{"version": 1}, {"version": 2}]')
-    with pytest.raises(ValueError, match="list of 0 items"):
-        read_frames("[]")
+    assert read_frames("[]") == (Layout(),), "nothing was found"

@@ -127,8 +127,10 @@ def test_predictions_in_yolos_format() -> None:
 
 
 @pytest.mark.parametrize("entries, table, words", [
-    ({}, None, "must be a list"), ([{"bbox": []}], None, "image_id"), ([ENTRY], [1], "categories must be"), ([ENTRY], {"3": "x"}, "Prediction 1: category 17"),
-    ([{**ENTRY, "bbox": [1, 2]}], None, "Prediction 1: bbox must be"), ([{**ENTRY, "segmentation": {"size": [2, 2], "counts": "04"}}], None, "Prediction 1"),
+    ({}, None, "must be a list"), ([{"bbox": []}], None, "image_id"), ([ENTRY], [1], "None of the 1 categories can be used, the first: Category 1"),
+    ([ENTRY], 3, "categories must be"), ([ENTRY], {"3": "x"}, "Prediction 1: category 17"),
+    ([{**ENTRY, "bbox": [1, 2]}], None, "Prediction 1: bbox must be"), ([{**ENTRY, "score": "high"}], None, "score must be"),
+    ([{**ENTRY, "image_id": None}], None, "image_id must be"), (["x", 3], None, "None of the 2 predictions"),
 ])  # fmt: skip
 def test_predictions_that_cannot_be_read(entries, table, words: str) -> None:
     with pytest.raises(ValueError, match=words):
@@ -311,7 +313,8 @@ def test_a_folder_that_cannot_be_scored(
 
 
 @pytest.mark.parametrize("options, words", [
-    (["--job", "2", "--jobs", "2"], "jobs are counted from 0"), (["--threshold", "50"], "--threshold is 50"), (["--clip", "nowhere"], "There is no CLIP model"),
+    (["--job", "2", "--jobs", "2"], "jobs are counted from 0"), (["--threshold", "50"], "--threshold: expected a number above 0 and up to 1, got 50"),
+    (["--clip", "nowhere"], "There is no CLIP model"),
 ])  # fmt: skip
 def test_options_that_make_no_sense(
     pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture, options: list[str], words: str

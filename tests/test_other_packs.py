@@ -13,9 +13,9 @@ from instdiff.instdiff_modules.exporters.segs import layout_segs
 from instdiff.instdiff_modules.exporters.text import TEXT_FORMATS, frames_to_text
 from instdiff.instdiff_modules.geometry.masks import decode_mask
 from instdiff.instdiff_modules.geometry.raster import layout_boxes
-from instdiff.instdiff_modules.importers import any_boxes
 from instdiff.instdiff_modules.importers.any_boxes import read_boxes
 from instdiff.instdiff_modules.importers.frames import read_frames
+from instdiff.instdiff_modules.importers.given import XYWH, XYXY
 from instdiff.instdiff_modules.importers.regions import read_masks
 from instdiff.instdiff_modules.layout.document import parse_layout
 from instdiff.instdiff_modules.layout.point_text import parse_points, split_lists
@@ -23,7 +23,6 @@ from instdiff.instdiff_modules.layout.units import FRACTIONS, PIXELS, THOUSANDTH
 from support.pack import ROOT
 
 CANVAS = (800, 400)
-XYWH, XYXY = any_boxes.ORDERS[1:]
 FOX = (0.25, 0.25, 0.5, 0.75)
 BOX = {"x": 200, "y": 100, "width": 200, "height": 200}
 ELEMENTS = json.loads((ROOT / "tests" / "data" / "foreign" / "elements.json").read_text(encoding="utf-8"))
@@ -71,7 +70,9 @@ def prompts_of(frames):
     return [[i.prompt for i in layout.instances] for layout in frames]
 
 
-@pytest.mark.parametrize("value", [BOX, [BOX], [[BOX]], json.dumps([[BOX]])], ids=["one", "list", "frames", "text"])
+@pytest.mark.parametrize(
+    "value", [BOX, [BOX], [[BOX]], json.dumps([[{**BOX, "label": "x"}]])], ids=["one", "list", "frames", "text"]
+)
 def test_bounding_boxes_of_every_nesting(value):
     (layout,) = frames = read_boxes(value, CANVAS, "a red fox")
     assert (
@@ -121,7 +122,7 @@ def test_elements_have_y_before_x_and_lend_boxes_their_words():
         "compositional_deconstruction": {"background": "night", "elements": ELEMENTS},
     }
     (layout,) = read_boxes(json.dumps(wrapped), CANVAS)
-    assert layout.prompt == "a street" and len(layout.instances) == 2
+    assert layout.prompt == "a street, night" and len(layout.instances) == 2
 
 
 def test_elements_there_and_back():
@@ -209,6 +210,25 @@ def test_regions_of_prompt_control(text, caption, expected):
     assert (layout.width, layout.height) == ((800, 400) if "MASK_SIZE" in text else (None, None))
 
 
+@pytest.mark.parametrize("words, left, named", [
+    ("a [red:blue:0.5] fox", "a red fox", "[red:blue:0.5]"),
+    ("a [red:[blue::0.7]:0.5] fox", "a red fox", "schedules"),
+    ("a [red:green:blue:0.3,0.7] fox", "a red fox", "schedules"),
+    ("[a fox:0.1]", "a fox", "schedules"),
+    ("a [::0.5] fox [|x] [SEQ:running:0.2:sitting:0.5] [dog:cat:SECOND_PASS]", "a fox x running dog", "schedules"),
+    ("a fox [CUT:white tail:white]", "a fox white tail", "schedules"),
+    ("a fox|owl [photo: nice] [plain] :)", "a fox|owl [photo: nice] [plain] :)", None),
+    ("a fox <lora:fur:0.8> BREAK in snow [<lora:x:1>::0.5]", "a fox in snow", "LoRAs (<lora:fur:0.8>, <lora:x:1>)"),
+    ("STYLE(A1111) a fox <emb:good> AVG(0.3)", "a fox embedding:good", "functions (STYLE(A1111), AVG(0.3))"),
+    (r"a \[fox\:0.5] [open:0.5", r"a \[fox\:0.5] [open", None),
+])  # fmt: skip
+def test_what_prompt_control_does_with_words_never_becomes_words(words, left, named, caplog):
+    (layout,) = read_frames(f"a meadow COUPLE MASK(0 0.5) {words} COUPLE MASK(0.5 1) an owl")
+    assert (layout.prompt, [i.prompt for i in layout.instances]) == ("a meadow", [left, "an owl"])
+    assert named is None or named in caplog.text
+    assert (named is not None) == bool(caplog.records)
+
+
 @pytest.mark.parametrize("kind", ["prompt-control (COUPLE)", "prompt-control (AND)"])
 def test_prompt_control_there_and_back(kind):
     text = frames_to_text((LAYOUT,), kind)
@@ -224,10 +244,10 @@ def test_prompt_control_there_and_back(kind):
     (lambda: read_boxes([(1, 2, 30, 40)], CANVAS), "in an order that is not stated"),
     (lambda: read_boxes([(0.1, 0.2, 0.3, 0.4)], CANVAS, "", XYXY), "at most one pixel in size"),
     (lambda: read_boxes([(300, 2, 30, 40)], CANVAS, "", XYXY), "is empty or lies outside"),
-    (lambda: read_boxes([{"a": 1}], CANVAS), "is not a BOUNDING_BOX"),
+    (lambda: read_boxes([{"a": 1}], CANVAS), "its first item is {'a': 1}"),
     (lambda: read_boxes(3, CANVAS), "is not a known kind of boxes"),
-    (lambda: read_boxes({"x": 1}, CANVAS), "expected TRACKING"),
-    (lambda: read_boxes({}, CANVAS), "holds no box in any frame"),
+    (lambda: read_boxes({"x": 1}, CANVAS), "is not a layout that InstDiff knows (its fields: x)"),
+    (lambda: read_boxes({}, CANVAS), "(its fields: none)"),
     (lambda: read_boxes({"dog": {0: [None]}}, CANVAS), "holds no box in any frame"),
     (lambda: read_boxes({"dog": {0: [[100, 100, 101, 101, 800, 400]] * 3}}, CANVAS), "KJNodes makes such boxes unless size_multiplier"),
     (lambda: read_boxes(TRACKING, None, '"3.person": "x"'), '"3.person" names no object of the TRACKING. It has 1.person, 2.person, 5.dog'),
@@ -245,7 +265,8 @@ def test_prompt_control_there_and_back(kind):
     (lambda: frames_to_text((parse_layout({"version": 1, "instances": [{"prompt": "cats AND dogs", "point": [0, 0]}]}),),
                             "prompt-control (AND)"), "holds 'AND'"),
     (lambda: frames_to_text((LAYOUT, LAYOUT), "elements"), "there are 2 frames"),
-    (lambda: read_masks(torch.zeros(0, 4, 4)), "at least one mask"),
+    (lambda: read_masks(torch.zeros(1, 0, 4)), "expected a MASK of shape (batch, height, width), got (1, 0, 4)"),
+    (lambda: read_masks(torch.zeros(1, 4, 4, 3)), "Connect Convert Image to Mask"),
     (lambda: read_masks(torch.full((1, 4, 4), float("nan"))), "not numbers"),
     (lambda: read_masks(((400, 800), [SEG(None, np.ones((9, 9)), 1, [0, 0, 10, 10], [], "x")])), "is broken"),
     (lambda: read_masks("mask"), "expected a MASK batch, SEGS"),

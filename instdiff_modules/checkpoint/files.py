@@ -4,78 +4,93 @@ import os
 import re
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
-from torch import Tensor
+from torch import Tensor, dtype
 
-from .pickles import load_pickle
-from .shapes import fuser_places
+from ..layout.plain_files import file_size, shown_name
+from .safetensors_files import is_safetensors, open_safetensors
+from .shapes import PLACE, fuser_places
+from .torch_files import ZIP, open_torch
 
 FORMAT = "instdiff"
 VERSION = "1"
 PLACES = "fusers"  # metadata: where the model has fusers, by spaces
-_HEADER = 8  # bytes of a safetensors file before its JSON
+_PICKLE = b"\x80"
 _SHARD = re.compile(r"(.*-)(\d{5})(-of-)(\d{5})(\.\w+)")
+_SHOWN_NAMES = 80  # characters of the names of several files in a sentence
 
 
 def open_weights(path: Path) -> Any:
-    """The dictionary in a safetensors or torch file; tensors are views of the mapped file where the format allows.
+    """The dictionary in a safetensors or torch file, its tensors as `Stored`: named, but not read yet.
 
     Raises ValueError, naming the file, if it is not there, is not such a file, or is damaged.
     """
-    try:
-        size = path.stat().st_size
-        with path.open("rb") as file:
-            head = file.read(512)
-    except OSError as error:
-        raise ValueError(
-            f"{path.name} cannot be read ({error.strerror}): expected a weights file at {path}."
-        ) from error
+    size = file_size(path, "a weights file")
+    head = _head(path)
+    name = shown_name(path)
     if not head:
-        raise ValueError(f"{path.name} is empty (0 bytes): expected a weights file; download it again.")
-    if head[:4] == b"PK\x03\x04" or head[:1] == b"\x80":
-        return load_pickle(path)
-    if head[_HEADER : _HEADER + 1] == b"{":
-        return _open_safetensors(path)
+        raise ValueError(f"{name} is empty (0 bytes): expected a weights file; download it again.")
+    if is_safetensors(head, size):
+        opened = open_safetensors(path, size)
+        version = opened.metadata.get("version", "none")
+        if opened.metadata.get("format") == FORMAT and version != VERSION:
+            raise ValueError(
+                f"{name} is an InstDiff file of version {shown_name(version)}, expected version {VERSION}: update InstDiff."
+            )
+        return opened.tensors
+    if head.startswith((ZIP, _PICKLE)):
+        return open_torch(path, size)
     raise ValueError(
-        f"{path.name} is {_guess(head)} ({size} bytes): expected a .safetensors or torch file; download it again."
+        f"{name} is {_guess(head)} ({size} bytes): expected a .safetensors or torch file; download it again."
     )
 
 
-def with_shards(paths: list[Path]) -> list[Path]:
+def with_shards(paths: Sequence[Path]) -> list[Path]:
     """The same files, and for one shard of a file that was split into numbered ones all its siblings.
 
-    Raises ValueError if a sibling is not there.
+    Raises ValueError if a sibling is not there, or the numbers in the name cannot be true.
     """
     found: dict[Path, None] = {}
     for path in paths:
         match = _SHARD.fullmatch(path.name)
         siblings = [path]
         if match:
-            count = int(match[4])
-            siblings = [path.with_name(f"{match[1]}{i:05}{match[3]}{match[4]}{match[5]}") for i in range(1, count + 1)]
-            missing = [sibling.name for sibling in siblings if not sibling.exists()]
-            if missing:
+            index, count = int(match[2]), int(match[4])
+            if not 1 <= index <= count:
                 raise ValueError(
-                    f"{path.name} is one of {count} files, and {missing[0]} is not beside it: download all."
+                    f"{shown_name(path)} is named as part {index} of {count} of a split file: give it another name if it is whole, "
+                    "or download all parts under their own names."
                 )
+            siblings = []
+            for i in range(1, count + 1):
+                siblings.append(path.with_name(f"{match[1]}{i:05}{match[3]}{match[4]}{match[5]}"))
+                if not siblings[-1].exists():
+                    raise ValueError(
+                        f"{shown_name(path)} is one of {count} files, and {shown_name(siblings[-1])} is not beside it: download all."
+                    )
         found.update(dict.fromkeys(siblings))
     return list(found)
 
 
+def shown_names(paths: Sequence[Path]) -> str:
+    """The names of files as they may stand in a sentence: one line, not too long."""
+    names = " + ".join(map(shown_name, paths))
+    return names if len(names) <= _SHOWN_NAMES else f"{shown_name(paths[0])} and {len(paths) - 1} more"
+
+
 def saved_places(path: Path) -> list[str] | None:
     """Official places of the fusers of a file of `write_checkpoint`, which `open_weights` could read; None of any other."""
-    try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-    except SafetensorError:  # a torch file
+    size = file_size(path, "a weights file")
+    if not is_safetensors(_head(path), size):
         return None
-    return metadata[PLACES].split() if metadata.get("format") == FORMAT and PLACES in metadata else None
+    metadata = open_safetensors(path, size).metadata
+    if metadata.get("format") != FORMAT or PLACES not in metadata:
+        return None
+    return [place for place in metadata[PLACES].split() if re.fullmatch(PLACE, place)]
 
 
 def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -98,20 +113,14 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], metadata: Mappin
         unfinished.unlink(missing_ok=True)
 
 
-def _open_safetensors(path: Path) -> dict[str, Tensor]:
+def _head(path: Path) -> bytes:
     try:
-        with safe_open(path, "pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}
-    except (SafetensorError, OSError) as error:
+        with path.open("rb") as file:
+            return file.read(512)
+    except OSError as error:
         raise ValueError(
-            f"{path.name} cannot be read as a safetensors file ({error}): it is damaged or incomplete, download it again."
+            f"{shown_name(path)} cannot be read ({error.strerror}): expected a weights file that this user may read."
         ) from error
-    if metadata.get("format") == FORMAT and metadata.get("version") != VERSION:
-        raise ValueError(
-            f"{path.name} is an InstDiff file of version {metadata.get('version')}, expected version {VERSION}: update InstDiff."
-        )
-    return tensors
 
 
 def _guess(head: bytes) -> str:
@@ -128,5 +137,5 @@ def _guess(head: bytes) -> str:
     return "a text file" if printable > 0.95 * len(head) else "of no known kind"
 
 
-def _name(dtype: torch.dtype) -> str:
-    return str(dtype).removeprefix("torch.")
+def _name(kind: dtype) -> str:
+    return str(kind).removeprefix("torch.")

@@ -8,13 +8,21 @@ Values are tensors (any device, so `meta` tensors will do) and are passed on unt
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any
 
+from ..layout.fields import shorten
 from .shapes import PLACE
 
 PARTS = {"fuser": "the fusers", "position_net": "the tokenizer (position_net)", "scaleu": "ScaleU"}
+MAX_ENTRIES = 100_000  # of one file; the authors' has 5,000
+MAX_LEVELS = 16  # of dictionaries in dictionaries; the authors' has 4
+MAX_KEY = 200  # characters
+_EXAMINED = 2000  # keys by which another kind of model is told
 EXPECTED = "*.transformer_blocks.0.fuser.*, position_net.* and scaleu_*"
-_DIFFUSERS = re.compile(r"(down|mid|up)_blocks?\.(?:(\d+)\.)?attentions\.(\d+)\.(transformer_blocks\.0\.fuser\..+)")
+_DIFFUSERS = re.compile(
+    r"(down|mid|up)_blocks?\.(?:(\d{1,4})\.)?attentions\.(\d{1,4})\.(transformer_blocks\.0\.fuser\..+)"
+)
 _KEY = re.compile(
     r"(?P<prefix>(?:.*?\.)??)(?P<key>position_net\..+|scaleu_[bs]_\d+|"
     rf"(?:{PLACE}|(?:down_blocks|up_blocks)\.\d+\.attentions\.\d+|mid_block\.attentions\.0)"
@@ -44,7 +52,8 @@ def collect(content: Any) -> dict[str, Any]:
     """InstDiff's tensors in one loaded file, prefixes removed; fusers of the diffusers port keep that port's names.
 
     Of several state dicts in a file (the authors' has `ema` and `model`) the one with the most InstDiff tensors counts,
-    at equal numbers `ema`, as in the reference. Empty if there are none.
+    at equal numbers `ema`, as in the reference. Empty if there are none. Raises ValueError, in words that follow the file's
+    name, for a file of too many entries, and for parts of the older pack that hold no fusers.
     """
     candidates = [content]
     if isinstance(content, Mapping):
@@ -73,11 +82,12 @@ def unfused_places(content: Any) -> set[str]:
 def describe(content: Any) -> str:
     """What a file without (all of) InstDiff's weights seems to be, for an error message."""
     keys = list(_all_keys(content)) or (list(map(str, content)) if isinstance(content, Mapping) else [])
-    if not keys:
-        return f"no tensors but a {type(content).__name__}"
-    bare = [re.sub(r"^(state_dict|model|ema|module)\.(?=.)", "", key) for key in keys]
+    if not keys or _is_tensor(content):
+        return "nothing" if content is None else f"only {_kind(content)}"
+    step = -(-len(keys) // _EXAMINED)
+    bare = [re.sub(r"^(state_dict|model|ema|module)\.(?=.)", "", key[:MAX_KEY]) for key in keys[::step]]
     kind = next((name for name, marker in _OTHERS if any(re.search(marker, key) for key in bare)), "")
-    return f"{kind + ', ' if kind else ''}{len(keys)} entries such as '{keys[len(keys) // 2]}'"
+    return f"{kind + ', ' if kind else ''}{len(keys)} entries such as {shorten(keys[len(keys) // 2], 40)}"
 
 
 def _official(key: str, step: int) -> str:
@@ -95,7 +105,9 @@ def _official(key: str, step: int) -> str:
 
 def _named(tensors: Mapping[str, Any]) -> dict[str, Any]:
     """Those of InstDiff, without a common prefix such as `model.diffusion_model.` or `module.`."""
-    matches = [match for key in tensors if isinstance(key, str) and (match := _KEY.fullmatch(key))]
+    matches = [
+        match for key in tensors if isinstance(key, str) and len(key) <= MAX_KEY and (match := _KEY.fullmatch(key))
+    ]
     if not matches:
         return {}
     counts = Counter(match["prefix"] for match in matches)
@@ -113,15 +125,12 @@ def _unfold(content: Any) -> Mapping[str, Any]:
         content = dict(enumerate(content))
     if not isinstance(content, Mapping):
         return {}
-    if any(isinstance(content.get(part), (Mapping, list, tuple)) for part in _LISTED):
-        return dict(_fusers(content))
+    if len(content) > MAX_ENTRIES:
+        raise ValueError(f"has {len(content):,} entries, at most {MAX_ENTRIES:,} are read.")
+    if any(part in content for part in _LISTED):
+        return dict(_limited(_fusers(content)))
     if any(isinstance(value, Mapping) and "scaleu_b" in value for value in content.values()):
-        return {
-            f"{name}_{index}": value
-            for index, layer in content.items()
-            if isinstance(layer, Mapping)
-            for name, value in layer.items()
-        }
+        return dict(_limited(_gains(content)))
     if "null_positive_feature" in content or "linears_list.0.0.weight" in content:
         return {f"position_net.{key}": value for key, value in content.items()}
     return content
@@ -132,18 +141,49 @@ def _fusers(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     counted = any(str(index) == "0" for index in _indices(content.get("input_blocks")))
     for part, listed in _LISTED.items():
         blocks = content.get(part, {})
-        if isinstance(blocks, Mapping) and counted:
-            blocks = [blocks[index] for index in sorted(blocks, key=int)]
         if isinstance(blocks, Mapping):
             blocks = {str(index): block for index, block in blocks.items()}
+            if counted and all(re.fullmatch(r"\d{1,4}", index) for index in blocks):
+                blocks = [blocks[index] for index in sorted(blocks, key=int)]
+        if isinstance(blocks, Mapping):
+            pass
+        elif not isinstance(blocks, (list, tuple)):
+            raise ValueError(f"has {_kind(blocks)} as {part}, expected its fusers in a dictionary or a list.")
         elif len(blocks) == len(listed):
             blocks = {str(index): block for index, block in zip(listed, blocks, strict=True)}
         else:
             raise ValueError(f"lists {len(blocks)} fusers for {part}, expected {len(listed)} as in SD1.5.")
         for index, block in blocks.items():
-            state = block.get("state", block) if isinstance(block, Mapping) else {}
+            if not re.fullmatch(r"\d{1,4}", index):
+                raise ValueError(f"names a fuser {shorten(index, 20)} in {part}, expected the number of its block.")
+            state = block.get("state", block) if isinstance(block, Mapping) else None
+            if not isinstance(state, Mapping):
+                raise ValueError(
+                    f"has {_kind(state)} as block {index} of {part}, expected the tensors of a fuser in a dictionary."
+                )
             place = "middle_block.1" if part == "middle_block" else f"{part}.{index}.1"
-            yield from ((f"{place}.transformer_blocks.0.fuser.{leaf}", value) for leaf, value in state.items())
+            yield from (
+                (f"{place}.transformer_blocks.0.fuser.{leaf}", value)
+                for leaf, value in state.items()
+                if _is_short(leaf)
+            )
+
+
+def _gains(content: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for index, layer in content.items():
+        if isinstance(layer, Mapping) and _is_short(index):
+            yield from ((f"{name}_{index}", value) for name, value in layer.items() if _is_short(name))
+
+
+def _is_short(key: Any) -> bool:
+    return len(str(key)) <= MAX_KEY
+
+
+def _limited(items: Iterator[tuple[str, Any]]) -> Iterator[tuple[str, Any]]:
+    """The same; ValueError beyond MAX_ENTRIES: many blocks may share one state."""
+    yield from islice(items, MAX_ENTRIES)
+    if next(items, None) is not None:
+        raise ValueError(f"has more than {MAX_ENTRIES:,} entries: expected those of one model.")
 
 
 def _indices(blocks: Any) -> list[Any]:
@@ -154,12 +194,43 @@ def _is_tensor(value: Any) -> bool:
     return hasattr(value, "shape") and hasattr(value, "dtype")
 
 
-def _all_keys(content: Any, prefix: str = "") -> Iterator[str]:
-    """Dotted names of every tensor in nested dicts and lists."""
-    if isinstance(content, (list, tuple)):
-        content = dict(enumerate(content))
-    if isinstance(content, Mapping):
-        for key, value in content.items():
-            yield from _all_keys(value, f"{prefix}.{key}" if prefix else str(key))
-    elif _is_tensor(content):
-        yield prefix
+def _kind(value: Any) -> str:
+    """A value that is not what was expected, in words."""
+    kinds = {
+        dict: "a dictionary",
+        list: "a list",
+        tuple: "a list",
+        str: "text",
+        bool: "a number",
+        int: "a number",
+        float: "a number",
+    }
+    return "nothing" if value is None else "a tensor" if _is_tensor(value) else kinds.get(type(value), "an object")
+
+
+def _all_keys(content: Any) -> Iterator[str]:
+    """Dotted names of tensors in nested dicts and lists, MAX_ENTRIES at most. What is inside itself, or there again, is seen once."""
+    return islice(_keys_below(content), MAX_ENTRIES)
+
+
+def _keys_below(content: Any) -> Iterator[str]:
+    seen: set[int] = set()
+    steps = 0
+    below: list[Iterator[tuple[str, Any]]] = [iter([("", content)])]
+    while below and steps < 2 * MAX_ENTRIES:
+        prefix, value = next(below[-1], (None, None))
+        steps += 1
+        if prefix is None:
+            below.pop()
+        elif _is_tensor(value):
+            yield prefix
+        elif isinstance(value, (Mapping, list, tuple)) and id(value) not in seen and len(below) <= MAX_LEVELS:
+            seen.add(id(value))
+            below.append(_named_items(prefix, value))
+
+
+def _named_items(prefix: str, value: Any) -> Iterator[tuple[str, Any]]:
+    items = value.items() if isinstance(value, Mapping) else enumerate(value)
+    return (
+        (f"{prefix}.{str(key)[:MAX_KEY]}"[-MAX_KEY:] if prefix else str(key)[:MAX_KEY], item) for key, item in items
+    )

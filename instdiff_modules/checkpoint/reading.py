@@ -10,9 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from .files import open_weights, saved_places, with_shards, write_checkpoint
+from ..layout.fields import shorten
+from ..layout.plain_files import shown_name
+from .files import open_weights, saved_places, shown_names, with_shards, write_checkpoint
 from .formats import EXPECTED, PARTS, collect, describe, official_names, part_of, unfused_places
-from .shapes import InstDiffConfig, expected_shapes, fuser_places, read_config
+from .shapes import InstDiffConfig, expected_shapes, fuser_places, read_config, shown_list
+from .stored import Stored, check_stored
 
 __all__ = ["Checkpoint", "InstDiffConfig", "expected_shapes", "read_checkpoint", "write_checkpoint"]
 
@@ -46,8 +49,9 @@ def read_checkpoint(paths: Sequence[Path]) -> Checkpoint:
         )
     files = with_shards([Path(path) for path in paths])
     contents = {path: open_weights(path) for path in files}
-    source = " + ".join(path.name for path in files)
+    source = shown_names(files)
     tensors = assemble(contents)
+    check_stored(tensors, source)
     places = saved_places(files[0]) if len(files) == 1 else None
     config = read_config({key: tuple(tensor.shape) for key, tensor in tensors.items()}, source, places)
     wanted = expected_shapes(config)
@@ -57,7 +61,7 @@ def read_checkpoint(paths: Sequence[Path]) -> Checkpoint:
             "%s: %d tensors such as '%s' are not part of InstanceDiffusion and are left out.",
             source,
             len(extra),
-            extra[0],
+            shorten(extra[0], 100)[1:-1],
         )
     kept = {key: _own(key, tensors[key], source) for key in wanted}
     dtypes = Counter(str(tensor.dtype).removeprefix("torch.") for tensor in kept.values())
@@ -65,30 +69,31 @@ def read_checkpoint(paths: Sequence[Path]) -> Checkpoint:
     return Checkpoint(kept, config, source)
 
 
-def assemble(contents: Mapping[Path, Any]) -> dict[str, Tensor]:
+def assemble(contents: Mapping[Path, Any]) -> dict[str, Any]:
     """InstDiff's tensors of all files together, under their official names.
 
     `contents` maps a file to what was read from it (tensors may be on the meta device). Raises ValueError if a file has
     nothing for us, two files hold the same tensor, or a part (fusers, tokenizer, ScaleU) is in none.
     """
-    merged: dict[str, Tensor] = {}
+    merged: dict[str, Any] = {}
     origin: dict[str, Path] = {}
     for path, content in contents.items():
         try:
             found = collect(content)
         except ValueError as error:
-            raise ValueError(f"{path.name} {error}") from error
+            raise ValueError(f"{shown_name(path)} {error}") from error
         if not found and not _is_shard_of(path, contents):
             raise ValueError(
-                f"{path.name} has no InstanceDiffusion weights: expected keys like {EXPECTED}, found {describe(content)}."
+                f"{shown_name(path)} has no InstanceDiffusion weights: expected keys like {EXPECTED}, found {describe(content)}."
             )
         twice = next((key for key in found if key in merged), None)
         if twice:
-            raise ValueError(f"{path.name} and {origin[twice].name} both hold '{twice}': expected each part once.")
+            names = shown_names([path, origin[twice]])
+            raise ValueError(f"{names} both hold {shorten(twice, 80)}: expected each part once.")
         merged.update(found)
         origin.update(dict.fromkeys(found, path))
     parts = {part_of(key) for key in merged}
-    names = " + ".join(path.name for path in contents)
+    names = shown_names(list(contents))
     missing = [part for part in PARTS if part not in parts]
     if missing:
         raise ValueError(_lacks(names, parts, missing, contents))
@@ -97,7 +102,7 @@ def assemble(contents: Mapping[Path, Any]) -> dict[str, Tensor]:
     bare = sorted(set().union(*(unfused_places(content) for content in contents.values())) - places)
     if bare:
         raise ValueError(
-            f"{names} has no fuser at {', '.join(bare)}: expected one at every transformer of the UNet that is in the file."
+            f"{names} has no fuser at {shown_list(bare)}: expected one at every transformer of the UNet that is in the file."
         )
     return tensors
 
@@ -107,7 +112,7 @@ def _lacks(names: str, found: set[str], missing: list[str], contents: Mapping[Pa
     have = " and ".join(PARTS[part] for part in PARTS if part in found) or "nothing of InstanceDiffusion"
     seems = "" if len(contents) > 1 else f" ({describe(next(iter(contents.values())))})"
     return (
-        f"{names} {'hold' if len(contents) > 1 else 'holds'} {have} but not {lacking}{seems}: expected all three parts, in one file or in the three files "
+        f"{names} {'hold' if len(contents) > 1 else 'holds'} {have} but not {lacking}{seems}: expected all three, in one file or in "
         "fusers.ckpt, position_net.ckpt and scaleu.ckpt."
     )
 
@@ -117,17 +122,19 @@ def _is_shard_of(path: Path, contents: Mapping[Path, Any]) -> bool:
     return "-of-" in path.name and len(contents) > 1
 
 
-def _own(key: str, tensor: Tensor, source: str) -> Tensor:
-    """A copy that does not depend on the file any more, as stored; float64 becomes float32."""
-    tensor = tensor.detach()
-    if tensor.dtype == torch.float64:
-        tensor = tensor.float()
-    if tensor.dtype not in _KEPT_DTYPES:
-        raise ValueError(f"{source}: '{key}' has dtype {tensor.dtype}, expected float32, float16 or bfloat16.")
-    copy = torch.empty(tensor.shape, dtype=tensor.dtype).copy_(tensor)
-    if not torch.isfinite(torch.stack(torch.aminmax(copy))).all():
-        raise ValueError(f"{source}: '{key}' contains NaN or infinite numbers: the file is damaged, download it again.")
-    return copy
+def _own(key: str, tensor: Stored, source: str) -> Tensor:
+    """The numbers in memory of their own, as stored; float64 becomes float32."""
+    if tensor.dtype not in (*_KEPT_DTYPES, torch.float64):
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise ValueError(f"{source}: {shorten(key, 80)} has dtype {kind}, expected float32, float16 or bfloat16.")
+    numbers = tensor.load()
+    if numbers.dtype == torch.float64:
+        numbers = numbers.float()
+    if not torch.isfinite(torch.stack(torch.aminmax(numbers))).all():
+        raise ValueError(
+            f"{source}: {shorten(key, 80)} contains NaN or infinite numbers: the file is damaged, download it again."
+        )
+    return numbers
 
 
 def _count(dtypes: Counter[str]) -> str:

@@ -4,19 +4,25 @@ Everything here works on names and shapes only, so a 5 GB file is judged before 
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import torch
 
+from ..layout.fields import shorten
 from ..networks.adapter import UNetAdapter
 from ..networks.unifusion import UniFusion
 
+MAX_PLACES = 64  # of fusers, and of decoder blocks; SD1.5 has 16 and 12
+MAX_BLOCKS = 64  # of each stage of the mask backbone; ConvNeXt's largest has 27
+MAX_STAGES = 8
+MAX_SIZE = 65536  # of every width
 Shapes = Mapping[str, tuple[int, ...]]
-PLACE = r"(?:input_blocks|output_blocks)\.\d+\.1|middle_block\.1"
+PLACE = r"(?:input_blocks|output_blocks)\.\d{1,9}\.1|middle_block\.1"
 _FUSER = re.compile(rf"({PLACE})\.transformer_blocks\.0\.fuser\..+")
-_SCALEU = re.compile(r"scaleu_[bs]_(\d+)")
-_STAGE = re.compile(r"position_net\.convnext_tiny_backbone\.stages\.(\d+)\.(\d+)\..+")
+_SCALEU = re.compile(r"scaleu_[bs]_(\d{1,9})")
+_STAGE = re.compile(r"position_net\.convnext_tiny_backbone\.stages\.(\d{1,9})\.(\d{1,9})\..+")
 _DOWN = "position_net.convnext_tiny_backbone.downsample_layers"
 PART_ORDER = ("input_blocks", "middle_block", "output_blocks")
 
@@ -47,7 +53,9 @@ def read_config(shapes: Shapes, file: str, places: Sequence[str] | None = None) 
     Raises ValueError if a key is missing, a shape disagrees with the others, or a fuser or ScaleU layer is left out.
     """
     net = "position_net"
-    stages = _stages(shapes)
+    stages = _stages(shapes, file)
+    places_found = fuser_places(shapes)
+    _check_count(len(places_found), MAX_PLACES, "fusers", file)
     config = InstDiffConfig(
         slots=_size(shapes, f"{net}.in_conv.weight", 4, 1, file),
         text_dim=_size(shapes, f"{net}.null_positive_feature", 1, 0, file),
@@ -55,7 +63,7 @@ def read_config(shapes: Shapes, file: str, places: Sequence[str] | None = None) 
         out_dim=_size(shapes, f"{net}.linears_list.0.4.weight", 2, 0, file),
         fuser_dims={
             place: _size(shapes, f"{place}.transformer_blocks.0.fuser.linear.weight", 2, 0, file)
-            for place in fuser_places(shapes)
+            for place in places_found
         },
         decoder_channels=_decoder_channels(shapes, file),
         depths=stages,
@@ -89,16 +97,23 @@ def fuser_places(keys: Iterable[str]) -> list[str]:
     return sorted(places, key=lambda place: (PART_ORDER.index(place.split(".")[0]), int(place.split(".")[1])))
 
 
-def _stages(shapes: Shapes) -> tuple[int, ...]:
+def shown_list(words: Sequence[str]) -> str:
+    """Places in a sentence: the first few, and how many more there are."""
+    return ", ".join(words[:4]) + (f" and {len(words) - 4} more" if len(words) > 4 else "")
+
+
+def _stages(shapes: Shapes, file: str) -> tuple[int, ...]:
     """Blocks per stage of the mask backbone, counted and not taken from the numbers: so a gap shows as a missing key."""
     found = {(match[1], match[2]) for key in shapes if (match := _STAGE.fullmatch(key))}
-    count = max(len({stage for stage, _ in found}), 4)
-    return tuple(max(sum(at == str(stage) for at, _ in found), 1) for stage in range(count))
+    blocks = Counter(stage for stage, _ in found)
+    _check_count(len(blocks), MAX_STAGES, "stages in its mask backbone", file)
+    _check_count(max(blocks.values(), default=0), MAX_BLOCKS, "blocks in a stage of its mask backbone", file)
+    return tuple(max(blocks[str(stage)], 1) for stage in range(max(len(blocks), 4)))
 
 
 def _decoder_channels(shapes: Shapes, file: str) -> tuple[int, ...]:
     count = max((int(match[1]) for key in shapes if (match := _SCALEU.fullmatch(key))), default=-1) + 1
-    return tuple(_size(shapes, f"scaleu_b_{i}", 1, 0, file) for i in range(count))
+    return tuple(_size(shapes, f"scaleu_b_{i}", 1, 0, file) for i in range(min(count, MAX_PLACES + 1)))
 
 
 def _size(shapes: Shapes, key: str, dimensions: int, axis: int, file: str) -> int:
@@ -106,9 +121,20 @@ def _size(shapes: Shapes, key: str, dimensions: int, axis: int, file: str) -> in
         raise ValueError(f"{file} lacks '{key}': expected every tensor of InstanceDiffusion; download the file again.")
     if len(shapes[key]) != dimensions or 0 in shapes[key]:
         raise ValueError(
-            f"{file}: '{key}' has shape {list(shapes[key])}, expected {dimensions} dimensions, none empty."
+            f"{file}: '{key}' has shape {shorten(list(shapes[key]))}, expected {dimensions} dimensions, none empty."
+        )
+    if max(shapes[key]) > MAX_SIZE:
+        raise ValueError(
+            f"{file}: '{key}' has shape {shorten(list(shapes[key]))}, far beyond any model: expected widths of at most {MAX_SIZE}."
         )
     return shapes[key][axis]
+
+
+def _check_count(count: int, most: int, what: str, file: str) -> None:
+    if count > most:
+        raise ValueError(
+            f"{file} has {count} {what}, at most {most} are read: its weights are of no UNet of SD1.5's kind."
+        )
 
 
 def _check_shapes(shapes: Shapes, expected: Shapes, file: str) -> None:
@@ -121,7 +147,7 @@ def _check_shapes(shapes: Shapes, expected: Shapes, file: str) -> None:
     wrong = [key for key in expected if tuple(shapes[key]) != expected[key]]
     if wrong:
         raise ValueError(
-            f"{file}: '{wrong[0]}' has shape {list(shapes[wrong[0]])}, expected {list(expected[wrong[0]])} to fit the "
+            f"{file}: '{wrong[0]}' has shape {shorten(list(shapes[wrong[0]]), 40)}, expected {list(expected[wrong[0]])} to fit the "
             f"other tensors ({len(wrong)} of {len(expected)} do not fit): its parts belong to different models."
         )
 
@@ -135,7 +161,7 @@ def _check_structure(config: InstDiffConfig, file: str, places: Sequence[str] | 
         lacking = [place for place in dict.fromkeys(("middle_block.1", *places)) if place not in config.fuser_dims]
     if lacking:
         raise ValueError(
-            f"{file} has {len(config.fuser_dims)} fusers but none at {', '.join(lacking)}: expected one at every "
+            f"{file} has {len(config.fuser_dims)} fusers but none at {shown_list(lacking)}: expected one at every "
             "transformer of the UNet; download the file again."
         )
     for block, width in _trunk_widths(config, blocks).items():
@@ -160,7 +186,8 @@ def _lacking(config: InstDiffConfig, blocks: Mapping[str, list[int]], file: str)
 def _trunk_widths(config: InstDiffConfig, blocks: Mapping[str, list[int]]) -> dict[int, int]:
     """Decoder block -> channels that enter it, as far as the fusers tell: from the middle, then from the block before."""
     middle = config.fuser_dims["middle_block.1"]
-    step = next(block for block in range(2, len(config.decoder_channels) + 2) if block not in blocks["input_blocks"])
+    end = len(config.decoder_channels) + 2
+    step = next((block for block in range(2, end) if block not in blocks["input_blocks"]), end)
     coarsest = min([step, *blocks["output_blocks"]])  # the first level going up is as wide as the middle
     widths = dict.fromkeys(range(coarsest + 1), middle)
     widths |= {block + 1: config.fuser_dims[f"output_blocks.{block}.1"] for block in blocks["output_blocks"]}

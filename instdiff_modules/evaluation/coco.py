@@ -7,22 +7,21 @@ random pixels of the mask; the canvas is a square, whatever the photograph's sha
 annotation's id, and lie where the mask is (the authors' are only right for annotations made for 512x512).
 """
 
-import json
-from collections import Counter, defaultdict
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from pathlib import Path, PurePosixPath
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from ..geometry.masks import decode_mask, encode_mask, resize_nearest
+from ..geometry.masks import decode_at_size, decode_mask, encode_mask
 from ..geometry.points import box_center, mask_scribble_points
 from ..importers.boxes import cut_box
 from ..importers.coco import read_segmentation
 from ..layout import fields
+from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Instance, Layout, Mask
 from ..metrics.attributes import COLORS, PAPER_TEXTURES
+from .annotations import CocoPicture
 
 BENCHMARK_FORMATS = ("box", "mask", "point", "scribble", "colors", "textures")
 # What each format is made with: the authors' test configuration, and the one location that it is about.
@@ -42,64 +41,9 @@ LOCATION = {
     "colors": "mask",
     "textures": "mask",
 }
+LOCATIONS = ("authors", "given")  # see `asked_for`
 WORDS = {"colors": COLORS, "textures": PAPER_TEXTURES}
 ASKED_FOR = 30  # instances of a picture that the model is told of: its slots
-
-
-@dataclass(frozen=True)
-class CocoPicture:
-    """One picture of the annotations. name: its file's name without the ending. size: width, height in pixels."""
-
-    id: int
-    name: str
-    size: tuple[int, int]
-    annotations: tuple[Mapping[str, Any], ...]
-    caption: str
-
-
-@dataclass(frozen=True)
-class Annotations:
-    """What an evaluation needs of a COCO file: its pictures by id, and the names of its categories by id."""
-
-    pictures: tuple[CocoPicture, ...]
-    categories: Mapping[int, str]
-
-
-def read_annotations(path: Path, captions: Path | None = None) -> Annotations:
-    """instances_*.json, and captions_*.json for the prompts. ValueError names what cannot be used."""
-    document = read_json(path)
-    categories = {
-        _whole(c, "id", path): fields.text(c.get("name"), f"{path.name}, category {c.get('id')}", "name")
-        for c in _list(document, "categories", path)
-    }
-    said: dict[int, str] = {}
-    if captions:
-        for entry in _list(read_json(captions), "annotations", captions):
-            words = fields.text(entry.get("caption"), captions.name, "caption")
-            said.setdefault(_whole(entry, "image_id", captions), words)
-    by_picture: dict[int, list[Mapping[str, Any]]] = defaultdict(list)
-    for annotation in _list(document, "annotations", path):
-        where = f"{path.name}, annotation {_whole(annotation, 'id', path)}"
-        if _whole(annotation, "category_id", path) not in categories:
-            raise ValueError(f"{where}: category {annotation['category_id']} is not among the file's categories.")
-        by_picture[_whole(annotation, "image_id", path)].append(annotation)
-    pictures = []
-    for image in sorted(_list(document, "images", path), key=lambda i: _whole(i, "id", path)):
-        number = image["id"]
-        where = f"{path.name}, image {number}"
-        width, height = (fields.whole(image.get(side), where, side) for side in ("width", "height"))
-        name = PurePosixPath(fields.text(image.get("file_name"), where, "file_name").replace("\\", "/")).stem
-        pictures.append(CocoPicture(number, name, (width, height), tuple(by_picture[number]), said.get(number, "")))
-    if not pictures:
-        raise ValueError(f"{path.name} has no images.")
-    name, count = Counter(picture.name for picture in pictures).most_common(1)[0]
-    if count > 1:
-        raise ValueError(f"{path.name} has {count} images of the file name {name!r}: pictures need different names.")
-    if captions and not any(picture.id in said for picture in pictures):
-        raise ValueError(
-            f"{captions.name} has no caption for any image of {path.name}. Give the captions of the same pictures (captions_val2017.json)."
-        )
-    return Annotations(tuple(pictures), categories)
 
 
 def canvas_size(layout: Layout) -> tuple[int, int]:
@@ -119,17 +63,26 @@ def layout_of(picture: CocoPicture, categories: Mapping[int, str], format: str, 
     """The layout of a picture on a square canvas of `size` pixels, with all its annotations, and what of them is lost.
 
     Instances from the 31st on are hidden: not requested, but part of the truth that the detector is measured with, as for the
-    authors. Boxes outside the picture are left out, masks that cannot be read or have no pixel leave the box alone.
+    authors. Boxes outside the picture and odd ones are left out, masks that cannot be read or have no pixel leave the box alone.
     """
     instances: list[Instance] = []
     names: list[str] = []
     lost: list[str] = []
     for annotation in picture.annotations:
         where = f"{picture.name}, annotation {annotation['id']}"
-        x, y, w, h = bbox = fields.numbers(annotation.get("bbox"), 4, where, "bbox", "[x, y, width, height] in pixels")
+        try:
+            x, y, w, h = bbox = fields.numbers(
+                annotation.get("bbox"), 4, where, "bbox", "[x, y, width, height] in pixels"
+            )
+        except ValueError as error:
+            lost.append(f"{error} Left out.")
+            continue
         box = cut_box(x, y, w, h, *picture.size)
         if box is None:
             lost.append(f"{where}: its box {list(bbox)} holds nothing of the picture; left out.")
+            continue
+        if len(instances) == MAX_INSTANCES:
+            lost.append(f"{where}: it is one of more than {MAX_INSTANCES}; left out.")
             continue
         name = categories[annotation["category_id"]]
         words = WORDS.get(format)
@@ -163,14 +116,6 @@ def asked_for(layout: Layout, format: str, locations: str) -> Layout:
     return replace(layout, instances=tuple(shown))
 
 
-def read_json(path: Path) -> Any:
-    """ValueError if the file is not valid JSON, OSError if it is not there."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}.") from error
-
-
 def _alone(instance: Instance, location: str) -> Instance:
     kept = location if getattr(instance, location) is not None else "box"
     return replace(instance, **{name: None for name in ("box", "point", "scribble", "mask") if name != kept})
@@ -181,10 +126,9 @@ def _mask(annotation: Mapping[str, Any], original: tuple[int, int], size: int, w
     if not annotation.get("segmentation"):
         return None, f"{where}: no segmentation; its box remains."
     try:
-        mask = decode_mask(read_segmentation(annotation["segmentation"], *original, where))
+        mask = decode_at_size(read_segmentation(annotation["segmentation"], *original, where), size, size)
     except ValueError as error:
         return None, f"{error} Its box remains."
-    mask = resize_nearest(mask, size, size)
     return (
         (encode_mask(mask), "")
         if mask.any()
@@ -197,21 +141,3 @@ def _scribble(mask: Mask | None, seed: int) -> tuple[tuple[float, float], ...] |
         return None
     points = mask_scribble_points(decode_mask(mask), np.random.RandomState(seed % 2**32))
     return tuple((float(x) / mask.width, float(y) / mask.height) for x, y in points)
-
-
-def _list(document: Any, field: str, path: Path) -> list[Mapping[str, Any]]:
-    value = document.get(field) if isinstance(document, Mapping) else None
-    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
-        raise ValueError(
-            f'{path} is not a COCO file: expected a list of objects "{field}", got {fields.shorten(value)}.'
-        )
-    return value
-
-
-def _whole(item: Mapping[str, Any], field: str, path: Path) -> int:
-    value = item.get(field)
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise ValueError(
-            f"{path.name}: {field} must be a whole number, got {fields.shorten(value)} in {fields.shorten(item)}."
-        )
-    return value

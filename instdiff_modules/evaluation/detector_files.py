@@ -11,7 +11,7 @@ There are no label files: what the program itself prints without pycocotools' fi
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,16 +19,22 @@ import numpy as np
 from ..geometry.masks import decode_mask, encode_mask
 from ..layout.instance import Instance, Layout
 from ..metrics.folder import write_whole
-from .coco import CocoPicture, canvas_size, pixel_box
+from .annotations import CocoPicture
+from .coco import canvas_size, pixel_box
 from .run_files import SPLIT, RunFolder
 
 
-def write_detector_files(folder: RunFolder, pictures: Iterable[CocoPicture], categories: Mapping[int, str]) -> None:
-    """Truth, list and description of the pictures whose layouts are in the folder."""
+def write_detector_files(
+    folder: RunFolder,
+    pictures: Iterable[CocoPicture],
+    categories: Mapping[int, str],
+    layout_of: Callable[[CocoPicture], Layout],
+) -> None:
+    """Truth, list and description of the pictures, whose layouts `layout_of` knows."""
     ids = {name: number for number, name in sorted(categories.items(), reverse=True)}  # of equal names the first
     images, annotations = [], []
     for picture in pictures:
-        layout = folder.layout(picture.name)
+        layout = layout_of(picture)
         images.append(
             {"id": picture.id, "file_name": f"{picture.name}.png", "width": layout.width, "height": layout.height}
         )

@@ -2,39 +2,40 @@
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
 
+from ..commands.names import shown
+from ..commands.options import SEEDS
 from ..launcher.graph import LONGEST_SIDE, Graph, read_graph
-from ..launcher.steps import try_lock
+from ..launcher.steps import lock_file, try_lock
+from ..layout.plain_files import file_size, shown_name
 from ..metrics.folder import fingerprint
 from . import server
-from .coco import CONFIGURATIONS, Annotations, CocoPicture, asked_for, layout_of, read_annotations
+from .annotations import Annotations, CocoPicture, read_annotations
+from .coco import CONFIGURATIONS, asked_for
 from .detector_files import write_detector_files
+from .layouts import Layouts
 from .ray_servers import ray_painters
 from .run_files import RunFolder
+from .said import say
 from .sharing import Outcome, Painter, Sharing
-from .workflow import CHECKPOINT, WEIGHTS, authors_graph, filled
+from .workflow import CHECKPOINT, WEIGHTS, authors_graph, filled, output_node
 
 SETTINGS = ("checkpoint", "weights", "steps", "guidance", "mis", "alpha")  # options of the authors' graph
-SEEDS = 2**64
-
-
-def say(line: str) -> None:
-    sys.stderr.write(line + "\n")
-    sys.stderr.flush()
 
 
 def coco(options: argparse.Namespace) -> int:
     """The exit code: 1 if pictures of this job are missing at the end. ValueError, OSError, RuntimeError, GraphRefused."""
     _check(options)
     urls = server.server_urls(options.server)
+    graph, workflow = _workflow(options)
+    output = output_node(graph, options.output)
     annotations = read_annotations(options.annotations, options.captions)
     pictures = _first(annotations, options)
-    graph, workflow = _workflow(options)
     folder = RunFolder(options.out)
     folder.begin(
         {
@@ -49,29 +50,27 @@ def coco(options: argparse.Namespace) -> int:
             "pictures": [picture.name for picture in pictures],
         }
     )
+    layouts = Layouts(folder, annotations, options.format, options.size)
     mine = pictures[options.job :: options.jobs]
     with _only_once(options.out / "jobs" / f"{options.job}-of-{options.jobs}.lock"):
-        write_layouts(folder, mine, annotations, options)
-        outcome = _paint(options, folder, graph, urls, mine)
-    return _end(folder, annotations, pictures, mine, outcome)
+        layouts.write(mine)
+        outcome = _paint(options, layouts, graph, output, urls, mine)
+    return _end(layouts, pictures, mine, outcome)
 
 
 def _check(options: argparse.Namespace) -> None:
-    if not 0 <= options.job < options.jobs:
+    """What no option can know by itself."""
+    if not options.job < options.jobs:
         raise ValueError(f"--job is {options.job}, expected 0..{options.jobs - 1}: jobs are counted from 0.")
-    if options.size % 64 or not 64 <= options.size <= LONGEST_SIDE:
+    if options.size % 64:
         raise ValueError(
             f"--size is {options.size}, expected a multiple of 64 in 64..{LONGEST_SIDE} (the paper's is 512)."
         )
-    if not 0 <= options.seed < SEEDS:
-        raise ValueError(f"--seed is {options.seed}, expected 0..{SEEDS - 1}.")
-    if options.timeout <= 0 or options.patience < 0:
-        raise ValueError("--timeout and --patience are seconds: expected a number above 0, and one of 0 or more.")
 
 
 def _first(annotations: Annotations, options: argparse.Namespace) -> tuple[CocoPicture, ...]:
     there = len(annotations.pictures)
-    if options.images is not None and not 1 <= options.images <= there:
+    if options.images is not None and options.images > there:
         raise ValueError(f"--images is {options.images}, expected 1..{there}: so many has {options.annotations.name}.")
     return annotations.pictures[: options.images]
 
@@ -80,19 +79,27 @@ def _workflow(options: argparse.Namespace) -> tuple[Graph, dict[str, Any]]:
     """The graph, and what run.json says of it."""
     given = {name: getattr(options, name) for name in SETTINGS if getattr(options, name) is not None}
     if options.workflow is None:
+        if options.output is not None:
+            raise ValueError("--output names a node of your own --workflow; give both, or neither.")
         settings = {"checkpoint": CHECKPOINT, "weights": WEIGHTS, **given}
         return authors_graph(**settings), settings
     if given:
         raise ValueError(f"--workflow has its own {', '.join(given)}: set them there, or leave --workflow out.")
-    graph = read_graph(options.workflow.read_text(encoding="utf-8"), str(options.workflow))
-    return graph, {"file": fingerprint(options.workflow)}
+    about = {"file": fingerprint(options.workflow)} | ({"output": options.output} if options.output else {})
+    file_size(options.workflow, "a workflow in API format")
+    try:
+        text = options.workflow.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{shown_name(options.workflow)} is not text in UTF-8. Give a workflow in API format."
+        ) from error
+    return read_graph(text, str(options.workflow)), about
 
 
 @contextmanager
 def _only_once(path: Path) -> Iterator[None]:
     """The same job twice at a time would paint everything twice. The system lets go of the lock if we die."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("a") as file:
+    with lock_file(path) as file:
         if not try_lock(file):
             raise ValueError(
                 f"This job is running already ({path} is held). To share the work, start others with --job and --jobs, or name several servers."
@@ -100,29 +107,16 @@ def _only_once(path: Path) -> Iterator[None]:
         yield
 
 
-def write_layouts(
-    folder: RunFolder, pictures: Sequence[CocoPicture], annotations: Annotations, options: argparse.Namespace
-) -> None:
-    """Those that are not there yet; what annotations lose on the way is said, and kept in lost.txt."""
-    lost: list[str] = []
-    for picture in pictures:
-        if not folder.layout_path(picture.name).is_file():
-            layout, problems = layout_of(picture, annotations.categories, options.format, options.size)
-            folder.write_layout(picture.name, layout)
-            lost += problems
-    if lost:
-        with (folder.path / "lost.txt").open("a", encoding="utf-8") as file:
-            file.writelines(line + "\n" for line in lost)
-        say(
-            f"{len(lost)} annotations lost their mask or themselves, the first: {lost[0]} All are in {folder.path / 'lost.txt'}."
-        )
-
-
 def _paint(
-    options: argparse.Namespace, folder: RunFolder, graph: Graph, urls: Sequence[str], mine: Sequence[CocoPicture]
+    options: argparse.Namespace,
+    layouts: Layouts,
+    graph: Graph,
+    output: str,
+    urls: Sequence[str],
+    mine: Sequence[CocoPicture],
 ) -> Outcome:
-    ids = {picture.name: picture.id for picture in mine}
-    names = folder.missing(list(ids))
+    by_name, folder = {picture.name: picture for picture in mine}, layouts.folder
+    names = folder.missing(list(by_name), options.size)
     if len(names) < len(mine):
         say(f"{len(mine) - len(names)} of {len(mine)} pictures are there already.")
     if not names:
@@ -130,20 +124,20 @@ def _paint(
     formats = f"authors' {CONFIGURATIONS[options.format]}" if options.locations == "authors" else "as given"
 
     def graph_of(name: str) -> Graph:
-        layout = asked_for(folder.layout(name), options.format, options.locations)
-        return filled(graph, layout, (options.seed + ids[name]) % SEEDS, formats)
+        layout = asked_for(layouts.of(by_name[name]), options.format, options.locations)
+        return filled(graph, layout, (options.seed + by_name[name].id) % (SEEDS + 1), formats)
 
     if options.ray is not None:
-        painters = ray_painters(urls, options.ray, graph_of, options.size, options.timeout)
+        painters = ray_painters(urls, options.ray, graph_of, output, options.size, options.timeout)
     else:
-        painters = [_painter(url, graph_of, options) for url in urls]
+        painters = [_painter(url, graph_of, output, options) for url in urls]
     return Sharing(names, folder.keep, say, options.patience).run(present(painters))
 
 
-def _painter(url: str, graph_of: Any, options: argparse.Namespace) -> Painter:
+def _painter(url: str, graph_of: Callable[[str], Graph], output: str, options: argparse.Namespace) -> Painter:
     return Painter(
         url,
-        lambda name, stopped: server.paint(url, graph_of(name), options.size, options.timeout, stopped),
+        lambda name, stopped: server.paint(url, graph_of(name), output, options.size, options.timeout, stopped),
         partial(server.answers, url),
     )
 
@@ -151,29 +145,24 @@ def _painter(url: str, graph_of: Any, options: argparse.Namespace) -> Painter:
 def present(painters: Sequence[Painter]) -> list[Painter]:
     """Those whose server answers. ValueError if none does."""
     there = [painter for painter in painters if painter.answers()]
+    if not there:
+        raise ValueError(
+            f"No ComfyUI server answers at {shown(', '.join(painter.name for painter in painters), 150)}. Start one, or give its address with --server."
+        )
     for painter in painters:
         if painter not in there:
             say(f"{painter.name} does not answer and is left out.")
-    if not there:
-        raise ValueError(
-            f"No ComfyUI server answers at {', '.join(painter.name for painter in painters)}. Start one, or give its address with --server."
-        )
     return there
 
 
-def _end(
-    folder: RunFolder,
-    annotations: Annotations,
-    pictures: Sequence[CocoPicture],
-    mine: Sequence[CocoPicture],
-    outcome: Outcome,
-) -> int:
-    missing = folder.missing([picture.name for picture in pictures])
-    own = folder.missing([picture.name for picture in mine])
+def _end(layouts: Layouts, pictures: Sequence[CocoPicture], mine: Sequence[CocoPicture], outcome: Outcome) -> int:
+    folder = layouts.folder
+    missing = set(folder.missing([picture.name for picture in pictures], layouts.size))
+    own = [picture.name for picture in mine if picture.name in missing]
     for name, reason in outcome.failed.items():
         say(f"Failed: {name} ({reason})")
     if not missing:
-        write_detector_files(folder, pictures, annotations.categories)
+        write_detector_files(folder, pictures, layouts.annotations.categories, layouts.of)
         sys.stdout.write(
             f"All {len(pictures)} pictures are in {folder.pictures}. Next, a detector, for example:\n"
             f"  yolo val segment model=yolov8m-seg.pt data={folder.path / 'coco' / 'coco.yaml'} save_json=True\n"

@@ -6,14 +6,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..layout.json_text import read_json
 from ..metrics.clip import LocalClip
 from ..metrics.folder import fingerprint, write_whole
 from ..metrics.sources import Predictions
 from . import scoring
-from .coco import read_json
-from .generate import say
+from .annotations import MOST_READ
 from .run_files import RunFolder
-from .tables import document, table_dict
+from .said import say
+from .tables import document, results_of, table_dict
 
 OFTEN = 100  # pictures between two lines about CLIP
 
@@ -23,11 +24,11 @@ def score(options: argparse.Namespace) -> int:
     folder = RunFolder(options.run_folder)
     about = folder.about()
     names, categories = about.pop("pictures"), about.pop("categories")
-    missing = folder.missing(names)
-    there = [name for name in names if name not in set(missing)]
+    missing = set(folder.missing(names, about["size"]))
+    there = [name for name in names if name not in missing]
     if not there or (missing and not options.partial):
         raise ValueError(
-            f"{len(missing)} of {len(names)} pictures are missing in {folder.pictures}, the first is {missing[0]}. "
+            f"{len(missing)} of {len(names)} pictures are missing in {folder.pictures}, the first is {next(name for name in names if name in missing)}. "
             "Run the command `coco` again to make them, or score what is there with --partial."
         )
     values, detections = _measure(options, folder, there, about["format"], categories)
@@ -45,13 +46,7 @@ def score(options: argparse.Namespace) -> int:
 
 def tables(options: argparse.Namespace) -> int:
     """Prints the tables of runs that were scored. ValueError names one that was not."""
-    results = []
-    for run in options.runs:
-        path = run / "results.json"
-        if not path.is_file():
-            raise ValueError(f"{run} has no results.json: run the command `score` on it first.")
-        results += [table["result"] for table in read_json(path)["tables"]]
-    _write(options.out, results)
+    _write(options.out, [result for run in options.runs for result in results_of(run)])
     return 0
 
 
@@ -63,7 +58,8 @@ def _measure(
     sources = []
     if options.predictions is not None:
         table = read_json(options.categories) if options.categories else categories
-        values |= scoring.by_predictions(folder, names, format, Predictions(read_json(options.predictions), table))
+        predictions = Predictions(read_json(options.predictions, limit=MOST_READ), table)
+        values |= scoring.by_predictions(folder, names, format, predictions)
         sources.append(fingerprint(options.predictions))
     elif options.detector is not None:
         values |= scoring.by_shape_world(folder, names)

@@ -11,25 +11,22 @@ from ..layout import fields
 from ..layout.instance import Mask
 from ..layout.rle import check_runs, decode_runs
 from ..metrics.record import Region
-from ..metrics.sources import Predictions
+from ..metrics.sources import Entry, Predictions
 
 
 def regions_of(predictions: Predictions, name: str, size: int) -> tuple[Region, ...]:
-    """What was found in the picture `name` of size x size pixels; boxes that lie outside it are left out. ValueError names the entry."""
-    found = (
-        _region(f"Prediction {number}", entry, predictions.label(number, entry), size)
-        for number, entry in predictions.entries(name)
-    )
+    """What was found in the picture `name` of size x size pixels; boxes that lie outside it are left out."""
+    found = (_region(predictions, entry, size) for entry in predictions.entries(name))
     return tuple(region for region in found if region is not None)
 
 
-def _region(where: str, entry: Mapping[str, Any], label: str | None, size: int) -> Region | None:
-    x, y, w, h = fields.numbers(entry["bbox"], 4, where, "bbox", "[x, y, width, height] in pixels")
+def _region(predictions: Predictions, entry: Entry, size: int) -> Region | None:
+    x, y, w, h = entry.box
     x0, y0, x1, y1 = (min(max(v, 0.0), float(size)) for v in (x, y, x + w, y + h))
     if x1 <= x0 or y1 <= y0:
         return None
-    score = 1.0 if entry.get("score") is None else fields.number(entry["score"], where, "score")
-    return Region(label, (x0, y0, x1 - x0, y1 - y0), _mask(entry.get("segmentation"), size, where), score)
+    mask = predictions.mask(entry, size, size, lambda value, where: _mask(value, size, where))
+    return Region(entry.label, (x0, y0, x1 - x0, y1 - y0), mask, entry.score)
 
 
 def _mask(value: Any, size: int, where: str) -> Mask | None:

@@ -6,19 +6,25 @@ coco/                  what a detector reads, see detector_files.py; the picture
 results.json, .md      what `score` found
 """
 
+import functools
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ..commands.names import picture_name_problem
 from ..layout.document import layout_to_json, parse_layout
 from ..layout.instance import Layout
+from ..layout.json_text import read_json
 from ..metrics.folder import write_whole
-from .coco import read_json
+from .coco import BENCHMARK_FORMATS, LOCATIONS
+from .png import png_size
 
 VERSION = 1
 SPLIT = "val2017"  # the name that detectors' programs know
+MOST_PNG = 2**26  # bytes; no picture of an evaluation has more
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,20 @@ class RunFolder:
         return self.path / "layouts" / f"{name}.json"
 
     def layout(self, name: str) -> Layout:
-        return parse_layout(self.layout_path(name).read_text(encoding="utf-8"))
+        """A layout that this evaluation wrote. ValueError if it is missing, damaged or something else."""
+        path = self.layout_path(name)
+        advice = "Delete it and run the command `coco` again, which makes it anew."
+        try:
+            layout = parse_layout(read_json(path))
+        except ValueError as error:
+            raise ValueError(f"{path}: {error} {advice}") from error
+        whole = all(
+            i.box and re.fullmatch(r"-?[0-9]+", i.id) and isinstance(i.extra.get("category_name"), str)
+            for i in layout.instances
+        )
+        if not layout.width or not layout.height or not whole:
+            raise ValueError(f"{path} is not a layout of this evaluation. {advice}")
+        return layout
 
     def write_layout(self, name: str, layout: Layout) -> None:
         write_whole(self.layout_path(name), layout_to_json(layout))
@@ -50,8 +69,9 @@ class RunFolder:
         unfinished.write_bytes(png)
         unfinished.replace(self.picture(name))
 
-    def missing(self, names: Sequence[str]) -> list[str]:
-        return [name for name in names if not self.picture(name).is_file()]
+    def missing(self, names: Sequence[str], size: int) -> list[str]:
+        """Those without a whole picture of size x size pixels."""
+        return [name for name in names if _size_of(self.picture(name)) != (size, size)]
 
     def about(self) -> dict[str, Any]:
         """The settings of the evaluation. ValueError if there is none here."""
@@ -61,11 +81,7 @@ class RunFolder:
                 f"There is no evaluation in {self.path} (no run.json). Give the folder that `coco` was run with as --out."
             )
         about = read_json(path)
-        if (
-            not isinstance(about, Mapping)
-            or about.get("version") != VERSION
-            or not isinstance(about.get("pictures"), list)
-        ):
+        if not isinstance(about, Mapping) or not _are_settings(about):
             raise ValueError(
                 f"{path} is not of this version of the evaluation. Choose another --out, or delete the folder."
             )
@@ -87,3 +103,41 @@ class RunFolder:
                     f"{self.path} holds an evaluation with another {other}. Choose another --out, or start with the same settings."
                 )
         write_whole(self.path / "run.json", json.dumps(about, indent=1))
+
+
+def _size_of(path: Path) -> tuple[int, int] | None:
+    """Of a whole PNG file; None if it is not there, cut off or damaged."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return _size_of_content(path, (found.st_size, found.st_mtime_ns))
+
+
+@functools.lru_cache(2**16)
+def _size_of_content(path: Path, stamp: tuple[int, int]) -> tuple[int, int] | None:
+    """stamp: bytes and time of the last change; another stamp is another content."""
+    size, _ = stamp
+    try:
+        return png_size(path.read_bytes()) if size <= MOST_PNG else None
+    except (OSError, ValueError):
+        return None
+
+
+def _are_settings(about: Mapping[str, Any]) -> bool:
+    """Whether every field is what `coco` writes, which the other commands rely on."""
+    names, categories, workflow = (about.get(key) for key in ("pictures", "categories", "workflow"))
+    return (
+        about.get("version") == VERSION
+        and isinstance(names, list)
+        and bool(names)
+        and all(isinstance(name, str) and not picture_name_problem(name) for name in names)
+        and isinstance(categories, Mapping)
+        and all(isinstance(name, str) for name in categories.values())
+        and about.get("format") in BENCHMARK_FORMATS
+        and about.get("locations") in LOCATIONS
+        and type(about.get("size")) is int
+        and isinstance(workflow, Mapping)
+        and isinstance(workflow.get("file", ""), str)
+        and isinstance(about.get("captions", 0), (str, type(None)))
+    )

@@ -4,15 +4,13 @@ import functools
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 
-import numpy as np
-from PIL import Image
-
 from ..layout.instance import Layout
 from ..metrics.authors import KINDS, points_in_mask
 from ..metrics.average_precision import average_precision
 from ..metrics.classes import detection_class, instance_class
 from ..metrics.clip import LocalClip
 from ..metrics.detection import SHAPES, Detection, detect_shapes
+from ..metrics.pictures import read_picture
 from ..metrics.record import Record, Region
 from ..metrics.report import MEANS, mean_by_picture, summarise
 from ..metrics.score import Settings, score_picture
@@ -33,6 +31,7 @@ def by_predictions(folder: RunFolder, names: Sequence[str], format: str, predict
             f"The predictions are of none of the {len(names)} pictures ({names[0]}, ...): they must be made on {folder.pictures}."
         )
     records = [_record(name, folder.layout(name), predictions) for name in names]
+    predictions.warn_of_masks()
     box, mask = (average_precision(records, kind) for kind in ("box", "mask"))
     values: Values = {
         "box_ap": box.ap,
@@ -53,7 +52,7 @@ def by_shape_world(folder: RunFolder, names: Sequence[str]) -> Values:
     settings = Settings(categories=SHAPES)
     records = []
     for name in names:
-        picture, layout = read_picture(folder, name), _truth(folder.layout(name))
+        picture, layout = read_picture(folder.picture(name)), _truth(folder.layout(name))
         size = picture.shape[1], picture.shape[0]
         records.append(score_picture(name, layout, detect_shapes(picture), size, settings, picture, colors=True))
     totals = asdict(summarise(records))
@@ -66,7 +65,7 @@ def by_clip(
     """The authors' test of attributes: of each requested instance the crop of its box. said(n): n pictures are done."""
     records = []
     for name in names:
-        picture = read_picture(folder, name)
+        picture = read_picture(folder.picture(name))
         records.append(
             score_picture(
                 name, folder.layout(name), (), (picture.shape[1], picture.shape[0]), picture=picture, clip=clip
@@ -74,12 +73,6 @@ def by_clip(
         )
         said(len(records))
     return {key: mean_by_picture(records, MEANS[key]) for key in CLIP_MEASURES[format]}
-
-
-def read_picture(folder: RunFolder, name: str) -> np.ndarray:
-    """(H, W, 3) uint8."""
-    with Image.open(folder.picture(name)) as image:
-        return np.array(image.convert("RGB"))
 
 
 def _record(name: str, layout: Layout, predictions: Predictions) -> Record:

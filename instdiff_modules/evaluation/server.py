@@ -1,22 +1,17 @@
 """One picture on one ComfyUI server: queued, waited for, fetched. With the standard library alone, so that it runs anywhere."""
 
-import contextlib
-import http.client
-import json
-import struct
+import re
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
+from ..commands.names import shown
+from ..commands.problems import system_sentence
 from ..launcher.client import Client, Graph, GraphRefused
+from .png import SIGNATURE, png_size
 
 POLL_SECONDS = (0.1, 1.0)  # between two questions: at first, and at most
-PNG = b"\x89PNG\r\n\x1a\n"
-BROKEN_OFF = (
-    OSError,
-    http.client.HTTPException,
-    json.JSONDecodeError,
-)  # what reading from a server that dies may raise
 
 
 class ServerLost(OSError):
@@ -31,10 +26,15 @@ def server_urls(text: str) -> tuple[str, ...]:
     """ "http://a:8188, http://b:8188/" -> both, without what is there twice. ValueError if one is not an address."""
     urls = [url.strip().rstrip("/") for url in text.split(",") if url.strip()]
     for url in urls:
-        parts = urllib.parse.urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+        try:
+            parts = urllib.parse.urlsplit(url)
+            good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and url.isprintable()
+            good = good and not re.search(r"\s", url) and url.isascii()
+        except ValueError:  # a port that is no number, half a bracket
+            good = False
+        if not good:
             raise ValueError(
-                f"--server {url!r} is not an address of a server: expected one like http://127.0.0.1:8188, several with commas."
+                f"--server {shown(url)} is not an address of a server: expected one like http://127.0.0.1:8188, several with commas."
             )
     if not urls:
         raise ValueError("--server is empty: expected an address like http://127.0.0.1:8188.")
@@ -43,17 +43,16 @@ def server_urls(text: str) -> tuple[str, ...]:
 
 def answers(url: str) -> bool:
     """Whether a ComfyUI is there now."""
-    try:
-        return Client(url).answers()
-    except BROKEN_OFF:
-        return False
+    return Client(url).answers()
 
 
-def paint(url: str, graph: Graph, size: int, timeout: float, stopped: Callable[[], bool] = lambda: False) -> bytes:
-    """The PNG file of the one picture that the graph makes.
+def paint(
+    url: str, graph: Graph, output: str, size: int, timeout: float, stopped: Callable[[], bool] = lambda: False
+) -> bytes:
+    """The PNG file of the one picture that the node `output` makes; what others show is not looked at.
 
     timeout: seconds for the whole picture. Raises GraphRefused, GraphFailed or GraphInterrupted (launcher/client.py), ServerLost
-    for a server that is gone, restarted or too slow, Stop as soon as `stopped` says so, and ValueError if the graph leaves not
+    for a server that is gone, restarted or too slow, Stop as soon as `stopped` says so, and ValueError if the node leaves not
     one picture, or one of another size than size x size.
     """
     client = Client(url)
@@ -63,28 +62,38 @@ def paint(url: str, graph: Graph, size: int, timeout: float, stopped: Callable[[
             _wait(client, prompt_id, time.monotonic() + timeout, stopped)
             result = client.wait(prompt_id, 60)
         except BaseException:
-            _withdraw(client, prompt_id)
+            client.withdraw(prompt_id)
             raise
-        if len(result.images) != 1:
+        pictures = result.images_of(output)
+        if len(pictures) != 1:
             raise ValueError(
-                f"The workflow left {len(result.images)} pictures, expected one: keep one Save Image or Preview Image node in it."
+                f"The workflow's node {shown(output)} left {len(pictures)} pictures, expected one: let it save a single picture, or name another with --output."
             )
-        data = client.view(result.images[0])
+        data = client.view(pictures[0])
     except ServerLost:
         raise
     except GraphRefused as error:
         if error.details is not None:
             raise
-        raise ServerLost(
-            f"{url} does not answer as ComfyUI does ({error.message})"
-        ) from error  # a proxy before a dead server
-    except BROKEN_OFF as error:
-        raise ServerLost(f"{url} no longer answers ({error})") from error
-    shape = (
-        "no PNG file"
-        if data[:8] != PNG or len(data) < 24
-        else "{}x{} pixels".format(*struct.unpack(">II", data[16:24]))
-    )
+        # a proxy before a dead server
+        raise ServerLost(f"{url} does not answer as ComfyUI does ({error.message})") from error
+    except OSError as error:
+        raise ServerLost(f"{url} no longer answers ({system_sentence(error).rstrip('.')})") from error
+    return _checked(url, data, size)
+
+
+def _checked(url: str, data: bytes, size: int) -> bytes:
+    """The file, if it is a whole PNG of the right size."""
+    if data[:8] == SIGNATURE:
+        try:
+            found = png_size(data)
+        except (
+            ValueError
+        ) as error:  # ComfyUI writes whole ones: something on the way broke it, or the server's disk is full
+            raise ServerLost(f"{url} gave {error} instead of the picture") from error
+        shape = "{}x{} pixels".format(*found)
+    else:
+        shape = "no PNG file"
     if shape != f"{size}x{size} pixels":
         raise ValueError(
             f"The workflow's picture is {shape}, expected {size}x{size}: take its size from the layout, and leave out scaling."
@@ -100,8 +109,7 @@ def _wait(client: Client, prompt_id: str, deadline: float, stopped: Callable[[],
             raise Stop
         if time.monotonic() > deadline:
             raise ServerLost(f"{client.url} did not finish the picture in time")
-        queue = client.get("/queue")
-        known = any(prompt_id in entry for entries in queue.values() for entry in entries)
+        known = _in_queue(client.get("/queue"), prompt_id)
         unknown = 0 if known else unknown + 1  # once alone may be the moment between queue and history
         if unknown > 2:
             raise ServerLost(f"{client.url} has forgotten the picture: it was restarted, or its queue was cleared")
@@ -109,8 +117,8 @@ def _wait(client: Client, prompt_id: str, deadline: float, stopped: Callable[[],
         pause = min(pause * 1.5, POLL_SECONDS[1])
 
 
-def _withdraw(client: Client, prompt_id: str) -> None:
-    """Take this picture off the server, and nothing else: others may use it too."""
-    with contextlib.suppress(*BROKEN_OFF):
-        client.post("/queue", {"delete": [prompt_id]})
-        client.post("/interrupt", {"prompt_id": prompt_id})
+def _in_queue(queue: Any, prompt_id: str) -> bool:
+    """Whether ComfyUI's queue holds the prompt."""
+    lists = queue.values() if isinstance(queue, Mapping) else ()
+    entries = [entry for entries in lists if isinstance(entries, list) for entry in entries]
+    return any(isinstance(entry, list) and prompt_id in entry for entry in entries)

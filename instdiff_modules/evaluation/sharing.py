@@ -126,7 +126,7 @@ class Sharing:
         self.say(f"{lost}; {name} goes to another server, or waits for this one")
         if self.losses[name] >= LOSSES:
             self.waiting.popleft()
-            self._fail(name, f"{painter.name}: {LOSSES} servers went while they painted it")
+            self._fail(name, f"{painter.name}: {LOSSES} servers went while they painted it, the last: {lost}")
 
     def _back(self, painter: Painter) -> bool:
         """Wait for a lost server; False if it is given up or nothing is left to do."""

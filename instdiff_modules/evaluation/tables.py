@@ -1,9 +1,11 @@
 """The paper's tables with this run's numbers beside those that were published: Markdown, and the same as JSON."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from .published import VAL2017, Measure, Table, table_of
+from ..layout.json_text import read_json
+from .published import TABLES, VAL2017, Measure, Table, table_of
 from .workflow import SIZE
 
 PAPER, REPRODUCTION, RUN, DIFFERENCE = "paper", "reproduction", "this run", "this run - paper"
@@ -79,7 +81,7 @@ def notes(table: Table, result: Mapping[str, Any]) -> list[str]:
         out.append(f"Pictures of {about['size']}x{about['size']} pixels; the paper's are {SIZE}x{SIZE}.")
     if about["captions"] is None:
         out.append("Prompts without COCO's captions; the paper's have them.")
-    if about["locations"] == "given":
+    if about.get("locations") == "given":
         out.append(
             "The model was given this kind of location alone; the authors' configuration may keep others too (scribbles come with boxes and masks)."
         )
@@ -92,6 +94,41 @@ def notes(table: Table, result: Mapping[str, Any]) -> list[str]:
 def document(results: Sequence[Mapping[str, Any]]) -> str:
     """Markdown of one run or of several."""
     return "\n\n".join(["# The paper's evaluation on COCO", *map(table_markdown, results)]) + "\n"
+
+
+def results_of(run: Path) -> list[dict[str, Any]]:
+    """What `score` wrote into the folder of a run. ValueError if it did not, or if that is damaged."""
+    path = run / "results.json"
+    if not path.is_file():
+        raise ValueError(f"{run} has no results.json: run the command `score` on it first.")
+    content = read_json(path)
+    tables = content.get("tables") if isinstance(content, Mapping) else None
+    results = (
+        [table.get("result") for table in tables if isinstance(table, Mapping)] if isinstance(tables, list) else []
+    )
+    if not results or not all(_is_result(result) for result in results):
+        raise ValueError(f"{path} is not what the command `score` writes: run it again on {run}.")
+    return [dict(result) for result in results if result is not None]
+
+
+def _is_result(result: Any) -> bool:
+    """Whether every field that a table is made of is there and of its kind."""
+    if not isinstance(result, Mapping) or result.get("format") not in [table.format for table in TABLES]:
+        return False
+    values, about = result.get("values"), result.get("about")
+    if not isinstance(values, Mapping) or not isinstance(about, Mapping):
+        return False
+    workflow = about.get("workflow")
+    return (
+        all(type(result.get(key)) is int for key in ("pictures", "wanted"))
+        and isinstance(result.get("detections"), str)
+        and all(value is None or type(value) in (int, float) for value in values.values())
+        and type(about.get("size")) is int
+        and "captions" in about
+        and isinstance(workflow, Mapping)
+        and isinstance(workflow.get("file", "-"), str)
+        and workflow.get("file", "-").split() != []
+    )
 
 
 def _published(measure: Measure, value: float | None) -> float | None:

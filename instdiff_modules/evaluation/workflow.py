@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ..commands.names import shown
 from ..launcher.graph import Graph, with_layout, with_seed
 from ..layout.document import layout_to_json
 from ..layout.instance import Layout
@@ -12,6 +13,7 @@ NEGATIVE = (
     "cartoon style, painting style, longbody, lowres, bad anatomy, bad hands, missing fingers, extra digit, fewer digits, "
     "cropped, worst quality, low quality"
 )
+SAVING = ("SaveImage", "PreviewImage")  # whose picture counts, unless a node is named
 CHECKPOINT, WEIGHTS = "v1-5-pruned-emaonly.safetensors", "instancediffusion_sd15.pth"
 
 
@@ -46,6 +48,31 @@ def authors_graph(
         # A preview: the server forgets it at its next start, and the evaluation has fetched it.
         "picture": node("PreviewImage", images=["decode", 0]),
     }  # fmt: skip
+
+
+def output_node(graph: Graph, given: str | None = None) -> str:
+    """The id of the node whose picture counts: the given one, else the only Save Image, else the only Preview Image. ValueError."""
+    if given is not None:
+        if given not in graph:
+            raise ValueError(
+                f"--output is {shown(given)}, but the workflow has no such node. Its nodes: {_ids(graph)}."
+            )
+        return given
+    for kind in SAVING:
+        found = {node: graph[node] for node in graph if graph[node]["class_type"] == kind}
+        if len(found) == 1:
+            return next(iter(found))
+        if found:
+            raise ValueError(
+                f"The workflow has {len(found)} nodes {kind} ({_ids(found)}): say with --output whose picture counts."
+            )
+    raise ValueError(
+        "The workflow has no Save Image and no Preview Image node: add one, or say with --output whose picture counts."
+    )
+
+
+def _ids(graph: Graph) -> str:
+    return shown(", ".join(graph), 100)
 
 
 def filled(graph: Graph, layout: Layout, seed: int, location_formats: str) -> Graph:

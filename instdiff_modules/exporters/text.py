@@ -12,6 +12,7 @@ from ..importers.omost import write_omost
 from ..importers.prompt_control import write_prompt_control
 from ..layout.document import visible_instances
 from ..layout.instance import Box, Frames, Instance, Layout
+from .annotations import write_authors, write_coco
 
 
 def frames_to_text(frames: Frames, format: str) -> str:
@@ -50,5 +51,7 @@ TEXT_FORMATS: dict[str, Callable[[Layout, list[Box]], str]] = {
     "prompt-control (COUPLE)": lambda layout, boxes: write_prompt_control(layout, boxes, couple=True),
     "prompt-control (AND)": lambda layout, boxes: write_prompt_control(layout, boxes, couple=False),
     "elements": lambda layout, boxes: json.dumps(write_elements(layout, boxes), ensure_ascii=False),
+    "COCO": lambda layout, boxes: json.dumps(write_coco(layout, boxes), ensure_ascii=False),
+    "InstanceDiffusion demo": lambda layout, _: json.dumps(write_authors(layout), ensure_ascii=False),
     "points": _points,
 }

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from ..layout import fields
 from ..layout.frames import add_location, canvas_of, describe, find_index, named_indices
 from ..layout.instance import Box, Frames, Instance, Layout
-from ..layout.parts import family, make_part, without
+from ..layout.parts import families, make_part, without
 from ..layout.units import FRACTIONS, PIXELS
 from .transform import UNCUT, hull, map_instance, whole_extent
 
@@ -127,14 +127,15 @@ def _replaced(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instan
 
 def _mapped(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instance, ...]:
     """The chosen ones moved or resized, each with its parts; a part that is chosen beside its parent goes with the parent alone."""
-    families = {i: family(layout.instances, i) for i in chosen}
+    together = families(layout.instances, chosen)
+    carried = {k for i in chosen for k in together[i] if k != i}
     new = list(layout.instances)
     for i in chosen:
-        if any(i in families[j] for j in chosen if j != i):
+        if i in carried:
             continue
-        around = hull([layout.instances[k] for k in families[i]])
+        around = hull([layout.instances[k] for k in together[i]])
         scale, shift = (_shift if edit.operation in (MOVE, MOVE_TO) else _stretch)(layout, i, around, edit)
-        for k in families[i]:
+        for k in together[i]:
             made = map_instance(layout.instances[k], scale, shift)
             if made is None:
                 raise ValueError(
@@ -202,7 +203,7 @@ def _scale(layout: Layout, edit: Edit, width: float, height: float) -> tuple[flo
 
 
 def _removed(layout: Layout, chosen: Sequence[int], _: Edit) -> tuple[Instance, ...]:
-    return without(layout.instances, {k for i in chosen for k in family(layout.instances, i)})
+    return without(layout.instances, {k for one in families(layout.instances, chosen).values() for k in one})
 
 
 def _parted(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instance, ...]:

@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 
 from ..layout import fields
-from ..layout.frames import canvas_of, check_aspect
+from ..layout.frames import canvas_of, check_aspect, check_total
 from ..layout.instance import Frames, Instance, Layout, Point
 from .points import is_point_set
 
 LINEAR, SMOOTH, HOLD = MOTIONS = ("linear", "smooth", "hold")
 LEAVE_OUT, BRIDGE = GAPS = ("leave out", "bridge")
 FRAME = "frame"  # unknown field of a layout: the frame, from 0, that it was made for
+MAX_POINTS = 2_000_000  # of the scribbles of all frames
 WHERE = "Keyframes of Instances"
 Track = dict[int, Instance]  # an instance by the index of each keyframe that has it
 
@@ -77,7 +78,20 @@ def between_keyframes(
     for i, key in enumerate(keys):
         for instance in key.instances:
             tracks.setdefault(instance.id, {})[i] = instance  # dicts keep their order, so the keyframes of a track rise
+    _check_cost(keys, tracks, count, gaps)
     return tuple(_frame(keys, numbers, tracks, k, motion, gaps) for k in range(count))
+
+
+def _check_cost(keys: Frames, tracks: dict[str, Track], count: int, gaps: str) -> None:
+    """ValueError if there would be more instances, or points of scribbles, than can be made in a few seconds."""
+    most = len(tracks) if gaps == BRIDGE else max(len(key.instances) for key in keys)
+    check_total(count * most, WHERE)
+    points = max(sum(len(i.scribble or ()) for i in key.instances) for key in keys)
+    if count * points > MAX_POINTS:
+        raise ValueError(
+            f"{WHERE}: the scribbles would have {count * points} points over {count} frames, at most {MAX_POINTS} are possible. "
+            "Use fewer frames, or scribbles of fewer points."
+        )
 
 
 def _frame(keys: Frames, numbers: Sequence[int], tracks: dict[str, Track], k: int, motion: str, gaps: str) -> Layout:

@@ -19,6 +19,7 @@ __all__ = [
     "attention_masks",
     "box_center",
     "decode_mask",
+    "drawable",
     "encode_mask",
     "interior_points",
     "is_point_set",
@@ -35,6 +36,8 @@ __all__ = [
 
 SCRIBBLE_POINTS = 20
 POLYGON_POINTS = 256
+MAX_DRAWN = 20_000  # points of a stroke that is drawn
+MAX_OUTLINE = 50_000  # steps between pixels inside and outside; beyond, 128 points tell nothing finer
 
 
 def box_center(box: Box) -> Point:
@@ -45,7 +48,8 @@ def mask_contours(mask: np.ndarray) -> list[np.ndarray]:
     """Closed outlines of a mask (H, W), each (n, 2) as x, y in pixels (binary_mask_to_polygon at tolerance 0).
 
     The outline runs over the zero pixels around the mask, one pixel to the right and below because of the border that
-    is added to close it: kept, since the weights were trained on such outlines.
+    is added to close it: kept, since the weights were trained on such outlines. Outlines of more than MAX_OUTLINE steps,
+    as of noise, are those of the mask in larger pixels.
     """
     from skimage.measure import find_contours  # slow to import, and only masks need it
 
@@ -53,8 +57,18 @@ def mask_contours(mask: np.ndarray) -> list[np.ndarray]:
     if not rows.size:
         return []
     top, left = rows[0], columns[0]
-    padded = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1] != 0, 1).astype(np.float64)
-    return [contour[:, ::-1] + (left, top) for contour in find_contours(padded, 0.0) if len(contour) >= 3]
+    padded, pixel = np.pad(mask[top : rows[-1] + 1, left : columns[-1] + 1] != 0, 1), 1
+    while sum(np.count_nonzero(np.diff(padded, axis=axis)) for axis in (0, 1)) > MAX_OUTLINE:
+        padded, pixel = np.pad(_halved(padded[1:-1, 1:-1]), 1), 2 * pixel
+    found = find_contours(padded.astype(np.float64), 0.0)
+    return [contour[:, ::-1] * pixel + (left, top) for contour in found if len(contour) >= 3]
+
+
+def _halved(mask: np.ndarray) -> np.ndarray:
+    """(H, W) bool in pixels of twice the size, set where any of the four is."""
+    height, width = mask.shape
+    even = np.pad(mask, ((0, height % 2), (0, width % 2)))
+    return even[::2, ::2] | even[1::2, ::2] | even[::2, 1::2] | even[1::2, 1::2]
 
 
 def interior_points(mask: np.ndarray, count: int, rng: random.Random) -> np.ndarray:
@@ -67,9 +81,9 @@ def interior_points(mask: np.ndarray, count: int, rng: random.Random) -> np.ndar
         return np.zeros((0, 2))
     if len(pixels) < count:
         return np.array([pixels[rng.choice(range(len(pixels)))][::-1] for _ in range(count)], dtype=np.float64)
-    order = np.argsort(_lengths(pixels - pixels.mean(0)), kind="stable")
     segment = len(pixels) // count
-    return pixels[order[np.arange(count) * segment + segment // 2]][:, ::-1].astype(np.float64)
+    chosen = _at_ranks(_lengths(pixels - pixels.mean(0)), np.arange(count) * segment + segment // 2)
+    return pixels[chosen][:, ::-1].astype(np.float64)
 
 
 def mask_polygon_points(
@@ -103,6 +117,12 @@ def mask_scribble_points(mask: np.ndarray, rng: np.random.RandomState, count: in
 def scale_points(points: np.ndarray, height: int, width: int) -> np.ndarray:
     """Pixels (n, 2) as x, y -> x, y interleaved (2 n,) in fractions, cut at 1 (convert_points)."""
     return np.minimum(points / (width, height), 1.0).reshape(-1)
+
+
+def drawable(stroke: Sequence[Point]) -> Sequence[Point]:
+    """A stroke of at most MAX_DRAWN points and its last one, evenly chosen: more fall into the same pixels, but take long to draw."""
+    step = -(-len(stroke) // MAX_DRAWN)
+    return stroke if step <= 1 else (*stroke[::step], stroke[-1])
 
 
 def reorder_points(points: Sequence[Point] | np.ndarray, count: int = SCRIBBLE_POINTS) -> np.ndarray:
@@ -172,6 +192,18 @@ def _lengths(vectors: np.ndarray) -> np.ndarray:
     """(n, 2) -> (n,). A matmul per vector, since it rounds as the reference's np.linalg.norm of each vector does;
     sums over the axis differ in the last bit, which changes the order of pixels that are equally far away."""
     return np.sqrt((vectors[:, None, :] @ vectors[:, :, None])[:, 0, 0])
+
+
+def _at_ranks(values: np.ndarray, ranks: np.ndarray) -> np.ndarray:
+    """np.argsort(values, kind="stable")[ranks], without sorting the indices of the others."""
+    ordered = np.sort(values)
+    at = ordered[ranks]
+    tie = ranks - np.searchsorted(ordered, at)  # which one of those that are equal
+    distinct = np.unique(at)
+    place = np.searchsorted(distinct, values)
+    equal = np.flatnonzero(distinct[np.minimum(place, len(distinct) - 1)] == values)
+    equal = equal[np.argsort(place[equal], kind="stable")]
+    return equal[np.searchsorted(place[equal], np.searchsorted(distinct, at)) + tie]
 
 
 def _spread(n: int, count: int, authors: bool) -> list[int]:

@@ -12,8 +12,8 @@ from ..layout import fields
 from ..layout.document import visible_instances
 from ..layout.frames import canvas_of, check_aspect
 from ..layout.instance import Frames, Instance, Layout, Mask
-from .masks import decode_mask, draw_box, encode_mask, extent, resize_nearest
-from .points import is_point_set
+from .masks import decode_at_size, draw_box, encode_mask, extent
+from .points import drawable, is_point_set
 
 DEFAULT_SIDE = 512  # pixels, if the canvas is unknown
 MAX_PIXELS = 2**30  # numbers of a whole batch, 4 GB
@@ -33,7 +33,7 @@ def masks_per_frame(mask: Tensor, threshold: float, frames: Frames) -> list[dict
             f"Expected a MASK of shape (batch, height, width) with at least one mask, got {shape}. Connect a node that gives one."
         )
     mask = mask.reshape(-1, *mask.shape[-2:]).float().cpu()
-    if not torch.isfinite(mask).all():
+    if not all(torch.isfinite(one).all() for one in mask):  # one by one: it takes as much memory again
         raise ValueError("The mask holds values that are not numbers (NaN or infinity). Check the node that made it.")
     inside = (mask > threshold).numpy()
     if not inside.any():
@@ -55,15 +55,18 @@ def layout_masks(layouts: Sequence[Layout], height: int, width: int) -> Tensor:
     if not instances:
         return torch.zeros(1, height, width)
     check_memory(len(instances), width, height, 1, "masks")
-    return torch.stack([torch.from_numpy(draw_instance(instance, height, width)).float() for instance in instances])
+    out = torch.empty(len(instances), height, width)
+    for mask, instance in zip(out, instances, strict=True):
+        mask.copy_(torch.from_numpy(draw_instance(instance, height, width)))
+    return out
 
 
-def check_memory(count: int, width: int, height: int, channels: int, what: str) -> None:
-    """ValueError if a batch of float32 tensors would not fit into MAX_PIXELS numbers."""
+def check_memory(count: int, width: int, height: int, channels: int, what: str, most: int = MAX_PIXELS) -> None:
+    """ValueError if a batch of float32 tensors would not fit into `most` numbers."""
     size = count * channels * height * width
-    if size > MAX_PIXELS:
+    if size > most:
         raise ValueError(
-            f"{count} {what} of {width}x{height} pixels need {size / 2**28:.0f} GB, at most {MAX_PIXELS / 2**28:.0f} GB "
+            f"{count} {what} of {width}x{height} pixels need {size / 2**28:.2g} GB, at most {most / 2**28:.2g} GB "
             "are made. Choose a smaller width and height."
         )
 
@@ -71,12 +74,12 @@ def check_memory(count: int, width: int, height: int, channels: int, what: str) 
 def draw_instance(instance: Instance, height: int, width: int) -> np.ndarray:
     """Where an instance is -> (height, width) bool: its mask, else box, else discs at its point or along its scribble."""
     if instance.mask is not None:
-        return resize_nearest(decode_mask(instance.mask), height, width)
+        return decode_at_size(instance.mask, height, width)
     if instance.box is not None:
         return draw_box(instance.box, height, width)
     radius = max(2.0, min(height, width) / 40)
     given = instance.scribble or ((instance.point,) if instance.point is not None else ())
-    points = [(x * width, y * height) for x, y in given]
+    points = [(x * width, y * height) for x, y in drawable(given)]
     picture = Image.new("1", (width, height))
     draw = ImageDraw.Draw(picture)
     stroke = instance.scribble is not None and not is_point_set(instance.scribble)

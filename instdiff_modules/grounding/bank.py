@@ -72,6 +72,7 @@ class TokenBank:
         self.slots = slots
         self._frames, self._text, self._tokenizer = frames, text, tokenizer
         self._seed, self._presence = seed, presence
+        self._same = first_equals(frames, text)
         self._known: dict[TokenSet, Grounding] = {}
         self._whole: dict[tuple[int, Box | None], Tensor] = {}
         # memories of this bank's own, which go with it
@@ -84,7 +85,11 @@ class TokenBank:
         return len(self._frames)
 
     def _timeline(self, frame: int, members: tuple[int, ...] | None = None, part: Box | None = None) -> Timeline:
-        """When which of the members of a frame (None: all) act; outside every interval nobody does."""
+        """When which of the members of a frame (None: all) act; outside every interval nobody does.
+
+        Frames that are alike have the token sets of the first of them.
+        """
+        frame = self._same[frame]
         shown = self._shown(frame, part)
         chosen = {i: shown[i] for i in (shown if members is None else members) if i in shown}
         edges = sorted({0.0, 1.0, *(i.start for i in chosen.values()), *(i.end for i in chosen.values())})
@@ -146,6 +151,21 @@ class TokenBank:
         shown, text = self._shown(token_set.frame, token_set.part), self._text[token_set.frame]
         instances, features = [shown[i] for i in token_set.members], [text[i] for i in token_set.members]
         return build_grounding([instances], [torch.stack(features)], self.slots, self._seed)
+
+
+def first_equals(frames: Sequence[Sequence[Instance]], text: Sequence[Sequence[Tensor]]) -> list[int]:
+    """Of each frame the number of the first one with the same locations, times, strengths and text features."""
+    known: dict[tuple, int] = {}
+    return [
+        known.setdefault(tuple(map(_content, frame, features)), i)
+        for i, (frame, features) in enumerate(zip(frames, text, strict=True))
+    ]
+
+
+def _content(instance: Instance, feature: Tensor) -> tuple:
+    """What the tokens of an instance are made of. Equal prompts share one feature, which has to be the same object."""
+    place = instance.box, instance.point, instance.scribble, instance.mask
+    return *place, instance.strength, instance.start, instance.end, id(feature)
 
 
 def token_sets_of(timelines: Iterable[Timeline]) -> list[TokenSet]:

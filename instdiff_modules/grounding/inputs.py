@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from ..geometry.masks import SEG_SIZE, decode_mask, mask_extent
+from ..geometry.masks import SEG_SIZE, decode_mask, mask_extent, shrink_mask
 from ..geometry.points import (
     POLYGON_POINTS,
     SCRIBBLE_POINTS,
@@ -24,6 +24,7 @@ from ..layout.instance import Instance, Mask
 
 TEXT_DIM = 768
 SLOTS = 30
+MAX_PIXELS = 2048 * 2048  # of a mask
 
 
 class GroundingInputs(NamedTuple):
@@ -113,11 +114,19 @@ def _fill_slot(out: GroundingInputs, b: int, i: int, instance: Instance, seed: i
 @functools.lru_cache(maxsize=SLOTS)  # 30 MB. A run grounds the same masks in its layout, in branches and in intervals
 def _mask_inputs(mask: Mask, seed: int) -> tuple[Tensor, Tensor]:
     """Polygon (512,) and seg (512, 512) of a mask, to be read only."""
-    pixels = decode_mask(mask)
+    pixels = _pixels(mask)
     # One generator per instance: its points do not depend on who else is in the layout.
     polygon = mask_polygon_points(pixels, POLYGON_POINTS, random.Random(seed))
     assert polygon is not None, "a layout's masks are not empty"
     return _tensor(scale_points(polygon, *pixels.shape)), _tensor(resize_seg(pixels))
+
+
+def _pixels(mask: Mask) -> np.ndarray:
+    """The mask (H, W), a larger one shrunk to MAX_PIXELS: the weights see 512 x 512 of them, and 128 points of its outline."""
+    scale = (MAX_PIXELS / (mask.height * mask.width)) ** 0.5
+    if scale >= 1:
+        return decode_mask(mask)
+    return shrink_mask(mask, max(int(mask.height * scale), 1), max(int(mask.width * scale), 1))
 
 
 def reference_grounding(

@@ -1,40 +1,28 @@
 """Layouts written by others: recognised by what they hold, never by guessing units or the order of axes.
 
-here             our document, the authors' demos (authors.py), COCO (coco.py): what may also stand in a list, one per frame
-frames.py        these, and what is one layout by itself: omost.py, elements.py, prompt_control.py; for Instances from JSON
-any_boxes.py     boxes that come over a wire or as JSON: boxes.py, tracking.py, and the above; for Instances from Boxes
-regions.py       masks that come over a wire; for Instances from Masks
-prompts.py       words, one a line, for layouts without them
+kinds.py                         the table of all kinds, and `read_any`, which finds the kind and reads it
+odd_items.py                     one rule for odd items: left out with a warning that names them, the rest is kept
+given.py, declared.py            what menus and data say of units, order and canvas; asked for where nobody says it
+detectors.py, places.py          lists of objects with a place in any form; wrapped.py, coco_results.py, yolo.py beside them
+own.py, authors.py, coco.py, labelme.py, label_studio.py, elements.py, omost.py, prompt_control.py, tracking.py, gligen.py: a format each
+regions.py                       masks that come over a wire; for Instances from Masks
+prompts.py                       words, one a line, for layouts without them
+frames.py, any_boxes.py          the entries of Instances from JSON and Instances from Boxes
 """
 
 from collections.abc import Mapping
 from typing import Any
 
-from ..layout.document import load_json, parse_layout
-from ..layout.fields import shorten
 from ..layout.instance import Layout
-from . import authors, coco
+from .given import Given
+from .kinds import read_any
 
 __all__ = ["read_layout"]
 
-KNOWN_FORMATS = (
-    'our layout document ("version", "instances"), the authors\' demo JSON ("annos") and COCO ("images", "annotations"); '
-    "Instances from JSON also reads an Omost canvas, elements of a box editor and prompt-control's regions"
-)
-
 
 def read_layout(value: str | Mapping[str, Any], image: str = "") -> Layout:
-    """JSON, as text or parsed, of any known format -> Layout. image: id or file name, for COCO files with several."""
-    document = load_json(value) if isinstance(value, str) else value
-    if not isinstance(document, Mapping):
-        raise ValueError(f"A layout must be a JSON object, got {shorten(document)}. Known formats: {KNOWN_FORMATS}.")
-    if "version" in document or "instances" in document:
-        return parse_layout(document)
-    if "annos" in document:
-        return authors.read_authors(document)
-    if "annotations" in document:
-        return coco.read_coco(document, image)
-    keys = ", ".join(sorted(map(str, document))[:8])
-    raise ValueError(
-        f"This JSON is not a layout that InstDiff knows (its fields: {keys or 'none'}). Known formats: {KNOWN_FORMATS}."
-    )
+    """Text or parsed JSON of any kind that is one layout -> Layout. image: id or file name, for COCO files with several."""
+    frames = read_any(value, Given(image=image, where="The layout"))
+    if len(frames) != 1:
+        raise ValueError(f"Expected one layout, got {len(frames)} frames. Keep the one that you need.")
+    return frames[0]

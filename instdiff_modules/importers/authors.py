@@ -1,6 +1,6 @@
 """Demo files of the authors' repository: pixels of a canvas, boxes [x, y, width, height], masks as run-lengths."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,21 +9,31 @@ from ..geometry.masks import decode_mask
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES, unique_ids
 from ..layout.instance import Instance, Layout, Point
+from .given import NOTHING_SAID, Given
+from .odd_items import an_object, good_locations, keep_good
 
 
-def read_authors(document: Mapping[str, Any]) -> Layout:
+def is_authors(value: Mapping[str, Any]) -> bool:
+    return "annos" in value
+
+
+def read_authors(document: Mapping[str, Any], given: Given = NOTHING_SAID) -> Layout:
     """{caption, width, height, annos: [{bbox, mask, category_name, caption, point, scribble}]} -> Layout.
 
     The phrase is the anno's caption, as in the authors' script. Boxes are cut to the canvas with a warning. A scribble
     may be flat [x1, y1, ...] as their README says or pairs [[x1, y1], ...] as their code reads it.
+    An anno with an empty box and nothing else, which their script takes, is left out with a warning, as every odd one.
     """
-    width, height = (fields.whole(document.get(side), "The demo", side) for side in ("width", "height"))
+    if given.canvas is not None and document.get("width") is None and document.get("height") is None:
+        width, height = given.canvas
+    else:
+        width, height = (fields.whole(document.get(side), "The demo", side) for side in ("width", "height"))
     annos = document["annos"]
     if isinstance(annos, (str, Mapping)) or not isinstance(annos, Sequence):
         raise ValueError(f'The demo\'s "annos" must be a list, got {fields.shorten(annos)}.')
     if len(annos) > MAX_INSTANCES:
         raise ValueError(f"The demo has {len(annos)} annos, at most {MAX_INSTANCES} are read.")
-    instances = [_anno(anno, i, width, height) for i, anno in enumerate(annos, 1)]
+    instances = keep_good(annos, lambda anno, i: _anno(anno, i, width, height))
     caption = document.get("caption")
     return Layout(
         unique_ids(instances), width, height, fields.text("" if caption is None else caption, "The demo", "caption")
@@ -47,22 +57,18 @@ def pixel_box(value: Any, width: int, height: int, where: str) -> tuple[float, f
 
 def _anno(anno: Any, position: int, width: int, height: int) -> Instance:
     where = f"Instance {position}"
-    if not isinstance(anno, Mapping):
-        raise ValueError(f"{where} must be a JSON object, got {fields.shorten(anno)}.")
+    an_object(anno, where)
     caption, category = anno.get("caption"), anno.get("category_name")
-    given: dict[str, Any] = {}
-    if anno.get("bbox"):
-        given["box"] = pixel_box(anno["bbox"], width, height, where)
-    if anno.get("point"):
-        given["point"] = fields.point(_scaled([anno["point"]], width, height, where, "point")[0], where)
-    if anno.get("scribble"):
-        given["scribble"] = fields.scribble(
+    readers: dict[str, Callable[[], Any]] = {
+        "box": lambda: pixel_box(anno["bbox"], width, height, where),
+        "point": lambda: fields.point(_scaled([anno["point"]], width, height, where, "point")[0], where),
+        "scribble": lambda: fields.scribble(
             _scaled(_pairs(anno["scribble"], where), width, height, where, "scribble"), where
-        )
-    if anno.get("mask"):
-        given["mask"] = fields.mask(anno["mask"], where)
-    if not given:
-        raise ValueError(f"{where} has no bbox, point, scribble or mask. Give it a location.")
+        ),
+        "mask": lambda: fields.mask(anno["mask"], where),
+    }
+    there = {name: read for name, read in readers.items() if anno.get("bbox" if name == "box" else name)}
+    given = good_locations(there, f"{where} has no bbox, point, scribble or mask. Give it a location.")
     return Instance(
         id=f"i{position}",
         prompt=fields.text("" if caption is None else caption, where, "caption"),

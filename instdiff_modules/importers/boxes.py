@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from ..layout import fields
 from ..layout.instance import Box
+from .plain import plain_values
 
 logger = logging.getLogger(__name__)
 
@@ -27,6 +28,7 @@ def read_bounding_boxes(value: Any, count: int, width: int, height: int) -> list
     in its metadata, as box editors write it. Boxes are cut to the picture; what lies outside it is left out with a warning.
     ValueError says what cannot be read.
     """
+    value = plain_values(value, "BOUNDING_BOX")
     if isinstance(value, Mapping):
         value = [value]
     if not isinstance(value, list):

@@ -3,103 +3,88 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..geometry.masks import draw_polygons, encode_mask
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES, unique_ids
-from ..layout.instance import Instance, Layout, Mask
+from ..layout.instance import Instance, Layout
 from .authors import pixel_box
+from .class_names import Numbered
+from .given import NOTHING_SAID, Given
+from .odd_items import Question, an_object, good_locations, id_of, keep_good, listing, text_of
+from .segmentation import read_segmentation
 
 
-def read_coco(document: Mapping[str, Any], image: str = "") -> Layout:
+def is_coco(value: Mapping[str, Any]) -> bool:
+    return "images" in value and "annotations" in value
+
+
+def read_coco(document: Mapping[str, Any], given: Given = NOTHING_SAID) -> Layout:
     """{images, annotations, categories} -> the Layout of one image.
 
-    image: its id or file name; may be empty if the file has exactly one. The phrase of an instance is its `caption` if
-    it has one, else the name of its category. Crowd regions (iscrowd 1) are instances as any other, and say so in
-    `extra`.
+    given.image: its id or file name; may be empty if the file has exactly one. The prompt of an instance is its `caption` if
+    it has one, else the name of its category, else (in a file without categories) COCO's own name of the number. Crowd regions
+    (iscrowd 1) are instances as any other, and say so in `extra`.
     """
-    chosen = _choose(_list(document, "images"), image.strip())
+    chosen = _choose(_list(document, "images"), given.image.strip())
     where = f"Image {fields.shorten(chosen.get('file_name', chosen.get('id')))}"
-    width, height = (fields.whole(chosen.get(side), where, side) for side in ("width", "height"))
-    names = {_key(c.get("id")): c.get("name") for c in _list(document, "categories", required=False)}
-    annotations = [a for a in _list(document, "annotations") if a.get("image_id") == chosen.get("id")]
+    if given.canvas is not None and chosen.get("width") is None and chosen.get("height") is None:
+        width, height = given.canvas
+    else:
+        width, height = (fields.whole(chosen.get(side), where, side) for side in ("width", "height"))
+    names = {id_of(c.get("id")): c.get("name") for c in _list(document, "categories", required=False)}
+    annotations = [a for a in _list(document, "annotations") if id_of(a.get("image_id")) == id_of(chosen.get("id"))]
     if len(annotations) > MAX_INSTANCES:
         raise ValueError(f"{where} has {len(annotations)} annotations, at most {MAX_INSTANCES} are read.")
-    instances = [_instance(a, i, names, width, height) for i, a in enumerate(annotations, 1)]
+    numbers = Numbered()
+    instances = keep_good(annotations, lambda a, i: _instance(a, i, names, numbers, (width, height), len(annotations)))
+    numbers.warn(where)
     caption = chosen.get("caption")
     return Layout(
         unique_ids(instances), width, height, fields.text("" if caption is None else caption, where, "caption")
     )
 
 
-def _key(value: Any) -> Any:
-    """A category's id as a key; a list or an object, which no id should be, by its text."""
-    return value if value is None or isinstance(value, (str, int, float)) else repr(value)
-
-
 def _choose(images: Sequence[Mapping[str, Any]], image: str) -> Mapping[str, Any]:
     if not image and len(images) == 1:
         return images[0]
-    found = [i for i in images if image and image in (str(i.get("id")), str(i.get("file_name")))]
+    found = [i for i in images if image and image in (text_of(i.get("id")), text_of(i.get("file_name")))]
     if len(found) == 1:
         return found[0]
-    listed = ", ".join(f"{i.get('id')} ({i.get('file_name', 'no file name')})" for i in images[:8])
-    listed += f" and {len(images) - 8} more" if len(images) > 8 else ""
+    listed = listing([f"{text_of(i.get('id'))} ({text_of(i.get('file_name')) or 'no file name'})" for i in images])
     if not images:
         raise ValueError('The COCO file has no "images", so the size of the canvas is unknown.')
     if not image:
-        raise ValueError(f"The COCO file has {len(images)} images. Choose one by its id or file name: {listed}.")
+        raise Question(f"The COCO file has {len(images)} images. Choose one by its id or file name: {listed}.")
     count = "no image" if not found else f"{len(found)} images"
-    raise ValueError(f"The COCO file has {count} with id or file name {image!r}. It has: {listed}.")
+    raise Question(f"The COCO file has {count} with id or file name {image[:60]!r}. It has: {listed}.")
 
 
-def _instance(a: Mapping[str, Any], position: int, names: Mapping[Any, Any], width: int, height: int) -> Instance:
-    name = f"i{position}" if a.get("id") is None else str(a["id"])
-    where = f"Instance {position} (annotation {name})"
-    prompt = a.get("caption") or names.get(_key(a.get("category_id")))
-    if prompt is None:
-        raise ValueError(
-            f"{where}: category {fields.shorten(a.get('category_id'))} is not among the file's categories."
-        )
-    given: dict[str, Any] = {}
+def _instance(
+    a: Mapping[str, Any],
+    position: int,
+    names: Mapping[Any, Any],
+    numbers: Numbered,
+    size: tuple[int, int],
+    beside: int,
+) -> Instance:
+    name = text_of(a.get("id"))[:60] or f"i{position}"
+    where = f"Instance {position} (annotation {' '.join(name.split())[:40]})"
+    number = a.get("category_id")
+    prompt = a.get("caption") or names.get(id_of(number))
+    if prompt is None and names:
+        raise ValueError(f"{where}: category {fields.shorten(number)} is not among the file's categories.")
+    readers = {}
     if a.get("bbox"):
-        given["box"] = pixel_box(a["bbox"], width, height, where)
+        readers["box"] = lambda: pixel_box(a["bbox"], *size, where)
     if a.get("segmentation"):
-        given["mask"] = read_segmentation(a["segmentation"], width, height, where)
-    if not given:
-        raise ValueError(f"{where} has neither bbox nor segmentation. Give it a location.")
-    return Instance(
-        id=name, prompt=fields.text(prompt, where, "name"), **given, extra={"iscrowd": 1} if a.get("iscrowd") else {}
-    )
-
-
-def read_segmentation(segmentation: Any, width: int, height: int, where: str) -> Mask:
-    """Run-lengths (text or numbers) or polygons [[x1, y1, ...], ...] in pixels."""
-    if isinstance(segmentation, Mapping):
-        mask = fields.mask(segmentation, where)
-        if (mask.height, mask.width) != (height, width):
-            raise ValueError(
-                f"{where}: the segmentation is {mask.width}x{mask.height} pixels, its image {width}x{height}."
-            )
-        return mask
-    if isinstance(segmentation, str) or not isinstance(segmentation, Sequence):
-        raise ValueError(f"{where}: segmentation must be polygons or run-lengths, got {fields.shorten(segmentation)}.")
-    polygons = []
-    for polygon in segmentation:
-        if isinstance(polygon, str) or not isinstance(polygon, Sequence) or len(polygon) < 6 or len(polygon) % 2:
-            raise ValueError(
-                f"{where}: a polygon must be [x1, y1, x2, y2, x3, y3, ...] in pixels, got {fields.shorten(polygon)}."
-            )
-        # Cut before drawing: the drawing code walks along the whole edge, however far it leads off the picture.
-        xy = [fields.number(v, where, "segmentation") for v in polygon]
-        polygons.append([min(max(v, 0.0), height if i % 2 else width) for i, v in enumerate(xy)])
-    mask = draw_polygons(polygons, height, width)
-    if not mask.any():
-        raise ValueError(f"{where}: the segmentation covers no pixel of the {width}x{height} canvas.")
-    return encode_mask(mask)
+        readers["mask"] = lambda: read_segmentation(a["segmentation"], *size, where, beside)
+    found = good_locations(readers, f"{where} has neither bbox nor segmentation. Give it a location.")
+    prompt = numbers.category(id_of(number)) if prompt is None else fields.text(prompt, where, "name")
+    return Instance(id=name, prompt=prompt, **found, extra={"iscrowd": 1} if a.get("iscrowd") else {})
 
 
 def _list(document: Mapping[str, Any], field: str, required: bool = True) -> list[Mapping[str, Any]]:
+    """The objects of a list; what is no object is left out with a warning."""
     value = document.get(field, None if required else [])
-    if not isinstance(value, list) or not all(isinstance(item, Mapping) for item in value):
+    if not isinstance(value, list):
         raise ValueError(f'The COCO file\'s "{field}" must be a list of objects, got {fields.shorten(value)}.')
-    return value
+    return keep_good(value, lambda item, i: an_object(item, f'Item {i} of the COCO file\'s "{field}"'))

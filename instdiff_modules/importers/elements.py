@@ -1,32 +1,55 @@
 """Elements of box editors: [{type, bbox: [ymin, xmin, ymax, xmax] in 0..1000, desc, text?, color_palette?}], y before x."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Box, Instance, Layout
+from .odd_items import SAMPLE, an_object, keep_good, named
 
 GRID = 1000
+COLOR = re.compile(r"#([0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 KEPT = "element"  # unknown field of an instance: what an element holds beyond our document
 
 
 def are_elements(value: Any) -> bool:
-    return (
-        isinstance(value, list)
-        and bool(value)
-        and all(isinstance(item, Mapping) and "bbox" in item and "x" not in item for item in value)
-    )
+    """Whether it is a list of objects that have a `type` and a `desc` (of box editors), some of them with a `bbox`.
+
+    A list of objects with a bbox alone is a detector's.
+    """
+    items = value[:SAMPLE] if isinstance(value, list) else []
+    placed = any(isinstance(item, Mapping) and "bbox" in item for item in items)
+    return placed and 0 < len(items) <= 2 * sum(map(_is_element, items))
+
+
+def is_caption(value: Any) -> bool:
+    """Whether it is a prompt of Ideogram."""
+    return isinstance(value, Mapping) and isinstance(value.get("compositional_deconstruction"), Mapping)
 
 
 def read_elements(
     value: Sequence[Mapping[str, Any]], canvas: tuple[int, int] | None = None, prompt: str = ""
 ) -> Layout:
-    """The prompt of an instance is its description, else its text; a palette's first colour is the instance's."""
+    """The prompt of an instance is its description, else its text; a palette's first colour is the instance's.
+
+    Elements without a place, or with an odd one, are left out with a warning.
+    """
     if len(value) > MAX_INSTANCES:
         raise ValueError(f"There are {len(value)} elements, at most {MAX_INSTANCES} are read.")
-    instances = tuple(_instance(item, i) for i, item in enumerate(value, 1))
-    return Layout(instances, *(canvas or (None, None)), prompt=prompt)
+    return Layout(tuple(keep_good(value, _instance)), *(canvas or (None, None)), prompt=prompt)
+
+
+def read_caption(value: Mapping[str, Any], canvas: tuple[int, int] | None = None) -> Layout:
+    """A prompt of Ideogram: its elements, and as caption the description of the whole and of the background."""
+    whole = value["compositional_deconstruction"]
+    parts = (value.get("high_level_description"), whole.get("background"))
+    texts = [fields.text(part, "The caption", "description").strip() for part in parts if isinstance(part, str)]
+    given = whole.get("elements")
+    if given is not None and not isinstance(given, list):
+        raise ValueError(f"The caption's elements must be a list of elements with a bbox, got {fields.shorten(given)}.")
+    return read_elements(given or [], canvas, ", ".join(text.rstrip(". ") for text in texts if text.rstrip(". ")))
 
 
 def write_elements(layout: Layout, boxes: Sequence[Box]) -> list[dict[str, Any]]:
@@ -42,20 +65,29 @@ def words_of(item: Mapping[str, Any], where: str) -> str:
     )
 
 
-def _instance(item: Mapping[str, Any], position: int) -> Instance:
-    where = f"Element {position}"
+def kept_of(item: Mapping[str, Any], palette: Any, where: str) -> tuple[str, dict[str, Any]]:
+    """(color, unknown fields) of an instance: the palette's first colour, and what our document has no field for, to write it again."""
+    colors = [c for c in palette if isinstance(c, str)] if isinstance(palette, list) else []
+    kept: dict[str, Any] = {}
+    if item.get("type") == "text":
+        kept = {"type": "text", "text": fields.text(item.get("text") or "", where, "text")}
+    kept |= {"color_palette": colors} if colors else {}
+    color = colors[0] if colors and COLOR.fullmatch(colors[0]) else ""
+    return color, {KEPT: kept} if kept else {}
+
+
+def _is_element(item: Any) -> bool:
+    return isinstance(item, Mapping) and "type" in item and "desc" in item and "x" not in item
+
+
+def _instance(item: Any, position: int) -> Instance:
+    item = an_object(item, f"Element {position}")
+    where = named(position, item.get("desc"), item.get("text"), what="Element")
+    if item.get("bbox") is None:
+        raise ValueError(f"{where} has no bbox [ymin, xmin, ymax, xmax].")
     sides = fields.numbers(item["bbox"], 4, where, "bbox", "[ymin, xmin, ymax, xmax] in 0..1000")
     y0, x0, y1, x1 = (fields.number_in(v, 0, GRID, where, "bbox") / GRID for v in sides)
-    palette = item.get("color_palette")
-    colors = [c for c in palette if isinstance(c, str)] if isinstance(palette, list) else []
-    kept: dict[str, Any] = (
-        {"type": "text", "text": fields.text(item.get("text") or "", where, "text")}
-        if item.get("type") == "text"
-        else {}
-    )
-    kept |= {"color_palette": colors} if colors else {}
-    color = fields.color(colors[0], where) if colors else ""
-    extra = {KEPT: kept} if kept else {}
+    color, extra = kept_of(item, item.get("color_palette"), where)
     return Instance(
         f"i{position}", words_of(item, where), box=fields.box((x0, y0, x1, y1), where), color=color, extra=extra
     )

@@ -1,15 +1,15 @@
-"""Frames as text: one document for one frame, a list of documents for several; and the texts of other programs that are one layout."""
+"""Frames as text: one document for one frame, a list of documents for several; and any text of another program."""
 
-from typing import Any
-
-from ..layout.document import layout_to_json, load_json
+from ..layout import fields
+from ..layout.document import layout_to_json
 from ..layout.frames import as_frames
-from ..layout.instance import Frames, Layout
-from . import omost, read_layout
-from .elements import are_elements, read_elements
-from .prompt_control import is_prompt_control, read_prompt_control
+from ..layout.instance import Frames
+from .given import MAX_FRAMES, NOT_DECLARED, Canvas, Given
+from .kinds import read_any
 
-MAX_FRAMES = 4096
+__all__ = ["MAX_FRAMES", "frames_to_json", "read_frames"]
+
+WHERE = "Instances from JSON"
 
 
 def frames_to_json(frames: Frames) -> str:
@@ -17,29 +17,12 @@ def frames_to_json(frames: Frames) -> str:
     return texts[0] if len(texts) == 1 else "[" + ",\n".join(texts) + "]"
 
 
-def read_frames(text: str, image: str = "") -> Frames:
-    """A layout in any format that `read_layout` knows, or a list of them, one per frame.
+def read_frames(
+    text: str, image: str = "", canvas: Canvas | None = None, order: str = NOT_DECLARED, units: str = NOT_DECLARED
+) -> Frames:
+    """A text of any kind (see kinds.py) -> one layout, or one for each frame.
 
-    Also one layout: an Omost canvas, the elements of a box editor, regions in prompt-control's syntax.
+    image: of COCO files and others with several. canvas, order, units: of boxes that do not state theirs. ValueError asks for them.
     """
-    if isinstance(text, str) and is_prompt_control(text):
-        return (read_prompt_control(text),)
-    document: Any = load_json(text)
-    if omost.is_canvas(document):
-        return (omost.read_omost(document),)
-    if are_elements(document):
-        return (read_elements(document),)
-    if not isinstance(document, list):
-        return (read_layout(document, image),)
-    if not 1 <= len(document) <= MAX_FRAMES:
-        raise ValueError(
-            f"The JSON is a list of {len(document)} items. Expected a layout, or 1 to {MAX_FRAMES}, one per frame."
-        )
-    return tuple(_frame(item, i, image) for i, item in enumerate(document, 1))
-
-
-def _frame(item: Any, position: int, image: str) -> Layout:
-    try:
-        return read_layout(item, image)
-    except ValueError as error:
-        raise ValueError(f"Frame {position}: {error}") from error
+    text = "" if text is None else text if isinstance(text, str) else fields.text(text, WHERE, "text")
+    return read_any(text, Given(canvas, units, order, image, where=WHERE))

@@ -6,6 +6,7 @@ from typing import Any
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Instance, Layout
+from .odd_items import an_object, keep_good
 
 GRID = 90
 KEPT = "omost"  # unknown field of an instance: what a canvas holds beyond our document
@@ -14,7 +15,11 @@ WHERE = "The Omost canvas"
 
 def is_canvas(value: Any) -> bool:
     return (
-        isinstance(value, list) and bool(value) and all(isinstance(item, Mapping) and "rect" in item for item in value)
+        isinstance(value, list)
+        and bool(value)
+        and isinstance(value[0], Mapping)
+        and "rect" in value[0]
+        and ("prefixes" in value[0] or "suffixes" in value[0])
     )
 
 
@@ -27,26 +32,9 @@ def read_omost(value: Sequence[Mapping[str, Any]], canvas: tuple[int, int] | Non
     if len(value) > MAX_INSTANCES:
         raise ValueError(f"{WHERE} has {len(value)} conditions, at most {MAX_INSTANCES} are read.")
     whole = _texts(value[0], "prefixes", f"{WHERE}'s first condition")
-    instances = []
-    for i, item in enumerate(value[1:], 1):
-        where = f"{WHERE}'s region {i}"
-        top, bottom, left, right = (
-            v / GRID for v in fields.numbers(item["rect"], 4, where, "rect", "[top, bottom, left, right] in 0..90")
-        )
-        prefixes, suffixes = _texts(item, "prefixes", where), _texts(item, "suffixes", where)
-        own = prefixes[len(whole) :] if prefixes[: len(whole)] == whole else prefixes
-        box = fields.box((left, top, right, bottom), where)
-        instances.append(
-            Instance(
-                f"i{i}",
-                _joined(own or prefixes),
-                box=box,
-                color=_color(item.get("color"), where),
-                extra={KEPT: {"suffixes": suffixes}},
-            )
-        )
+    instances = keep_good(value[1:], lambda item, i: _region(item, i, whole))
     details = _texts(value[0], "suffixes", f"{WHERE}'s first condition")
-    kept: dict[str, Any] = {"prefixes": whole, "suffixes": details, "color": list(value[0].get("color") or [])}
+    kept: dict[str, Any] = {"prefixes": whole, "suffixes": details, "color": _plain_list(value[0].get("color"))}
     return Layout(
         tuple(instances),
         *(canvas or (None, None)),
@@ -55,25 +43,43 @@ def read_omost(value: Sequence[Mapping[str, Any]], canvas: tuple[int, int] | Non
     )
 
 
+def _region(item: Any, position: int, whole: Sequence[str]) -> Instance:
+    where = f"{WHERE}'s region {position}"
+    rect = an_object(item, where).get("rect")
+    top, bottom, left, right = (
+        v / GRID for v in fields.numbers(rect, 4, where, "rect", "[top, bottom, left, right] in 0..90")
+    )
+    prefixes, suffixes = _texts(item, "prefixes", where), _texts(item, "suffixes", where)
+    own = prefixes[len(whole) :] if prefixes[: len(whole)] == list(whole) else prefixes
+    return Instance(
+        f"i{position}",
+        _joined(own or prefixes),
+        box=fields.box((left, top, right, bottom), where),
+        color=_color(item.get("color")),
+        extra={KEPT: {"suffixes": suffixes}},
+    )
+
+
 def write_omost(layout: Layout, boxes: Sequence[Sequence[float]]) -> list[dict[str, Any]]:
     """The other way. boxes: of each visible instance its extent x0, y0, x1, y1 in 0..1; on the grid it has at least one cell."""
     kept = layout.extra.get(KEPT)
     kept = kept if isinstance(kept, Mapping) else {}
-    unchanged = kept and layout.prompt == _joined([*kept.get("prefixes", []), *kept.get("suffixes", [])])
-    prefixes = list(kept["prefixes"]) if unchanged else [_sentence(layout.prompt)] if layout.prompt.strip() else []
-    suffixes = list(kept["suffixes"]) if unchanged else []
+    own_prefixes, own_suffixes = (_plain_texts(kept.get(name)) for name in ("prefixes", "suffixes"))
+    unchanged = kept and layout.prompt == _joined([*own_prefixes, *own_suffixes])
+    prefixes = own_prefixes if unchanged else [_sentence(layout.prompt)] if layout.prompt.strip() else []
+    suffixes = own_suffixes if unchanged else []
     out = [
         {
             "rect": [0, GRID, 0, GRID],
             "prefixes": prefixes,
             "suffixes": suffixes,
-            "color": list(kept.get("color") or [128, 128, 128]),
+            "color": _plain_list(kept.get("color")) or [128, 128, 128],
         }
     ]
     for instance, (x0, y0, x1, y1) in zip((i for i in layout.instances if i.visible), boxes, strict=True):
         (left, right), (top, bottom) = _cells(x0, x1), _cells(y0, y1)
         own = instance.extra.get(KEPT)
-        details = list(own.get("suffixes", [])) if isinstance(own, Mapping) else []
+        details = _plain_texts(own.get("suffixes")) if isinstance(own, Mapping) else []
         color = (
             [int(instance.color[1 + 2 * i : 3 + 2 * i], 16) for i in range(3)]
             if len(instance.color) == 7
@@ -110,8 +116,16 @@ def _sentence(text: str) -> str:
     return text.strip(",. ") + "."
 
 
-def _color(value: Any, where: str) -> str:
-    if not value:
-        return ""
-    rgb = fields.numbers(value, 3, where, "color", "[red, green, blue] in 0..255")
-    return "#" + "".join(f"{int(fields.number_in(v, 0, 255, where, 'color')):02x}" for v in rgb)
+def _plain_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else []
+
+
+def _plain_texts(value: Any) -> list[str]:
+    """The texts of a field that may be anything, since our document keeps unknown fields as they came."""
+    return [text for text in _plain_list(value) if isinstance(text, str)]
+
+
+def _color(value: Any) -> str:
+    """Empty for what is no colour: it costs the region nothing."""
+    rgb = [v for v in _plain_list(value) if isinstance(v, (int, float)) and 0 <= v <= 255]
+    return "#" + "".join(f"{int(v):02x}" for v in rgb) if len(rgb) == 3 else ""

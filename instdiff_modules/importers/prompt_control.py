@@ -1,7 +1,8 @@
 """Regions in the syntax of prompt-control: `a meadow COUPLE MASK(0.1 0.5, 0.2 0.9) a red fox`.
 
 Parts stand between AND or COUPLE. A part with MASK or AREA (x0 x1, y0 y1, weight) is an instance, the others are the caption. Numbers up
-to 1 are fractions, larger ones pixels of MASK_SIZE (512x512 if it is not given), as there.
+to 1 are fractions, larger ones pixels of MASK_SIZE (512x512 if it is not given), as there. What is no words for a CLIP (BREAK, LoRAs, schedules,
+functions of the text encoding) is left out with a warning: prompt_words.py.
 """
 
 import re
@@ -10,12 +11,13 @@ from collections.abc import Sequence
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Box, Instance, Layout
+from .prompt_words import plain_prompt
 
 SIDE = 512  # pixels, prompt-control's own default
 WHERE = "The prompt-control text"
 PARTS = re.compile(r"\b(AND|COUPLE)\b")
 CALLS = re.compile(r"\b(MASK_SIZE|MASKW|IMASK|MASK|AREA|FEATHER|FILL)\s*\(([^()]*)\)")
-WEIGHT = re.compile(r":(-?\d*\.?\d+)\s*$")
+WEIGHT = re.compile(r"-?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})")
 OWN_WORDS = re.compile(r"\b(AND|COUPLE|BREAK)\b|\b(MASK_SIZE|MASKW|IMASK|MASK|AREA|FEATHER|FILL)\s*\(|<lora:|[\[\]]")
 MAX_TEXT = 2**20
 
@@ -34,6 +36,7 @@ def read_prompt_control(text: str) -> Layout:
     """
     if len(text) > MAX_TEXT:
         raise ValueError(f"{WHERE} has {len(text)} characters, at most {MAX_TEXT} are read.")
+    text = plain_prompt(text, WHERE)
     size = _mask_size(text)
     parts = re.sub(r"\bCOUPLE\s*\(", "COUPLE MASK(", text)
     pieces = [piece for piece in PARTS.split(parts) if piece not in ("AND", "COUPLE")]
@@ -41,7 +44,7 @@ def read_prompt_control(text: str) -> Layout:
     for piece in pieces:
         calls = [(name, arguments) for name, arguments in CALLS.findall(piece) if name != "MASK_SIZE"]
         words = " ".join(CALLS.sub(" ", piece).split())
-        words, weight = WEIGHT.sub("", words).strip(), WEIGHT.search(words)
+        words, weight = _weighted(words)
         regions = [(name, arguments) for name, arguments in calls if name in ("MASK", "AREA")]
         where = f"{WHERE}'s region {len(instances) + 1}"
         if any(name == "IMASK" for name, _ in calls):
@@ -56,7 +59,7 @@ def read_prompt_control(text: str) -> Layout:
             caption += [words] if words else []
             continue
         box, strength = _region(regions[0][1], size, where)
-        extra = {"prompt_control": {"weight": float(weight[1])}} if weight else {}
+        extra = {"prompt_control": {"weight": weight}} if weight is not None else {}
         instances.append(Instance(f"i{len(instances) + 1}", words, box=box, strength=strength, extra=extra))
     if len(instances) > MAX_INSTANCES:
         raise ValueError(f"{WHERE} has {len(instances)} regions, at most {MAX_INSTANCES} are read.")
@@ -85,6 +88,14 @@ def _words(text: str, where: str) -> str:
             f"{where}'s prompt holds {found[0]!r}, which prompt-control takes for its own syntax. Word it differently."
         )
     return " ".join(text.split())
+
+
+def _weighted(words: str) -> tuple[str, float | None]:
+    """(words, the weight behind a colon at their end)."""
+    before, colon, last = words.rpartition(":")
+    if colon and WEIGHT.fullmatch(last.strip()):
+        return before.strip(), float(last)
+    return words, None
 
 
 def _number(value: float) -> str:

@@ -7,16 +7,27 @@ from typing import Any
 
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES
+from ..layout.frames import check_total
 from ..layout.instance import Box, Frames, Instance, Layout
 from .boxes import cut_box
-from .frames import MAX_FRAMES
+from .given import MAX_FRAMES
+from .odd_items import keep_good
 
 logger = logging.getLogger(__name__)
 
 WHERE = "Instances from Boxes"
 EXPECTED = "TRACKING {class: {id: [[left, top, right, bottom, width, height] or None, one for each frame]}} in pixels"
-LINE = re.compile(r'"(-?\d+)\.([^"]+)"\s*:\s*"([^"]+)"')
+LINE = re.compile(r'"(-?[0-9]{1,18})\.([^"]+)"\s*:\s*"([^"]+)"')
 ALL = -1  # as id in a prompt: every object of the class
+
+
+def is_tracking(value: Any) -> bool:
+    """{class: {id: [...]}}, perhaps with odd objects among them."""
+    if not isinstance(value, Mapping) or not value:
+        return False
+    objects = [list(v.values()) if isinstance(v, Mapping) else [] for v in value.values()]
+    boxes = [item for items in objects for item in items]
+    return all(objects) and any(isinstance(b, list) and all(v is None or isinstance(v, list) for v in b) for b in boxes)
 
 
 def read_tracking(value: Mapping[str, Any], prompts: str = "") -> Frames:
@@ -25,14 +36,15 @@ def read_tracking(value: Mapping[str, Any], prompts: str = "") -> Frames:
     prompts: `"id.class": "prompt"` for each object, id -1 for all of a class, as in the older pack; objects that no line names are left
     out, as there, with a warning. Without any line each object is prompted with its class. Ids of the instances: "id.class".
     """
+    check_total(_boxes_given(value), WHERE, "boxes")
     tracks = _tracks(value)
-    words = _words(prompts, tracks)
     count = max((len(boxes) for boxes, _ in tracks.values()), default=0)
     if not 1 <= count <= MAX_FRAMES or len(tracks) > MAX_INSTANCES:
         raise ValueError(
             f"{WHERE}: the TRACKING has {len(tracks)} objects over {count} frames. Expected 1 to {MAX_FRAMES} frames of at most "
             f"{MAX_INSTANCES} objects."
         )
+    words = _words(prompts, tracks)
     left_out = [name for name in tracks if name not in words]
     if left_out:
         logger.warning("%s: no prompt names %s: left out.", WHERE, ", ".join(left_out[:8]))
@@ -84,23 +96,26 @@ def _clean(prompt: str) -> str:
 
 def _tracks(value: Mapping[str, Any]) -> dict[str, tuple[list[Box | None], tuple[int, int] | None]]:
     """Of each "id.class": its boxes in 0..1 and the canvas they were measured on."""
-    out: dict[str, tuple[list[Box | None], tuple[int, int] | None]] = {}
+    found = []
     for name, objects in value.items():
         if not isinstance(name, str) or not isinstance(objects, Mapping):
             raise ValueError(f"{WHERE}: expected {EXPECTED}, got {fields.shorten(value)}.")
-        for number, boxes in objects.items():
-            where = f"Object {number}.{name}"
-            if not isinstance(boxes, Sequence) or isinstance(boxes, str):
-                raise ValueError(
-                    f"{WHERE}: expected {EXPECTED}, got {fields.shorten(boxes)} for object {number}.{name}."
-                )
-            out[f"{number}.{name}"] = _boxes(boxes, where)
+        found += [(f"{str(number)[:40]}.{name}", boxes) for number, boxes in objects.items()]
+    out = dict(keep_good(found, lambda pair, _: (pair[0], _boxes(pair[1], f"Object {pair[0][:40]}")), WHERE))
     if not any(size for _, size in out.values()):
         raise ValueError(f"{WHERE}: the TRACKING holds no box in any frame. Expected {EXPECTED}.")
     return out
 
 
+def _boxes_given(value: Mapping[str, Any]) -> int:
+    """How many boxes there may be, from the lengths of the lists alone."""
+    objects = [boxes for named in value.values() if isinstance(named, Mapping) for boxes in named.values()]
+    return sum(len(boxes) - boxes.count(None) for boxes in objects if isinstance(boxes, (list, tuple)))
+
+
 def _boxes(boxes: Sequence[Any], where: str) -> tuple[list[Box | None], tuple[int, int] | None]:
+    if not isinstance(boxes, Sequence) or isinstance(boxes, str):
+        raise ValueError(f"{where}: expected {EXPECTED}, got {fields.shorten(boxes)}.")
     found: list[Box | None] = []
     size, largest = None, 0.0
     for i, given in enumerate(boxes, 1):

@@ -2,24 +2,35 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple, TypeGuard
 
-from ..geometry.transform import UNCUT
 from ..importers import read_layout
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES, parse_layout
 from ..layout.instance import Layout
+from ..layout.parts import check_parents
 from ..layout.units import FRACTIONS, PIXELS
-from .coordinates import DECLARED, Coordinates, box_numbers, check_range, to_edges, to_point
+from .boxes import is_placed, words_of
+from .coordinates import DECLARED, XYXY, Coordinates, check_range
 from .declared import NO_CANVAS, declared_coordinates
-from .find import Draft, box_of, find_draft, without_reasoning
-from .lines import PROMPT_KEYS
-from .tolerant import CutObject
+from .find import Draft, find_draft, without_reasoning
+from .items import instance_of, item_box
+from .omost_calls import read_omost_calls
+from .tagged import tag_items
+from .tags import plain_text
 
 MAX_TEXT = 2**18
+MAX_REASON = 225  # characters of a complaint, before the beginning of the answer
 WHERE = "Layout from Text"
+_BACKGROUNDS = ("background_prompt", "background", "background_description")
 _CAPTIONS = ("prompt", "global_prompt", "caption", "global_caption", "scene_description", "description", "scene", "high_level_description", "image_prompt",
-             "background_prompt", "background")  # fmt: skip
+             *_BACKGROUNDS)  # fmt: skip
+_CAPTION_LINE = re.compile(
+    r"^[ \t*#>]{0,20}(?:(?:global|background|scene) )?(?:prompt|caption)\*{0,3}:\*{0,3}[ \t]{0,20}(\S[^\n]{0,2000})",
+    re.I | re.M,
+)
+_SIDES = re.compile(r"\s{0,9}(\d{2,5})\s{0,9}[xX×*]\s{0,9}(\d{2,5})\s{0,9}(?:px|pixels)?\s{0,9}")
 
 
 class Answer(NamedTuple):
@@ -48,53 +59,111 @@ def read_answer(text: str, units: str = DECLARED, order: str = DECLARED, width: 
     try:
         return _read(text, units, order, size)
     except ValueError as problem:
-        reason = str(problem).rstrip(". ")
-        begins = fields.shorten(text.strip()[:300], 150)
-        raise ValueError(f"{reason[:380]}. The answer begins {begins}.") from problem
+        reason = " ".join(str(problem).split()).rstrip(". ")  # it may hold words of the answer
+        reason = reason if len(reason) <= MAX_REASON else f"{reason[: MAX_REASON - 3]}..."
+        begins = fields.shorten(text.strip()[:300], min(250 - len(reason), 100))
+        raise ValueError(f"{reason}. The answer begins {begins}.") from problem
 
 
 def report(answer: Answer) -> str:
     """A text for the user: what was read, and a line for each change."""
     count = len(answer.layout.instances)
     head = f"Read {count} instance{'' if count == 1 else 's'}; {answer.declared}."
-    return "\n".join([head, *(f"- {note}" for note in answer.notes or ["Nothing was changed."])])
+    return "\n".join([head, *(f"- {' '.join(note.split())}" for note in answer.notes or ["Nothing was changed."])])
 
 
 def _read(text: str, units: str, order: str, size: tuple[int, int] | None) -> Answer:
     text, notes = without_reasoning(_unquoted(text))
     draft = find_draft(text)
+    if draft.program:
+        layout, said = read_omost_calls(draft.program, size)
+        return Answer(layout, notes + said, "as Omost's program places them")
     notes += draft.notes
-    if len(draft.items) > MAX_INSTANCES:
-        raise ValueError(f"The answer has {len(draft.items)} instances, at most {MAX_INSTANCES} are read.")
-    if not draft.items:
+    if draft.foreign is not None and ((units, order) == (DECLARED, DECLARED) or not draft.items):
+        return Answer(_foreign(draft, notes), notes, "in a format that says what its numbers are")
+    if not (draft.items or draft.tagged):
         raise ValueError("The answer's list of instances is empty. Ask the model again")
-    foreign = _foreign(draft.document) if (units, order) == (DECLARED, DECLARED) else None
-    if foreign:
-        return Answer(foreign, notes, "in a format that says what its numbers are")
+    if max(len(draft.items), len(draft.tagged)) > MAX_INSTANCES:
+        count = max(len(draft.items), len(draft.tagged))
+        raise ValueError(f"The answer has {count} instances, at most {MAX_INSTANCES} are read.")
     canvas = _canvas(draft.document)
-    boxes = [_box(item) for item in draft.items]
-    if PIXELS in {own.get("units") for _, own in boxes} and not (canvas or size):
-        raise ValueError(NO_CANVAS)
-    known, declared = declared_coordinates(draft, boxes, units, order, canvas or size)
-    check_range([v for numbers, own in boxes if numbers and not own for v in numbers], known)
-    items = [
-        _instance(item, i, numbers, known._replace(**own), notes)
-        for i, (item, (numbers, own)) in enumerate(zip(draft.items, boxes, strict=True), 1)
-    ]
-    items = [item for item in items if item]
-    if not items:
+    made, declared = (_of_tags if draft.tagged else _of_items)(draft, units, order, size or canvas, notes)
+    if not any(made):
         raise ValueError(f"None of the answer's instances can be used. {' '.join(notes[-2:])}")
     if canvas and size and canvas != size:
         notes.append(
             f"The answer names a canvas of {canvas[0]}x{canvas[1]}; its layout was put on {size[0]}x{size[1]}."
         )
     width, height = size or canvas or (None, None)
-    caption = _caption(draft)
-    return Answer(
-        parse_layout({"version": 1, "width": width, "height": height, "prompt": caption, "instances": items}),
-        notes,
-        declared,
-    )
+    document = {"version": 1, "width": width, "height": height, "prompt": _caption(draft, notes)}
+    layout = parse_layout({**document, "instances": [item for item in made if item]})
+    return Answer(_with_parts(layout, draft, made, notes), notes, declared)
+
+
+def _foreign(draft: Draft, notes: list[str]) -> Layout:
+    """The authors' demo files and COCO: their own readers know them."""
+    layout = read_layout(draft.foreign or {})
+    kept = tuple(instance for instance in layout.instances if instance.prompt.strip())
+    if len(kept) < len(layout.instances):
+        notes.append(f"Instances without a prompt ({len(layout.instances) - len(kept)}) were left out.")
+    if len(draft.items) > len(layout.instances):
+        notes.append(f"Objects outside its annotations ({len(draft.items) - len(layout.instances)}) were left out.")
+    if not kept:
+        raise ValueError("None of the answer's instances can be used: they have no prompts")
+    return replace(layout, instances=kept)
+
+
+def _of_items(
+    draft: Draft, units: str, order: str, canvas: tuple[int, int] | None, notes: list[str]
+) -> tuple[list[dict[str, Any] | None], str]:
+    """(each item as an instance, None where it cannot be used; whose word units and order are)."""
+    boxes = [item_box(item, order) for item in draft.items]
+    if PIXELS in {own.get("units") for _, own in boxes} and not canvas:
+        raise ValueError(NO_CANVAS)
+    if not any(map(is_placed, draft.items)):
+        words = next((found for item in draft.items if (found := words_of(item))), "")
+        such = f", such as {words[:40]}," if words else ""
+        raise ValueError(f"None of the answer's instances can be used: each{such} has no location")
+    known, declared = declared_coordinates(draft, boxes, units, order, canvas)
+    check_range([v for numbers, own in boxes if numbers and not own.get("units") for v in numbers], known)
+    made = [
+        instance_of(item, i, numbers, known._replace(**own), notes)
+        for i, (item, (numbers, own)) in enumerate(zip(draft.items, boxes, strict=True), 1)
+    ]
+    return made, declared
+
+
+def _of_tags(
+    draft: Draft, units: str, order: str, canvas: tuple[int, int] | None, notes: list[str]
+) -> tuple[list[dict[str, Any] | None], str]:
+    items, said, declared = tag_items(draft.tagged, units, order, canvas)
+    notes += said
+    known = Coordinates(FRACTIONS, XYXY, canvas)
+    made = [instance_of(item, i, item.get("box"), known, notes) for i, item in enumerate(items, 1)]
+    return made, declared
+
+
+def _with_parts(layout: Layout, draft: Draft, made: Sequence[dict[str, Any] | None], notes: list[str]) -> Layout:
+    """The layout with the parents of its parts: what stood inside another object, or names one by its id."""
+    kept = [i for i, item in enumerate(made) if item]
+    place = {i: n for n, i in enumerate(kept)}
+    ids = {instance.id for instance in layout.instances}
+    instances = list(layout.instances)
+    for i, n in place.items():
+        parent = draft.parents[i] if draft.parents else None
+        while parent is not None and parent not in place:  # of what was left out itself
+            parent = draft.parents[parent]
+        named = draft.items[i].get("parent") if draft.parents else None
+        if parent is not None:
+            instances[n] = replace(instances[n], parent=instances[place[parent]].id)
+        elif isinstance(named, str) and named in ids - {instances[n].id}:
+            instances[n] = replace(instances[n], parent=named)
+    try:
+        check_parents(instances)
+    except ValueError:
+        notes.append("Some objects are parts of each other; the answer's parents were left out.")
+        return layout
+    return replace(layout, instances=tuple(instances))
 
 
 def _unquoted(text: str) -> str:
@@ -105,119 +174,25 @@ def _unquoted(text: str) -> str:
     return bare
 
 
-def _foreign(document: Mapping[str, Any]) -> Layout | None:
-    """Formats that fix their units: the authors' demo files and COCO."""
-    if ("annos" in document and "width" in document and "height" in document) or (
-        "images" in document and "annotations" in document
-    ):
-        return read_layout(document)
-    return None
-
-
-def _box(item: Mapping[str, Any]) -> tuple[tuple[float, ...] | None, dict[str, str]]:
-    """(the four numbers of an item, what they declare themselves of order and units)."""
-    location = box_of(item)
-    read = box_numbers(*location) if location else None
-    if location is None or read is None:
-        return None, {}
-    numbers, order, units = read
-    own = {"order": order, "units": units or (FRACTIONS if location[1] == "bbox_normalized" else None)}
-    return numbers, {k: v for k, v in own.items() if v}
-
-
-def _instance(
-    item: Mapping[str, Any], position: int, numbers: Sequence[float] | None, known: Coordinates, notes: list[str]
-) -> dict[str, Any] | None:
-    """One item as an instance of our document; None, with a note, if it cannot be used."""
-    prompt = next(
-        (
-            " ".join(value.split())
-            for key in PROMPT_KEYS
-            if isinstance(value := item.get(key, item.get(key.title())), str) and value.strip()
-        ),
-        "",
-    )
-    where = f"Instance {position}" + (f" ({prompt[:40]})" if prompt else "")
-    unfinished = isinstance(item, CutObject)
-    if not prompt:
-        notes.append(
-            f"{where} has no prompt and was left out."
-            if not unfinished
-            else f"{where} was not finished and was left out."
-        )
-        return None
-    made: dict[str, Any] = {"prompt": prompt}
-    if isinstance(item.get("id"), (str, int)) and not isinstance(item["id"], bool) and str(item["id"]).strip():
-        made["id"] = str(item["id"]).strip()[:60]
-    if numbers:
-        edges = to_edges(numbers, known, where)
-        cut = tuple(round(min(max(v, 0.0), 1.0), 6) for v in edges)
-        if cut[0] < cut[2] and cut[1] < cut[3]:
-            made["box"] = list(cut)
-        else:
-            notes.append(f"The box of {where} is empty or outside the canvas and was left out.")
-        if "box" in made and any(abs(a - b) > 1e-6 for a, b in zip(edges, cut, strict=True)):
-            made[UNCUT] = [round(v, 6) for v in edges]
-            notes.append(f"The box of {where} stuck out of the canvas and was cut.")
-    for name, single in (("point", True), ("scribble", False)):
-        points = _points(item.get(name), single, known)
-        if points:
-            made[name] = points[0] if single else points
-    if isinstance(item.get("mask"), Mapping):
-        try:
-            fields.mask(item["mask"], where)
-            made["mask"] = dict(item["mask"])
-        except ValueError:
-            notes.append(f"The mask of {where} cannot be read and was left out.")
-    if not {"box", "point", "scribble", "mask"} & made.keys():
-        notes.append(
-            f"{where} has no location and was left out."
-            if not unfinished
-            else f"{where} was not finished and was left out."
-        )
-        return None
-    _settings(item, made, where, notes)
-    return made
-
-
-def _points(value: Any, single: bool, known: Coordinates) -> list[list[float]]:
-    """Points that lie on the canvas; none if the value is not a list of points."""
-    pairs = [value] if single else value
-    if not isinstance(pairs, list):
-        return []
-    ok = [
-        xy
-        for xy in pairs
-        if isinstance(xy, list) and len(xy) == 2 and all(type(v) in (int, float) and abs(v) < 1e9 for v in xy)
-    ]
-    points = [list(to_point(xy, known)) for xy in ok]
-    return [xy for xy in points if all(0 <= v <= 1 for v in xy)] if len(ok) == len(pairs) else []
-
-
-def _settings(item: Mapping[str, Any], made: dict[str, Any], where: str, notes: list[str]) -> None:
-    """Strength, start and end, where they are sound."""
-    for name, high in (("strength", 2), ("start", 1), ("end", 1)):
-        value = item.get(name)
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= high:
-            made[name] = value
-        elif value is not None:
-            notes.append(f"The {name} of {where}, {fields.shorten(value, 20)}, was left out: it must lie in 0..{high}.")
-    if made.get("start", 0) > made.get("end", 1):
-        del made["start"]
-        notes.append(f"The start of {where} lies after its end and was left out.")
-
-
-def _caption(draft: Draft) -> str:
+def _caption(draft: Draft, notes: list[str]) -> str:
+    """The caption of the whole picture: of several the first; a background that stands beside it is told of."""
+    caption = ""
+    objects = set(map(words_of, draft.items))
     for key in _CAPTIONS:
         value = draft.document.get(key)
-        if isinstance(value, str) and value.strip():
-            return value.strip()
-    match = re.search(
-        r"^[\s*#]*(?:global |background |scene )?(?:prompt|caption)\**:\**[ \t]*(\S[^\n]{0,2000})",
-        draft.around,
-        re.I | re.M,
-    )
-    return match[1].strip(" *\"'`") if match else ""
+        if isinstance(value, Mapping) and key in _BACKGROUNDS:
+            value = words_of(value)
+        if isinstance(value, str) and (words := value.strip()):
+            if key in _BACKGROUNDS and words in objects:
+                continue  # it has a box, and is an instance
+            if not caption:
+                caption = words
+            elif key in _BACKGROUNDS and words != caption:
+                notes.append(f"The background ({fields.shorten(words, 100)[1:-1]}) is not in the caption.")
+    if not caption and any(tagged.kind.name == "Kosmos-2" for tagged in draft.tagged):
+        caption = plain_text(draft.around)
+    match = None if caption else _CAPTION_LINE.search(draft.around)
+    return match[1].strip(" *\"'`") if match else caption
 
 
 def _canvas(document: Mapping[str, Any]) -> tuple[int, int] | None:
@@ -232,16 +207,20 @@ def _canvas(document: Mapping[str, Any]) -> tuple[int, int] | None:
     ]
     for candidate in candidates:
         if isinstance(candidate, Mapping):
-            sides = [int(v) for v in (candidate.get("width"), candidate.get("height")) if _is_side(v)]
+            given = (_number(candidate.get(side)) for side in ("width", "height"))
+            sides = [int(v) for v in given if _is_side(v)]
             if len(sides) == 2:
                 return sides[0], sides[1]
-        if isinstance(candidate, str) and (
-            match := re.fullmatch(r"\s*(\d{2,5})\s*[xX×*]\s*(\d{2,5})\s*(?:px|pixels)?\s*", candidate)
-        ):
+        if isinstance(candidate, str) and (match := _SIDES.fullmatch(candidate)):
             sides = [int(match[1]), int(match[2])]
             if 1 < min(sides) and max(sides) <= fields.MAX_SIDE:
                 return sides[0], sides[1]
     return None
+
+
+def _number(value: Any) -> Any:
+    """A side that was written as text as a number."""
+    return int(value) if isinstance(value, str) and re.fullmatch(r"\d{1,5}", value.strip()) else value
 
 
 def _is_side(value: Any) -> TypeGuard[float]:

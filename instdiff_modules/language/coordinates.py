@@ -19,6 +19,7 @@ XYXY, XYWH, YXYX, CXCYWH = (
     "center x y, width height",
 )
 ORDERS = (XYXY, XYWH, YXYX, CXCYWH)
+MAX_FIELDS = 200  # of an object that may be a box
 SLACK = 1.5  # how far, in canvases, a box may stick out before its units are doubted
 
 # Field names of a box that is an object; they name the axes themselves.
@@ -47,6 +48,9 @@ _UNIT_WORDS = (
     (FRACTIONS, r"\b0(?:\.0)? ?(?:\.\.+|-|–|to|,) ?1(?:\.0)?\b|\bfractions?\b|\bnormali[sz]ed\b|\brelative\b"),
     (PIXELS, r"\bpixels?\b|\bpx\b|\babsolute\b"),
 )
+
+
+_LENGTH = re.compile(r"\s{0,9}([+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20}))\s{0,9}(px|%)?\s{0,9}")
 
 
 class Coordinates(NamedTuple):
@@ -91,12 +95,15 @@ def box_numbers(value: Any, key: str = "") -> tuple[tuple[float, ...], str | Non
     if isinstance(value, str):
         value = [part for part in re.split(r"[,;\s]+", value.strip(" []()<>")) if part] if len(value) < 200 else None
     if isinstance(value, Mapping):
+        if len(value) > MAX_FIELDS:
+            return None
         plain = {re.sub(r"[^a-z0-9]", "", str(k).lower()): v for k, v in value.items()}
         for order, name_sets in EDGES:
             for names in name_sets:
                 if all(name in plain for name in names):
                     read = box_numbers([plain[name] for name in names])
-                    return None if read is None else (read[0], order, read[2])
+                    named = CXCYWH if order == XYWH and names[0] == "x" and is_detection(value) else order
+                    return None if read is None else (read[0], named, read[2])
         return None
     if not isinstance(value, Sequence) or isinstance(value, (str, bytes)):
         return None
@@ -109,6 +116,11 @@ def box_numbers(value: Any, key: str = "") -> tuple[tuple[float, ...], str | Non
         return None
     units = {unit for _, unit in read}
     return tuple(v for v, _ in read), order_in(key), units.pop() if len(units) == 1 else None
+
+
+def is_detection(item: Mapping[str, Any]) -> bool:
+    """Whether x, y, width and height come from a detector (Roboflow, darknet): then x and y are the centre."""
+    return any(key in item for key in ("class_id", "detection_id", "confidence"))
 
 
 def to_edges(numbers: Sequence[float], known: Coordinates, where: str) -> tuple[float, float, float, float]:
@@ -168,7 +180,7 @@ def _named(known: Coordinates) -> str:
 
 def _number(value: Any) -> tuple[float, str | None] | None:
     """(number, its unit if it carries one)."""
-    if isinstance(value, str) and (match := re.fullmatch(r"\s*([+-]?(?:\d+\.?\d*|\.\d+))\s*(px|%)?\s*", value[:40])):
+    if isinstance(value, str) and (match := _LENGTH.fullmatch(value)):
         return float(match[1]), {"px": PIXELS, "%": PERCENT}.get(match[2])
     if isinstance(value, bool) or not isinstance(value, (int, float)) or abs(value) > 1e9:
         return None

@@ -1,32 +1,93 @@
-"""Where in an answer the layout is: past reasoning, chatter and fences, inside wrappers. Then its list of instances."""
+"""Where in an answer the layout is: past reasoning, chatter and fences, inside wrappers; in JSON, else in tags, CSS, tables, lines or prose."""
 
-import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .coordinates import box_numbers
-from .lines import BOX_KEYS, PROMPT_KEYS, line_items, table_items
-from .tolerant import NotJSON, read_value
+from .boxes import is_placed
+from .css import find_css
+from .entries import may_hold_layout
+from .gather import Gathered
+from .inline import find_inline
+from .json_pieces import Found, NotJSON
+from .lines import BOX_KEYS, PROMPT_KEYS, count_boxes, line_items, table_items
+from .omost_calls import is_omost
+from .tagged import Tagged
+from .tags import find_tags
+from .tolerant import read_value
 
-MAX_ATTEMPTS = 200  # openings of brackets that are tried
-MAX_WRAPPERS = 8  # levels around a layout; a text inside a value counts as two
-ITEM_KEYS = ("instances", "objects", "annos", "elements", "boxes", "bboxes", "bounding_boxes", "items", "layout", "regions", "entities", "detections",
-             "annotations", "foreground_objects", "shapes")  # fmt: skip
-LABEL_LISTS = ("labels", "phrases", "prompts", "names", "captions", "classes", "objects")
-WRAPPERS = ("arguments", "parameters", "input", "output", "response", "result", "layout", "content", "message", "choices", "data", "answer", "scene",
-            "image", "canvas", "text", "candidates", "parts", "tool_calls", "function", "compositional_deconstruction")  # fmt: skip
+PASSES = 3  # times the length of a text that is read in all, where brackets open that never close
+MAX_WRAPPERS = 4  # texts inside texts
 
-_FENCE = re.compile(r"^[ \t]*```[^\n`]*$", re.M)  # on a line of its own; others may stand inside a text
+_FENCE = re.compile(r"^[ \t]{0,40}```[^\n`]*$", re.M)  # on a line of its own; others may stand inside a text
+_OPENING = re.compile(r"[\[{]")
 
 
 class Draft(NamedTuple):
-    """document: what surrounds the items, {} if nothing does. items: the fields of each. around: the words outside. notes: what was forgiven."""
+    """document: what surrounds the items, {} if nothing does. items: the fields of each. parents: of which item each is a part, or None.
+
+    tagged: instead of items, what tags of known units say. around: the words outside. notes: what was forgiven or left out.
+    foreign: a document of a format that fixes its units, if it is one. hint: what may help if units or order are not stated.
+    order: of the boxes, if their form fixes it and nothing else says it.
+    program: the text of Omost's program, if it is one.
+    """
 
     document: Mapping[str, Any]
-    items: list[Mapping[str, Any]]
+    items: Sequence[Mapping[str, Any]]
+    parents: Sequence[int | None]
     around: str
     notes: list[str]
+    tagged: Sequence[Tagged] = ()
+    foreign: Mapping[str, Any] | None = None
+    hint: str = ""
+    order: str | None = None
+    program: str = ""
+
+
+_Found = Sequence[tuple[Gathered, tuple[str, ...]]]  # what stands in each JSON value, and what was forgiven
+
+
+class _Scan:
+    """All JSON values of a text: `values` with the notes of each, `around` them, and `trouble` with what only begins like one."""
+
+    def __init__(self, text: str) -> None:
+        self.values: list[tuple[Any, tuple[str, ...]]] = []
+        self.around: list[str] = []
+        self.trouble: NotJSON | None = None
+        self.exhausted = False
+        budget = PASSES * len(text)
+        for region in _FENCE.split(text):
+            begun: dict[int, Found | None] = {}  # what was read already, within brackets that cannot be read
+            at = done = 0
+            while match := _OPENING.search(region, at):
+                start = match.start()
+                if budget <= 0:
+                    self.exhausted = True
+                    break
+                budget -= 1
+                if start in begun:
+                    if (ended := begun[start]) is None:
+                        at = match.end()  # it would fail where the bracket around it did
+                        continue
+                    value, end, notes = ended
+                else:
+                    try:
+                        value, end, notes = read_value(region, start)
+                    except NotJSON as problem:
+                        length = problem.position - start
+                        budget -= length
+                        self.trouble = problem if self.trouble is None or length > 20 else self.trouble
+                        begun |= problem.begun
+                        at = match.end()
+                        continue
+                    budget -= end - start
+                self.around.append(region[done:start])
+                if value or not self.values:
+                    self.values.append((value, notes))
+                if not isinstance(value, Mapping) and not _is_deep(value):
+                    self.around.append(region[start:end])  # brackets of prose, such as [x, y, width, height]
+                at = done = end
+            self.around.append(region[done:])
 
 
 def without_reasoning(text: str) -> tuple[str, list[str]]:
@@ -44,165 +105,140 @@ def without_reasoning(text: str) -> tuple[str, list[str]]:
 
 def find_draft(text: str) -> Draft:
     """The layout in a text. ValueError, that says what came nearest, if there is none."""
-    found: list[tuple[Mapping[str, Any], list[Mapping[str, Any]], tuple[str, ...]]] = []
-    loose: list[tuple[Mapping[str, Any], tuple[str, ...]]] = []
-    around: list[str] = []
-    trouble: NotJSON | None = None
-    budget, attempts, any_json = 4 * len(text), 0, False
-    for region in _FENCE.split(text):
-        at = done = 0
-        while (match := re.compile(r"[\[{]").search(region, at)) and attempts < MAX_ATTEMPTS and budget > 0:
-            attempts += 1
-            try:
-                value, end, notes = read_value(region, match.start())
-            except NotJSON as problem:
-                budget -= max(problem.position - match.start(), 1)
-                trouble = problem if trouble is None or problem.position - match.start() > 20 else trouble
-                at = match.end()
-                continue
-            budget -= end - match.start()
-            around.append(region[done : match.start()])
-            at = done = end
-            any_json = any_json or isinstance(value, Mapping)
-            unwrapped = unwrap(value)
-            if unwrapped:
-                found.append((*unwrapped, notes))
-            elif isinstance(value, Mapping) and _is_item(value):
-                loose.append((value, notes))
-            else:
-                around.append(region[match.start() : end])
-        around.append(region[done:])
-    words = "".join(around)
-    if found:
-        found = [layout for layout in found if any(map(box_of, layout[1]))] or found  # a schema has no boxes
-        document, items, notes = found[-1]
-        many = [f"The answer holds {len(found)} layouts, the last one was taken."] if len(found) > 1 else []
-        return Draft(document, items, words, [*many, *map(_sentence, notes)])
-    if loose:
-        notes = dict.fromkeys(note for _, given in loose for note in given)
-        many = ["Several objects one after the other were read as one list."] if len(loose) > 1 else []
-        return Draft({}, [item for item, _ in loose], words, [*many, *map(_sentence, notes)])
-    if items := table_items(text):
-        return Draft({}, items, text, ["The answer is not valid JSON; the rows of a table were read."])
-    if items := line_items(text):
-        return Draft({}, items, words, ["The answer is not valid JSON; lines of a name and four numbers were read."])
-    nothing = "there is no layout in its JSON" if any_json else "there is no JSON in it"
-    reason = f"what begins like JSON cannot be read: {trouble}" if trouble else nothing
-    raise ValueError(f"The answer holds no layout: {reason}")
+    scan = _Scan(text)
+    gathered = [(Gathered().read(value), notes) for value, notes in scan.values]
+    draft = _layout_in(text, scan, gathered, 0)
+    if draft is None:
+        raise ValueError(f"The answer holds no layout: {_nothing(text, scan, [g for g, _ in gathered])}")
+    if scan.exhausted:
+        draft.notes.append("The text has more broken brackets than can be read; what follows them was left out.")
+    return draft
 
 
-def unwrap(value: Any, depth: int = 0) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]] | None:
-    """(document, items) of a value that is a layout or holds one."""
-    if depth > MAX_WRAPPERS:
-        return None
-    if isinstance(value, str):
-        return _inside_text(value, depth + 2)
-    if isinstance(value, list):
-        items = _list_items(value)
-        return ({}, items) if items else next((inner for item in value[:8] if (inner := unwrap(item, depth + 1))), None)
-    if not isinstance(value, Mapping):
-        return None
-    for key in ITEM_KEYS:
-        given = _get(value, key)
-        if isinstance(given, list) and (items := _list_items(given, value)) is not None:
-            return value, items
-        if isinstance(given, Mapping) and (items := _named(given)):
-            return value, items
-    if _is_item(value):
-        return None
-    if items := _named(value):
-        return value, items
-    for key in WRAPPERS:
-        inner = unwrap(_get(value, key), depth + 1) if _get(value, key) is not None else None
-        if inner:
-            outer = {k: v for k, v in value.items() if not isinstance(v, (list, Mapping))} if key != "content" else {}
-            return {**outer, **inner[0]}, inner[1]
-    return None
-
-
-def _inside_text(text: str, depth: int) -> tuple[Mapping[str, Any], list[Mapping[str, Any]]] | None:
-    """A layout in a text that is itself a value: the arguments of a tool call, the content of a message."""
-    for match in itertools.islice(re.finditer(r"[\[{]", text), 8):
-        try:
-            found = unwrap(read_value(text, match.start()).value, depth)
-        except NotJSON:
-            continue
-        if found:
-            return found
-    return None
-
-
-def box_of(item: Mapping[str, Any]) -> tuple[Any, str] | None:
-    """(the value that says where, the key it stands under); the item itself if it names its edges."""
-    for key in BOX_KEYS:
-        given = _get(item, key)
-        if given is not None and box_numbers(given):
-            return given, key
-    return (item, "") if box_numbers(item) else None
-
-
-def _is_item(value: Mapping[str, Any]) -> bool:
-    return box_of(value) is not None and any(isinstance(_get(value, key), str) for key in PROMPT_KEYS)
-
-
-def _list_items(values: list[Any], document: Mapping[str, Any] | None = None) -> list[Mapping[str, Any]] | None:
-    """Items of a list in any form; None if it is not a list of items."""
-    labels = next(
-        (given for key in LABEL_LISTS if isinstance(given := _get(document or {}, key), list) and given is not values),
-        None,
-    )
-    if (
-        labels is not None
-        and len(labels) == len(values)
-        and all(isinstance(word, str) for word in labels)
-        and all(map(box_numbers, values))
-    ):
-        return [{"prompt": word, "box": box} for word, box in zip(labels, values, strict=True)]
-    items = [_item(value) for value in values]
-    if values and not any(
-        item is not None and (box_of(item) or "point" in item or "scribble" in item) for item in items
-    ):
-        return None if document is None or not any(map(bool, items)) else [item for item in items if item is not None]
-    return [item if item is not None else {} for item in items]
-
-
-def _item(value: Any) -> Mapping[str, Any] | None:
-    if isinstance(value, Mapping):
-        inner = _named(value) if len(value) == 1 else None
-        return inner[0] if inner else value
-    if isinstance(value, list) and len(value) == 2:
-        for word, box in (value, value[::-1]):
-            if isinstance(word, str) and not isinstance(box, str) and box_numbers(box):
-                return {"prompt": word, "box": box}
-    if isinstance(value, list) and len(value) == 5:
-        for word, box in ((value[0], value[1:]), (value[4], value[:4])):
-            if isinstance(word, str) and not isinstance(box[0], str) and box_numbers(box):
-                return {"prompt": word, "box": box}
-    return None
-
-
-def _named(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Items of {"a red fox": [four numbers], ...}; every other field must be plain text or a number."""
-    items = []
-    for key, given in value.items():
-        if box_numbers(given) and not isinstance(given, str) and key.lower() not in (*BOX_KEYS, "size", "canvas"):
-            items.append({"prompt": key, "box": given})
-        elif isinstance(given, Mapping) and box_of(given):
-            items.append({"prompt": key, **given})
-        elif isinstance(given, (list, Mapping)) and key.lower() not in ("size", "canvas", "canvas_size", "image_size"):
-            return []
-    return items
-
-
-def _get(item: Mapping[str, Any], key: str) -> Any:
-    """A field, whatever its capitals."""
-    if key in item:
-        return item[key]
+def _layout_in(text: str, scan: _Scan, gathered: _Found, depth: int) -> Draft | None:
+    if is_omost(text):
+        return Draft({}, [], [], "", [], program=text)
+    words = "".join(scan.around)
+    if draft := _of_json(gathered, words):
+        if other := len(find_tags(text)[0]) + count_boxes(words):
+            draft.notes.append(f"Boxes in the text beside the JSON ({other}) were left out.")
+        return draft
+    if draft := _of_texts(gathered, depth) or _of_tags(text) or _of_css(text):
+        return draft
+    # In JSON, a name and its box are no line of prose.
     return (
-        next((v for k, v in item.items() if isinstance(k, str) and k.lower() == key), None)
-        if any(k != k.lower() for k in item)
-        else None
+        None
+        if any(isinstance(value, Mapping) for value, _ in scan.values)
+        else _of_lines(text, words) or _of_prose(text)
     )
+
+
+def _of_json(gathered: _Found, words: str) -> Draft | None:
+    layouts = [(g, notes) for g, notes in gathered if not g.alone and (g.finish().items or g.empty or g.foreign)]
+    if layouts:
+        placed = [found for found in layouts if any(map(is_placed, found[0].items))] or layouts  # a schema has no boxes
+        chosen, notes = placed[-1]
+        many = [f"The answer holds {len(placed)} layouts, the last one was taken."] if len(placed) > 1 else []
+        loose = sum(len(g.items) for g, _ in gathered if g.alone or (g, _) not in placed)
+        many += [f"Objects outside the list ({loose}) were left out."] if loose else []
+        notes_of = [*many, *map(_sentence, notes), *(() if chosen.foreign else chosen.notes)]
+        return Draft(chosen.document, chosen.items, chosen.parents, words, notes_of, foreign=chosen.foreign)
+    if alone := [(g, notes) for g, notes in gathered if g.alone]:
+        items, parents, said = [], [], dict[str, None]()
+        document: dict[str, Any] = {}  # what one of them says of its numbers
+        for g, notes in alone:
+            parents += [None if parent is None else parent + len(items) for parent in g.parents]
+            items += g.items
+            own = g.items[0].items()
+            document |= {k: v for k, v in own if isinstance(v, str) and k.lower() not in (*PROMPT_KEYS, *BOX_KEYS)}
+            said |= dict.fromkeys((*map(_sentence, notes), *g.notes))
+        many = ["Several objects one after the other were read as one list."] if len(alone) > 1 else []
+        return Draft(document, items, parents, words, [*many, *said])
+    return None
+
+
+def _of_texts(gathered: _Found, depth: int) -> Draft | None:
+    """A layout in a text that is itself a value: the arguments of a tool call, the content of a message."""
+    for g, _ in gathered if depth < MAX_WRAPPERS else ():
+        for text in filter(may_hold_layout, g.texts):
+            scan = _Scan(text)
+            inner = [(Gathered().read(value), notes) for value, notes in scan.values]
+            if draft := _layout_in(text, scan, inner, depth + 1):
+                return draft
+    return None
+
+
+def _of_tags(text: str) -> Draft | None:
+    tagged, lost = find_tags(text)
+    if not tagged:
+        return None
+    notes = [f"Locations in tags that name no object, or are incomplete ({lost}), were left out."] if lost else []
+    other = count_boxes(text) - sum(len(t.numbers) == 4 for t in tagged)
+    if other > 0 and not lost:
+        notes.append(f"Boxes outside the tags ({other}) were left out.")
+    return Draft({}, [], [], text, notes, tagged)
+
+
+def _of_css(text: str) -> Draft | None:
+    document, items = find_css(text)
+    return Draft(document, items, [None] * len(items), "", []) if items else None
+
+
+def _of_lines(text: str, words: str) -> Draft | None:
+    if items := table_items(text):
+        said = "The answer is not valid JSON; the rows of a table were read."
+        if any(map(is_placed, items)):
+            return Draft({}, items, [None] * len(items), text, [said])
+    if items := line_items(text):
+        notes = ["The answer is not valid JSON; lines of a name and four numbers were read."]
+        other = count_boxes(text) - len(items)
+        notes += [f"Boxes that no name stands before ({other}) were left out."] if other > 0 else []
+        return Draft({}, items, [None] * len(items), words, notes)
+    return None
+
+
+def _of_prose(text: str) -> Draft | None:
+    inline = find_inline(text)
+    said = "The answer is not valid JSON; boxes behind words in running text were read."
+    if inline.tagged:
+        notes = [said]
+        notes += [f"Boxes of another form ({len(inline.items)}) were left out."] if inline.items else []
+        return Draft({}, [], [], text, notes, inline.tagged)
+    if inline.items:
+        hint = "Ferret writes left top right bottom in 0..1000"
+        return Draft({}, inline.items, [None] * len(inline.items), text, [said], hint=hint, order=inline.order)
+    return None
+
+
+def _nothing(text: str, scan: _Scan, gathered: Sequence[Gathered]) -> str:
+    """What stands there in place of a layout."""
+    if seen := next((g.seen for g in gathered if g.seen), ""):
+        return seen
+    if lost := find_tags(text)[1]:
+        return f"its tags give {lost} location{'s' * (lost != 1)} without words. Ask the model to name what it locates"
+    mappings = [value for value, _ in scan.values if isinstance(value, Mapping)]
+    if mappings:
+        if empty := next((key for value in mappings for key, given in value.items() if given == []), ""):
+            return f"its list {empty[:40]} is empty"
+        keys = ", ".join(str(key)[:20] for key in list(mappings[0])[:6])
+        return f"there is no layout in its JSON (its fields: {keys or 'none'})"
+    if scan.exhausted:
+        return "it has more broken brackets than can be read"
+    if scan.trouble:
+        return f"what begins like JSON cannot be read: {scan.trouble}"
+    lists = [value for value, _ in scan.values if isinstance(value, list) and value]
+    if lists:
+        kind = (
+            "a list of texts without locations"
+            if all(isinstance(v, str) for v in lists[0])
+            else "a list without words and locations"
+        )
+        return f"it holds {kind}"
+    return "there is no JSON in it, and no tags, tables or lines with locations"
+
+
+def _is_deep(value: Any) -> bool:
+    return isinstance(value, list) and any(isinstance(item, (list, Mapping)) for item in value)
 
 
 def _sentence(note: str) -> str:

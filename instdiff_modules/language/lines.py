@@ -5,44 +5,67 @@ from collections.abc import Mapping
 from typing import Any
 
 BOX_KEYS = ("box", "bbox", "bounding_box", "boundingbox", "box_2d", "bbox_2d", "bounding box", "xyxy", "xywh", "yxyx", "bbox_xyxy", "bbox_xywh", "box_xyxy",
-            "box_xywh", "bbox_normalized", "coordinates", "coords", "rect", "rectangle", "region", "position", "location", "area")  # fmt: skip
+            "box_xywh", "bbox_normalized", "coordinates", "coords", "rect", "rectangle", "region", "position", "location", "area",
+            "bounds", "bndbox", "box2d", "placement", "box_coordinates", "bbox_coordinates")  # fmt: skip
 PROMPT_KEYS = ("prompt", "caption", "description", "desc", "phrase", "label", "name", "object", "entity", "text", "class", "category", "category_name",
-               "title", "type")  # fmt: skip
-MAX_LINES = 2000
+               "class_name", "object_name", "entity_name", "text_prompt", "local_prompt", "regional_prompt", "object_description",
+               "subject", "character", "item", "title", "type")  # fmt: skip
 MAX_WIDTH = 600  # characters of a line that are looked at
+MAX_NAME = 300
 
-_NUMBER = r"[+-]?\d*\.?\d+\s*(?:px|%)?"
-_NAME = r"(?P<name>[^\[\]()\n{}|:=]{1,300}?)[ \t]*[:=\-–—|]+>?[*_]*[ \t]*"
-_LINE = re.compile(
-    rf"^[ \t>*+\-•]*(?:\d{{1,3}}[.)][ \t]*)?{_NAME}[\[(](?P<box>{_NUMBER}(?:\s*,\s*{_NUMBER}){{3}})[\])]"
-)
-_FIELD = re.compile(
-    r"^[ \t>*+\-•]*(?:\d{1,3}[.)][ \t]*)?(?P<key>[A-Za-z_ ]{1,30})[*_]*[ \t]*:[*_]*[ \t]*(?P<value>\S.*)$"
-)
+_NUMBER = r"[+-]?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})\s{0,3}(?:px|%)?"
+_BOX = re.compile(rf"[\[(](?P<box>\s{{0,3}}{_NUMBER}(?:\s{{0,3}},\s{{0,3}}{_NUMBER}){{3}})\s{{0,3}}[\])]")
+_COUNTER = re.compile(r"\d{1,3}[.)]\s")
+_BULLETS = " \t>*+-•"
+_JOINTS = ":=-–—|>"  # what stands between a name and its box
 _MARKS = " *_`\"'“”,"
 
 
 def line_items(text: str) -> list[Mapping[str, Any]]:
     """Lines such as "1. **a red fox**: [0.1, 0.2, 0.5, 0.9]", or YAML's "- prompt: a red fox" above "box: [0.1, 0.2, 0.5, 0.9]"."""
     found, prompt = [], ""
-    for line in text.splitlines()[:MAX_LINES]:
-        match = _LINE.match(line[:MAX_WIDTH])
-        name = match["name"].strip(_MARKS) if match else ""
-        if match and name.lower() not in BOX_KEYS:
-            found.append({"prompt": name, "box": match["box"]})
-        elif match and prompt:
-            found.append({"prompt": prompt, "box": match["box"]})
-            prompt = ""  # the next box needs a name of its own
-        elif (field := _FIELD.match(line[:MAX_WIDTH])) and field["key"].strip(_MARKS).lower() in PROMPT_KEYS:
-            prompt = field["value"].strip(_MARKS)
-    return found if all(item["prompt"] for item in found) else []
+    for whole in text.splitlines():
+        line = _bare(whole[:MAX_WIDTH])
+        behind = 0
+        for match in _BOX.finditer(line):
+            name = _name(line[behind : match.start()].lstrip(" \t,;"))
+            behind = match.end()
+            if name and name.lower() not in BOX_KEYS:
+                found.append({"prompt": name, "box": match["box"]})
+            elif name is not None and prompt:
+                found.append({"prompt": prompt, "box": match["box"]})
+                prompt = ""  # the next box needs a name of its own
+        key, colon, value = line.partition(":")
+        if not behind and colon and key.strip(_MARKS).lower() in PROMPT_KEYS and value.strip(_MARKS):
+            prompt = value.strip(_MARKS)
+    return found
+
+
+def count_boxes(text: str) -> int:
+    """How many times four numbers stand in brackets."""
+    return sum(1 for _ in _BOX.finditer(text))
+
+
+def _bare(line: str) -> str:
+    """A line without the marks of a list before it."""
+    line = line.lstrip(_BULLETS)
+    counter = _COUNTER.match(line)
+    return line[counter.end() :].lstrip(_BULLETS) if counter else line
+
+
+def _name(before: str) -> str | None:
+    """The name that a colon or a dash joins to a box; None if nothing joins them, or the text before is more than a name."""
+    bare = before.rstrip(" \t*_")
+    joined = bare[-1:] != "" and bare[-1] in _JOINTS
+    name = bare.rstrip(_JOINTS + " \t*_").strip(_MARKS)
+    return name if joined and len(name) <= MAX_NAME and not any(c in "[](){}|:=" for c in name) else None
 
 
 def table_items(text: str) -> list[Mapping[str, Any]]:
     """Rows of a Markdown table, each by the names in its head; [] if there is no table."""
     head: list[str] = []
     found = []
-    for line in text.splitlines()[:MAX_LINES]:
+    for line in text.splitlines():
         cells = (
             [cell.strip(_MARKS) for cell in line[:MAX_WIDTH].strip().strip("|").split("|")]
             if "|" in line[:MAX_WIDTH]

@@ -6,46 +6,30 @@ tuples, a wrong or missing bracket, an end that is cut off. Not forgiven: expres
 
 import math
 import re
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import Any
 
-MAX_DEPTH = 32
-MAX_DIGITS = 40
-NOT_FINITE = "The answer holds NaN or infinity, which is not a coordinate. Ask the model again."
-OPENERS = {"{": "}", "[": "]", "(": ")"}
-CLOSING_QUOTES = {'"': '"', "'": "'", "`": "`", "“": '”“"', "”": '”“"', "„": '“”"', "‘": "’‘'", "’": "’‘'", "«": "»"}
-WORDS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
-ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
-
-_SPACE = re.compile(r"\s+|//[^\n]*|/\*.*?(?:\*/|\Z)|#[^\n]*", re.S)
-_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
-_UNIT = re.compile(r"\s*(px|%)")
-_NAME = re.compile(r"[^\W\d][\w-]*")
-_BARE = re.compile(r"[^,\]}\r\n]+")  # a text that lacks its quotes
-_NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)\b", re.I)
-
-
-class NotJSON(Exception):
-    """Why the text at `position` is not valid JSON, in a few words."""
-
-    def __init__(self, why: str, position: int) -> None:
-        super().__init__(why)
-        self.position = position
-
-
-class CutObject(dict):
-    """An object that the text ends in the middle of."""
-
-
-class CutList(list):
-    """A list that the text ends in the middle of."""
-
-
-class Found(NamedTuple):
-    """value: the object or list. end: where the text goes on. notes: what was forgiven."""
-
-    value: Any
-    end: int
-    notes: tuple[str, ...]
+from .json_pieces import (
+    BARE,
+    CLOSING_QUOTES,
+    ESCAPES,
+    MAX_DEPTH,
+    MAX_DIGITS,
+    NAME,
+    NOT_FINITE,
+    NOT_FINITE_WORD,
+    NUMBER,
+    OPENERS,
+    SPACE,
+    UNIT,
+    WORDS,
+    CutList,
+    CutObject,
+    Found,
+    NotJSON,
+    is_of_objects,
+    whole,
+)
 
 
 def read_value(text: str, start: int = 0) -> Found:
@@ -55,8 +39,25 @@ def read_value(text: str, start: int = 0) -> Found:
     numbers of more than MAX_DIGITS characters, NaN and infinity. Time grows with the length of the text and no faster.
     """
     reader = _Reader(text, start)
-    value = reader.container()
+    try:
+        value = reader.container()
+    except NotJSON as problem:
+        problem.begun = reader.begun
+        raise
     return Found(value, reader.at, tuple(reader.notes))
+
+
+def read_arguments(text: str, start: int, names: Sequence[str]) -> tuple[dict[str, Any], int]:
+    """(the arguments of a call whose parenthesis opens at `start`, where the text goes on).
+
+    They are named literals, or literals in the order of `names`. NotJSON for anything else, such as a call within; ValueError as read_value.
+    """
+    reader = _Reader(text, start)
+    try:
+        return reader.arguments(), reader.at
+    except NotJSON:
+        values, end, _ = read_value(text, start)
+        return dict(zip(names, values, strict=False)), end
 
 
 class _Missing:
@@ -68,13 +69,14 @@ class _Reader:
         self.text, self.at = text, start
         self.notes: dict[str, None] = {}  # a set that keeps its order
         self.open: list[str] = []  # the brackets that are waited for
+        self.begun: dict[int, Found | None] = {}
 
     def note(self, words: str) -> None:
         self.notes[words] = None
 
     def skip(self) -> str:
         """Go to the next character that counts; it, or "" at the end."""
-        while match := _SPACE.match(self.text, self.at):
+        while match := SPACE.match(self.text, self.at):
             if not match[0].isspace():
                 self.note("comments were left out")
             self.at = match.end()
@@ -86,14 +88,22 @@ class _Reader:
             raise ValueError(
                 f"The answer is nested more than {MAX_DEPTH} levels deep. No layout is: ask the model again."
             )
+        start = self.at
+        self.begun[start] = None
         self.open.append(closer)
         self.at += 1
         items, ended = (self._object if closer == "}" else self._list)(closer)
         self.open.pop()
         if ended:
+            self.begun[start] = Found(items, self.at, tuple(self.notes))
             return items
         self.note("the end was cut off")
         return CutObject(items) if closer == "}" else CutList(items)
+
+    def arguments(self) -> dict[str, Any]:
+        self.open.append(")")
+        self.at += 1
+        return self._object(")")[0]
 
     def _list(self, closer: str) -> tuple[list[Any], bool]:
         items: list[Any] = []
@@ -138,9 +148,14 @@ class _Reader:
             value = self.value()
             if value is _Missing:
                 return items, False
-            if key in items:
+            if key not in items:
+                items[key] = value
+            elif is_of_objects(value) and is_of_objects(items[key]):
+                self.note(f"{key[:40]!r} stands there twice, both lists were read")
+                items[key] += value
+            else:
                 self.note(f"{key[:40]!r} stands there twice, the later one counts")
-            items[key] = value
+                items[key] = value
             separated = False
 
     def _between(self, closer: str, separated: bool, any_item: bool) -> tuple[bool | None, bool]:
@@ -170,7 +185,7 @@ class _Reader:
         c = self.text[self.at]
         if c in CLOSING_QUOTES:
             return self.string()
-        match = _NAME.match(self.text, self.at) or _NUMBER.match(self.text, self.at)
+        match = NAME.match(self.text, self.at) or NUMBER.match(self.text, self.at)
         if not match:
             raise NotJSON(f"the name of a field was expected, {c!r} came", self.at)
         self.at = match.end()
@@ -183,22 +198,24 @@ class _Reader:
             return self.container()
         if c in CLOSING_QUOTES:
             return self.string()
-        if _NOT_FINITE.match(self.text, self.at):
+        if NOT_FINITE_WORD.match(self.text, self.at):
             raise ValueError(NOT_FINITE)
-        if match := _NUMBER.match(self.text, self.at):
+        if match := NUMBER.match(self.text, self.at):
             return self.number(match)
-        name, bare = _NAME.match(self.text, self.at), _BARE.match(self.text, self.at)
-        if not name or not bare:
+        name = NAME.match(self.text, self.at)
+        if not name:
             raise NotJSON(f"a value was expected, {c!r} came", self.at)
         if name[0] in WORDS:
             self.at = name.end()
             if name[0][0].isupper():
                 self.note("Python's True, False and None were read")
             return WORDS[name[0]] if self.at < len(self.text) else _Missing
-        text = bare[0]
-        if re.search(r"[(){\[]|__", text):
-            raise NotJSON(f"{text[:40].strip()!r} is an expression", self.at)
-        self.at += len(text)
+        bare = BARE.match(self.text, self.at)
+        text = bare[0] if bare else name[0]
+        end = self.at + len(text)
+        if (end < len(self.text) and self.text[end] in "(){[") or "__" in text:
+            raise NotJSON(f"{self.text[self.at : min(end + 1, self.at + 40)].strip()!r} is an expression", end)
+        self.at = end
         self.note("missing quotes were added")
         return text.strip() if self.at < len(self.text) else _Missing
 
@@ -208,7 +225,7 @@ class _Reader:
                 f"The answer holds a number of {len(match[0])} characters. No coordinate needs that: ask the model again."
             )
         self.at = match.end()
-        unit = _UNIT.match(self.text, self.at)
+        unit = UNIT.match(self.text, self.at)
         if unit:
             self.at = unit.end()
             return match[0] + unit[1]
@@ -241,7 +258,7 @@ class _Reader:
                 parts.append(part)
             elif self._closes(at):
                 self.at = at
-                return _whole("".join(parts))
+                return whole("".join(parts))
             else:
                 self.note("quotes inside a text were kept as its own")
                 parts.append(match[0])
@@ -260,10 +277,3 @@ class _Reader:
         while self.text[at : at + 1] in (" ", "\t"):
             at += 1
         return at >= len(self.text) or self.text[at] in ",;:}])\r\n" or self.text.startswith(("//", "/*"), at)
-
-
-def _whole(text: str) -> str:
-    r"""Halves of characters (\ud83e\udd8a) put together; a half alone becomes the sign for an unknown character."""
-    if any("\ud800" <= c <= "\udfff" for c in text):
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

@@ -1,13 +1,10 @@
-"""ComfyUI's HTTP API and its progress messages, with the standard library alone."""
+"""ComfyUI's HTTP API, with the standard library alone."""
 
 from __future__ import annotations
 
-import base64
 import contextlib
+import http.client
 import json
-import os
-import socket
-import struct
 import time
 import urllib.error
 import urllib.parse
@@ -16,6 +13,13 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
+
+from ..commands.names import shown
+from .messages import Messages
+from .occupant import is_comfyui, open_url
+
+STATS_SECONDS = 5.0
+LONGEST_REASON = 240  # characters
 
 Graph = Mapping[str, Mapping[str, Any]]
 OnEvent = Callable[[str, Mapping[str, Any]], None]
@@ -52,7 +56,12 @@ class Result:
     def images(self) -> list[dict[str, str]]:
         """Every image (filename, subfolder, type), in the order of the node ids."""
         by_node = sorted(self.outputs.items(), key=lambda item: (len(item[0]), item[0]))
-        return [image for _, output in by_node for image in output.get("images", [])]
+        return [image for node, _ in by_node for image in self.images_of(node)]
+
+    def images_of(self, node: str) -> list[dict[str, str]]:
+        """The images of one node."""
+        images = self.outputs.get(node, {}).get("images")
+        return [image for image in images or [] if isinstance(image, dict)]
 
     @property
     def saved(self) -> list[dict[str, str]]:
@@ -62,7 +71,11 @@ class Result:
     @property
     def texts(self) -> list[str]:
         """What the graph's Preview as Text nodes show."""
-        return [text for output in self.outputs.values() for text in output.get("text", [])]
+        return [str(text) for output in self.outputs.values() for text in output.get("text") or []]
+
+
+class ServerGone(OSError):
+    """The server does not answer, broke off in the middle, or answers something else than ComfyUI would."""
 
 
 class Client:
@@ -71,37 +84,65 @@ class Client:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def answers(self) -> bool:
-        """Whether the server is up."""
+    def stats(self) -> dict[str, Any] | None:
+        """What ComfyUI says of itself; None if none answers there now."""
         try:
-            self.get("/system_stats")
+            stats = self.get("/system_stats", STATS_SECONDS)
         except OSError:
-            return False
-        return True
+            return None
+        return stats if is_comfyui(stats) else None
 
-    def get(self, path: str) -> Any:
+    def answers(self) -> bool:
+        """Whether a ComfyUI is there now."""
+        return self.stats() is not None
+
+    def get(self, path: str, timeout: float = 60) -> Any:
         """GET a JSON document."""
-        return json.loads(self.fetch(path))
+        return self._json(self.fetch(path, timeout))
 
     def fetch(self, path: str, timeout: float = 60) -> bytes:
         """GET raw bytes."""
-        with urllib.request.urlopen(self.url + path, timeout=timeout) as answer:
-            return answer.read()
+        return self._open(self.url + path, timeout)
 
     def post(self, path: str, document: Any = None) -> Any:
         """POST a JSON document; the answer's JSON, or None if it is empty."""
         body = json.dumps({} if document is None else document).encode()
         request = urllib.request.Request(self.url + path, body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            text = answer.read()
-        return json.loads(text) if text.strip() else None
+        text = self._open(request, 60)
+        return self._json(text) if text.strip() else None
 
     def queue(self, graph: Graph, client_id: str = "") -> str:
-        """Queue a graph in API format; its prompt id. Raises GraphRefused with the reasons."""
+        """Queue a graph in API format; its prompt id. Raises GraphRefused with the reasons, also where ComfyUI would run a part."""
         try:
-            return self.post("/prompt", {"prompt": graph, "client_id": client_id})["prompt_id"]
+            answer = self.post("/prompt", {"prompt": graph, "client_id": client_id})
         except urllib.error.HTTPError as refusal:
-            raise _refused(refusal) from refusal
+            raise _refused(refusal, graph) from refusal
+        prompt_id = answer.get("prompt_id") if isinstance(answer, dict) else None
+        if not isinstance(prompt_id, str):
+            raise ServerGone(f"{self.url} does not answer as ComfyUI does")
+        if answer.get("node_errors"):  # it took the outputs that are valid and leaves the others out
+            self.withdraw(prompt_id)
+            raise GraphRefused(*_reasons(answer, graph), answer)
+        return prompt_id
+
+    def withdraw(self, prompt_id: str) -> None:
+        """Take a prompt off the server, and nothing else: others may use it too."""
+        with contextlib.suppress(OSError):
+            self.post("/queue", {"delete": [prompt_id]})
+            self.post("/interrupt", {"prompt_id": prompt_id})
+
+    def _open(self, request: str | urllib.request.Request, timeout: float) -> bytes:
+        try:
+            with open_url(request, timeout) as answer:
+                return answer.read()
+        except http.client.HTTPException as problem:
+            raise ServerGone(f"{self.url} broke off in the middle of an answer") from problem
+
+    def _json(self, text: bytes) -> Any:
+        try:
+            return json.loads(text)  # not strictly: ComfyUI itself writes Infinity
+        except (ValueError, RecursionError) as problem:
+            raise ServerGone(f"{self.url} does not answer as ComfyUI does") from problem
 
     def run(self, graph: Graph, on_event: OnEvent | None = None, timeout: float = 600) -> Result:
         """Queue a graph and wait for its end. `on_event(type, data)` gets every progress message.
@@ -118,7 +159,8 @@ class Client:
                     if self.finished(prompt_id):
                         break
                     continue
-                data = message.get("data") or {}
+                data = message.get("data")
+                data = data if isinstance(data, dict) else {}
                 if data.get("prompt_id", prompt_id) != prompt_id:
                     continue
                 if on_event:
@@ -131,7 +173,10 @@ class Client:
 
     def finished(self, prompt_id: str) -> bool:
         """Whether a prompt has run to its end, good or bad."""
-        return prompt_id in self.get(f"/history/{prompt_id}")
+        history = self.get(f"/history/{prompt_id}")
+        if not isinstance(history, dict):
+            raise ServerGone(f"{self.url} does not answer as ComfyUI does")
+        return prompt_id in history
 
     def wait(self, prompt_id: str, timeout: float = 600) -> Result:
         """Wait for a queued prompt through the history; same errors as `run`."""
@@ -140,13 +185,21 @@ class Client:
             if time.monotonic() > deadline:
                 raise TimeoutError(f"The graph did not finish within {timeout:.0f} s.")
             time.sleep(0.05)
-        entry = self.get(f"/history/{prompt_id}")[prompt_id]
-        for kind, data in entry.get("status", {}).get("messages", []):
+        try:
+            entry = self.get(f"/history/{prompt_id}")[prompt_id]
+            status = entry.get("status") or {}
+            messages = [(kind, data) for kind, data in status.get("messages") or [] if isinstance(data, dict)]
+            outputs = dict(entry["outputs"])
+        except (KeyError, TypeError, ValueError, AttributeError) as problem:
+            raise ServerGone(f"{self.url} does not answer as ComfyUI does") from problem
+        for kind, data in messages:
             if kind == "execution_error":
-                raise GraphFailed(data["exception_message"].strip(), str(data["node_id"]), data)
+                raise GraphFailed(str(data.get("exception_message")).strip(), str(data.get("node_id") or ""), data)
             if kind == "execution_interrupted":
                 raise GraphInterrupted("The run was interrupted.", str(data.get("node_id") or ""), data)
-        return Result(prompt_id, entry["outputs"])
+        if status.get("status_str") == "error":
+            raise GraphFailed("ComfyUI says only that it failed.", "", entry)
+        return Result(prompt_id, {node: output for node, output in outputs.items() if isinstance(output, dict)})
 
     def view(self, image: Mapping[str, str]) -> bytes:
         """The file of an image that a run left behind."""
@@ -157,85 +210,36 @@ class Client:
         self.post("/free", {"unload_models": True, "free_memory": True})
 
 
-class Messages:
-    """ComfyUI's progress messages: a websocket (RFC 6455) that reads text and skips previews."""
-
-    def __init__(self, url: str, client_id: str) -> None:
-        parts = urllib.parse.urlsplit(url)
-        self._socket = socket.create_connection((parts.hostname, parts.port or 80), timeout=30)
-        key = base64.b64encode(os.urandom(16)).decode()
-        self._socket.sendall(
-            f"GET /ws?clientId={client_id} HTTP/1.1\r\nHost: {parts.netloc}\r\nUpgrade: websocket\r\n"
-            f"Connection: Upgrade\r\nSec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-        )
-        head, separator, self._buffer = self._socket.recv(65536).partition(b"\r\n\r\n")
-        if b" 101 " not in head.partition(b"\r\n")[0] or not separator:
-            raise ConnectionError(f"{url} gave no websocket: {head[:200]!r}")
-
-    def next(self, timeout: float) -> dict[str, Any] | None:
-        """The next text message, or None if `timeout` seconds pass without one."""
-        deadline = time.monotonic() + timeout
-        while True:
-            frame = self._frame()
-            if frame is None:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    return None
-                self._socket.settimeout(left)
-                try:
-                    received = self._socket.recv(65536)
-                except TimeoutError:
-                    return None
-                if not received:
-                    raise ConnectionError("The server closed the connection.")
-                self._buffer += received
-                continue
-            kind, payload = frame
-            if kind == 0x1:
-                return json.loads(payload)
-            if kind == 0x8:
-                raise ConnectionError("The server closed the connection.")
-            if kind == 0x9:  # ping: answer with a pong, masked (key 0) as a client must
-                self._socket.sendall(bytes((0x8A, 0x80 | len(payload))) + b"\0\0\0\0" + payload)
-
-    def _frame(self) -> tuple[int, bytes] | None:
-        """Take one whole frame (opcode, payload) off the buffer; servers send unmasked, unfragmented."""
-        data = self._buffer
-        if len(data) < 2:
-            return None
-        size, start = data[1] & 0x7F, 2
-        if size >= 126:
-            start = 4 if size == 126 else 10
-            if len(data) < start:
-                return None
-            size = struct.unpack(">H" if start == 4 else ">Q", data[2:start])[0]
-        if len(data) < start + size:
-            return None
-        self._buffer = data[start + size :]
-        return data[0] & 0x0F, data[start : start + size]
-
-    def __enter__(self) -> Messages:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        with contextlib.suppress(OSError):  # the server may have gone first
-            self._socket.sendall(b"\x88\x80\0\0\0\0")  # close, masked as a client must
-        self._socket.close()
-
-
-def _refused(refusal: urllib.error.HTTPError) -> GraphRefused:
-    """Turn the server's 400 into its reasons: the general one, then each node's."""
+def _refused(refusal: urllib.error.HTTPError, graph: Graph) -> GraphRefused:
+    """Turn the server's 400 into its reasons. What is no answer of ComfyUI has no details."""
     text = refusal.read()
     try:
         answer = json.loads(text)
-    except ValueError:
-        return GraphRefused(f"HTTP {refusal.code}: {text[:500]!r}")
-    error = answer.get("error", {})
-    reasons, node = [error.get("message", str(error)) if isinstance(error, dict) else str(error)], ""
-    for node_id, problem in (answer.get("node_errors") or {}).items():
-        node = node or node_id
-        for one in problem["errors"]:
-            reasons.append(
-                f"{problem['class_type']} (node {node_id}): {one['message']} {one.get('details', '')}".strip()
-            )
-    return GraphRefused("; ".join(reasons), node, answer)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        return GraphRefused(f"HTTP {refusal.code}, and no reason that ComfyUI would give")
+    return GraphRefused(*_reasons(answer, graph), answer)
+
+
+def _reasons(answer: Mapping[str, Any], graph: Graph) -> tuple[str, str]:
+    """What ComfyUI found wrong, each node and input by name, and the id of the first node."""
+    reasons, first = [], ""
+    problems = answer.get("node_errors")
+    for node_id, problem in problems.items() if isinstance(problems, dict) else ():
+        first = first or str(node_id)
+        entry = graph.get(node_id, {})
+        kind = problem.get("class_type") if isinstance(problem, dict) else None
+        title = entry.get("_meta", {}).get("title") or kind or entry.get("class_type")
+        for one in (problem.get("errors") if isinstance(problem, dict) else None) or [{}]:
+            given = (one.get("extra_info") or {}).get("input_name")
+            details = str(one.get("details") or "")
+            where = "" if not given or details.startswith(given) else f", input {given}"
+            reasons.append(f"{title} (node {node_id}{where}): {one.get('message', 'refused')} {details}".strip())
+    if not reasons or not first:
+        error = answer.get("error")
+        said = error.get("message", error) if isinstance(error, dict) else error
+        details = error.get("details") if isinstance(error, dict) else ""
+        reasons = [f"{said} {details or ''}".strip()]
+    more = f" (and {len(reasons) - 1} more)" if len(reasons) > 1 else ""
+    return shown(reasons[0], LONGEST_REASON) + more, first

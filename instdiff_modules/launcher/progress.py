@@ -22,7 +22,9 @@ class Progress:
             self._end_line()
             self.say(f"  {self._name(data['node'])}")
         elif kind == "progress":
-            self._step(int(data["value"]), int(data["max"]))
+            value, of = data.get("value"), data.get("max")
+            if isinstance(value, int) and isinstance(of, int):
+                self._step(value, of)
 
     def _name(self, node: str) -> str:
         entry = self.graph.get(str(node), {})

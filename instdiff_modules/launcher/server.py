@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import json
-import os
-import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
+from typing import TextIO
 
-from .client import Client, Graph, GraphError, OnEvent, Result
+from ..commands.problems import system_sentence
+from . import children
+from .client import Client, Graph, GraphError, GraphRefused, OnEvent, Result
 from .errors import Stopped
 from .install import Runtime
-from .steps import clean_environment, tail
+from .occupant import FREE_PORT, occupant
+from .steps import exit_words, lock_file, tail, try_lock
 
 START_SECONDS = 300  # a first start on a slow disk compiles thousands of files
-STOP_SECONDS = 15
+GONE_SECONDS = 5.0  # between a connection that breaks and the end of its process
 # No browser, no database file. Both known from ComfyUI 0.16 to 0.30.
 ALWAYS = ("--listen", "127.0.0.1", "--disable-auto-launch", "--database-url", "sqlite:///:memory:")
 
@@ -32,7 +34,8 @@ class Server:
     ) -> None:
         """`base` holds custom_nodes, models, input, output; `port` 0 means any free one."""
         self.runtime, self.base, self.log, self.extra = runtime, base, log, tuple(extra)
-        self.port = port or free_port()
+        self.asked_port, self.port = port, port or free_port()
+        self._port_lock: TextIO | None = None
         self.url = f"http://127.0.0.1:{self.port}"
         self.client = Client(self.url)
         self.process: subprocess.Popen[bytes] | None = None
@@ -44,60 +47,79 @@ class Server:
         return [str(part) for part in (*parts, "--base-directory", self.base, *ALWAYS, *device, *self.extra)]
 
     def start(self) -> None:
-        """Start and wait until it answers. Stops with the log's last lines if it does not."""
+        """Start and wait until it answers. Stops if the port is taken, and with the log's last lines if it does not start."""
+        self._hold_port()
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
-            process = self.process = subprocess.Popen(
-                self.command(),
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                stdin=subprocess.DEVNULL,
-                cwd=self.runtime.comfyui,
-                env=clean_environment(),
-                # A session of its own: Ctrl+C reaches only us, and we then stop the server in good order.
-                creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
-                start_new_session=sys.platform != "win32",
-            )
+            process = self.process = children.start(self.command(), log, cwd=self.runtime.comfyui)
         deadline = time.monotonic() + START_SECONDS
-        while not self.client.answers():
+        while (stats := self.client.stats()) is None:
             if process.poll() is not None:
-                raise Stopped(self._complaint(f"ended while it started (exit code {process.returncode})"))
+                raise Stopped(self._complaint(f"ended while it started ({exit_words(process.returncode)})"))
             if time.monotonic() > deadline:
                 self.stop()
                 raise Stopped(self._complaint(f"did not answer on {self.url} within {START_SECONDS} s"))
             time.sleep(0.2)
+        argv = stats["system"].get("argv")
+        if not isinstance(argv, list) or argv[1:] != self.command()[2:]:
+            self.stop()
+            raise Stopped(f"Another ComfyUI took port {self.port} while ours started. {FREE_PORT}")
 
     def stop(self) -> None:
         """End the server and whatever it started; harmless when it has ended already."""
         process, self.process = self.process, None
-        if process is None or process.poll() is not None:
-            return
-        process.terminate()
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            if sys.platform == "win32":
-                process.kill()
-            else:
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        if process is not None:
+            children.end(process)
+        if self._port_lock is not None:
+            self._port_lock.close()
+            self._port_lock = None
 
     def draw(self, graph: Graph, on_event: OnEvent, timeout: float = 24 * 3600) -> Result:
         """Run a graph for a person: whatever goes wrong, the server's end too, comes as Stopped."""
         try:
-            return self.client.run(graph, on_event, timeout)
+            with self._explained():
+                return self.client.run(graph, on_event, timeout)
         except GraphError as problem:
-            title = graph.get(problem.node, {}).get("_meta", {}).get("title") or graph.get(problem.node, {}).get(
-                "class_type"
-            )
-            where = f" The node '{title}' says:" if title else ""
+            entry = graph.get(problem.node, {})
+            title = entry.get("_meta", {}).get("title") or entry.get("class_type")
+            where = f" The node '{title}' says:" if title and not isinstance(problem, GraphRefused) else ""
             raise Stopped(
                 f"ComfyUI could not run the workflow.{where} {problem.message}\nThe server's log: {self.log}"
             ) from problem
+
+    def picture(self, image: Mapping[str, str]) -> bytes:
+        """The file of an image that a run left behind; Stopped as `draw`."""
+        with self._explained():
+            return self.client.view(image)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """What a server that ends, or does not answer, means for a person."""
+        try:
+            yield
         except OSError as problem:
-            if self.process is None or self.process.poll() is None:
-                raise
-            raise Stopped(self._complaint(f"ended in the middle (exit code {self.process.returncode})")) from problem
+            code = self._code_soon()
+            if code is not None:
+                raise Stopped(self._complaint(f"ended in the middle ({exit_words(code)})")) from problem
+            raise Stopped(
+                f"ComfyUI runs, but does not answer any more ({system_sentence(problem).rstrip('.')}). What to do: start again; "
+                f"the server's log is {self.log}"
+            ) from problem
+
+    def _code_soon(self) -> int | None:
+        """The exit code of the server; None if it goes on. Its connections break a moment before it is gone."""
+        try:
+            return None if self.process is None else self.process.wait(GONE_SECONDS)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def _hold_port(self) -> None:
+        """Stop if somebody has the port, or another quickstart is about to."""
+        if self.asked_port:
+            self._port_lock = lock_file(self.log.parent / f"port-{self.port}.lock")
+            if not try_lock(self._port_lock):
+                raise Stopped(f"Another quickstart runs on port {self.port}. {FREE_PORT}")
+        check_port(self.asked_port)
 
     def wait(self) -> None:
         """Block until the server ends by itself. In small steps, so that Ctrl+C works on Windows too."""
@@ -105,11 +127,18 @@ class Server:
             time.sleep(0.3)
 
     def _complaint(self, what: str) -> str:
-        return (
-            f"ComfyUI {what}. Its last lines:\n{tail(self.log, 15)}\nThe whole log: {self.log}\n"
-            f"What to do: read the last line above; if it names a missing module, start again with a new --home; "
-            f"if there is none, memory may have run out."
+        said = tail(self.log, 15)
+        lines = (
+            f" Its last lines:\n{said}\nThe whole log: {self.log}\n" if said else f" The log ({self.log}) is empty. "
         )
+        if "signal 9" in what:
+            remedy = "start again; if memory ran out, close other programs or draw a smaller picture."
+        else:
+            remedy = (
+                "read the last line above; if it names a missing module, start again with a new --home; "
+                "if there is none, memory may have run out."
+            )
+        return f"ComfyUI {what}.{lines}What to do: {remedy}"
 
     def __enter__(self) -> Server:
         try:
@@ -123,6 +152,19 @@ class Server:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
+
+
+def check_port(port: int, serve: str = "") -> None:
+    """Stopped if somebody has the port; `serve` is the part of the editor's address to offer where that is a ComfyUI of ours."""
+    there = occupant(port) if port else None
+    if there is None:
+        return
+    if there.instdiff and serve:
+        raise Stopped(
+            f"{there.words[0].upper()}{there.words[1:]} runs there already: open http://127.0.0.1:{port}/{serve} in your browser. "
+            f"For one of your own: {FREE_PORT[0].lower()}{FREE_PORT[1:]}"
+        )
+    raise Stopped(f"Port {port} is taken by {there.words}. {FREE_PORT}")
 
 
 def free_port() -> int:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TextIO
+from typing import IO, TextIO
 
+from ..commands.problems import full_disk
+from . import children
 from .errors import Stopped
 
 HEARTBEAT_SECONDS = 15
+ASK_SECONDS = 300.0  # the first import of torch from a slow disk
+MOST_SAID = 2**28  # bytes: a layout may have 32 MB
 LINES_SHOWN = 12
+NO_ROOM = ("No space left on device", "Disk quota exceeded", "There is not enough space on the disk")
 
 
 class Steps:
@@ -32,55 +37,64 @@ class Steps:
             log.write(f"\n=== {words}\n$ {' '.join(map(str, command))}\n")
             log.flush()
             offset = log.tell()
-            try:
-                process = subprocess.Popen(
-                    [str(part) for part in command], stdout=log, stderr=subprocess.STDOUT, env=clean_environment()
-                )
-            except OSError as problem:
-                raise Stopped(f"The step '{words}' could not start: {problem}. {remedy}") from problem
+            process = children.start(command, log)
             try:
                 while process.poll() is None:
-                    time.sleep(0.2)
+                    time.sleep(0.05)
                     if time.monotonic() - beat > HEARTBEAT_SECONDS:
                         beat = time.monotonic()
                         self.say(f"    {beat - started:.0f} s, still at it (details: {self.log})")
-            finally:
-                if process.poll() is None:  # Ctrl+C in the middle
-                    process.kill()
-                    process.wait()
+            finally:  # Ctrl+C in the middle
+                children.end(process)
         if process.returncode:
+            said = tail(self.log, 200, offset)
+            full = self.log.parent if any(word in said for word in NO_ROOM) else full_disk(self.log.parent)
+            if full is not None:
+                remedy = (
+                    f"the disk of {full} is full (or that of {tempfile.gettempdir()}): make room, then start again."
+                )
             raise Stopped(
-                f"The step '{words}' failed (exit code {process.returncode}). Its last lines:\n"
+                f"The step '{words}' failed ({exit_words(process.returncode)}). Its last lines:\n"
                 f"{tail(self.log, LINES_SHOWN, offset)}\nFull output: {self.log}\nWhat to do: {remedy}"
             )
 
-    def ask(self, command: Sequence[str | Path], remedy: str) -> str:
-        """The output of a short command, stripped; stops with its error text if it fails."""
-        try:
-            answer = subprocess.run(
-                [str(part) for part in command], capture_output=True, text=True, env=clean_environment(), check=False
+    def ask(self, command: Sequence[str | Path], remedy: str, seconds: float = ASK_SECONDS) -> str:
+        """The output of a short command, stripped; stops if it fails, takes longer than `seconds` or never ends to talk."""
+        with tempfile.TemporaryFile() as said, tempfile.TemporaryFile() as errors:
+            process, deadline = children.start(command, said, errors), time.monotonic() + seconds
+            try:
+                while process.poll() is None:
+                    late = time.monotonic() > deadline
+                    if late or any(os.fstat(file.fileno()).st_size > MOST_SAID for file in (said, errors)):
+                        what = f"did not answer within {seconds:.0f} s" if late else "does not stop writing"
+                        raise Stopped(f"{command[0]} {what}. What to do: {remedy}")
+                    time.sleep(0.02)
+            finally:
+                children.end(process)
+            out, problems = (_text(file) for file in (said, errors))
+        if process.returncode:
+            last = "\n".join(f"  | {line[:300]}" for line in problems.splitlines()[-LINES_SHOWN:])
+            raise Stopped(
+                f"{command[0]} ended with an error ({exit_words(process.returncode)}):\n{last}\nWhat to do: {remedy}"
             )
-        except OSError as problem:
-            raise Stopped(f"{command[0]} could not start: {problem}. What to do: {remedy}") from problem
-        if answer.returncode:
-            last = "\n".join(answer.stderr.strip().splitlines()[-LINES_SHOWN:])
-            raise Stopped(f"{command[0]} answered with an error:\n{last}\nWhat to do: {remedy}")
-        return answer.stdout.strip()
+        return out
 
 
-def clean_environment() -> dict[str, str]:
-    """The environment for child Pythons: module paths and pip targets of another Python must not leak in."""
-    drop = {"PYTHONPATH", "PYTHONHOME", "__PYVENV_LAUNCHER__", "PIP_USER", "PIP_TARGET", "PIP_PREFIX"}
-    kept = {name: value for name, value in os.environ.items() if name not in drop}
-    # Threads that wait must sleep: on a busy CPU, spinning ones made sampling 20 times slower (measured).
-    return {"OMP_WAIT_POLICY": "PASSIVE", **kept, "PYTHONUNBUFFERED": "1", "PYTHONUTF8": "1"}
+def _text(file: IO[bytes]) -> str:
+    file.seek(0)
+    return file.read(MOST_SAID).decode("utf-8", errors="replace").strip()
+
+
+def exit_words(code: int) -> str:
+    """How a process ended, for people."""
+    return f"killed by signal {-code}" if code < 0 else f"exit code {code}"
 
 
 @contextmanager
 def one_at_a_time(home: Path, say: Callable[[str], None]) -> Iterator[None]:
     """Hold the home folder's lock; a second quickstart waits here. The system frees it if we die."""
     home.mkdir(parents=True, exist_ok=True)
-    with (home / "lock").open("a") as file:
+    with lock_file(home / "lock") as file:
         waited = False
         while not try_lock(file):
             if not waited:
@@ -88,6 +102,14 @@ def one_at_a_time(home: Path, say: Callable[[str], None]) -> Iterator[None]:
             waited = True
             time.sleep(0.5)
         yield
+
+
+def lock_file(path: Path) -> TextIO:
+    """A file to hold as a lock, made if it is not there. Stopped if a folder stands in its place, which may be anybody's."""
+    if path.is_dir():
+        raise Stopped(f"{path} is a folder, where a lock file has to be. Remove it, or choose another folder.")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("a")
 
 
 def try_lock(file: TextIO) -> bool:
@@ -108,8 +130,11 @@ def try_lock(file: TextIO) -> bool:
 
 
 def tail(path: Path, lines: int, offset: int = 0) -> str:
-    """The last lines of a text file, none from before `offset` bytes."""
-    text = path.read_bytes()[offset:].decode("utf-8", errors="replace")
+    """The last lines of a text file, none from before `offset` bytes; empty if it cannot be read."""
+    try:
+        text = path.read_bytes()[offset:].decode("utf-8", errors="replace")
+    except OSError:
+        return ""
     return "\n".join(f"  | {line}" for line in text.strip().splitlines()[-lines:])
 
 

@@ -13,6 +13,8 @@ from .linters import prepare_linters
 from .steps import Steps, one_at_a_time
 
 PLAYWRIGHT = "playwright>=1.50"  # the Python package alone: the browser is the system's
+RAY = "ray>=2.40"
+NETWORK = "check the network."
 
 
 def prepare_tools(home: Path, python: Path, steps: Steps) -> tuple[dict[str, str], list[str]]:
@@ -26,6 +28,7 @@ def prepare_tools(home: Path, python: Path, steps: Steps) -> tuple[dict[str, str
         elif shutil.which("node") is None:
             left_out.append("the tests of web/js, because there is no node")
         left_out += prepare_linters(home, python, steps)
+        left_out += prepare_ray(python, steps)
     return changes, left_out
 
 
@@ -47,22 +50,30 @@ def playwright_driver(python: Path, steps: Steps) -> Path | None:
         if folder:
             return Path(folder) / "driver"
         if missing:
-            command = [
-                python,
-                "-I",
-                "-m",
-                "pip",
-                "install",
-                "--no-input",
-                "--disable-pip-version-check",
-                "--progress-bar",
-                "off",
-            ]
             try:
-                steps.run("Playwright, to drive a browser", [*command, PLAYWRIGHT], "check the network.")
+                steps.run("Playwright, to drive a browser", [*pip_install(python), PLAYWRIGHT], NETWORK)
             except Stopped:
                 return None
     return None
+
+
+def prepare_ray(python: Path, steps: Steps) -> list[str]:
+    """Ray, for the evaluation on a cluster; the test that is left out, and why."""
+    code = "import importlib.util as u; print(u.find_spec('ray') is not None)"
+    try:
+        if steps.ask([python, "-I", "-c", code], "start again.") != "True":
+            # no source: where there is no wheel, nobody wants to build it
+            steps.run(
+                "Ray, for the evaluation on a cluster", [*pip_install(python), "--only-binary", ":all:", RAY], NETWORK
+            )
+    except Stopped:
+        return [f"the evaluation's test with Ray, because pip could not install it (see {steps.log})"]
+    return []
+
+
+def pip_install(python: Path) -> list[str | Path]:
+    options = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
+    return [python, "-I", "-m", "pip", "install", *options]
 
 
 def last_line(left_out: list[str]) -> str:

@@ -9,16 +9,19 @@ Fields that this version does not know survive a round trip.
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from itertools import count
 from typing import Any
 
 from . import fields
 from .instance import Box, Frames, Instance, Layout, Mask, Point
+from .json_text import MAX_DOCUMENT_BYTES, load_json
 from .parts import check_parents
 
 __all__ = [
+    "LOCATIONS",
     "MAX_DOCUMENT_BYTES",
     "MAX_INSTANCES",
     "VERSION",
@@ -32,6 +35,7 @@ __all__ = [
     "layout_to_dict",
     "layout_to_json",
     "load_json",
+    "parse_instance",
     "parse_layout",
     "unique_ids",
     "visible_instances",
@@ -40,7 +44,6 @@ __all__ = [
 logger = logging.getLogger(__name__)
 
 VERSION = 1
-MAX_DOCUMENT_BYTES = 32 * 2**20
 MAX_INSTANCES = 1000
 _LAYOUT_FIELDS = ("version", "width", "height", "prompt", "instances")
 _INSTANCE_FIELDS = (
@@ -58,7 +61,8 @@ _INSTANCE_FIELDS = (
     "locked",
     "parent",
 )
-_LOCATIONS = {"box": fields.box, "point": fields.point, "scribble": fields.scribble, "mask": fields.mask}
+Places = Mapping[str, Callable[[], Any]]  # a reader of each location that an instance has
+LOCATIONS = {"box": fields.box, "point": fields.point, "scribble": fields.scribble, "mask": fields.mask}
 
 
 def parse_layout(value: str | Mapping[str, Any]) -> Layout:
@@ -81,7 +85,7 @@ def parse_layout(value: str | Mapping[str, Any]) -> Layout:
         raise ValueError(
             f"The layout has {len(items)} instances, at most {MAX_INSTANCES} are read. Split it into several layouts."
         )
-    instances = unique_ids([_instance(item, i) for i, item in enumerate(items, 1)])
+    instances = unique_ids([parse_instance(item, i) for i, item in enumerate(items, 1)])
     check_parents(instances)
     return Layout(
         instances=instances,
@@ -128,28 +132,6 @@ def check_prompts(layout: Layout) -> None:
             )
 
 
-def load_json(value: str) -> Any:
-    """JSON text -> Python values; ValueError with one sentence for anything else."""
-    if not fields.text("" if value is None else value, "The layout", "its JSON").strip():
-        raise ValueError('The layout text is empty. Expected a JSON object like {"version": 1, "instances": [...]}.')
-    size = len(value) if value.isascii() else len(value.encode("utf-8", "replace"))
-    if size > MAX_DOCUMENT_BYTES:
-        raise ValueError(
-            f"The layout text has {size / 2**20:.1f} MB, at most {MAX_DOCUMENT_BYTES // 2**20} MB are read."
-        )
-    try:
-        return json.loads(value.lstrip("\ufeff \t\r\n"))
-    except json.JSONDecodeError as error:
-        near = value[max(error.pos - 20, 0) : error.pos + 20]
-        raise ValueError(
-            f"The layout is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}, near {near!r}."
-        ) from error
-    except RecursionError as error:
-        raise ValueError("The layout is nested too deeply to be a layout.") from error
-    except ValueError as error:  # a number of thousands of digits
-        raise ValueError(f"The layout holds a number that cannot be read: {error}.") from error
-
-
 def unique_ids(instances: Sequence[Instance]) -> tuple[Instance, ...]:
     """Give a new id to every instance that repeats an earlier one's."""
     taken: set[str] = {instance.id for instance in instances}
@@ -165,16 +147,29 @@ def unique_ids(instances: Sequence[Instance]) -> tuple[Instance, ...]:
     return tuple(result)
 
 
-def _instance(item: Any, position: int) -> Instance:
+def _all_of(places: Places, _: str) -> dict[str, Any]:
+    return {name: read() for name, read in places.items()}
+
+
+def parse_instance(item: Any, position: int, choose: Callable[[Places, str], dict[str, Any]] = _all_of) -> Instance:
+    """One instance of our document; position counts from 1. ValueError names it.
+
+    choose: what to keep of its box, point, scribble and mask, each read when it is called; else all must be sound. Its second argument
+    is the sentence if there are none.
+    """
     if not isinstance(item, Mapping):
         raise ValueError(f"Instance {position} must be a JSON object, got {fields.shorten(item)}.")
     name = item.get("id")
     name = f"i{position}" if name is None or name == "" else str(name) if type(name) is int else name
-    where = f"Instance {position} ({fields.shorten(name) if not isinstance(name, str) else name[:40]})"
+    where = (
+        f"Instance {position} ({fields.shorten(name) if not isinstance(name, str) else ' '.join(name.split())[:40]})"
+    )
     fields.text(name, where, "id")
-    locations = {k: check(item[k], where) for k, check in _LOCATIONS.items() if item.get(k) is not None}
-    if not locations:
-        raise ValueError(f"{where} has no location. Give it a box, a point, a scribble or a mask.")
+    places = {k: partial(check, item[k], where) for k, check in LOCATIONS.items() if item.get(k) is not None}
+    nowhere = f"{where} has no location. Give it a box, a point, a scribble or a mask."
+    if not places:
+        raise ValueError(nowhere)
+    locations = choose(places, nowhere)
     start = fields.number_in(_given(item, "start", 0.0), 0, 1, where, "start")
     end = fields.number_in(_given(item, "end", 1.0), 0, 1, where, "end")
     if start > end:

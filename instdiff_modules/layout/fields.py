@@ -5,7 +5,10 @@ import logging
 import math
 import re
 from collections.abc import Mapping, Sequence
+from itertools import chain
 from typing import Any
+
+import numpy as np
 
 from .instance import Box, Mask, Point
 from .rle import check_runs, decode_runs, encode_runs
@@ -13,10 +16,12 @@ from .rle import check_runs, decode_runs, encode_runs
 logger = logging.getLogger(__name__)
 
 MAX_SIDE = 16384  # pixels, ComfyUI's own limit
+MAX_SCRIBBLE = 1_000_000  # points
 MAX_MASK_PIXELS = 8192 * 8192
 # A box that sticks out of the canvas is cut; one that sticks out this far was surely written in pixels.
 MAX_FRACTION = 16
 EDGE = 1e-6  # rounding that a point on the border may carry
+_HALF_CHARACTER = re.compile("[\ud800-\udfff]")
 
 
 def shorten(value: Any, length: int = 60) -> str:
@@ -58,7 +63,7 @@ def side(value: Any, where: str, field: str) -> int:
 def text(value: Any, where: str, field: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{where}: {field} must be text, got {shorten(value)}.")
-    if any("\ud800" <= c <= "\udfff" for c in value):  # half a character: no file or browser could take it back
+    if not value.isascii() and _HALF_CHARACTER.search(value):  # no file or browser could take it back
         raise ValueError(f"{where}: {field} holds a broken character in {shorten(value)}. Type it again.")
     return value
 
@@ -118,18 +123,35 @@ def scribble(value: Any, where: str) -> tuple[Point, ...]:
         raise ValueError(
             f"{where}: scribble must be a list of [x, y] points in 0..1, at least one, got {shorten(value)}."
         )
-    given = [numbers(v, 2, where, "scribble", "a list of [x, y] points in 0..1") for v in value]
-    inside = [all(-EDGE <= v <= 1 + EDGE for v in xy) for xy in given]
-    if not any(inside) or max(abs(v) for xy in given for v in xy) > MAX_FRACTION:
+    if len(value) > MAX_SCRIBBLE:
         raise ValueError(
-            f"{where}: scribble lies outside the canvas (first point {_list(given[0])}). Coordinates are fractions "
+            f"{where}: the scribble has {len(value)} points, at most {MAX_SCRIBBLE} are read. Draw it with fewer points."
+        )
+    given = _pairs(value, where)
+    inside = ((given >= -EDGE) & (given <= 1 + EDGE)).all(1)
+    if not inside.any() or np.abs(given).max() > MAX_FRACTION:
+        raise ValueError(
+            f"{where}: scribble lies outside the canvas (first point {_list(given[0].tolist())}). Coordinates are fractions "
             "0..1 of its width and height, not pixels."
         )
-    if not all(inside):
+    if not inside.all():
         logger.warning(
-            "%s: %d scribble points lie outside the canvas and were pulled to its border.", where, inside.count(False)
+            "%s: %d scribble points lie outside the canvas and were pulled to its border.", where, int((~inside).sum())
         )
-    return tuple(_inside(xy) for xy in given)
+    return tuple(map(tuple, given.clip(0.0, 1.0).tolist()))
+
+
+def _pairs(value: Sequence[Any], where: str) -> np.ndarray:
+    """[[x, y], ...] -> (n, 2) float64; plain lists of numbers at once, and one by one what may be anything else."""
+    if set(map(type, value)) <= {list, tuple} and set(map(len, value)) == {2}:
+        flat = list(chain.from_iterable(value))
+        if set(map(type, flat)) <= {int, float} and all(map(_is_finite, flat)):
+            return np.array(flat, np.float64).reshape(-1, 2)
+    return np.array([numbers(v, 2, where, "scribble", "a list of [x, y] points in 0..1") for v in value])
+
+
+def _is_finite(value: float) -> bool:
+    return -(2**53) <= value <= 2**53
 
 
 def mask(value: Any, where: str) -> Mask:
@@ -147,7 +169,7 @@ def mask(value: Any, where: str) -> Mask:
         if isinstance(counts, str):
             runs = decode_runs(counts)
         else:
-            runs = [_run(v) for v in counts] if isinstance(counts, Sequence) else []
+            runs = _runs(counts) if isinstance(counts, Sequence) else np.zeros(0, np.int64)
             counts = encode_runs(runs)
         area = check_runs(runs, height, width)
     except ValueError as error:
@@ -159,10 +181,12 @@ def mask(value: Any, where: str) -> Mask:
     return Mask(height, width, counts)
 
 
-def _run(value: Any) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_MASK_PIXELS:
-        raise ValueError(f"a run length must be a whole number from 0, got {shorten(value)}")
-    return value
+def _runs(values: Sequence[Any]) -> np.ndarray:
+    """Run lengths (n,) int64."""
+    if not set(map(type, values)) <= {int} or (values and not 0 <= min(values) <= max(values) <= MAX_MASK_PIXELS):
+        odd = next(v for v in values if type(v) is not int or not 0 <= v <= MAX_MASK_PIXELS)
+        raise ValueError(f"a run length must be a whole number from 0, got {shorten(odd)}")
+    return np.array(values, dtype=np.int64)
 
 
 def plain(value: Any, where: str, depth: int = 0) -> Any:

@@ -12,6 +12,7 @@ from .parts import check_parents
 
 EMPTY: Frames = (Layout(),)
 SELECT_BY = ("number", "id", "text")
+MAX_TOTAL = 200_000  # instances of all frames together: 48 in each of 4096
 ASPECT_TOLERANCE = 0.02  # relative; sizes rounded to multiples of 8 or 64 differ by about that
 
 
@@ -24,6 +25,14 @@ def as_frames(value: Any) -> Frames:
             f"Expected INSTANCES, got {check.shorten(value)}. Connect an InstDiff node, for example Instances from JSON."
         )
     return value
+
+
+def check_total(count: int, where: str, what: str = "instances") -> None:
+    """ValueError if all frames together would have more instances than can be made and kept in a few seconds."""
+    if count > MAX_TOTAL:
+        raise ValueError(
+            f"{where}: all frames together would have {count} {what}, at most {MAX_TOTAL} are possible. Use fewer frames or instances."
+        )
 
 
 def add_location(
@@ -153,11 +162,19 @@ def _add_location(layout: Layout, given: Mapping[str, Any] | None, prompt: str, 
 
 def find_index(layout: Layout, target: str) -> int | None:
     """Index of the instance of that id, else of that number (from 1)."""
-    target = target.strip()
-    ids = [instance.id for instance in layout.instances]
-    if target in ids:
-        return ids.index(target)
-    return int(target) - 1 if re.fullmatch(r"[0-9]{1,6}", target) and 1 <= int(target) <= len(ids) else None
+    return _find_indices(layout, [target.strip()])[0]
+
+
+def _find_indices(layout: Layout, targets: Sequence[str]) -> list[int | None]:
+    count = len(layout.instances)
+    ids = {
+        instance.id: count - i for i, instance in enumerate(reversed(layout.instances), 1)
+    }  # the first of equal ones
+
+    def number(target: str) -> int | None:
+        return int(target) - 1 if re.fullmatch(r"[0-9]{1,6}", target) and 1 <= int(target) <= count else None
+
+    return [ids[target] if target in ids else number(target) for target in targets]
 
 
 def named_indices(frames: Frames, which: str, purpose: str) -> list[list[int]]:
@@ -173,7 +190,7 @@ def named_indices(frames: Frames, which: str, purpose: str) -> list[list[int]]:
     words = (
         [which] if one else list(dict.fromkeys(word.strip() for word in which.split(",") if word.strip())) or [which]
     )
-    found = [[find_index(layout, word) for word in words] for layout in frames]
+    found = [_find_indices(layout, words) for layout in frames]
     for word, column in zip(words, zip(*found, strict=True), strict=False):
         if all(index is None for index in column):
             raise ValueError(f"There is no instance {check.shorten(word)} to {purpose}. {describe(frames)}")

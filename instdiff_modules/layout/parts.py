@@ -31,10 +31,27 @@ def check_parents(instances: Sequence[Instance]) -> None:
 
 def family(instances: Sequence[Instance], index: int) -> list[int]:
     """Index of an instance and of all its parts, parts of parts too, in depth order."""
-    ids = {instances[index].id}
-    while grown := {instance.id for instance in instances if instance.parent in ids} - ids:
-        ids |= grown
-    return [i for i, instance in enumerate(instances) if instance.id in ids]
+    return families(instances, [index])[index]
+
+
+def families(instances: Sequence[Instance], chosen: Sequence[int]) -> dict[int, list[int]]:
+    """`family` of each of the chosen ones."""
+    named: dict[str, list[int]] = {}
+    parts: dict[str, list[int]] = {}
+    for i, instance in enumerate(instances):
+        named.setdefault(instance.id, []).append(i)
+        if instance.parent:
+            parts.setdefault(instance.parent, []).append(i)
+    return {i: _with_parts(instances, named[instances[i].id], parts) for i in chosen}
+
+
+def _with_parts(instances: Sequence[Instance], given: Sequence[int], parts: dict[str, list[int]]) -> list[int]:
+    found, waiting = set(given), list(given)
+    while waiting:
+        new = [i for i in parts.get(instances[waiting.pop()].id, ()) if i not in found]
+        found.update(new)
+        waiting += new
+    return sorted(found)
 
 
 def make_part(instances: Sequence[Instance], chosen: Sequence[int], parent: int | None) -> tuple[Instance, ...]:

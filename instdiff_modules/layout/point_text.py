@@ -1,6 +1,7 @@
 """Points typed as text: "x, y; x, y", JSON pairs, or the JSON of point editors ({"x": .., "y": ..} objects)."""
 
 import ast
+import json
 import re
 from typing import Any
 
@@ -8,6 +9,7 @@ from . import fields
 from .instance import Point
 
 MAX_TEXT = 2**20
+MAX_TYPED = 2**14  # characters of points that are not valid JSON
 EXAMPLE = 'Write points as "0.2, 0.3; 0.5, 0.6" or [[0.2, 0.3], [0.5, 0.6]].'
 
 
@@ -39,11 +41,9 @@ def split_lists(text: str) -> list[str]:
     """The texts of several lists of points, [[{"x": .., "y": ..}, ...], ...] or [[[x, y], ...], ...]; any other text alone, as it is."""
     if not isinstance(text, str) or len(text) > MAX_TEXT or not re.match(r"\s*\[\s*\[\s*[\[({]", text):
         return [text]
-    try:
-        lists = ast.literal_eval(text.strip())
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
-        return [text]  # parse_points says what is wrong
-    return [repr(one) for one in lists]
+    lists = _literal(text)
+    # of what cannot be read, parse_points says what is wrong
+    return [text] if lists is None else [json.dumps(one) for one in lists]
 
 
 def _from_text(text: str) -> list[Point]:
@@ -62,19 +62,36 @@ def _from_text(text: str) -> list[Point]:
 
 
 def _from_json(text: str) -> list[Point]:
-    try:
-        items = ast.literal_eval(text.strip())  # JSON, and what people write: .5, single quotes
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError) as error:
-        raise ValueError(f"{fields.shorten(text.strip())} are not points. {EXAMPLE}") from error
+    items = _literal(text)
+    if not isinstance(items, (list, dict)):
+        raise ValueError(f"{fields.shorten(text.strip()[:200])} are not points. {EXAMPLE}")
     if isinstance(items, dict) or (items and all(isinstance(v, (int, float)) for v in items) and len(items) == 2):
         items = [items]
     return [_finite(item, i) for i, item in enumerate(items, 1)]
 
 
+def _literal(text: str) -> Any:
+    """JSON, or what people type in its place: .5, single quotes; None if it is neither."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        if len(text) > MAX_TYPED:
+            return None
+    try:
+        value = ast.literal_eval(text.strip())
+        json.dumps(value)  # no sets and no bytes
+    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+        return None
+    return value
+
+
 def _finite(item: Any, position: int) -> Point:
     if isinstance(item, dict):
         item = [item.get("x"), item.get("y")]
-    x, y = fields.numbers(item, 2, f"Point {position}", "its position", "two numbers, x and y")
+    try:
+        x, y = fields.numbers(item, 2, f"Point {position}", "its position", "two numbers, x and y")
+    except ValueError as error:
+        raise ValueError(f"{error} {EXAMPLE}") from error
     return x, y
 
 

@@ -10,12 +10,13 @@ REPORT/coco holds the layouts and the detections as COCO files, for other progra
 """
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any
 
+from ..commands.left_out import usable
+from ..commands.options import MAX_JOBS, Parser, any_letters, file_path, number, whole
+from ..commands.problems import system_sentence
+from ..layout.json_text import read_json
 from .classes import CLASSES
 from .clip import LocalClip
 from .detection import SHAPES, detect_shapes
@@ -24,36 +25,45 @@ from .report import totals_table
 from .score import Settings
 from .sources import Predictions
 
+MAX_FILE_BYTES = 128 * 2**20  # of predictions or categories: half a million boxes
+
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit code: 0, or 2 after one sentence about what cannot be used."""
-    options = _parser().parse_args(arguments)
+    any_letters(sys.stdout)
     try:
-        sys.stdout.write(_run(options) + "\n")
-    except (ValueError, OSError) as error:
+        sys.stdout.write(_run(_parser().parse_args(arguments)) + "\n")
+    except OSError as error:
+        sys.stderr.write(f"{system_sentence(error)}\n")
+        return 2
+    except ValueError as error:
         sys.stderr.write(f"{error}\n")
         return 2
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="python -m instdiff_modules.metrics",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("pictures", type=Path, help="folder of the pictures (png, jpg, webp)")
-    parser.add_argument("--layouts", type=Path, help="folder of the layouts, if it is another one")
-    parser.add_argument("--out", type=Path, required=True, help="folder of the report")
+    parser.add_argument("pictures", type=file_path, help="folder of the pictures (png, jpg, webp)")
+    parser.add_argument("--layouts", type=file_path, help="folder of the layouts, if it is another one")
+    parser.add_argument("--out", type=file_path, required=True, help="folder of the report")
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
         "--detector",
         choices=["shapeworld"],
         help="the exact detector of the synthetic shapes; also measures leaked colours",
     )
-    source.add_argument("--predictions", type=Path, help="detections in COCO's format, as YOLO and others write them")
+    source.add_argument(
+        "--predictions", type=file_path, help="detections in COCO's format, as YOLO and others write them"
+    )
     parser.add_argument(
-        "--categories", type=Path, help="names of the predictions' categories: a COCO file, [{id, name}] or {id: name}"
+        "--categories",
+        type=file_path,
+        help="names of the predictions' categories: a COCO file, [{id, name}] or {id: name}",
     )
     parser.add_argument(
         "--classes",
@@ -61,55 +71,53 @@ def _parser() -> argparse.ArgumentParser:
         default="category",
         help="which detections may stand for an instance (default: category)",
     )
-    parser.add_argument("--threshold", type=float, default=0.5, help="minimum IoU to pass, 0..1 (default: 0.5)")
     parser.add_argument(
-        "--clip", type=Path, help="folder of a CLIP model (transformers' files), for the local CLIP score"
+        "--threshold", type=number(0, 1, above=True), default=0.5, help="minimum IoU to pass, 0..1 (default: 0.5)"
+    )
+    parser.add_argument(
+        "--clip", type=file_path, help="folder of a CLIP model (transformers' files), for the local CLIP score"
     )
     parser.add_argument("--device", default="cpu", help="torch device for CLIP (default: cpu)")
-    parser.add_argument("--job", type=int, default=0, help="number of this job, from 0")
-    parser.add_argument("--jobs", type=int, default=1, help="number of jobs")
+    parser.add_argument("--job", type=whole(0, MAX_JOBS - 1), default=0, help="number of this job, from 0")
+    parser.add_argument("--jobs", type=whole(1, MAX_JOBS), default=1, help="number of jobs")
     return parser
 
 
 def _run(options: argparse.Namespace) -> str:
     """Score this job's pictures, and write the report if all others are done. What is to be said at the end."""
-    if not 0 <= options.job < options.jobs:
+    if not options.job < options.jobs:
         raise ValueError(f"--job is {options.job}, expected 0..{options.jobs - 1}: jobs are counted from 0.")
-    if not 0 < options.threshold <= 1:
-        raise ValueError(f"--threshold is {options.threshold:g}, expected a share above 0 and up to 1.")
     pairs = find_pairs(options.pictures, options.layouts or options.pictures)
-    find, categories = _source(options)
+    find, predictions = _source(options)
+    categories = SHAPES if predictions is None else predictions.categories
     settings = Settings(options.classes, options.threshold, categories)
     about = about_run(pairs, settings, options.detector or fingerprint(options.predictions), options.clip)
     part = part_path(options.out, options.job, options.jobs)
     if read_part(part, about) is None:
         clip = None if options.clip is None else LocalClip(options.clip, options.device)
         mine = pairs[options.job :: options.jobs]
-        write_part(part, about, [score_pair(pair, find, settings, bool(options.detector), clip) for pair in mine])
+        colors = bool(options.detector)
+        records = usable(mine, lambda pair, _: score_pair(pair, find, settings, colors, clip), "pictures")
+        write_part(part, about, records)
+        if predictions is not None:
+            predictions.warn_of_masks()
     totals = merge_parts(options.out, options.jobs, about)
     if totals is None:
         return f"Part {options.job} of {options.jobs} is in {part}; the report follows with the last one."
     return f"{totals_table(totals)}\n\n{options.out / 'report.md'}"
 
 
-def _source(options: argparse.Namespace) -> tuple[Find, tuple[str, ...]]:
-    """Where detections come from, and the categories it knows."""
+def _source(options: argparse.Namespace) -> tuple[Find, Predictions | None]:
+    """Where detections come from; None for the detector of the shapes."""
     if options.detector:
-        return (lambda _, picture: detect_shapes(picture)), SHAPES
+        return (lambda _, picture: detect_shapes(picture)), None
     if options.classes != "any" and options.categories is None:
         raise ValueError(
             "Predictions hold numbers of categories: give their names with --categories, or --classes any."
         )
-    table = None if options.categories is None else _json(options.categories)
-    predictions = Predictions(_json(options.predictions), table)
-    return (lambda name, picture: predictions.of(name, picture.shape[1], picture.shape[0])), predictions.categories
-
-
-def _json(path: Path) -> Any:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON: {error}.") from error
+    table = None if options.categories is None else read_json(options.categories, limit=MAX_FILE_BYTES)
+    predictions = Predictions(read_json(options.predictions, limit=MAX_FILE_BYTES), table)
+    return (lambda name, picture: predictions.of(name, picture.shape[1], picture.shape[0])), predictions
 
 
 if __name__ == "__main__":

@@ -40,9 +40,9 @@ def instance_class(instance: Instance, classes: str, categories: Collection[str]
         return _no_article(plain_words(stated))
     named = []
     for category in (_no_article(plain_words(category)) for category in categories):
-        found = re.search(rf"(?<!\w){re.escape(category)}(?!\w)", prompt) if category else None
-        if found:
-            named.append((found.start(), -len(category), category))
+        at = f" {prompt} ".find(f" {category} ") if category else -1  # both are plain words with single spaces
+        if at >= 0:
+            named.append((at, -len(category), category))
     return min(named)[2] if named else prompt
 
 

@@ -1,5 +1,6 @@
 """Local CLIP score, with a CLIP model that the user has: transformers' files in a folder. Nothing is downloaded."""
 
+import pickle
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -7,9 +8,12 @@ from typing import Any
 import numpy as np
 import torch
 from PIL import Image
+from safetensors import SafetensorError
 
 from ..geometry.masks import pixel_range
 from ..layout.instance import Box
+
+UNUSABLE = (OSError, ValueError, RuntimeError, LookupError, TypeError, AttributeError, EOFError, pickle.UnpicklingError)
 
 
 class LocalClip:
@@ -22,6 +26,10 @@ class LocalClip:
     def __init__(self, folder: str | Path, device: str | torch.device = "cpu") -> None:
         """ValueError in one sentence if transformers or the files are missing."""
         folder = Path(folder)
+        try:
+            torch.zeros(1, device=device)
+        except (RuntimeError, AssertionError, TypeError) as error:
+            raise ValueError(f"The device {str(device)[:60]!r} cannot be used: expected cpu, or a GPU that PyTorch sees.") from error  # fmt: skip
         if not (folder / "config.json").is_file():
             raise ValueError(
                 f"There is no CLIP model in {folder}: expected config.json, the weights, and the tokenizer's and image processor's "
@@ -37,9 +45,10 @@ class LocalClip:
             model: Any = CLIPModel.from_pretrained(folder, local_files_only=True).eval()
             self.model = model.to(device)
             self.processor = CLIPProcessor.from_pretrained(folder, local_files_only=True)
-        except (OSError, ValueError, RuntimeError, KeyError) as error:
-            said = str(error).strip().partition("\n")[0]
-            raise ValueError(f"The CLIP model in {folder} cannot be loaded: {said}") from error
+        except (*UNUSABLE, SafetensorError) as error:
+            raise ValueError(
+                f"The CLIP model in {folder} cannot be loaded: its files are damaged, incomplete, or not transformers' files of a CLIP."
+            ) from error
 
     def similarity(self, pictures: Sequence[np.ndarray], texts: Sequence[str]) -> np.ndarray:
         """Cosines of pictures (H, W, 3) uint8 and texts -> (pictures, texts) float32, -1..1. Texts are cut at 77 tokens."""

@@ -6,9 +6,7 @@ Pictures are known by their names, so that the predictions can be read again wit
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
-from ..geometry.masks import decode_mask
+from ..geometry.masks import mask_area
 from .classes import ANYTHING
 from .record import Record, Region
 
@@ -51,7 +49,7 @@ def _entry(region: Region, image: str, ids: dict[str, int]) -> dict[str, Any]:
 
 def _area(region: Region) -> float:
     _, _, width, height = _box(region)
-    return float(width * height) if region.mask is None else float(np.count_nonzero(decode_mask(region.mask)))
+    return float(width * height) if region.mask is None else float(mask_area(region.mask))
 
 
 def _box(region: Region) -> tuple[float, float, float, float]:

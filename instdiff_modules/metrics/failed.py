@@ -1,6 +1,5 @@
 """The instances that Layout Score found missing: as layouts, as masks for inpainting, as SEGS for detailers."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
@@ -10,10 +9,12 @@ import torch
 from torch import Tensor
 
 from ..exporters.segs import Segs, to_segs
+from ..geometry.growing import grown
 from ..geometry.masks import draw_box
 from ..geometry.raster import check_memory, draw_instance
 from ..layout import fields
 from ..layout.instance import Frames, Instance, Layout
+from ..layout.json_text import load_json
 
 WHERE = "Select Failed Instances"
 MAX_TEXT = 32 * 2**20
@@ -81,18 +82,6 @@ def _of_picture(
     return failed, regions
 
 
-def grown(mask: np.ndarray, pixels: int) -> np.ndarray:
-    """A mask (H, W) that reaches `pixels` farther to each side."""
-    if not pixels:
-        return mask
-    wide = torch.from_numpy(mask).float()[None, None]
-    for axis in (0, 1):  # a square's two directions one after the other: far less work than the square
-        kernel = tuple(2 * pixels + 1 if i == axis else 1 for i in (0, 1))
-        padding = tuple(pixels if i == axis else 0 for i in (0, 1))
-        wide = torch.nn.functional.max_pool2d(wide, kernel, stride=1, padding=padding)
-    return wide[0, 0].numpy() > 0.5
-
-
 def _found(row: Mapping[str, Any], size: tuple[int, int]) -> np.ndarray:
     x, y, w, h = fields.numbers(row["found_box"], 4, WHERE, "found_box", "[x, y, width, height] in pixels")
     height, width = size
@@ -104,8 +93,8 @@ def _read(results: Any) -> list[Mapping[str, Any]]:
     if not isinstance(results, str) or len(results) > MAX_TEXT:
         raise ValueError(f"{WHERE}: expected results as JSON text, got {fields.shorten(results)}. {ADVICE}")
     try:
-        document = json.loads(results)
-    except (ValueError, RecursionError) as error:
+        document = load_json(results, WHERE, MAX_TEXT)
+    except ValueError as error:
         raise ValueError(f"{WHERE}: {fields.shorten(results)} is not the JSON of a score. {ADVICE}") from error
     pictures = document.get("pictures") if isinstance(document, Mapping) else None
     if not isinstance(pictures, list) or not pictures or not all(map(_is_scored, pictures)):

@@ -3,23 +3,26 @@
 import hashlib
 import json
 import os
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image, UnidentifiedImageError
 
 from ..importers import read_layout
+from ..layout.json_text import read_json
 from .clip import LocalClip
 from .coco_files import predictions_file, truth_file
 from .detection import Detection
+from .pictures import read_picture
 from .record import Record, record_from_dict, record_to_dict
 from .report import Totals, rows_table, rows_to_dicts, summarise, totals_table
 from .score import Settings, score_picture
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
+MAX_PART_BYTES = 256 * 2**20  # a part is what an earlier run wrote
 Find = Callable[[str, np.ndarray], Sequence[Detection]]  # name and picture -> detections
 
 
@@ -41,9 +44,8 @@ def find_pairs(pictures: Path, layouts: Path) -> list[Pair]:
     ]
     if not found:
         raise ValueError(f"The folder {pictures} has no pictures ({', '.join(ENDINGS)}).")
-    names = [pair.name for pair in found]
-    twice = next((name for name in names if names.count(name) > 1), None)
-    if twice is not None:
+    twice, number = Counter(pair.name for pair in found).most_common(1)[0]
+    if number > 1:
         raise ValueError(f"There are two pictures of the name {twice} in {pictures}. Remove one of them.")
     missing = [pair for pair in found if not pair.layout.is_file()]
     if missing:
@@ -55,17 +57,11 @@ def find_pairs(pictures: Path, layouts: Path) -> list[Pair]:
 
 def score_pair(pair: Pair, find: Find, settings: Settings, colors: bool, clip: LocalClip | None) -> Record:
     """ValueError names the file that cannot be read."""
+    picture = read_picture(pair.picture)
     try:
-        with Image.open(pair.picture) as image:
-            picture = np.array(image.convert("RGB"))
-    except (UnidentifiedImageError, OSError) as error:
-        raise ValueError(f"{pair.picture} cannot be read as a picture: {error}.") from error
-    try:
-        layout = read_layout(pair.layout.read_text(encoding="utf-8"))
+        layout = read_layout(read_json(pair.layout, "The layout"))
         size = picture.shape[1], picture.shape[0]
         return score_picture(pair.name, layout, find(pair.name, picture), size, settings, picture, colors, clip)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{pair.layout} is not text in UTF-8.") from error
     except ValueError as error:
         raise ValueError(f"{pair.name}: {error}") from error
 
@@ -82,7 +78,7 @@ def read_part(path: Path, about: Mapping[str, Any]) -> list[Record] | None:
     if not path.is_file():
         return None
     try:
-        part = json.loads(path.read_text(encoding="utf-8"))
+        part = read_json(path, limit=MAX_PART_BYTES)
         kept, records = part["about"], [record_from_dict(record) for record in part["records"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not part of a report: delete it; the command makes it again.") from error

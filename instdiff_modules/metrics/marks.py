@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
-from PIL import Image, ImageChops, ImageDraw, ImageFilter
+from PIL import Image, ImageDraw
 
-from ..geometry.masks import decode_mask, extent
-from ..geometry.points import is_point_set
+from ..geometry.growing import thinned
+from ..geometry.masks import decode_at_size, extent
+from ..geometry.points import drawable, is_point_set
 from ..layout.instance import Instance, Layout
 from ..preview.labels import draw_labels
 from ..preview.palette import Color
@@ -40,21 +41,27 @@ def draw_marks(picture: np.ndarray, layout: Layout, record: Record) -> np.ndarra
     return np.asarray(image)
 
 
+def _outline_mask(image: Image.Image, mask: np.ndarray, color: Color, stroke: int) -> None:
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    if not rows.size:
+        return
+    # with a pixel around it, so that only the picture's own edges are none of the mask
+    top, left = max(rows[0] - 1, 0), max(columns[0] - 1, 0)
+    part = mask[top : rows[-1] + 2, left : columns[-1] + 2]
+    for size, paint in ((stroke + 1, DARK), (stroke, color)):
+        image.paste(paint, (int(left), int(top)), Image.fromarray(part & ~thinned(part, size)))
+
+
 def _outline(image: Image.Image, instance: Instance, color: Color, stroke: int) -> None:
     draw, (width, height) = ImageDraw.Draw(image), image.size
     if instance.mask is not None:
-        area = Image.fromarray(decode_mask(instance.mask).astype(np.uint8) * 255).resize(
-            image.size, Image.Resampling.NEAREST
-        )
-        for size, paint in ((stroke + 1, DARK), (stroke, color)):
-            edge = ImageChops.subtract(area, area.filter(ImageFilter.MinFilter(2 * size + 1)))
-            image.paste(paint, mask=edge)
+        _outline_mask(image, decode_at_size(instance.mask, height, width), color, stroke)
     elif instance.box is not None:
         x0, y0, x1, y1 = (v * side for v, side in zip(instance.box, (width, height) * 2, strict=True))
         x1, y1 = max(x1 - 1, x0), max(y1 - 1, y0)
         draw.rectangle((x0, y0, x1, y1), outline=DARK, width=stroke + 1)
         draw.rectangle((x0, y0, x1, y1), outline=color, width=stroke)
-    points = [(x * width, y * height) for x, y in instance.scribble or ()]
+    points = [(x * width, y * height) for x, y in drawable(instance.scribble or ())]
     if instance.scribble is not None and len(points) > 1 and not is_point_set(instance.scribble):
         draw.line(points, fill=DARK, width=stroke + 2, joint="curve")
         draw.line(points, fill=color, width=stroke, joint="curve")

@@ -5,14 +5,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..geometry.masks import decode_mask, draw_box, encode_mask, mask_extent, resize_nearest
+from ..geometry.masks import at_size, decode_mask, draw_box, encode_mask, mask_extent
 from ..layout.frames import check_aspect
-from ..layout.instance import Box, Instance, Layout, Point
+from ..layout.instance import Box, Instance, Layout, Mask, Point
 from .attributes import COLORS, PAPER_TEXTURES, Wanted, color_map, leakage, wanted
 from .classes import detection_class, instance_class
 from .clip import LocalClip
 from .detection import Detection
-from .matching import ious, match, overlaps, same_class, share_inside, with_strays
+from .matching import check_pairs, ious, match, overlaps, same_class, share_inside, with_strays
 from .record import InstanceRow, Record, Region
 
 
@@ -56,14 +56,15 @@ def score_picture(
     width, height = size
     check_aspect(layout, width, height, f"The picture {name}".strip())
     shown = [(number, instance) for number, instance in enumerate(layout.instances, 1) if instance.visible]
-    masks = [_mask(instance, height, width) for _, instance in shown]
+    check_pairs(len(shown), len(detections), f"The picture {name}".strip())
+    masks = [None if instance.mask is None else at_size(instance.mask, height, width) for _, instance in shown]
     boxes = [_box(instance) for _, instance in shown]
     asked = [wanted(instance.prompt) for _, instance in shown]
     regions = tuple(
         Region(
             instance_class(instance, settings.classes, settings.categories),
             _pixels(box, size),
-            None if mask is None else encode_mask(mask),
+            mask,
             crowd=bool(instance.extra.get("iscrowd")),
         )
         for (_, instance), mask, box in zip(shown, masks, boxes, strict=True)
@@ -78,12 +79,12 @@ def score_picture(
         for d in detections
     )
     points = [[xy for part in _strokes(instance) for xy in part or ()] for _, instance in shown]
-    overlap = overlaps(regions, found, points, width, height)
+    by_box, by_mask = ious(regions, found, "box"), ious(regions, found, "mask")
+    overlap = overlaps(by_mask, by_box, found, points, width, height)
     scores = [d.score for d in detections]
     fitting = same_class(regions, found)
     matches = match(overlap, fitting, scores)
     occupied = match(overlap, overlap >= settings.threshold, scores)
-    by_box, by_mask = ious(regions, found, "box"), ious(regions, found, "mask")
     masked = all(d.mask is not None for d in detections)  # without masks a miss says nothing about them either
     leaked = _leakage(picture, masks, boxes, asked) if colors and picture is not None else [None] * len(shown)
     read = _clip(clip, picture, boxes, [instance.prompt for _, instance in shown], asked)
@@ -181,13 +182,6 @@ def _inside(points: Sequence[Point] | None, hit: Region | None, size: tuple[int,
     return 0.0 if hit is None else share_inside(points, hit, *size)
 
 
-def _mask(instance: Instance, height: int, width: int) -> np.ndarray | None:
-    if instance.mask is None:
-        return None
-    mask = resize_nearest(decode_mask(instance.mask), height, width)
-    return mask if mask.any() else None  # too small for the picture: its box remains
-
-
 def _box(instance: Instance) -> Box | None:
     return instance.box if instance.box is not None or instance.mask is None else mask_extent(instance.mask)
 
@@ -205,10 +199,12 @@ def _pixels(box: Box | None, size: tuple[int, int]) -> tuple[float, float, float
     return float(x0), float(y0), float(x1 - x0), float(y1 - y0)
 
 
-def _leakage(picture: np.ndarray, masks: Sequence, boxes: Sequence, asked: Sequence[Wanted]) -> list[float | None]:
+def _leakage(
+    picture: np.ndarray, masks: Sequence[Mask | None], boxes: Sequence, asked: Sequence[Wanted]
+) -> list[float | None]:
     height, width = picture.shape[:2]
     regions = [
-        draw_box(box, height, width) if mask is None and box is not None else mask
+        decode_mask(mask) if mask is not None else None if box is None else draw_box(box, height, width)
         for mask, box in zip(masks, boxes, strict=True)
     ]
     return leakage(color_map(picture), regions, [mask is not None for mask in masks], [a.color for a in asked])

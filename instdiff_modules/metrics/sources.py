@@ -1,17 +1,18 @@
 """Detections from what users have: ComfyUI's BOUNDING_BOX and MASK, and prediction files in COCO's format (YOLO's exports)."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from torch import Tensor
 
-from ..geometry.masks import decode_mask, mask_box, resize_nearest
+from ..commands.left_out import usable, warn
+from ..geometry.masks import decode_at_size, encode_mask, mask_box, resize_nearest
 from ..importers.boxes import cut_box, read_bounding_boxes
 from ..importers.coco import read_segmentation
 from ..layout import fields
 from ..layout.frames import check_aspect
-from ..layout.instance import Layout
+from ..layout.instance import Layout, Mask
 from .detection import Detection
 
 MASK_THRESHOLD = 0.5
@@ -58,68 +59,102 @@ def _masks(value: Any, width: int, height: int) -> np.ndarray:
             f"Expected a MASK of shape (number, height, width), got {shape}. Connect the masks of a detector."
         )
     value = value.detach().reshape(-1, *value.shape[-2:]).float().cpu()
-    if not value.isfinite().all():
+    if not all(mask.isfinite().all() for mask in value):  # one by one: the question takes as much memory as the masks
         raise ValueError("The masks hold values that are not numbers (NaN or infinity). Check the node that made them.")
     check_aspect(Layout(width=width, height=height), value.shape[2], value.shape[1], "The mask")
     inside = (value > MASK_THRESHOLD).numpy()
-    return (
-        np.stack([resize_nearest(mask, height, width) for mask in inside])
-        if len(inside)
-        else np.zeros((0, height, width), bool)
-    )
+    if inside.shape[1:] == (height, width):
+        return inside
+    out = np.zeros((len(inside), height, width), bool)
+    for i, mask in enumerate(inside):
+        out[i] = resize_nearest(mask, height, width)
+    return out
+
+
+class Entry(NamedTuple):
+    """A prediction: its number in the file, from 1; box (x, y, width, height) in pixels; label: None without a table of categories;
+    segmentation: as the file has it, None if it has none."""
+
+    number: int
+    box: tuple[float, ...]
+    label: str | None
+    score: float
+    segmentation: Any
 
 
 class Predictions:
     """A file of predictions in COCO's format: [{image_id, category_id, bbox: [x, y, width, height], score, segmentation}], in pixels.
 
     categories: [{id, name}] or {id: name}. Pictures are found by their name without the ending, or, as YOLO writes it, by the
-    number that the name is ("000000000139" is 139). ValueError names the entry that cannot be read.
+    number that the name is ("000000000139" is 139). Odd entries are left out with a warning; a ValueError says why none can be used.
+    A mask that cannot be read counts as one without pixels, and its box stays: `warn_of_masks` says so in the end.
     """
 
     def __init__(self, entries: Any, categories: Any = None) -> None:
-        if not isinstance(entries, list) or not all(
-            isinstance(e, Mapping) and "image_id" in e and "bbox" in e for e in entries
-        ):
+        if not isinstance(entries, list):
             raise ValueError(
                 f"The predictions must be a list of objects with image_id, category_id, bbox, score, got {fields.shorten(entries)}."
             )
         self.names = _names(categories)
-        self.by_image: dict[str, list[tuple[int, Mapping[str, Any]]]] = {}
-        for number, entry in enumerate(entries, 1):
-            self.by_image.setdefault(_image_key(entry["image_id"]), []).append((number, entry))
+        self.by_image: dict[str, list[Entry]] = {}
+        self.odd_masks: list[str] = []
+        read = usable(entries, self._entry, "predictions")
+        self.total = len(read)
+        for image, entry in read:
+            self.by_image.setdefault(image, []).append(entry)
 
     @property
     def categories(self) -> tuple[str, ...]:
         return tuple(sorted(set(self.names.values())))
 
-    def entries(self, name: str) -> list[tuple[int, Mapping[str, Any]]]:
-        """The entries of a picture, each with its number in the file, from 1; the name is without the ending."""
+    def entries(self, name: str) -> list[Entry]:
+        """The entries of a picture; the name is without the ending."""
         return self.by_image.get(_image_key(name), [])
-
-    def label(self, number: int, entry: Mapping[str, Any]) -> str | None:
-        """The name of an entry's category; None without a table. ValueError if the table does not have it."""
-        label = self.names.get(str(entry.get("category_id")))
-        if self.names and label is None:
-            raise ValueError(
-                f"Prediction {number}: category {fields.shorten(entry.get('category_id'))} is not in the table of categories."
-            )
-        return label
 
     def of(self, name: str, width: int, height: int) -> list[Detection]:
         """The detections of a picture: its name without the ending, and its size in pixels."""
-        read = [self._detection(number, entry, width, height) for number, entry in self.entries(name)]
+        read = [self._detection(entry, width, height) for entry in self.entries(name)]
         return [detection for detection in read if detection is not None]
 
-    def _detection(self, number: int, entry: Mapping[str, Any], width: int, height: int) -> Detection | None:
+    def mask(self, entry: Entry, width: int, height: int, read: Callable[[Any, str], Mask | None]) -> Mask | None:
+        """read(segmentation, words that name the entry) -> its mask; None if the entry has none."""
+        if not entry.segmentation:
+            return None
+        try:
+            return read(entry.segmentation, f"Prediction {entry.number}")
+        except ValueError as error:
+            self.odd_masks.append(str(error))
+            return encode_mask(np.zeros((height, width), bool))
+
+    def warn_of_masks(self) -> None:
+        warn(self.odd_masks, self.total, "predictions have a mask that cannot be read; their boxes count")
+        self.odd_masks = []
+
+    def _entry(self, entry: Any, number: int) -> tuple[str, Entry]:
         where = f"Prediction {number}"
-        x, y, w, h = fields.numbers(entry["bbox"], 4, where, "bbox", "[x, y, width, height] in pixels")
+        if not isinstance(entry, Mapping):
+            raise ValueError(f"{where} must be an object with image_id and bbox, got {fields.shorten(entry)}.")
+        image = entry.get("image_id")
+        if isinstance(image, bool) or not isinstance(image, (int, str)):
+            raise ValueError(
+                f"{where}: image_id must be a picture's name or number, got {fields.shorten(image)} in {fields.shorten(entry)}."
+            )
+        box = fields.numbers(entry.get("bbox"), 4, where, "bbox", "[x, y, width, height] in pixels")
         score = 1.0 if entry.get("score") is None else fields.number(entry["score"], where, "score")
-        mask = None
-        if entry.get("segmentation"):
-            mask = decode_mask(read_segmentation(entry["segmentation"], width, height, where))
-        label = self.label(number, entry)
+        label = self.names.get(str(entry.get("category_id")))
+        if self.names and label is None:
+            raise ValueError(
+                f"{where}: category {fields.shorten(entry.get('category_id'))} is not in the table of categories."
+            )
+        return _image_key(image), Entry(number, box, label, score, entry.get("segmentation"))
+
+    def _detection(self, entry: Entry, width: int, height: int) -> Detection | None:
+        mask = self.mask(entry, width, height, lambda value, where: read_segmentation(value, width, height, where))
+        x, y, w, h = entry.box
         box = cut_box(x, y, w, h, width, height)
-        return None if box is None else Detection(label, box, mask, score)
+        if box is None:
+            return None
+        return Detection(entry.label, box, None if mask is None else decode_at_size(mask, height, width), entry.score)
 
 
 def _names(categories: Any) -> dict[str, str]:
@@ -128,16 +163,23 @@ def _names(categories: Any) -> dict[str, str]:
         return {}
     if isinstance(categories, Mapping) and "categories" in categories:
         categories = categories["categories"]
-    pairs: Sequence[tuple[Any, Any]] = []
+    pairs: list[Any] = []
     if isinstance(categories, Mapping):
         pairs = list(categories.items())
-    elif isinstance(categories, list) and all(isinstance(c, Mapping) and {"id", "name"} <= set(c) for c in categories):
-        pairs = [(c["id"], c["name"]) for c in categories]
-    if not pairs or not all(isinstance(name, str) for _, name in pairs):
+    elif isinstance(categories, list):
+        pairs = [(c.get("id"), c.get("name")) if isinstance(c, Mapping) else (None, c) for c in categories]
+    if not pairs:
         raise ValueError(
             f"The categories must be [{{id, name}}, ...] or {{id: name, ...}}, got {fields.shorten(categories)}."
         )
-    return {str(key): name for key, name in pairs}
+    return dict(usable(pairs, _name, "categories"))
+
+
+def _name(pair: tuple[Any, Any], position: int) -> tuple[str, str]:
+    key, name = pair
+    if isinstance(key, bool) or not isinstance(key, (int, str)):
+        raise ValueError(f"Category {position}: expected an id and a name, got {fields.shorten(name)}.")
+    return str(key), fields.text(name, f"Category {fields.shorten(key)}", "name")
 
 
 def _image_key(image: Any) -> str:

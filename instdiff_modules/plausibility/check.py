@@ -11,6 +11,8 @@ from ..layout.instance import Box, Frames, Instance, Layout
 from ..layout.parts import family, without
 from .rules import Finding, Rules, find, name_of
 
+MAX_COMPARED = 15_000_000  # pairs of instances, over all frames
+MAX_CORRECTED = 125_000_000  # these times the instances of their frame, which corrections may visit one after the other
 ROUNDS = 6  # of corrections that lead to others
 
 
@@ -136,9 +138,20 @@ def _shown(box: Box) -> str:
     return "[" + ", ".join(f"{v:.3g}" for v in box) + "]"
 
 
+def _check_cost(counts: Sequence[int], correct: bool) -> None:
+    """Each two instances are compared, and with corrections again after each of them. ValueError where that takes too long."""
+    if sum(n**2 for n in counts) > MAX_COMPARED or (correct and sum(n**3 for n in counts) > MAX_CORRECTED):
+        most = f"{MAX_CORRECTED ** (1 / 3):.0f}" if correct else f"{MAX_COMPARED ** (1 / 2):.0f}"
+        raise ValueError(
+            f"Check Layout: {sum(counts)} instances in {len(counts)} frames are too many to {'correct' if correct else 'check'}: "
+            f"in a single frame at most {most}. Select fewer with Select Instances."
+        )
+
+
 def check_frames(frames: Frames, rules: Rules, correct: bool) -> tuple[Frames, float, str, str]:
     """(the layouts, the mean score, the report, the findings as JSON) of several frames. ValueError if rules are out of range."""
     fields.number_in(rules.horizon, -1, 0.95, "Check Layout", "horizon")
+    _check_cost([len(layout.instances) for layout in frames], correct)
     checked = [check_layout(layout, rules, correct) for layout in frames]
     return (
         tuple(one.layout for one in checked),

@@ -4,6 +4,7 @@ Each known object gives a range of scales, canvas heights per metre, since real 
 is a conflict; of a pair the one that is at odds with more of the others is to blame.
 """
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -82,10 +83,8 @@ def target_height(conflict: Conflict, sound: Sequence[Thing], horizon: float) ->
         scale = conflict.other.scale
     else:
         known = [thing for thing in sound if thing.size.ground and thing.box[3] > horizon + NEAREST] or [conflict.other]
-        product = 1.0
-        for thing in known:
-            product *= thing.scale * _nearness(blamed, horizon) / _nearness(thing, horizon)
-        scale = product ** (1 / len(known))
+        scales = (thing.scale * _nearness(blamed, horizon) / _nearness(thing, horizon) for thing in known)
+        scale = math.exp(sum(map(math.log, scales)) / len(known))  # their product would leave the range of numbers
     low, high = blamed.size.low * scale, blamed.size.high * scale
     return min(max(blamed.height, low), high)
 

@@ -5,9 +5,11 @@ import torch
 from PIL import Image
 from torch import Tensor
 
-from ..geometry.raster import check_memory, output_size
+from ..geometry.raster import MAX_PIXELS, check_memory, output_size
 from ..layout.instance import Frames
 from .draw import draw_layout
+
+MAX_PICTURE = 2**27  # numbers of a single picture, 0.5 GB
 
 
 def draw_frames(frames: Frames, width: int, height: int, background: Tensor | None = None) -> Tensor:
@@ -23,11 +25,19 @@ def draw_frames(frames: Frames, width: int, height: int, background: Tensor | No
             f"There are {len(frames)} frames and {len(images)} background images. Expected equal numbers, or one."
         )
     size = output_size(frames[0], width, height, images[0].size if images else None)
-    check_memory(count, *size, 3, "pictures")
-    pictures = [
-        draw_layout(frames[i % len(frames)], *size, images[i % len(images)] if images else None) for i in range(count)
-    ]
-    return torch.stack([torch.from_numpy(np.asarray(picture).astype(np.float32) / 255) for picture in pictures])
+    check_memory(count, *size, 3, "pictures", MAX_PICTURE if count == 1 else MAX_PIXELS)
+    out = torch.empty(count, size[1], size[0], 3)
+    for i, picture in enumerate(out):
+        drawn = draw_layout(frames[i % len(frames)], *size, images[i % len(images)] if images else None)
+        np.divide(np.asarray(drawn), np.float32(255), out=picture.numpy())
+    return out
+
+
+def preview_size(width: int, height: int) -> tuple[int, int]:
+    """The size of a canvas, halved until a single picture of it may be drawn."""
+    while 3 * width * height > MAX_PICTURE:
+        width, height = max(1, width // 2), max(1, height // 2)
+    return width, height
 
 
 def first_picture(background: Tensor) -> Tensor:

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
 
-from ..geometry.masks import decode_mask
-from ..geometry.points import box_center, is_point_set
+from ..geometry.masks import decode_mask, shrink_mask
+from ..geometry.points import box_center, drawable, is_point_set
 from ..geometry.transform import whole_extent
 from ..layout.instance import Box, Instance, Layout, Mask, Point
 from .labels import draw_labels
@@ -18,22 +18,33 @@ GRID_CELLS = 8  # along the shorter side
 HALO = (0, 0, 0, 110)  # a dark rim that keeps lines visible on a bright image
 LEVELS = range(256)  # of a grey picture: a new value for each makes a table for Image.point
 DIM = 0.35  # of the opacity, for hidden instances
-MAX_SMOOTH_SIDE = 2048  # up to this size the picture is drawn twice as large and shrunk, which smooths its edges
+MAX_DRAWN_SIDE = 4096  # up to half of it the picture is drawn twice as large and shrunk, which smooths its edges
+MAX_UNPACKED = 2**22  # pixels of a mask; a larger one is shrunk without looking at each
+MAX_PAINTED = 2**28  # pixels that all masks together may fill; beyond, the picture is drawn smaller and enlarged
 
 
 def draw_layout(layout: Layout, width: int, height: int, background: Image.Image | None = None) -> Image.Image:
     """The layout as an RGB picture of width x height pixels. Shapes follow the depth order, labels lie on top."""
-    scale = 2 if max(width, height) <= MAX_SMOOTH_SIDE else 1
-    size = width * scale, height * scale
+    scale = _scale(layout, width, height)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
     picture = _canvas(size) if background is None else background.convert("RGB").resize(size, Image.Resampling.LANCZOS)
     stroke = max(2, round(min(size) / 240))
     colors = [instance_color(instance, i) for i, instance in enumerate(layout.instances)]
     for instance, color in zip(layout.instances, colors, strict=True):
         _draw_instance(picture, instance, color, stroke)
     _draw_ties(picture, layout, colors, stroke)
-    picture = picture.resize((width, height), Image.Resampling.LANCZOS) if scale > 1 else picture
+    picture = picture.resize((width, height), Image.Resampling.LANCZOS) if picture.size != (width, height) else picture
     draw_labels(picture, layout.instances, colors)
     return picture
+
+
+def _scale(layout: Layout, width: int, height: int) -> float:
+    """How much larger than the picture to draw: twice, or what its size and its masks leave time for."""
+    masks = sum(instance.mask is not None for instance in layout.instances)
+    scale = 2.0
+    while scale * max(width, height) > MAX_DRAWN_SIDE or scale**2 * width * height * masks > MAX_PAINTED:
+        scale /= 2
+    return scale
 
 
 def _canvas(size: tuple[int, int]) -> Image.Image:
@@ -57,7 +68,12 @@ def _draw_instance(picture: Image.Image, instance: Instance, color: Color, strok
         _draw_box(draw, instance.box, instance.visible, picture.size, color, opacity, fill, width)
     if instance.scribble is not None:
         _draw_scribble(
-            draw, _pixels(instance.scribble, picture.size), is_point_set(instance.scribble), color, opacity, stroke
+            draw,
+            _pixels(drawable(instance.scribble), picture.size),
+            is_point_set(instance.scribble),
+            color,
+            opacity,
+            stroke,
         )
     if instance.point is not None:
         x, y = _pixels([instance.point], picture.size)[0]
@@ -87,6 +103,10 @@ def _draw_mask(picture: Image.Image, mask: Mask, color: Color, opacity: float, s
     area = smooth_mask(mask, picture.size)
     # The mask's own width of stroke inside its edge, and a dark rim outside; the picture's border counts as an edge.
     pad = 3 * stroke
+    left, top, right, bottom = area.getbbox() or (0, 0, 1, 1)
+    reach = 2 * pad  # farther than the rim
+    place = max(left - reach, 0), max(top - reach, 0), min(right + reach, area.width), min(bottom + reach, area.height)
+    area = area.crop(place)
     around = (
         ImageOps.expand(area, pad)
         .filter(ImageFilter.GaussianBlur(stroke))
@@ -96,14 +116,16 @@ def _draw_mask(picture: Image.Image, mask: Mask, color: Color, opacity: float, s
     rim = around.point([HALO[3] if v > 50 else 0 for v in LEVELS])
     outline = ImageChops.subtract(area, inner)
     if opacity == 1:
-        picture.paste(HALO[:3], mask=ImageChops.subtract(rim, area))
-    picture.paste(color, mask=area.point([round(v * 0.38 * opacity) for v in LEVELS]))
-    picture.paste(color, mask=outline.point([round(v * opacity) for v in LEVELS]))
+        picture.paste(HALO[:3], place, ImageChops.subtract(rim, area))
+    picture.paste(color, place, area.point([round(v * 0.38 * opacity) for v in LEVELS]))
+    picture.paste(color, place, outline.point([round(v * opacity) for v in LEVELS]))
 
 
 def smooth_mask(mask: Mask, size: tuple[int, int]) -> Image.Image:
     """The mask at another size (width, height) as a picture of 0 and 255, its pixels rounded off; none is lost."""
-    area = Image.fromarray(decode_mask(mask).astype(np.uint8) * 255)
+    if mask.height * mask.width > MAX_UNPACKED and mask.width >= 2 * size[0] and mask.height >= 2 * size[1]:
+        return Image.fromarray(shrink_mask(mask, size[1], size[0]).astype(np.uint8) * 255)
+    area = Image.fromarray(decode_mask(mask).view(np.uint8) * np.uint8(255))
     zoom = max(size[0] / mask.width, size[1] / mask.height)
     if zoom > 1:
         grown = area.resize(size, Image.Resampling.NEAREST)

@@ -5,7 +5,6 @@ each number in the metadata's `vocabulary`), `vae.` (AutoencoderKL), and `instdi
 of the base alone lacks.
 """
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +13,10 @@ from typing import Any
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from ..layout.json_text import load_json
+
 FORMAT, VERSION = "instdiff-demo", "1"
+PARTS = ("unet", "text", "vae")
 VOCABULARY_SIZE = 49408  # of the stock SD1 tokenizer
 EMBEDDING = "text_model.embeddings.token_embedding.weight"
 
@@ -39,12 +41,21 @@ def read_demo_file(path: Path) -> DemoFile:
                 )
             flat = {key: file.get_tensor(key) for key in file.keys()}
     except (SafetensorError, OSError) as error:
-        raise ValueError(f"The demo model {path.name} cannot be read ({error}): install the pack again.") from error
+        raise ValueError(
+            f"The demo model {path.name} cannot be read, it is missing or damaged: install the pack again."
+        ) from error
     tensors: dict[str, dict[str, Tensor]] = {}
     for key, value in flat.items():
         part, _, name = key.partition(".")
         tensors.setdefault(part, {})[name] = value
-    return DemoFile(tensors, json.loads(metadata["config"]))
+    try:
+        config = load_json(metadata.get("config", ""), "Its configuration")
+    except ValueError as error:
+        raise ValueError(f"The demo model {path.name} cannot be read: install the pack again. {error}") from error
+    lacking = [part for part in PARTS if part not in tensors or not isinstance(config, dict) or part not in config]
+    if lacking:
+        raise ValueError(f"The demo model {path.name} lacks its {lacking[0]}: install the pack again.")
+    return DemoFile(tensors, config)
 
 
 def full_embedding(rows: Tensor, vocabulary: list[int]) -> Tensor:

@@ -24,9 +24,9 @@ import torch
 from bench import write_pages
 from bench.sheet import sheet
 from instdiff.instdiff_modules.geometry.edit_instances import Edit, edit_instances
+from instdiff.instdiff_modules.geometry.growing import grown
 from instdiff.instdiff_modules.geometry.masks import draw_box
 from instdiff.instdiff_modules.layout.instance import Layout
-from instdiff.instdiff_modules.metrics.failed import grown
 from instdiff.nodes.score import InstDiffLayoutScore, InstDiffSelectFailed
 from PIL import Image
 from support.pack import ROOT

@@ -118,6 +118,45 @@ def test_a_dropped_file_asks_before_it_replaces(comfy: ComfyPage, editor: Editor
     assert len(editor.instances) == 2
 
 
+def test_what_others_wrote_is_asked_about_read_or_named(comfy: ComfyPage, editor: Editor) -> None:
+    def drop_json(value: object) -> None:
+        drop(editor, "data.json", "application/json", json.dumps(value).encode())
+
+    detections = [{"bbox": [64, 128, 320, 384], "label": "a head"}, {"bbox": [1, 2, 3], "label": "short"}]
+    drop_json(detections)
+    assert editor.instances == [] and editor.control("reading-go").is_disabled()
+    editor.control("reading-cancel").click()
+    comfy.settle()
+    assert editor.instances == [], "nothing is imported on cancel"
+    drop_json(detections)
+    editor.control("reading-units").select_option("pixels")
+    editor.control("reading-order").select_option("left, top, right, bottom")
+    comfy.screenshot(f"question-{comfy.renderer}")
+    editor.act("reading-go")
+    comfy.settle()
+    assert [(i["prompt"], i["box"]) for i in editor.instances] == [("a head", [0.125, 0.25, 0.625, 0.75])]
+    assert "Imported 1 instance. Instance 2 (short)" in editor.session["notice"]["text"]
+
+    shapes = [{"label": "a dog", "shape_type": "rectangle", "points": [[100, 60], [20, 20]]}]
+    drop_json({"version": "5.2.1", "shapes": shapes, "imagePath": "a.jpg", "imageWidth": 200, "imageHeight": 100})
+    editor.act("import-replace")
+    comfy.settle()
+    assert (editor.document["width"], editor.document["height"]) == (200, 100)
+    assert [(i["prompt"], i["box"]) for i in editor.instances] == [("a dog", [0.1, 0.2, 0.5, 0.6])]
+
+    editor.do("({ store }) => store.dispatch({ type: 'replace', doc: { ...store.doc, instances: "
+              "store.doc.instances.map(({ box, ...rest }) => ({ ...rest, point: [0.5, 0.5] })) } })")  # fmt: skip
+    assert json.loads(saved(editor, "export-coco"))["annotations"]
+    assert "cannot hold everything: 1 point (only boxes are written)" in editor.session["notice"]["text"]
+
+    before = editor.text
+    drop_json({"1": {"class_type": "EmptyLatentImage", "inputs": {"width": 64, "height": 64, "batch_size": 1}}})
+    assert "This is a ComfyUI workflow" in editor.root().query_selector(".ie-ask").text_content()
+    assert editor.text == before
+    editor.act("workflow-load")
+    comfy.page.wait_for_function("() => app.graph._nodes.some((node) => node.type === 'EmptyLatentImage')")
+
+
 def test_a_dropped_picture_lies_behind(comfy: ComfyPage, editor: Editor) -> None:
     dark = pixel(editor, 0.5, 0.5)
     file = io.BytesIO()

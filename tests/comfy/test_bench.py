@@ -1,5 +1,7 @@
 """The command that measures the cost works from end to end, goes on where it stopped, and counts what it should."""
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -102,9 +104,11 @@ def test_every_operation_is_booked_where_it_happens(figures, run):
 @pytest.fixture(scope="module")
 def launches(figures):
     """Case -> launches beyond the plain step: of all, of the UNet, of the fusers, of ScaleU."""
-    command = [sys.executable, "-I", operations.__file__, "--tiny", "--weights", str(figures[0].parent / "weights")]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines()[3:]]
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(sys, "argv", [operations.__file__, "--tiny", "--weights", str(figures[0].parent / "weights")])
+        operations.main(operations.arguments())
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.getvalue().splitlines()[3:]]
     return {row[0]: [int(cell) for cell in row[1:5]] for row in rows}
 
 

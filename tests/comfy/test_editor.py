@@ -86,7 +86,7 @@ def test_a_layout_that_comes_in_counts_until_it_is_edited():
 
 
 @pytest.mark.parametrize("text, incoming, words", [
-    ("", None, "The layout text is empty"),
+    ("", None, "The layout: the text is empty"),
     ("{", None, "The layout is not valid JSON"),
     ("{", (OTHER,), "The layout is not valid JSON"),  # or the broken text would be lost
     ("{'version': 1}", None, "The layout is not valid JSON"),  # what ComfyUI makes of an object that is posted instead of text

@@ -89,7 +89,7 @@ def valid(node_id):
         "InstDiffMask": {"prompt": "x", "mask": mask(), "threshold": 0.5, **common},
         "InstDiffPoints": points,
         "InstDiffScribble": points,
-        "InstDiffFromJSON": {"text": json.dumps(DOCUMENT), "image": ""},
+        "InstDiffFromJSON": {"text": json.dumps(DOCUMENT), "image": "", "width": 96, "height": 64, "order": "not declared", "units": "not declared"},
         "InstDiffLayoutEditor": {"layout": json.dumps(DOCUMENT), "background": torch.rand(1, 64, 96, 3), "instances": WIDE},
         "InstDiffToJSON": {"instances": WIDE, "format": "InstDiff"},
         "InstDiffToMasks": {"instances": WIDE, "width": 96, "height": 64},
@@ -250,7 +250,7 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffScribble", {"points": "[[0.1, null]]"}, "Write points as"),
     ("InstDiffFromJSON", {"text": '{"version": 2, "instances": []}'}, "has version 2, this InstDiff reads version 1"),
     ("InstDiffFromJSON", {"text": "x" * 33 * 2**20}, "at most 32 MB"),
-    ("InstDiffFromJSON", {"text": json.dumps(DOCUMENT).replace("0.1", "NaN")}, "Instance 1 (fox): box must be a finite number"),
+    ("InstDiffFromJSON", {"text": json.dumps(DOCUMENT).replace("0.1", "NaN")}, "holds NaN"),
     ("InstDiffToMasks", {"width": 2**31}, "width must be a whole number of pixels in 1..16384"),
     ("InstDiffToMasks", {"instances": WIDE * 5, "width": 16384, "height": 16384}, "Choose a smaller width and height"),
     ("InstDiffPreview", {"instances": WIDE * 2, "width": 16384, "height": 16384}, "Choose a smaller width and height"),
@@ -268,7 +268,7 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffFromBoxes", {"boxes": None, "elements": None}, "Nothing is connected"),
     ("InstDiffFromBoxes", {"boxes": [(1, 2, 30, 40)], "elements": None}, "in an order that is not stated"),
     ("InstDiffFromBoxes", {"image": None, "width": 0}, "set both width and height, or neither"),
-    ("InstDiffFromMasks", {"masks": torch.zeros(0, 64, 96)}, "at least one mask, got (0, 64, 96)"),
+    ("InstDiffFromMasks", {"masks": torch.zeros(1, 0, 96)}, "a MASK of shape (batch, height, width), got (1, 0, 96)"),
     ("InstDiffToConditioning", {"method": "GLIGEN"}, "needs its model. Connect GLIGENLoader"),
     ("InstDiffToConditioning", {"instances": WIDE * 2}, "expected a single layout, got 2 frames"),
     ("InstDiffToConditioning", {"positive": None}, "Expected CONDITIONING as positive"),
@@ -277,7 +277,7 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffLayoutRequest", {"wish": " "}, "The wish is empty"),
     ("InstDiffLayoutRequest", {"count": 31}, "count must be a whole number in 0..30"),
     ("InstDiffLayoutRequest", {"units": "percent"}, "units must be one of 'fractions (0..1)', 'thousandths (0..1000)', 'pixels'"),
-    ("InstDiffLayoutFromText", {"text": "I cannot do that."}, "holds no layout: there is no JSON in it. The answer begins 'I cannot do that.'"),
+    ("InstDiffLayoutFromText", {"text": "I cannot do that."}, "there is no JSON in it, and no tags, tables or lines with locations. The answer begins 'I cannot do that.'"),
     ("InstDiffLayoutFromText", {"text": '[["a fox", 1, 2, 3, 4]]'}, "does not say the units and the order of the axes of its boxes, such as [1, 2, 3, 4]"),
     ("InstDiffLayoutFromText", {"text": "x" * 2**19}, "at most 262144 are read"),
     ("InstDiffLayoutFromText", {"width": 0}, "set both width and height, or neither"),
@@ -386,6 +386,25 @@ def test_latents_of_another_kind_are_refused(latent):
 def test_latents_that_core_takes_are_taken(latent):
     out = sample(latent_image=latent)
     assert torch.isfinite(out).all() and out.shape[1] == 4 and out.shape[-2:] == latent["samples"].shape[-2:]
+
+
+@pytest.mark.parametrize("value", [NAN, INF, -INF])
+@pytest.mark.parametrize("part", ["samples", "noise_mask"])
+def test_latents_that_are_no_numbers_are_refused_before_sampling(part, value):
+    latent = {**empty(1, 4, 8, 12), "noise_mask": torch.ones(1, 8, 12)}
+    latent[part][..., 3, 5] = value
+    name = part.replace("samples", "latent").replace("_", " ")
+    assert f"The {name} holds NaN or infinite numbers" in complaint(lambda: sample(latent_image=latent))
+    for model in (applied(), *run("InstDiffMultiInstance")):  # with core's own KSampler
+        said = complaint(lambda model=model: comfy_nodes.common_ksampler(
+            model, 1, 2, 5.0, "euler", "normal", context("a scene"), context("bad"), latent))  # fmt: skip
+        assert f"The {name} holds NaN or infinite numbers" in said
+
+
+def test_a_noise_mask_that_is_no_mask_is_refused():
+    assert "Expected a MASK as noise mask" in complaint(
+        lambda: sample(latent_image={**empty(1, 4, 8, 12), "noise_mask": [1]})
+    )
 
 
 def test_frames_that_do_not_fit_the_batch():

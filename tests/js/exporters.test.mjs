@@ -2,9 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseLayout } from "../../web/js/layout/document.js";
 import { toAuthors, toBoundingBoxes, toCoco, toElements } from "../../web/js/layout/exporters.js";
-import { importLayout } from "../../web/js/layout/importers.js";
 import { encodeMask, maskBounds } from "../../web/js/layout/rle.js";
-import { bitmapOf, deepFreeze, documentOf, readData } from "./support/layouts.mjs";
+import { bitmapOf, deepFreeze, documentOf, importLayout, readData } from "./support/layouts.mjs";
 
 const MASK = encodeMask(bitmapOf(512, 768, (x, y) => x >= 400 && x < 600 && y >= 100 && y < 200));
 const DOC = deepFreeze(

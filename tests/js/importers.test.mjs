@@ -1,9 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { LayoutError, layoutToJson, parseLayout } from "../../web/js/layout/document.js";
-import { importLayout, importLayoutWithNotes } from "../../web/js/layout/importers.js";
-import { decodeMask } from "../../web/js/layout/rle.js";
-import { documentOf, filesOf, readData } from "./support/layouts.mjs";
+import { decodeMask, maskBounds } from "../../web/js/layout/rle.js";
+import { documentOf, filesOf, importLayout, importWithNotes as importLayoutWithNotes, readData } from "./support/layouts.mjs";
 
 const read = (name, options) => importLayout(readData(`foreign/${name}.json`), options);
 const refused = (value, words, options) => assert.throws(() => importLayout(value, options), (error) => {
@@ -21,7 +20,7 @@ const coco = (annotation, more = {}) => ({
 
 for (const { name, text } of filesOf("foreign")) {
   test(`${name} becomes a document of ours that survives the round trip`, () => {
-    const doc = importLayout(text);
+    const doc = importLayout(text, { width: 512, height: 256, order: "x, y, width, height" });
     assert.ok(doc.instances.length > 0);
     assert.deepEqual(parseLayout(layoutToJson(doc)), doc);
   });
@@ -75,7 +74,7 @@ test("the image of a COCO file is chosen by id or name", () => {
 });
 
 test("a single BOUNDING_BOX, a list of them, and a list of one frame are the same thing", () => {
-  const box = JSON.parse(readData("foreign/box_one.json"));
+  const box = { ...JSON.parse(readData("foreign/box_one.json")), label: "a box" };
   const canvas = { width: 512, height: 256 };
   const [instance] = importLayout(box, canvas).instances;
   assert.deepEqual(instance.box, [0.125, 0.125, 0.375, 0.5]);
@@ -95,9 +94,9 @@ test("a BOUNDING_BOX keeps what it says of itself", () => {
 });
 
 test("several frames do not fit on one canvas", () => {
-  const frame = [{ x: 0, y: 0, width: 9, height: 9 }];
-  refused([frame, frame], "holds 2 frames");
-  refused([documentOf(), documentOf()], "holds 2 frames");
+  const frame = [{ x: 0, y: 0, width: 9, height: 9, label: "a box" }];
+  refused([frame, frame], "2 frames, the editor shows one");
+  refused([documentOf(), documentOf()], "2 frames, the editor shows one");
   assert.deepEqual(importLayout([documentOf({ point: [0, 0] })]), parseLayout(documentOf({ point: [0, 0] })));
 });
 
@@ -108,7 +107,7 @@ test("elements of a box editor are read with y before x, in thousandths", () => 
   assert.deepEqual([door.prompt, door.color], ["a wooden door", "#aa5500"]);
   assert.deepEqual([sign.prompt, sign.element], ["a neon sign", { type: "text", text: "OPEN" }]);
   const wrapped = { compositional_deconstruction: { background: "a street", elements: JSON.parse(readData("foreign/elements.json")) } };
-  assert.deepEqual(importLayout(wrapped, { width: 800, height: 400 }), doc);
+  assert.deepEqual(importLayout(wrapped, { width: 800, height: 400 }), { ...doc, prompt: "a street" });
 });
 
 test("a broken demo gives a sentence", () => {
@@ -133,8 +132,9 @@ test("a broken demo gives a sentence", () => {
 test("broken COCO gives a sentence", () => {
   for (const [given, words] of [
     [coco({}, { images: [] }), 'no "images"'],
-    [{ annotations: [] }, '"images" must be a list'],
+    [coco({}, { images: "x" }), '"images" must be a list'],
     [coco({}, { annotations: "x" }), '"annotations" must be a list'],
+    [{ annotations: [{ category_id: 1, bbox: [0, 0, 5, 5] }] }, "This is COCO without images"],
     [coco({ category_id: 5, bbox: [0, 0, 5, 5] }), "category 5 is not among"],
     [coco({}), "neither bbox nor segmentation"],
     [coco({ segmentation: [[1, 2, 3, 4]] }), "a polygon must be"],
@@ -142,33 +142,42 @@ test("broken COCO gives a sentence", () => {
     [coco({ segmentation: [[900, 600, 950, 600, 950, 650]] }), "covers no pixel"],
     [coco({ segmentation: [[0, 0, 1e308, 0, 0, Infinity]] }), "finite"],
     [coco({ segmentation: { size: [768, 512], counts: [768 * 512 - 9, 9] } }), "512x768 pixels, its image 768x512"],
-    [{ ...coco({ segmentation: [[0, 0, 9, 0, 9, 9]] }), images: [{ id: 7, width: 16384, height: 16384 }] }, "is too large"],
   ]) refused(given, words);
 });
 
 test("broken boxes and elements give a sentence", () => {
-  const box = { x: 0, y: 0, width: 9, height: 9 };
+  const box = { x: 0, y: 0, width: 9, height: 9, label: "a box" };
   for (const [given, words] of [
-    [[], "holds no boxes"],
-    [[[]], "holds no boxes"],
-    [[box, { x: 1 }], "Box 2 must be a box"],
-    [{ ...box, width: 0 }, "Box 1: bbox [0, 0, 0, 9] is empty"],
-    [{ ...box, x: 600 }, "outside the canvas of 512x512 pixels"],
-    [{ ...box, y: "3" }, "must be a number"],
-    [{ ...box, label: 3 }, "must be text"],
-    [{ bbox: [0, 0, 1200, 10] }, "must lie in 0..1000, got 1200"],
-    [{ bbox: [0, 0, 1200] }, "[ymin, xmin, ymax, xmax]"],
-    [[{ bbox: [500, 0, 100, 10] }], "is empty"],
-    [[[0, 0, 1, 1]], "must hold boxes or elements"],
-    [Array(1001).fill(box), "holds 1001 boxes, at most 1000"],
+    [{ ...box, width: 0 }, "Instance 1 (a box): the box [0, 0, 0, 9] is empty"],
+    [{ ...box, x: 600 }, "outside the canvas, taken as x, y, width, height in 512x512 pixels"],
+    [{ ...box, y: "3" }, "y must be a number"],
+    [[{ type: "obj", desc: "a fox", bbox: [0, 0, 1200, 10] }], "Element 1 (a fox): bbox must lie in 0..1000, got 1200"],
+    [[{ type: "obj", desc: "", bbox: [0, 0, 1200] }], "[ymin, xmin, ymax, xmax]"],
+    [[{ type: "obj", desc: "", bbox: [500, 0, 100, 10] }], "is empty"],
+    [Array(1001).fill(box), "1001 boxes, at most 1000"],
   ]) refused(given, words);
   refused(box, "width must be a whole number of pixels", { width: 0, height: 5 });
+  const { doc, notes } = importLayoutWithNotes([box, { x: 1 }]);
+  assert.deepEqual([doc.instances.length, notes], [1, ["Instance 2 has no place, such as a bbox. It was left out."]]);
+});
+
+test("nothing found is a layout without instances", () => {
+  for (const given of [[], [[]], { predictions: [] }]) assert.deepEqual(importLayout(given).instances, []);
 });
 
 test("an unknown format is not guessed", () => {
-  for (const given of [{ boxes: [[0, 0, 1, 1]] }, {}, { objects: [] }, { elements: [] }]) refused(given, "not a layout that InstDiff knows");
+  for (const given of [{ greeting: 1 }, {}, { objects: [] }, { elements: [] }]) refused(given, "not a layout that InstDiff knows");
+  refused([[0, 0, 1, 1]], "do not state the order and units", {});
   for (const text of ["", "null", "3", '"text"', "[3]", "{", "<html>"]) refused(text, "");
   refused('{"version": 2, "instances": []}', "has version 2");
+});
+
+test("a polygon on a canvas larger than a mask may be is drawn smaller", () => {
+  const large = { ...coco({ segmentation: [[0, 0, 8192, 0, 8192, 8192, 0, 8192]] }), images: [{ id: 7, width: 16384, height: 16384 }] };
+  const { doc, notes } = importLayoutWithNotes(large);
+  assert.deepEqual(doc.instances[0].mask.size, [8192, 8192]);
+  assert.deepEqual(maskBounds(doc.instances[0].mask), [0, 0, 0.5, 0.5]);
+  assert.match(notes[0], /the mask is kept at 8192x8192 pixels, not 16384x16384/);
 });
 
 test("a polygon far off the picture is drawn quickly", () => {

@@ -75,6 +75,8 @@ export function layoutWidget(node, name, spec) {
       saveBlob(await layoutPng(store.doc, await loadedBackground(), getView(), theme), fileName);
       store.notify(fill(text().notices.saved, { name: fileName }));
     },
+    /** @param {string} text a workflow of ComfyUI, in either form: opened as if it were dropped on the graph */
+    loadWorkflow: (text) => app.handleFile(new File([text], "workflow.json", { type: "application/json" })),
     async dropImage(file) {
       try {
         host.setView({ background: "file", file: await uploadPicture(file) });

@@ -4,8 +4,9 @@
  */
 import { readFileSync } from "node:fs";
 import { LayoutError, layoutToJson, parseLayoutWithNotes } from "../../../web/js/layout/document.js";
-import { toAuthors, toBoundingBoxes, toCoco } from "../../../web/js/layout/exporters.js";
-import { importLayout } from "../../../web/js/layout/importers.js";
+import { toAuthors, toBoundingBoxes, toCoco, toElements, toOmost } from "../../../web/js/layout/exporters.js";
+import { completed, readForeign, readText } from "../../../web/js/layout/importers.js";
+import { KINDS } from "../../../web/js/layout/kinds.js";
 import { decodeMask, encodeMask, maskArea, maskBounds } from "../../../web/js/layout/rle.js";
 
 const QUESTIONS = {
@@ -14,11 +15,16 @@ const QUESTIONS = {
     return { text: layoutToJson(doc), notes };
   },
   import({ text, options }) {
-    return layoutToJson(importLayout(text, options));
+    return layoutToJson(completed(readForeign(readText(text), options)).doc);
   },
+  /** As the importers have it: a layout for each frame, with sides that may be null. */
+  foreign({ text, options }) {
+    return readForeign(readText(text), options);
+  },
+  kinds: () => KINDS.map(({ name }) => name),
   export({ text }) {
     const { doc } = parseLayoutWithNotes(text);
-    return { authors: toAuthors(doc), coco: toCoco(doc), boxes: toBoundingBoxes(doc) };
+    return { authors: toAuthors(doc), coco: toCoco(doc), boxes: toBoundingBoxes(doc), elements: toElements(doc), omost: toOmost(doc) };
   },
   /** pixels: base64, row-major */
   encode({ height, width, pixels }) {

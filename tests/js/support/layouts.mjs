@@ -1,5 +1,6 @@
 /** What the layout tests share: fixtures, and documents that nobody can change unseen. */
 import { readFileSync, readdirSync } from "node:fs";
+import { completed, readForeign, readText } from "../../../web/js/layout/importers.js";
 
 const DATA = new URL("../../data/", import.meta.url);
 
@@ -39,4 +40,25 @@ export function fastest(run, times = 30) {
     best = Math.min(best, performance.now() - start);
   }
   return best;
+}
+
+/** @returns {number} as fastest, but of the processor's time: however busy the machine is */
+export function leastWork(run, times = 3) {
+  let best = Infinity;
+  for (let i = 0; i < times; i++) {
+    const start = process.cpuUsage();
+    run();
+    const { user, system } = process.cpuUsage(start);
+    best = Math.min(best, (user + system) / 1000);
+  }
+  return best;
+}
+
+/** @returns {{doc: object, notes: string[]}} a layout of others, from text or parsed, with the canvas and choices that options give */
+export function importWithNotes(value, options = { width: 512, height: 512 }) {
+  return completed(readForeign(typeof value === "string" ? readText(value) : value, options));
+}
+
+export function importLayout(value, options) {
+  return importWithNotes(value, options).doc;
 }

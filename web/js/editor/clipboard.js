@@ -6,7 +6,7 @@ import { instanceBounds, instancesOf } from "../state/geometry.js";
 
 const PASTE_OFFSET = 16; // pixels of the layout, where the copy would lie exactly on its original
 
-/** @param {object} editor {store, host, root, text, importText(text), perform(act)} @param {{on: Function}} scope */
+/** @param {object} editor {store, host, root, text, importText(text), importFile(file), perform(act)} @param {{on: Function}} scope */
 export function listenToClipboard(editor, scope) {
   const { store, host, root, text } = editor;
   // events instead of navigator.clipboard: they need no permission and work on a plain http address in a local network
@@ -59,14 +59,14 @@ export function listenToClipboard(editor, scope) {
     event.stopPropagation();
     event.dataTransfer.dropEffect = "copy";
   });
-  scope.on(root, "drop", async (event) => {
+  scope.on(root, "drop", (event) => {
     const file = event.dataTransfer.files[0];
     if (!file) return;
     event.preventDefault();
     event.stopPropagation(); // else the graph loads it as a workflow
     root.focus({ preventScroll: true });
     if (isImage(file)) host.dropImage(file);
-    else editor.importText(await file.text());
+    else editor.importFile(file);
   });
 }
 

@@ -42,6 +42,7 @@ export function createEditor({ store, host }) {
     canvas,
     text,
     importText: (given) => frame.importText(given),
+    importFile: (file) => frame.importFile(file),
     settings: () => host.getView(),
     view: () => (view = viewport(store.shown, size, store.session)),
     size: () => size,

@@ -37,22 +37,47 @@ export function parseLayout(value) {
  */
 export function parseLayoutWithNotes(value) {
   const given = typeof value === "string" ? loadJson(value) : value;
+  const notes = [];
+  const head = parseHead(given);
+  const instances = uniqueIds(itemsOf(given).map((item, i) => parseInstance(item, i + 1, notes)));
+  checkParents(instances, notes);
+  return { doc: withCanvas({ ...head, instances }), notes };
+}
+
+/**
+ * @param {*} given our document, parsed
+ * @returns {object} all of it but the instances, checked; a side that it does not state is null
+ */
+export function parseHead(given) {
   if (!isObject(given)) {
     throw new LayoutError(`A layout must be a JSON object like {"version": 1, "instances": [...]}, got ${shorten(given)}.`);
   }
   checkVersion(given.version);
+  itemsOf(given);
+  const [width, height] = ["width", "height"].map((side) => (given[side] == null ? null : fields.whole(given[side], "The layout", side)));
+  const prompt = fields.text(given.prompt ?? "", "The layout", "prompt");
+  return { version: VERSION, width, height, prompt, instances: [], ...unknown(given, LAYOUT_FIELDS, "The layout") };
+}
+
+/** @returns {Array} the document's instances as they are written */
+export function itemsOf(given) {
   const items = given.instances === undefined ? [] : given.instances;
   if (!Array.isArray(items)) throw new LayoutError(`The layout's "instances" must be a list, got ${shorten(items)}.`);
   if (items.length > MAX_INSTANCES) {
     throw new LayoutError(`The layout has ${items.length} instances, at most ${MAX_INSTANCES} are read. Split it into several layouts.`);
   }
-  const notes = [];
-  const instances = uniqueIds(items.map((item, i) => parseInstance(item, i + 1, notes)));
-  checkParents(instances, notes);
-  const sides = ["width", "height"].map((side) => (given[side] == null ? null : fields.whole(given[side], "The layout", side)));
-  const [width, height] = canvasOf(...sides, instances);
-  const prompt = fields.text(given.prompt ?? "", "The layout", "prompt");
-  return { doc: { version: VERSION, width, height, prompt, instances, ...unknown(given, LAYOUT_FIELDS, "The layout") }, notes };
+  return items;
+}
+
+/**
+ * @param {object} doc its sides may be null
+ * @param {{width: number, height: number}} [canvas] pixels, for a side that nothing states
+ * @returns {object} with both sides: where one is missing the canvas is that of the first mask, as in Python: another one would stretch it
+ */
+export function withCanvas(doc, canvas = { width: DEFAULT_SIDE, height: DEFAULT_SIDE }) {
+  const masked = (doc.width === null || doc.height === null) && doc.instances.find((instance) => instance.mask);
+  if (masked) return { ...doc, width: masked.mask.size[1], height: masked.mask.size[0] };
+  return { ...doc, width: doc.width ?? canvas.width, height: doc.height ?? canvas.height };
 }
 
 /**
@@ -98,16 +123,22 @@ export function instanceOf(parts) {
   return { prompt: "", strength: 1, start: 0, end: 1, color: "", visible: true, locked: false, ...parts };
 }
 
-function parseInstance(item, position, notes) {
+/**
+ * @param {*} item @param {number} position from 1
+ * @param {(places: Record<string, () => *>, nowhere: string, notes: string[]) => object} choose what to keep of its box, point, scribble and
+ *   mask, each read when it is called; else all must be sound
+ * @returns {object} a complete instance; LayoutError names it
+ */
+export function parseInstance(item, position, notes, choose = allOf) {
   if (!isObject(item)) throw new LayoutError(`Instance ${position} must be a JSON object, got ${shorten(item)}.`);
   const id = item.id == null || item.id === "" ? `i${position}` : Number.isSafeInteger(item.id) ? String(item.id) : item.id;
-  const where = `Instance ${position} (${typeof id === "string" ? id.slice(0, 40) : shorten(id)})`;
+  const where = `Instance ${position} (${typeof id === "string" ? id.split(/\s+/).filter(Boolean).join(" ").slice(0, 40) : shorten(id)})`;
   fields.text(id, where, "id");
-  const locations = {};
-  for (const kind of ["box", "point", "scribble", "mask"]) {
-    if (item[kind] != null) locations[kind] = fields[kind](item[kind], where, notes);
-  }
-  if (!Object.keys(locations).length) throw new LayoutError(`${where} has no location. Give it a box, a point, a scribble or a mask.`);
+  const given = ["box", "point", "scribble", "mask"].filter((kind) => item[kind] != null);
+  const places = given.map((kind) => [kind, () => fields[kind](item[kind], where, notes)]);
+  const nowhere = `${where} has no location. Give it a box, a point, a scribble or a mask.`;
+  if (!places.length) throw new LayoutError(nowhere);
+  const locations = choose(Object.fromEntries(places), nowhere, notes);
   const start = fields.numberIn(item.start ?? 0, 0, 1, where, "start");
   const end = fields.numberIn(item.end ?? 1, 0, 1, where, "end");
   if (start > end) {
@@ -129,18 +160,16 @@ function parseInstance(item, position, notes) {
   };
 }
 
+function allOf(places) {
+  return Object.fromEntries(Object.entries(places).map(([kind, read]) => [kind, read()]));
+}
+
 function checkVersion(version) {
   if (version === VERSION) return;
   const found = version == null ? "has no version" : `has version ${shorten(version)}`;
   throw new LayoutError(
     `The layout ${found}, this InstDiff reads version ${VERSION}. Set "version": ${VERSION}, or update InstDiff.`,
   );
-}
-
-/** Where a side is missing the canvas is that of the first mask, as in Python: another one would stretch the mask. */
-function canvasOf(width, height, instances) {
-  const masked = (width === null || height === null) && instances.find((instance) => instance.mask);
-  return masked ? [masked.mask.size[1], masked.mask.size[0]] : [width ?? DEFAULT_SIDE, height ?? DEFAULT_SIDE];
 }
 
 function unknown(item, known, where) {

@@ -2,6 +2,7 @@
  * The layout in other programs' formats, for the instances that are visible: what is hidden does not generate here, and the others have no
  * word for it. Prompts, boxes and masks arrive whole everywhere they can be held; strength, start, end, colour and lock stay behind.
  */
+import { GRID, omostCanvas } from "./toOmost.js";
 import { decodeMask, encodeMask, maskArea, maskBounds } from "./rle.js";
 
 /** @returns {object} the authors' demo JSON: {caption, width, height, annos}, in pixels */
@@ -11,7 +12,7 @@ export function toAuthors(doc) {
   const annos = visible(doc).map((instance) => ({
     ...(instance.box ? { bbox: pixelRectangle(instance.box, doc) } : {}),
     mask: instance.mask ?? [],
-    category_name: instance.category_name ?? "",
+    category_name: nameOf(instance),
     caption: instance.prompt,
     ...(instance.point ? { point: toPixels(instance.point) } : {}),
     ...(instance.scribble ? { scribble: instance.scribble.map(toPixels) } : {}),
@@ -69,12 +70,45 @@ export function toElements(doc) {
   });
 }
 
+/** @returns {object[]} Omost's canvas, see toOmost.js */
+export function toOmost(doc) {
+  const shown = visible(doc);
+  const places = shown.map((instance) => {
+    const [x, y, width, height] = gridRectangle(extent(instance), GRID, GRID);
+    return [x, y, x + width, y + height];
+  });
+  return omostCanvas(doc, shown, places);
+}
+
+const HELD = { authors: ["box", "mask", "point", "scribble"], coco: ["box", "mask"], boxes: ["box"], elements: ["box"], omost: ["box"] };
+
+/**
+ * What a format has no place for, counted.
+ * @param {object} doc @param {"authors" | "coco" | "boxes" | "elements" | "omost"} format
+ * @returns {{what: "mask" | "point" | "scribble" | "hidden" | "settings", count: number}[]} settings: strength, start, end and parent
+ */
+export function lostIn(doc, format) {
+  const shown = visible(doc);
+  const kinds = ["mask", "point", "scribble"].filter((kind) => !HELD[format].includes(kind));
+  const isSet = ({ strength, start, end, parent }) => strength !== 1 || start !== 0 || end !== 1 || parent;
+  return [
+    ...kinds.map((what) => ({ what, count: shown.filter((instance) => instance[what]).length })),
+    { what: "settings", count: shown.filter(isSet).length },
+    { what: "hidden", count: doc.instances.length - shown.length },
+  ].filter(({ count }) => count);
+}
+
 function visible(doc) {
   return doc.instances.filter((instance) => instance.visible !== false);
 }
 
+/** The name of its category, where it came from a file that had one. */
+function nameOf(instance) {
+  return typeof instance.category_name === "string" ? instance.category_name : "";
+}
+
 function categoryOf(instance) {
-  return instance.category_name || instance.prompt;
+  return nameOf(instance) || instance.prompt;
 }
 
 /** The smallest box, in 0..1, around all that says where an instance is, as geometry/masks.py measures it. */

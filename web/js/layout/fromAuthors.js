@@ -2,18 +2,25 @@
 import { LayoutError, MAX_INSTANCES, instanceOf, uniqueIds } from "./document.js";
 import * as fields from "./fields.js";
 import { isObject, shorten } from "./json.js";
+import { anObject, goodLocations, keepGood } from "./oddItems.js";
+
+export function isAuthors(value) {
+  return isObject(value) && "annos" in value;
+}
 
 /**
  * @param {object} document {caption, width, height, annos: [{bbox, mask, category_name, caption, point, scribble}]}
- * @param {string[]} notes
- * @returns {object} the layout. A scribble may be flat [x1, y1, ...] as their README says or pairs as their code reads it.
+ * @param {object} given see given.js
+ * @returns {object} the layout. A scribble may be flat [x1, y1, ...] as their README says or pairs as their code reads it. An anno with
+ *   an empty box and nothing else, which their script takes, is left out with a note, as every odd one
  */
-export function fromAuthors(document, notes) {
-  const [width, height] = ["width", "height"].map((side) => fields.whole(document[side], "The demo", side));
+export function fromAuthors(document, { canvas, notes }) {
+  const unknown = canvas && document.width == null && document.height == null;
+  const [width, height] = unknown ? canvas : ["width", "height"].map((side) => fields.whole(document[side], "The demo", side));
   const { annos } = document;
   if (!Array.isArray(annos)) throw new LayoutError(`The demo's "annos" must be a list, got ${shorten(annos)}.`);
   if (annos.length > MAX_INSTANCES) throw new LayoutError(`The demo has ${annos.length} annos, at most ${MAX_INSTANCES} are read.`);
-  const instances = uniqueIds(annos.map((anno, i) => readAnno(anno, i + 1, width, height, notes)));
+  const instances = uniqueIds(keepGood(annos, (anno, position) => readAnno(anno, position, width, height, notes), notes));
   return { version: 1, width, height, prompt: fields.text(document.caption ?? "", "The demo", "caption"), instances };
 }
 
@@ -35,20 +42,19 @@ export function pixelBox(value, width, height, where, notes) {
 
 function readAnno(anno, position, width, height, notes) {
   const where = `Instance ${position}`;
-  if (!isObject(anno)) throw new LayoutError(`${where} must be a JSON object, got ${shorten(anno)}.`);
+  anObject(anno, where);
   const scaled = (xy, field) => {
     const [x, y] = fields.numbers(xy, 2, where, field, "[x, y] in pixels");
     return [x / width, y / height];
   };
-  const locations = {};
-  if (isGiven(anno.bbox)) locations.box = pixelBox(anno.bbox, width, height, where, notes);
-  if (isGiven(anno.point)) locations.point = fields.point(scaled(anno.point, "point"), where);
-  if (isGiven(anno.scribble)) {
-    const points = pairs(anno.scribble, where).map((xy) => scaled(xy, "scribble"));
-    locations.scribble = fields.scribble(points, where, notes);
-  }
-  if (isGiven(anno.mask)) locations.mask = fields.mask(anno.mask, where);
-  if (!isGiven(locations)) throw new LayoutError(`${where} has no bbox, point, scribble or mask. Give it a location.`);
+  const readers = {
+    box: () => pixelBox(anno.bbox, width, height, where, notes),
+    point: () => fields.point(scaled(anno.point, "point"), where),
+    scribble: () => fields.scribble(pairs(anno.scribble, where).map((xy) => scaled(xy, "scribble")), where, notes),
+    mask: () => fields.mask(anno.mask, where),
+  };
+  const there = Object.entries(readers).filter(([kind]) => isGiven(anno[kind === "box" ? "bbox" : kind]));
+  const locations = goodLocations(Object.fromEntries(there), `${where} has no bbox, point, scribble or mask. Give it a location.`, notes);
   const category = isGiven(anno.category_name) ? { category_name: fields.text(anno.category_name, where, "category_name") } : {};
   return instanceOf({ id: `i${position}`, prompt: fields.text(anno.caption ?? "", where, "caption"), ...locations, ...category });
 }

@@ -1,5 +1,6 @@
 /** JSON text <-> values: errors that say where, and Python's spacing in what is written. */
 import { LayoutError } from "./error.js";
+import { MAX_DEPTH, MAX_DIGITS, MAX_GROUPS, MAX_NAMES, findFault } from "./jsonWalk.js";
 
 export const MAX_DOCUMENT_BYTES = 32 * 2 ** 20;
 
@@ -8,9 +9,9 @@ export function isObject(value) {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** @returns {string} a value as a person may read it in an error */
+/** @returns {string} a value as a person may read it in an error, on one line; however large it is, little of it is looked at */
 export function shorten(value, length = 60) {
-  const text = (typeof value === "string" ? `'${value}'` : describe(value)).split(/\s+/).join(" ");
+  const text = (typeof value === "string" ? `'${value.slice(0, 4 * length)}'` : describe(value, 4 * length)).split(/\s+/).join(" ");
   return text.length <= length ? text : `${text.slice(0, length)}...`;
 }
 
@@ -25,20 +26,17 @@ export function isBroken(text) {
  */
 export function loadJson(text) {
   if (typeof text !== "string") throw new LayoutError(`The layout: its JSON must be text, got ${shorten(text)}.`);
-  if (!text.trim()) throw new LayoutError('The layout text is empty. Expected a JSON object like {"version": 1, "instances": [...]}.');
+  if (!text.trim()) throw new LayoutError("The layout: the text is empty. Expected a JSON document.");
   if (isBroken(text)) throw new LayoutError("The layout: its JSON holds a broken character. Type it again.");
   const size = text.length * 3 > MAX_DOCUMENT_BYTES ? new TextEncoder().encode(text).length : text.length;
   if (size > MAX_DOCUMENT_BYTES) {
     const limit = MAX_DOCUMENT_BYTES / 2 ** 20;
-    throw new LayoutError(`The layout text has ${(size / 2 ** 20).toFixed(1)} MB, at most ${limit} MB are read.`);
+    throw new LayoutError(`The layout: the text has ${(size / 2 ** 20).toFixed(1)} MB, at most ${limit} MB are read.`);
   }
   const start = text.length - text.replace(/^[\ufeff \t\r\n]+/, "").length;
-  try {
-    return JSON.parse(text.slice(start));
-  } catch (error) {
-    if (error instanceof RangeError) throw new LayoutError("The layout is nested too deeply to be a layout.");
-    throw new LayoutError(`The layout is not valid JSON: ${whereItFails(text, start)}.`);
-  }
+  const fault = findFault(text, start);
+  if (fault) throw new LayoutError(sentenceOf(fault, text));
+  return JSON.parse(text.slice(start));
 }
 
 /**
@@ -55,60 +53,37 @@ export function dumpJson(value) {
   return JSON.stringify(value ?? null);
 }
 
-function describe(value) {
-  try {
-    return typeof value === "number" || value === undefined ? String(value) : dumpJson(value) ?? String(value);
-  } catch {
-    return Array.isArray(value) ? "[...]" : "{...}"; // nested too deeply, or holds NaN
+/** As dumpJson, but the beginning alone, and any number. */
+function describe(value, room) {
+  if (!Array.isArray(value) && !isObject(value)) {
+    return typeof value === "string" ? JSON.stringify(value.slice(0, room)) : String(value);
   }
+  const isList = Array.isArray(value);
+  let text = "";
+  const add = (name, item) => {
+    text += `${text && ", "}${isList ? "" : `${describe(name, room)}: `}${describe(item, room - text.length - 1)}`;
+    return text.length < room;
+  };
+  if (isList) value.every((item) => add("", item));
+  else for (const name in value) if (!add(name, value[name])) break;
+  return isList ? `[${text}]` : `{${text}}`;
 }
 
-const SPACE = /[ \t\r\n]*/y;
-const STRING = /"[^"\\\u0000-\u001f]*(?:\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4})[^"\\\u0000-\u001f]*)*"/;
-const NUMBER = /-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/;
-const TOKEN = new RegExp(`[{}[\\],:]|${STRING.source}|${NUMBER.source}|true|false|null`, "y");
-const EXPECTED = {
-  value: "a value",
-  key: "a field's name in quotes",
-  colon: "':'",
-  more: "',' or the end of the list or object",
-  end: "nothing more",
-};
-
-/** Engines tell of the place in words of their own, or not at all: walk the tokens up to the first that does not fit. */
-function whereItFails(text, start) {
-  const open = [];
-  let [state, at, first] = ["value", start, false];
-  for (;;) {
-    SPACE.lastIndex = at;
-    SPACE.exec(text);
-    at = SPACE.lastIndex || at;
-    TOKEN.lastIndex = at;
-    const token = TOKEN.exec(text)?.[0];
-    const closes = token !== undefined && token === open.at(-1) && (state === "more" || first);
-    first = false;
-    if (closes) {
-      open.pop();
-      state = open.length ? "more" : "end";
-    } else if (state === "value" && (token === "{" || token === "[")) {
-      open.push(token === "{" ? "}" : "]");
-      state = token === "{" ? "key" : "value";
-      first = true;
-    } else if (state === "value" && token && !"}],:".includes(token)) {
-      state = open.length ? "more" : "end";
-    } else if (state === "key" && token?.[0] === '"') {
-      state = "colon";
-    } else if (state === "colon" && token === ":") {
-      state = "value";
-    } else if (state === "more" && token === ",") {
-      state = open.at(-1) === "}" ? "key" : "value";
-    } else {
-      break;
-    }
-    at = TOKEN.lastIndex;
-  }
+function sentenceOf({ at, kind, found }, text) {
   const before = text.slice(0, at).split("\n");
+  const place = `at line ${before.length}, column ${before.at(-1).length + 1}`;
+  const SENTENCES = {
+    word: `holds ${found}, which JSON has no word for. Write a number instead.`,
+    large: `holds the number ${found}, which is too large. Numbers reach up to 1.8e308.`,
+    digits: `holds a number of ${found} digits, at most ${MAX_DIGITS} are read.`,
+    twice: `names ${JSON.stringify(found.length > 60 ? `${found.slice(0, 60)}...` : found)} twice; keep one.`,
+    half: `holds a broken character ${place}. Type it again.`,
+    deep: `is nested too deeply: more than ${MAX_DEPTH} levels, at most ${MAX_DEPTH} are read.`,
+    names: `holds an object of more than ${MAX_NAMES.toLocaleString("en")} fields, at most so many are read.`,
+    groups: `holds more than ${MAX_GROUPS.toLocaleString("en")} lists and objects, at most so many are read.`,
+  };
+  if (kind in SENTENCES) return `The layout ${SENTENCES[kind]}`;
   const near = shorten(text.slice(Math.max(at - 20, 0), at + 20));
-  const found = at >= text.length ? " but the text ends" : "";
-  return `expected ${EXPECTED[state]}${found} at line ${before.length}, column ${before.at(-1).length + 1}, near ${near}`;
+  const ends = at >= text.length ? " but the text ends" : "";
+  return `The layout is not valid JSON: expected ${found}${ends} ${place}, near ${near}.`;
 }

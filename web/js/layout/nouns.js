@@ -34,6 +34,9 @@ const OTHER_PLURALS = new Map(
     .match(/\w+ \w+/g)
     .map((pair) => pair.split(" ")),
 );
+const MAX_PHRASE = 2000; // characters: what a phrase is about stands near its beginning
+const MAX_CAPTION = 100000; // characters: beyond that nothing is said to be missing
+const MAX_NOUNS = 8; // "a cat, a dog and a bird" names a few
 const NO_SPACES = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u;
 
 /**
@@ -41,11 +44,12 @@ const NO_SPACES = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Scrip
  * @returns {string[]} lower case; the main noun first, then others that do as well ("a cup of tea": cup, tea). Empty if there is none
  */
 export function mainNouns(prompt, depth = 0) {
-  const text = plainPrompt(prompt).toLowerCase();
+  const text = plainPrompt(prompt.slice(0, MAX_PHRASE)).toLowerCase();
   if (NO_SPACES.test(text)) return []; // no words to be told apart
   const clause = text.split(/[,.;:!?|/()[\]{}"\n]/).find((part) => /\p{L}/u.test(part)) ?? "";
-  const all = wordsOf(clause);
-  while (all.length && NEVER_NOUNS.has(all[0])) all.shift();
+  const given = wordsOf(clause);
+  const first = given.findIndex((word) => !NEVER_NOUNS.has(word));
+  const all = first < 0 ? [] : given.slice(first);
   const end = all.findIndex((word, i) => i > 0 && ENDS.has(word) && !(word === "up" && all[i - 1] === "close"));
   const phrase = end < 0 ? all : all.slice(0, end);
   const found = headsOf(phrase);
@@ -57,13 +61,24 @@ export function mainNouns(prompt, depth = 0) {
 /**
  * @param {string} noun lower case
  * @param {string} prompt
- * @returns {boolean} whether the prompt speaks of it, in singular or plural, alone or as the end of a longer word
+ * @returns {boolean} whether the prompt speaks of it, in singular or plural, alone or as the end of a longer word; of one too long to be
+ *   looked through, true
  */
 export function mentions(prompt, noun) {
-  const wanted = forms(noun);
-  return wordsOf(plainPrompt(prompt).toLowerCase()).some((word) =>
-    [...forms(word)].some((form) => wanted.has(form) || (noun.length > 3 && form.endsWith(singular(noun)))),
-  );
+  if (prompt.length > MAX_CAPTION) return true;
+  const said = formsOf(prompt);
+  const end = singular(noun);
+  return [...forms(noun)].some((form) => said.has(form)) || (noun.length > 3 && [...said].some((form) => form.endsWith(end)));
+}
+
+let last = { prompt: "", forms: new Set() }; // a thousand instances ask about the same caption
+
+function formsOf(prompt) {
+  if (last.prompt !== prompt) {
+    const words = new Set(wordsOf(plainPrompt(prompt).toLowerCase()));
+    last = { prompt, forms: new Set([...words].flatMap((word) => [...forms(word)])) };
+  }
+  return last.forms;
 }
 
 /** The last word of the phrase, and of what stands before an "and" or "or": "a cat and a dog", "a black and white cat". */
@@ -73,7 +88,7 @@ function headsOf(phrase) {
     if (word === "and" || word === "or" || word === "&") parts.push([]);
     else parts.at(-1).push(word);
   }
-  return [...new Set(parts.map(headOf).reverse().filter(Boolean))];
+  return [...new Set(parts.map(headOf).reverse().filter(Boolean))].slice(0, MAX_NOUNS);
 }
 
 function headOf(phrase) {

@@ -2,6 +2,8 @@
 
 const EMBEDDING = /\bembedding:[^\s,()]+/gi;
 const EMBEDDING_TOKENS = 4; // its file knows the true number; most hold 1 to 8
+// No digit can belong to two parts of this: a long number that leads to no bracket is walked once.
+const WEIGHT = /:\s*[-+]?(?:\d+(?:\.\d+)?|\.\d+)\s*\)/g;
 const START_AND_END = 2;
 const SYLLABLES = /[\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Hangul}]/u;
 
@@ -36,7 +38,7 @@ function tokensOf(piece) {
 function unweighted(prompt) {
   return prompt
     .replace(/\\([()])/g, (_, bracket) => (bracket === "(" ? "\ue000" : "\ue001"))
-    .replace(/:\s*[-+]?\d*\.?\d+\s*\)/g, ")")
+    .replace(WEIGHT, ")")
     .replace(/[()]/g, " ")
     .replace(/\ue000/g, "(")
     .replace(/\ue001/g, ")");

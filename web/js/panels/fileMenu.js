@@ -1,37 +1,34 @@
 /** The file menu: layouts in and out. */
 import { layoutToJson } from "../layout/document.js";
-import { toAuthors, toBoundingBoxes, toCoco, toElements } from "../layout/exporters.js";
+import { lostIn, toAuthors, toBoundingBoxes, toCoco, toElements, toOmost } from "../layout/exporters.js";
 import { fill } from "../text.js";
 import { el } from "./dom.js";
 import { toggleMenu } from "./menu.js";
 
-const EXPORTS = { authors: toAuthors, coco: toCoco, boxes: toBoundingBoxes, elements: toElements };
+const EXPORTS = { authors: toAuthors, coco: toCoco, boxes: toBoundingBoxes, elements: toElements, omost: toOmost };
 
 /**
- * @param {{store: object, host: object, text: object, root: HTMLElement, importText: (given: string) => Promise<boolean>}} options
+ * @param {{store: object, host: object, text: object, root: HTMLElement, importText: (given: string) => Promise<boolean>,
+ *   importFile: (file: File) => Promise<boolean>}} options
  * @returns {(anchor: HTMLElement) => void} opens the menu below a button, or closes it
  */
-export function fileMenu({ store, host, text, root, importText }) {
+export function fileMenu({ store, host, text, root, importText, importFile }) {
   const words = text.file;
   const named = (suffix) => `${host.fileName ?? "layout"}${suffix}`;
   const save = (name, content) => {
     download(root.ownerDocument, name, content);
     store.notify(fill(text.notices.saved, { name }));
   };
+  const saveAs = (format) => {
+    const name = named(`.${format}.json`);
+    save(name, JSON.stringify(EXPORTS[format](store.doc), null, 1));
+    const lost = lostIn(store.doc, format).map(({ what, count }) => fill(text.lost[what], { count }));
+    if (lost.length) store.notify(fill(text.notices.savedInPart, { name, format: words[format], lost: lost.join(text.lost.joint) }), "warn");
+  };
 
   function openFile() {
     const input = el("input", { type: "file", accept: ".json,application/json,text/plain" });
-    input.addEventListener("change", async () => {
-      const file = input.files[0];
-      let given;
-      try {
-        given = await file.text();
-      } catch {
-        store.notify(fill(text.notices.fileUnreadable, { name: file.name }), "warn");
-        return;
-      }
-      await importText(given);
-    });
+    input.addEventListener("change", () => importFile(input.files[0]));
     input.click();
   }
 
@@ -65,8 +62,7 @@ export function fileMenu({ store, host, text, root, importText }) {
   return function open(anchor) {
     const none = () => !store.doc.instances.length;
     const action = (act, label, run, disabled) => ({ kind: "action", act, label, run, disabled });
-    const exporting = (name) =>
-      action(`export-${name}`, words[name], () => save(named(`.${name}.json`), JSON.stringify(EXPORTS[name](store.doc), null, 1)), none);
+    const exporting = (name) => action(`export-${name}`, words[name], () => saveAs(name), none);
     toggleMenu({
       root,
       anchor,

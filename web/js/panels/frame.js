@@ -12,22 +12,22 @@ import { viewMenu } from "./viewMenu.js";
 
 /**
  * @param {{store: object, host: object, text: object, lint: Function}} options
- * @returns {{element: HTMLElement, stage: HTMLElement, status: object, importText: (given: string) => Promise<boolean>, flush: () => void,
- *   destroy: () => void}} flush keeps a prompt or number that is being typed
+ * @returns {{element: HTMLElement, stage: HTMLElement, status: object, importText: (given: string) => Promise<boolean>,
+ *   importFile: (file: File) => Promise<boolean>, flush: () => void, destroy: () => void}} flush keeps a prompt or number that is being typed
  */
 export function createFrame({ store, host, text, lint }) {
   const scope = createScope();
   const layout = el("div", { class: "ie-layout" });
   const element = el("div", { class: "instdiff-editor", tabindex: 0, role: "application", "aria-label": text.title }, layout);
   element.dataset.captureWheel = "true"; // Nodes 2.0 leaves the wheel to such elements while the focus is inside
-  const importText = createImport({ store, text, root: element });
+  const { importText, importFile } = createImport({ store, host, text, root: element });
   const parts = {
     toolbar: createToolbar({
       store,
       host,
       text,
       openView: viewMenu({ store, host, text, root: element }),
-      openFile: fileMenu({ store, host, text, root: element, importText }),
+      openFile: fileMenu({ store, host, text, root: element, importText, importFile }),
     }),
     error: createErrorPanel({ store, host, text }),
     status: createStatus({ store, text }),
@@ -54,5 +54,5 @@ export function createFrame({ store, host, text, lint }) {
   scope.add(() => closeMenu(element));
   update();
 
-  return { element, stage, status: parts.status, importText, flush: parts.panel.flush, destroy: scope.destroy };
+  return { element, stage, status: parts.status, importText, importFile, flush: parts.panel.flush, destroy: scope.destroy };
 }

@@ -1,0 +1,141 @@
+"""Where an item of a list is: the four numbers of its box in any of the forms that programs write, and its outline."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+from ..layout import fields
+from ..layout.instance import Mask
+from ..layout.units import FRACTIONS, PIXELS
+from .declared import Declared, declared_beside, declared_by_name
+from .given import CXCYWH, XYWH, XYXY
+from .segmentation import mask_of_rings, read_segmentation
+
+BOX_FIELDS = ("bbox", "box", "bounding_box", "boundingbox", "boundingBox", "BoundingBox", "bbox_xyxy", "box_xyxy", "xyxy", "bbox_xywh", "box_xywh", "xywh",
+              "xyxyn", "xywhn", "bbox_cxcywh", "bbox_normalized", "bbox_norm",
+              "bbox_2d", "box_2d", "box2d", "bbox2d", "rect", "coordinates", "relative_coordinates")  # fmt: skip
+# Names of four sides: they state the order themselves.
+SIDES = (
+    (XYXY, (("x_min", "y_min", "x_max", "y_max"), ("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2"), ("x0", "y0", "x1", "y1"),
+            ("left", "top", "right", "bottom"), ("minX", "minY", "maxX", "maxY"))),
+    (CXCYWH, (("cx", "cy", "w", "h"), ("cx", "cy", "width", "height"), ("center_x", "center_y", "width", "height"), ("x_center", "y_center", "width", "height"),
+              ("xc", "yc", "w", "h"), ("xcenter", "ycenter", "width", "height"))),
+    (XYWH, (("left", "top", "width", "height"), ("xmin", "ymin", "width", "height"), ("x_min", "y_min", "width", "height"),
+            ("Left", "Top", "Width", "Height"))),
+)  # fmt: skip
+CORNER = ("x", "y", "width", "height"), ("x", "y", "w", "h")  # of a corner or of the centre: told by what stands beside
+CENTRE_MARKS = ("class_id", "detection_id", "confidence")  # Roboflow, darknet
+CORNER_MARKS = ("label", "score", "metadata")  # ComfyUI's BOUNDING_BOX
+DETECTOR_MARKS = ("confidence", "conf", "class", "class_id", "score")
+
+
+class Place(NamedTuple):
+    """numbers: of a box. declared: what the item says of them. usual: units of the program that writes such items, or None."""
+
+    numbers: tuple[float, ...]
+    declared: Declared
+    usual: str | None
+
+
+def has_place(item: Any) -> bool:
+    """Whether an item has something where a box should be, sound or not."""
+    return isinstance(item, Mapping) and (
+        _sides(item) is not None or any(item.get(key) is not None for key in BOX_FIELDS)
+    )
+
+
+def place_of(item: Mapping[str, Any], where: str, wire: bool = False) -> Place | None:
+    """The box of an item; None if it has none. ValueError if it is no box."""
+    if "x4" in _inner(item):
+        return None  # an oriented box: an outline of four corners
+    named = _sides(item)
+    if named:
+        return _place(named, item, item, where, wire)
+    key = next((key for key in BOX_FIELDS if item.get(key) is not None), None)
+    if key is None:
+        return None
+    value, beside = item[key], declared_beside(item)
+    declared = declared_by_name(key).over(beside)
+    if key == "relative_coordinates":
+        declared = Declared(None, FRACTIONS)
+    if isinstance(value, Mapping):
+        named = _sides(value)
+        if named is None:
+            raise ValueError(f"{where}: {key} must name four sides or hold four numbers, got {fields.shorten(value)}.")
+        place = _place(named, value, item, where, False)
+        return place._replace(declared=declared.over(place.declared))
+    if isinstance(value, Sequence) and len(value) == 2 and all(isinstance(v, list) and len(v) == 2 for v in value):
+        value = [*value[0], *value[1]]
+    return Place(fields.numbers(value, 4, where, key, "four numbers"), declared, None)
+
+
+def _sides(item: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]] | None:
+    """(order, names of its four sides) of an object; order None for a corner or a centre."""
+    for order, name_sets in SIDES:
+        for names in name_sets:
+            if all(name in item for name in names):
+                return order, names
+    names = next((names for names in CORNER if all(name in item for name in names)), None)
+    return (None, names) if names else None
+
+
+def _place(
+    named: tuple[str | None, tuple[str, ...]],
+    holder: Mapping[str, Any],
+    item: Mapping[str, Any],
+    where: str,
+    wire: bool,
+) -> Place:
+    order, names = named
+    numbers = tuple(fields.number(holder[name], where, name) for name in names)
+    beside = declared_beside(item)
+    if order is not None:
+        usual = PIXELS if order == CXCYWH or any(mark in item for mark in DETECTOR_MARKS) else None
+        return Place(numbers, Declared(order, beside.units), usual)
+    if any(mark in item for mark in CENTRE_MARKS):
+        order = CXCYWH
+    elif wire or (names == CORNER[0] and any(mark in item for mark in CORNER_MARKS)):
+        order = XYWH
+    return Place(numbers, beside.over(Declared(order)), PIXELS if names == CORNER[0] or order else None)
+
+
+def has_outline(item: Mapping[str, Any]) -> bool:
+    return any(item.get(key) for key in ("segmentation", "segments", "points", "polygon", "mask")) or "x4" in _inner(
+        item
+    )
+
+
+def outline_of(item: Mapping[str, Any], size: tuple[int, int], scale: tuple[float, float], where: str) -> Mask | None:
+    """The mask of an item: run-lengths, rings, ultralytics' {x: [...], y: [...]} or Roboflow's [{x, y}, ...]; None if it has none.
+
+    size: of the canvas. scale: pixels of it for one of the item's units, along x and y.
+    """
+    (width, height), inner = size, _inner(item)
+    if "x4" in inner:
+        corners = [(inner.get(f"x{i}"), inner.get(f"y{i}")) for i in (1, 2, 3, 4)]
+        return mask_of_rings([_scaled(corners, scale, where)], width, height, where)
+    key = next((key for key in ("segmentation", "segments", "points", "polygon", "mask") if item.get(key)), None)
+    if key is None:
+        return None
+    value = item[key]
+    if isinstance(value, Mapping) and "x" in value and "y" in value:
+        xs, ys = value["x"], value["y"]
+        if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
+            raise ValueError(f"{where}: {key} must hold as many x as y, got {fields.shorten(value)}.")
+        return mask_of_rings([_scaled(list(zip(xs, ys, strict=True)), scale, where)], width, height, where)
+    if isinstance(value, list) and all(isinstance(point, Mapping) for point in value):
+        points = [(point.get("x"), point.get("y")) for point in value]
+        return mask_of_rings([_scaled(points, scale, where)], width, height, where)
+    if scale != (1, 1) and not isinstance(value, Mapping):
+        raise ValueError(f"{where}: {key} is read in pixels only.")
+    return read_segmentation(value, width, height, where)
+
+
+def _inner(item: Mapping[str, Any]) -> Mapping[str, Any]:
+    box = item.get("box")
+    return box if isinstance(box, Mapping) else item
+
+
+def _scaled(points: Sequence[tuple[Any, Any]], scale: tuple[float, float], where: str) -> list[float]:
+    if len(points) < 3:
+        raise ValueError(f"{where}: an outline needs at least three points, got {len(points)}.")
+    return [fields.number(v, where, "an outline") * s for xy in points for v, s in zip(xy, scale, strict=True)]

@@ -1,0 +1,140 @@
+"""Objects that hold a detector's list, and what they say of it: Roboflow's answer, darknet's frames, parallel lists of boxes and labels."""
+
+from collections.abc import Mapping, Sequence
+from itertools import islice
+from typing import Any
+
+from ..layout.instance import Layout
+from ..layout.units import PIXELS
+from .declared import Declared, declared_beside, declared_by_name
+from .detectors import are_detections, check_count, read_items
+from .given import XYXY, Canvas, Given, stated_canvas
+
+LISTS = (
+    "predictions",
+    "detections",
+    "objects",
+    "annotations",
+    "instances",
+    "results",
+    "items",
+    "boxes",
+    "bboxes",
+    "data",
+    "output",
+    "outputs",
+)
+MAX_FIELDS = 200  # of an object, in which a list is looked for
+EMPTY = ("predictions", "detections")  # an empty list under these names is "nothing found"
+BOXES = (
+    "boxes",
+    "bboxes",
+    "boxes_xyxy",
+    "bboxes_xyxy",
+    "boxes_xywh",
+    "bboxes_xywh",
+    "boxes_cxcywh",
+    "pred_boxes",
+    "xyxy",
+    "xywh",
+    "xyxyn",
+    "xywhn",
+)
+LABELS = ("labels", "text_labels", "bboxes_labels", "class_names", "names", "classes", "phrases", "captions", "prompts", "class_ids", "pred_classes",
+          "category_ids", "class_id", "class", "cls", "label", "class_name")  # fmt: skip
+# Lists of numbers whose count is known; `labels` may count from 0 or from 1
+NUMBERED = {"category_ids": "category_id"} | dict.fromkeys(
+    ("class_ids", "class_id", "cls", "class", "pred_classes"), "class_id"
+)
+SCORES = ("scores", "confidences", "confidence", "conf", "score", "logits", "probabilities")
+
+
+def held_list(value: Mapping[str, Any]) -> list[Any] | None:
+    """The detector's list in an object, or None: under a usual name, or the only list of items with a place."""
+    return _held(value)[1]
+
+
+def _held(value: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Any] | None]:
+    """(the object that holds the list, which may stand one level deeper, and the list)."""
+    for key in LISTS:
+        items = value.get(key)
+        if are_detections(items) or (key in EMPTY and items == []):
+            return value, items
+        if isinstance(items, Mapping) and key in EMPTY and any(isinstance(items.get(k), list) for k in EMPTY):
+            return items, _held(items)[1]  # Roboflow's workflows
+    found = [items for items in islice(value.values(), MAX_FIELDS) if are_detections(items)]
+    return value, found[0] if len(found) == 1 else None
+
+
+def read_held(value: Mapping[str, Any], given: Given) -> Layout:
+    holder, items = _held(value)
+    assert items is not None
+    canvas = canvas_of(holder) or canvas_of(value)
+    return read_items(items, given, canvas, declared_beside(holder).over(declared_beside(value)))
+
+
+def canvas_of(value: Mapping[str, Any]) -> Canvas | None:
+    return stated_canvas(value, *(value.get(key) for key in ("image", "canvas", "image_size", "size", "resolution")))
+
+
+def parallel_boxes(value: Any) -> str | None:
+    """The field with the boxes, in an object of parallel lists: lists of four numbers each, or an empty one beside labels or scores."""
+    if not isinstance(value, Mapping):
+        return None
+    for key in BOXES:
+        boxes = value.get(key)
+        if isinstance(boxes, list) and (
+            any(map(is_four, boxes)) or (not boxes and any(k in value for k in (*LABELS, *SCORES)))
+        ):
+            return key
+    return None
+
+
+def florence_task(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """What stands under the only field of an object if it is a task of Florence-2, such as <OD>: boxes in pixels, left, top, right, bottom."""
+    if len(value) == 1:
+        ((task, inner),) = value.items()
+        if isinstance(task, str) and task[:1] == "<" and task[-1:] == ">" and parallel_boxes(inner):
+            return inner
+    return None
+
+
+def read_parallel(value: Mapping[str, Any], given: Given) -> Layout:
+    """{boxes, labels, scores} -> a layout. ValueError if the lists are not of one length."""
+    task = florence_task(value)
+    declared = Declared(XYXY, PIXELS) if task else declared_beside(value)
+    value = task or value
+    key = parallel_boxes(value)
+    assert key is not None
+    boxes = value[key]
+    name = key.replace("bboxes", "bbox").replace("boxes", "box")
+    columns: dict[str, Sequence[Any]] = {}
+    for field, names in (("label", LABELS), ("score", SCORES)):
+        lists = [n for n in names if isinstance(value.get(n), list)]
+        found = next((n for n in lists if any(isinstance(v, str) for v in value[n])), lists[0] if lists else None)
+        if found is None:
+            continue
+        if len(value[found]) != len(boxes):
+            raise ValueError(
+                f"{given.where}: there are {len(boxes)} boxes and {len(value[found])} {found}. Give one of each for every object."
+            )
+        named = field == "score" or any(isinstance(v, str) for v in value[found])
+        columns[field if named else NUMBERED.get(found, field)] = value[found]
+    items = [{"bbox": box, **{f: column[i] for f, column in columns.items()}} for i, box in enumerate(boxes)]
+    return read_items(items, given, canvas_of(value), declared.over(declared_by_name(name)))
+
+
+def is_four(value: Any) -> bool:
+    """Whether it is a bare box: four numbers."""
+    return (
+        isinstance(value, (list, tuple))
+        and len(value) == 4
+        and all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in value)
+    )
+
+
+def read_fours(value: Sequence[Any], given: Given) -> Layout:
+    """BBOX: a box, or a list of boxes, of four numbers each."""
+    boxes = [value] if is_four(value) else value
+    check_count(boxes, given)
+    return read_items([{"bbox": box} if isinstance(box, (list, tuple)) else box for box in boxes], given)

@@ -1,0 +1,87 @@
+"""What an entry of a list, or a field of a document, is as an object: fields, a row, a name with its box, one name with several boxes."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .boxes import box_of, is_placed, words_of
+from .coordinates import box_numbers
+from .lines import BOX_KEYS
+
+_BOX_LISTS = ("boxes", "bboxes", "bounding_boxes", "locations", "regions", "positions")
+NOT_THINGS = (
+    "size",
+    "canvas",
+    "canvas_size",
+    "image_size",
+    "image",
+    "picture",
+    "resolution",
+    "viewport",
+    "frame",
+    "crop",
+    *BOX_KEYS,
+)
+
+
+def as_item(value: Any) -> Mapping[str, Any] | None:
+    """One entry of a list as an object: fields, {"a red fox": box}, or a row of words and four numbers; None if it is neither."""
+    if isinstance(value, Mapping):
+        inner = named_items(value) if len(value) == 1 else None
+        return inner[0] if inner else value
+    if isinstance(value, list) and len(value) == 2:
+        for word, box in (value, value[::-1]):
+            if isinstance(word, str) and not isinstance(box, str) and box_numbers(box):
+                return {"prompt": word, "box": box}
+    if isinstance(value, list) and len(value) == 5:
+        for word, box in ((value[0], value[1:]), (value[4], value[:4])):
+            if isinstance(word, str) and not isinstance(box[0], str) and box_numbers(box):
+                return {"prompt": word, "box": box}
+    return None
+
+
+def one_each(item: Mapping[str, Any] | None) -> list[Mapping[str, Any] | None]:
+    """An object for each box, where one object has a list of several."""
+    if item and words_of(item) and not is_placed(item):
+        for key, given in item.items():
+            if (
+                key.lower() in (*BOX_KEYS, *_BOX_LISTS)
+                and isinstance(given, list)
+                and given
+                and all(map(is_bare_box, given))
+            ):
+                return [{**{k: v for k, v in item.items() if k != key}, "box": box} for box in given]
+    return [item]
+
+
+def holds_objects(values: Sequence[Any]) -> bool:
+    return any(
+        item is not None and is_placed(item) and words_of(item) for value in values for item in one_each(as_item(value))
+    )
+
+
+def named_items(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Items of {"a red fox": [four numbers], ...}; every other field must be plain text or a number."""
+    items = []
+    for key, given in value.items():
+        if is_bare_box(given) and key.lower() not in NOT_THINGS:
+            items.append({"prompt": key, "box": given})
+        elif isinstance(given, Mapping) and box_of(given) and key.lower() not in NOT_THINGS:
+            items.append(as_named(key, given))
+        elif isinstance(given, (list, Mapping)) and key.lower() not in ("size", "canvas", "canvas_size", "image_size"):
+            return []
+    return items
+
+
+def is_bare_box(value: Any) -> bool:
+    """Whether a value is one box and no list of one, which may be of objects as well."""
+    return not isinstance(value, str) and not (isinstance(value, list) and len(value) == 1) and bool(box_numbers(value))
+
+
+def as_named(key: str, given: Mapping[str, Any]) -> Mapping[str, Any]:
+    """An object with its key as its words where it has none of its own."""
+    return given if words_of(given) else {"prompt": key.replace("_", " "), **given}
+
+
+def may_hold_layout(text: str) -> bool:
+    """Whether a string can be more than words: a bracket and four digits."""
+    return any(c in text for c in "{[<(") and sum(map(str.isdigit, text)) >= 4

@@ -1,0 +1,130 @@
+/**
+ * Where an item of a list is: the four numbers of its box in any of the forms that programs write, and its outline. The same as
+ * instdiff_modules/importers/places.py.
+ */
+import { declaredBeside, declaredByName, over } from "./declared.js";
+import { LayoutError } from "./error.js";
+import * as fields from "./fields.js";
+import { CXCYWH, FRACTIONS, PIXELS, XYWH, XYXY } from "./given.js";
+import { isObject, shorten } from "./json.js";
+import { isGiven } from "./fromAuthors.js";
+import { maskOfRings, readSegmentation } from "./segmentation.js";
+
+const BOX_FIELDS = (
+  "bbox box bounding_box boundingbox boundingBox BoundingBox bbox_xyxy box_xyxy xyxy bbox_xywh box_xywh xywh xyxyn xywhn bbox_cxcywh " +
+  "bbox_normalized bbox_norm bbox_2d box_2d box2d bbox2d rect coordinates relative_coordinates"
+).split(" ");
+const sets = (text) => text.split(", ").map((names) => names.split(" "));
+// Names of four sides: they state the order themselves.
+const SIDES = [
+  [XYXY, sets("x_min y_min x_max y_max, xmin ymin xmax ymax, x1 y1 x2 y2, x0 y0 x1 y1, left top right bottom, minX minY maxX maxY")],
+  [CXCYWH, sets(
+    "cx cy w h, cx cy width height, center_x center_y width height, x_center y_center width height, xc yc w h, xcenter ycenter width height",
+  )],
+  [XYWH, sets("left top width height, xmin ymin width height, x_min y_min width height, Left Top Width Height")],
+];
+const CORNER = sets("x y width height, x y w h"); // of a corner or of the centre: told by what stands beside
+const CENTRE_MARKS = ["class_id", "detection_id", "confidence"]; // Roboflow, darknet
+const CORNER_MARKS = ["label", "score", "metadata"]; // ComfyUI's BOUNDING_BOX
+const DETECTOR_MARKS = ["confidence", "conf", "class", "class_id", "score"];
+const OUTLINES = ["segmentation", "segments", "points", "polygon", "mask"];
+
+/** @returns {boolean} whether an item has something where a box should be, sound or not */
+export function hasPlace(item) {
+  return isObject(item) && (sidesOf(item) !== null || BOX_FIELDS.some((key) => item[key] != null));
+}
+
+/** @returns {boolean} whether an object names the sides of a box by its centre */
+export function isCentred(item) {
+  return SIDES[1][1].some((names) => names.every((name) => name in item));
+}
+
+/** @returns {boolean} whether an object has x, y, width and height, of a corner or of a centre */
+export function isCornered(item) {
+  return CORNER.some((names) => names.every((name) => name in item));
+}
+
+export function isMarkedCentre(item) {
+  return CENTRE_MARKS.some((mark) => mark in item);
+}
+
+/**
+ * @returns {{numbers: number[], declared: object, usual: string | null} | null} the box of an item; null if it has none. declared: what the
+ *   item says of its numbers; usual: units of the program that writes such items. LayoutError if it is no box
+ */
+export function placeOf(item, where) {
+  if ("x4" in inner(item)) return null; // four corners: an outline
+  const named = sidesOf(item);
+  if (named) return placeIn(named, item, item, where);
+  const key = BOX_FIELDS.find((name) => item[name] != null);
+  if (key === undefined) return null;
+  let value = item[key];
+  const declared = key === "relative_coordinates" ? { units: FRACTIONS } : over(declaredByName(key), declaredBeside(item));
+  if (isObject(value)) {
+    const inside = sidesOf(value);
+    if (!inside) throw new LayoutError(`${where}: ${key} must name four sides or hold four numbers, got ${shorten(value)}.`);
+    const place = placeIn(inside, value, item, where);
+    return { ...place, declared: over(declared, place.declared) };
+  }
+  if (Array.isArray(value) && value.length === 2 && value.every((v) => Array.isArray(v) && v.length === 2)) value = value.flat();
+  return { numbers: fields.numbers(value, 4, where, key, "four numbers"), declared, usual: null };
+}
+
+/** @returns {[string | null, string[]] | null} the order and the names of an object's four sides; order null for a corner or a centre */
+function sidesOf(item) {
+  const there = (names) => names.every((name) => name in item);
+  for (const [order, nameSets] of SIDES) {
+    const names = nameSets.find(there);
+    if (names) return [order, names];
+  }
+  const names = CORNER.find(there);
+  return names ? [null, names] : null;
+}
+
+function placeIn([stated, names], holder, item, where) {
+  const numbers = names.map((name) => fields.number(holder[name], where, name));
+  const beside = declaredBeside(item);
+  const has = (marks) => marks.some((mark) => mark in item);
+  if (stated) {
+    return { numbers, declared: { order: stated, units: beside.units }, usual: stated === CXCYWH || has(DETECTOR_MARKS) ? PIXELS : null };
+  }
+  const long = names === CORNER[0];
+  const order = has(CENTRE_MARKS) ? CXCYWH : long && has(CORNER_MARKS) ? XYWH : undefined;
+  return { numbers, declared: over(beside, { order }), usual: long || order ? PIXELS : null };
+}
+
+export function hasOutline(item) {
+  return OUTLINES.some((key) => isGiven(item[key])) || "x4" in inner(item);
+}
+
+/**
+ * @param {[number, number]} size of the canvas @param {[number, number]} scale its pixels for one of the item's units, along x and y
+ * @returns {object | null} the mask of an item: run-lengths, rings, ultralytics' {x: [...], y: [...]} or Roboflow's [{x, y}, ...]
+ */
+export function outlineOf(item, [width, height], scale, where, given) {
+  const drawn = (points) => maskOfRings([scaled(points, scale, where)], width, height, where, given);
+  const box = inner(item);
+  if ("x4" in box) return drawn([1, 2, 3, 4].map((i) => [box[`x${i}`], box[`y${i}`]]));
+  const key = OUTLINES.find((name) => isGiven(item[name]));
+  if (key === undefined) return null;
+  const value = item[key];
+  if (isObject(value) && "x" in value && "y" in value) {
+    const { x, y } = value;
+    if (!Array.isArray(x) || !Array.isArray(y) || x.length !== y.length) {
+      throw new LayoutError(`${where}: ${key} must hold as many x as y, got ${shorten(value)}.`);
+    }
+    return drawn(x.map((v, i) => [v, y[i]]));
+  }
+  if (Array.isArray(value) && value.every(isObject)) return drawn(value.map((point) => [point.x, point.y]));
+  if (scale.some((s) => s !== 1) && !isObject(value)) throw new LayoutError(`${where}: ${key} is read in pixels only.`);
+  return readSegmentation(value, width, height, where, given);
+}
+
+function inner(item) {
+  return isObject(item.box) ? item.box : item;
+}
+
+function scaled(points, scale, where) {
+  if (points.length < 3) throw new LayoutError(`${where}: an outline needs at least three points, got ${points.length}.`);
+  return points.flatMap((xy) => xy.map((v, i) => fields.number(v, where, "an outline") * scale[i]));
+}

@@ -1,0 +1,100 @@
+/**
+ * Objects that hold a detector's list, and what they say of it: Roboflow's answer, darknet's frames, parallel lists of boxes and labels.
+ * The same as instdiff_modules/importers/wrapped.py.
+ */
+import { declaredBeside, declaredByName, over } from "./declared.js";
+import { areDetections, checkCount, fromItems } from "./detectors.js";
+import { LayoutError } from "./error.js";
+import { PIXELS, XYXY, statedCanvas } from "./given.js";
+import { isObject } from "./json.js";
+
+const words = (text) => text.split(" ");
+const LISTS = words("predictions detections objects annotations instances results items boxes bboxes data output outputs");
+const MAX_FIELDS = 200; // of an object, in which a list is looked for
+const EMPTY = ["predictions", "detections"]; // an empty list under these names is "nothing found"
+const BOXES = words("boxes bboxes boxes_xyxy bboxes_xyxy boxes_xywh bboxes_xywh boxes_cxcywh pred_boxes xyxy xywh xyxyn xywhn");
+const LABELS = words(
+  "labels text_labels bboxes_labels class_names names classes phrases captions prompts class_ids pred_classes category_ids class_id class " +
+    "cls label class_name",
+);
+const SCORES = words("scores confidences confidence conf score logits probabilities");
+// Lists of numbers whose count is known; `labels` may count from 0 or from 1.
+const NUMBERED = new Map([["category_ids", "category_id"], ...words("class_ids class_id cls class pred_classes").map((key) => [key, "class_id"])]);
+
+/** @returns {Array | null} the detector's list in an object: under a usual name, or the only list of items with a place */
+export function heldList(value) {
+  return held(value).items;
+}
+
+/** The list, and the object that holds it, which may stand one level deeper. */
+function held(value) {
+  for (const key of LISTS) {
+    const items = value[key];
+    const mayBeEmpty = EMPTY.includes(key);
+    if (areDetections(items) || (mayBeEmpty && Array.isArray(items) && !items.length)) return { holder: value, items };
+    if (mayBeEmpty && isObject(items) && EMPTY.some((name) => Array.isArray(items[name]))) {
+      return { holder: items, items: held(items).items }; // Roboflow's workflows
+    }
+  }
+  const found = Object.values(value).slice(0, MAX_FIELDS).filter(areDetections);
+  return { holder: value, items: found.length === 1 ? found[0] : null };
+}
+
+export function fromHeld(value, given) {
+  const { holder, items } = held(value);
+  return fromItems(items, given, canvasOf(holder) ?? canvasOf(value), over(declaredBeside(holder), declaredBeside(value)));
+}
+
+export function canvasOf(value) {
+  return statedCanvas(value, value.image, value.canvas, value.image_size, value.size, value.resolution);
+}
+
+/** @returns {string | undefined} the field with the boxes, in an object of parallel lists: four numbers each, or none beside labels or scores */
+export function parallelBoxes(value) {
+  if (!isObject(value)) return undefined;
+  const beside = () => [...LABELS, ...SCORES].some((key) => key in value);
+  return BOXES.find((key) => Array.isArray(value[key]) && (value[key].some(isFour) || (!value[key].length && beside())));
+}
+
+/** @returns {object | null} what stands under a task of Florence-2, such as <OD>, if that is all: boxes in pixels, left, top, right, bottom */
+export function florenceTask(value) {
+  const entries = isObject(value) ? Object.entries(value) : [];
+  if (entries.length !== 1) return null;
+  const [[task, inner]] = entries;
+  return task.startsWith("<") && task.endsWith(">") && parallelBoxes(inner) ? inner : null;
+}
+
+/** @returns {object} {boxes, labels, scores} -> a layout. LayoutError if the lists are not of one length */
+export function fromParallel(given, about) {
+  const task = florenceTask(given);
+  const value = task ?? given;
+  const declared = task ? { order: XYXY, units: PIXELS } : declaredBeside(value);
+  const key = parallelBoxes(value);
+  const boxes = value[key];
+  const columns = [["label", LABELS], ["score", SCORES]].flatMap(([field, names]) => {
+    const lists = names.filter((name) => Array.isArray(value[name]));
+    const found = lists.find((name) => value[name].some((v) => typeof v === "string")) ?? lists[0];
+    if (!found) return [];
+    if (value[found].length !== boxes.length) {
+      const counts = `${boxes.length} boxes and ${value[found].length} ${found}`;
+      throw new LayoutError(`There are ${counts}. Give one of each for every object.`);
+    }
+    const named = field === "score" || value[found].some((v) => typeof v === "string");
+    return [[named ? field : (NUMBERED.get(found) ?? field), value[found]]];
+  });
+  const items = boxes.map((box, i) => ({ bbox: box, ...Object.fromEntries(columns.map(([field, column]) => [field, column[i]])) }));
+  const name = key.replace("bboxes", "bbox").replace("boxes", "box");
+  return fromItems(items, about, canvasOf(value), over(declared, declaredByName(name)));
+}
+
+/** @returns {boolean} whether it is a bare box: four numbers */
+export function isFour(value) {
+  return Array.isArray(value) && value.length === 4 && value.every((v) => typeof v === "number");
+}
+
+/** BBOX: a box, or a list of boxes, of four numbers each. */
+export function fromFours(value, given) {
+  const boxes = isFour(value) ? [value] : value;
+  checkCount(boxes);
+  return fromItems(boxes.map((box) => (Array.isArray(box) ? { bbox: box } : box)), given);
+}
