@@ -128,18 +128,22 @@ class Progress:
 
     def __init__(self, first: int, last: int, device: torch.device) -> None:
         self.first, self.last, self.device, self.mean = first, last, device, 0.0
-        self.began = self.said = time.monotonic()
+        self.timed, self.began, self.said = first, 0.0, 0.0
 
     def line(self, step: int, loss: float, rate: float) -> str | None:
         """None where the last line was less than a second ago."""
         self.mean = running_mean(self.mean, loss, step - self.first)
         now = time.monotonic()
+        if self.timed == self.first:  # the first step also warms up, so the clock starts behind it
+            self.timed, self.began = step, now
         if now - self.said < 1 and step < self.last:
             return None
         self.said = now
-        seconds = (now - self.began) / max(step - self.first, 1)
-        left = duration(seconds * (self.last - step))
-        return f"step {step}/{self.last}  loss {self.mean:.4f}  lr {rate:.2e}  {seconds:.2f} s a step, {left} left{memory(self.device)}"
+        text = f"step {step}/{self.last}  loss {self.mean:.4f}  lr {rate:.2e}"
+        if step > self.timed:
+            seconds = (now - self.began) / (step - self.timed)
+            text += f"  {seconds:.2f} s a step, {duration(seconds * (self.last - step))} left"
+        return text + memory(self.device)
 
 
 def memory(device: torch.device) -> str:
