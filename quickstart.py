@@ -76,6 +76,9 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     run.add_argument("--layout", type=file_path, required=True, metavar="FILE", help="a layout document (JSON)")
     run.add_argument("--first", type=whole(1, 1000), metavar="N", help="only the first N instances of the layout")
     run.add_argument("--workflow", type=file_path, default=graphs.DEMO, metavar="FILE", help="a workflow in API format")
+    train = commands.add_parser("train", parents=[common], help="train on your own pictures (web/about/training.md)")
+    train.add_argument("--config", type=file_path, required=True, metavar="FILE", help="what to train, and on what")
+    train.add_argument("--dry-run", action="store_true", help="say what would be trained, and train nothing")
     test = commands.add_parser("test", parents=[common], help="run every test; what follows -- goes to pytest")
     test.add_argument("pytest", nargs="*", metavar="-- ARGS", help=argparse.SUPPRESS)
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
@@ -96,9 +99,11 @@ def main(argv: list[str]) -> int:
     if options.command == "test":
         return test(options, home, Steps(home / "logs" / "install.log", say))
     check_port(options.port, FIRST_TEMPLATE if options.command == "serve" else "")
-    graph = None if options.command == "serve" else graph_of(options)
+    graph = None if options.command in ("serve", "train") else graph_of(options)
     steps = Steps(home / "logs" / "install.log", say)
     runtime, extra = prepare(options, home, steps)
+    if options.command == "train":
+        return train(options, runtime)
     if graph is None:
         return serve(options, home, runtime, extra)
     if options.command == "run":
@@ -172,6 +177,16 @@ def serve(options: argparse.Namespace, home: Path, runtime: Runtime, extra: tupl
             say("\nStopping ComfyUI.")
             return 0
         raise Stopped(f"ComfyUI ended by itself. What to do: read the end of {server.log}.")
+
+
+def train(options: argparse.Namespace, runtime: Runtime) -> int:
+    """Train with the ComfyUI that was set up; the trainer's own exit code."""
+    command = [runtime.python, "-m", "instdiff_modules.training", "--config", options.config.expanduser().resolve()]
+    environment = {**clean_environment(), "INSTDIFF_COMFYUI": str(runtime.comfyui)}
+    if options.cpu:
+        environment["CUDA_VISIBLE_DEVICES"] = ""
+    dry = ["--dry-run"] if options.dry_run else []
+    return subprocess.run([str(part) for part in (*command, *dry)], cwd=PACK, env=environment, check=False).returncode
 
 
 def test(options: argparse.Namespace, home: Path, steps: Steps) -> int:

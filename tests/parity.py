@@ -2,7 +2,7 @@
 
     python tests/parity.py DIR
 
-DIR holds golden manifests (caseN_*.json, each with its .safetensors; see the README of such a set). One row per
+DIR holds golden manifests (caseN_*.json, and tN_*.json of training, each with its .safetensors; see the README of such a set). One row per
 comparison is printed: name, largest absolute and relative error, the manifest's tolerance, pass or fail. The exit
 code is 1 if any fails; a case that is not known here is a failure too.
 """
@@ -23,9 +23,18 @@ from support.goldens import load_manifest
 from support.parity_networks import NETWORK_CASES, Row
 from support.parity_preprocess import PREPROCESS_CASES
 from support.parity_sampling import SAMPLING_CASES
+from support.parity_training import TRAINING_CASES
+from support.parity_training_steps import STEP_CASES
 from support.parity_unet import UNET_CASES
 
-CASES: dict[str, Callable[..., Iterator[Row]]] = {**NETWORK_CASES, **PREPROCESS_CASES, **UNET_CASES, **SAMPLING_CASES}
+CASES: dict[str, Callable[..., Iterator[Row]]] = {
+    **NETWORK_CASES,
+    **PREPROCESS_CASES,
+    **UNET_CASES,
+    **SAMPLING_CASES,
+    **TRAINING_CASES,
+    **STEP_CASES,
+}
 
 
 def errors(row: Row) -> tuple[float, float, bool]:
@@ -42,13 +51,14 @@ def errors(row: Row) -> tuple[float, float, bool]:
 
 def check(folder: Path) -> Iterator[tuple[str, float, float, float, bool, str]]:
     """(name, max abs, max rel, tolerance, pass, remark) of every comparison of every manifest in the folder."""
-    manifests = sorted(folder.glob("case*.json"))
+    manifests = sorted([*folder.glob("case*.json"), *folder.glob("t[0-9]_*.json")])
     if not manifests:
-        raise SystemExit(f"Expected golden manifests (case*.json) in {folder}, found none.")
+        raise SystemExit(f"Expected golden manifests (case*.json, t*.json) in {folder}, found none.")
     for path in manifests:
         manifest, tensors = load_manifest(path)
         run = next((run for name, run in CASES.items() if path.stem.startswith(name)), None)
-        for entry in manifest["cases"]:
+        # the rules of training are one entry, the manifest itself
+        for entry in manifest.get("cases", [manifest]):
             yield from _check_entry(entry, tensors, manifest, path, run)
 
 

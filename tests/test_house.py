@@ -155,7 +155,7 @@ def test_the_web_folder_is_named_once() -> None:
 # Earlier rooms know nothing of later ones.
 ROOMS = ["commands",
          "layout", "geometry", "importers", "exporters", "language", "plausibility", "preview", "grounding", "networks", "checkpoint", "sampling", "shapeworld",
-         "metrics", "launcher", "evaluation"]  # fmt: skip
+         "metrics", "launcher", "evaluation", "training"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name in ROOMS], ids=name_of)

@@ -1,0 +1,1 @@
+"""Training the pack's own networks around a frozen base: data items, objective, loop, states, files."""

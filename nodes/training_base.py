@@ -1,0 +1,105 @@
+"""The base model of a training, through ComfyUI's loaders."""
+
+from pathlib import Path
+from typing import Any
+
+import comfy.model_base
+import comfy.model_management
+import comfy.sd
+import torch
+
+from ..instdiff_modules.shapeworld.demo_file import FORMAT, read_demo_file
+from ..instdiff_modules.training.base import Base
+from ..instdiff_modules.training.cache import digest_of
+from ..instdiff_modules.training.config import TrainConfig
+from ..instdiff_modules.training.team import Team
+from . import demo_model
+from .prompts import KnownPrompts
+
+_DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
+
+
+def load_base(path: Path, config: TrainConfig, team: Team) -> Base:
+    """A checkpoint of Stable Diffusion 1.5's kind, or the demo model. ValueError, in one sentence, for any other file."""
+    device = comfy.model_management.get_torch_device()
+    if device.type != "cpu" and team.size > 1:
+        device = torch.device(device.type, team.local_rank)
+    dtype = _DTYPES.get(config.loop.mixed_precision, torch.float32)
+    model, clip, vae = _demo(path) if _is_demo(path) else _checkpoint(path, dtype)
+    return base_of(model, clip, vae, device, dtype)
+
+
+def base_of(model: Any, clip: Any, vae: Any, device: torch.device, dtype: torch.dtype) -> Base:
+    """MODEL, CLIP and VAE as the trainer wants them; the UNet goes to the device in this dtype."""
+    kind = model.model.model_type
+    predictions = {comfy.model_base.ModelType.EPS: "eps", comfy.model_base.ModelType.V_PREDICTION: "v"}
+    if kind not in predictions:
+        raise ValueError(f"The base predicts {kind.name}. Expected Stable Diffusion 1.5 or a fine-tune of it.")
+    unet = model.model.diffusion_model
+    sigmas = model.model.model_sampling.sigmas.double().cpu()
+    width = _text_width(clip)
+    known = KnownPrompts(1)
+
+    def encode_text(text: str) -> tuple[torch.Tensor, torch.Tensor]:
+        context, pooled = known.encode(clip, text, (width, width))
+        return context[0], pooled
+
+    def encode_picture(pixels: torch.Tensor) -> torch.Tensor:
+        latent = vae.encode(pixels[None, ..., :3])
+        return model.model.process_latent_in(latent)[0].float().cpu()
+
+    def decode_latent(latent: torch.Tensor) -> torch.Tensor:
+        return vae.decode(model.model.process_latent_out(latent[None]))[0].float().cpu()
+
+    return Base(
+        unet=unet.to(device=device, dtype=dtype),
+        prediction=predictions[kind],
+        alphas=1 / (sigmas**2 + 1),
+        text_dim=width,
+        encode_text=encode_text,
+        encode_picture=encode_picture,
+        decode_latent=decode_latent,
+        text_key=digest_of(clip.cond_stage_model.state_dict()),
+        picture_key=digest_of(vae.first_stage_model.state_dict()),
+        device=device,
+    )
+
+
+def _text_width(clip: Any) -> int:
+    transformer = getattr(getattr(clip.cond_stage_model, "clip_l", None), "transformer", None)
+    if transformer is None:
+        raise ValueError("The base has no CLIP-L text encoder. Expected Stable Diffusion 1.5 or a fine-tune of it.")
+    return transformer.get_input_embeddings().weight.shape[1]
+
+
+def _checkpoint(path: Path, dtype: torch.dtype) -> tuple[Any, Any, Any]:
+    if not path.is_file():
+        raise ValueError(
+            f"There is no base model {path}. Give the path of a checkpoint as pretrained_model_name_or_path."
+        )
+    try:
+        model, clip, vae = comfy.sd.load_checkpoint_guess_config(
+            str(path), output_vae=True, output_clip=True, model_options={"dtype": dtype}
+        )[:3]
+    except RuntimeError as error:  # ComfyUI's word for a file whose kind it does not know
+        raise ValueError(
+            f"{path.name} is not a checkpoint that ComfyUI recognises: expected Stable Diffusion 1.5."
+        ) from error
+    if model is None or clip is None or vae is None:
+        raise ValueError(f"{path.name} lacks the UNet, the text encoder or the VAE: expected a whole checkpoint.")
+    return model, clip, vae
+
+
+def _is_demo(path: Path) -> bool:
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, "pt") as file:
+            return (file.metadata() or {}).get("format") == FORMAT
+    except (OSError, SafetensorError):
+        return False
+
+
+def _demo(path: Path) -> tuple[Any, Any, Any]:
+    demo = read_demo_file(path)
+    return demo_model.load_unet(demo, disable_dynamic=True), demo_model.load_clip(demo), demo_model.load_vae(demo)
