@@ -21,7 +21,19 @@ from instdiff.instdiff_modules.language.answer import MAX_TEXT, read_answer
 from instdiff.instdiff_modules.layout.point_text import parse_points, split_lists
 from support.pack import ROOT
 
-SIZES = (18, 22, 28, 34, 40, 46, 52, 60, 300, 1500, 12_000)  # small ones first: an exponential expression never comes back from a large one
+SIZES = (
+    18,
+    22,
+    28,
+    34,
+    40,
+    46,
+    52,
+    60,
+    300,
+    1500,
+    12_000,
+)  # small ones first: an exponential expression never comes back from a large one
 SECONDS = 0.05  # a linear expression needs a tenth of it at most, a quadratic one three times as much
 FUNCTIONS = ("search", "match", "fullmatch", "sub", "subn", "split", "findall", "finditer")
 
@@ -121,9 +133,8 @@ def sample(tree, optional=True):
             out.append(sample(value[1][0], optional))
         elif op is sre.SUBPATTERN:
             out.append(sample(value[3], optional))
-        elif op in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT):
-            if optional or value[1] > 1:
-                out.append(sample(value[2], optional) * max(value[0], 1))
+        elif op in (sre.MAX_REPEAT, sre.MIN_REPEAT, sre.POSSESSIVE_REPEAT) and (optional or value[1] > 1):
+            out.append(sample(value[2], optional) * max(value[0], 1))
     return "".join(out)
 
 
