@@ -6,6 +6,7 @@ from . import (
     apply,
     arrange,
     conditioning,
+    dataset,
     demo_model,
     edit,
     editor,
@@ -42,6 +43,7 @@ MODULES = (
     sampler,
     timing,
     score,
+    dataset,
 )
 
 

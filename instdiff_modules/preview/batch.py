@@ -42,16 +42,17 @@ def preview_size(width: int, height: int) -> tuple[int, int]:
 
 def first_picture(background: Tensor) -> Tensor:
     """The first picture of an IMAGE batch, as draw_frames takes it for a background -> (1, H, W, 3) in 0..1."""
-    picture = np.asarray(_picture(_batch(background, "background")[0]))
+    picture = np.asarray(_picture(image_batch(background, "background")[0]))
     return torch.from_numpy(picture.astype(np.float32) / 255)[None]
 
 
 def pictures_of(image: Tensor, name: str) -> list[Image.Image]:
     """IMAGE (B, H, W, C) or (H, W, C) in 0..1 -> RGB pictures. ValueError names the input if it is not an IMAGE."""
-    return [_picture(one) for one in _batch(image, name)]
+    return [_picture(one) for one in image_batch(image, name)]
 
 
-def _batch(image: Tensor, name: str) -> Tensor:
+def image_batch(image: Tensor, name: str) -> Tensor:
+    """IMAGE as (B, H, W, C). ValueError names the input if it is not an IMAGE."""
     if (
         not isinstance(image, Tensor)
         or image.ndim not in (3, 4)
