@@ -17,6 +17,7 @@ from instdiff.nodes import apply as apply_nodes
 from instdiff.nodes import (
     arrange,
     conditioning,
+    dataset,
     edit,
     editor,
     keyframes,
@@ -37,22 +38,9 @@ import nodes as comfy_nodes
 
 NAN, INF = float("nan"), float("inf")
 FILES = (
-    load,
-    editor,
-    make,
-    layout_io,
-    arrange,
-    other_packs,
-    keyframes,
-    edit,
-    language,
-    plausibility,
-    preview,
-    apply_nodes,
-    conditioning,
-    sampler,
-    score,
-)
+    load, editor, make, layout_io, arrange, other_packs, keyframes, edit, language, plausibility, preview, apply_nodes, conditioning,
+    sampler, score, dataset,
+)  # fmt: skip
 ALL_NODES = {n.GET_SCHEMA().node_id: n for file in FILES for n in file.NODES}
 DOCUMENT = {
     "version": 1, "width": 768, "height": 512, "prompt": "a valley", "zoom": {"kept": [1, 2]},
@@ -141,6 +129,14 @@ def valid(node_id):
             "positive": context("a scene"), "negative": context("bad"), "latent_image": latent, "denoise": 1.0, **multi,
         },
         "InstDiffMultiInstance": {"model": applied(), **multi},
+        "InstDiffCropInstances": {
+            "image": [torch.rand(1, 64, 96, 3)], "instances": [WIDE], "margin": [0.1], "square": [True], "grey_outside": [True], "min_side": [8],
+        },
+        "InstDiffCaptionInstances": {"instances": [WIDE], "captions": ["a red fox"], "keep_names": [True]},
+        "InstDiffSaveDataset": {
+            "image": [torch.rand(1, 64, 96, 3)], "instances": [WIDE], "folder": ["x"], "captions": ["a valley"], "names": ["x"], "min_score": [0.3],
+            "min_area": [0.0], "max_overlap": [0.8], "max_instances": [30], "existing": ["skip"],
+        },
     }[node_id]  # fmt: skip
 
 
@@ -299,6 +295,9 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffKSampler", {"sampler_name": "plms", "steps": 500, "denoise": 0.4}, "a schedule of 1250 steps, plms has at most 999"),
     ("InstDiffKSampler", {"sampler_name": "plms", "steps": 1000}, "plms has at most 999"),
     ("InstDiffKSampler", {"share": 1.5}, "share must lie in 0..1"),
+    ("InstDiffCropInstances", {"image": [torch.rand(2, 64, 96, 3)]}, "2 pictures and 1 layouts"),
+    ("InstDiffCaptionInstances", {"captions": ["a", "b"]}, "2 captions for 1 visible instances"),
+    ("InstDiffSaveDataset", {"folder": ["../x"]}, "'../x' is not a name for a folder in ComfyUI's output folder"),
     ("InstDiffMultiInstance", {"merge": "mean"}, "merge must be one of 'average'"),
 ])  # fmt: skip
 def test_the_sentence_names_the_mistake(node_id, changes, words):

@@ -14,7 +14,7 @@ NODE_IDS = {
     "InstDiffToBoxes", "InstDiffPreview", "InstDiffApply", "InstDiffKSampler", "InstDiffMultiInstance",
     "InstDiffLayoutEditor", "InstDiffLayoutScore", "InstDiffLayoutRequest", "InstDiffLayoutFromText", "InstDiffCheckLayout",
     "InstDiffEditInstances", "InstDiffKeyframes", "InstDiffLoadDemoModel", "InstDiffSelectFailed", "InstDiffFromBoxes", "InstDiffFromMasks",
-    "InstDiffToConditioning", "InstDiffInstanceConditioning", "InstDiffTimeSampling",
+    "InstDiffToConditioning", "InstDiffInstanceConditioning", "InstDiffTimeSampling", "InstDiffCropInstances", "InstDiffCaptionInstances", "InstDiffSaveDataset",
 }  # fmt: skip
 
 
