@@ -162,7 +162,7 @@ def test_one_bad_picture_costs_itself_and_a_warning(tmp_path, caplog):
     assert done.number == 2 and len(read_back(tmp_path)) == 2
     for words in (
         "Picture 2 is left out: it holds NaN",
-        "Picture 3 is left out: The picture is 80x80",
+        "Picture 3 is left out: it is 80x80",
         "Picture 4 is left out: none of its 0",
     ):
         assert words in done.report and words in caplog.text

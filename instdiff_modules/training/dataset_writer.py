@@ -101,7 +101,7 @@ def save_dataset(
         try:
             pixels = _pixels(picture)
             height, width = pixels.shape[:2]
-            check_aspect(layout, width, height, "The picture")
+            check_aspect(layout, width, height, "it")
             path, there = _place(folder, name, pixels)
             if there and not renew:
                 counts["there"] += 1

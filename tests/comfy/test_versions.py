@@ -14,7 +14,8 @@ NODE_IDS = {
     "InstDiffToBoxes", "InstDiffPreview", "InstDiffApply", "InstDiffKSampler", "InstDiffMultiInstance",
     "InstDiffLayoutEditor", "InstDiffLayoutScore", "InstDiffLayoutRequest", "InstDiffLayoutFromText", "InstDiffCheckLayout",
     "InstDiffEditInstances", "InstDiffKeyframes", "InstDiffLoadDemoModel", "InstDiffSelectFailed", "InstDiffFromBoxes", "InstDiffFromMasks",
-    "InstDiffToConditioning", "InstDiffInstanceConditioning", "InstDiffTimeSampling", "InstDiffCropInstances", "InstDiffCaptionInstances", "InstDiffSaveDataset",
+    "InstDiffToConditioning", "InstDiffInstanceConditioning", "InstDiffTimeSampling", "InstDiffCropInstances", "InstDiffCaptionInstances",
+    "InstDiffSaveDataset",
 }  # fmt: skip
 
 
