@@ -113,6 +113,8 @@ def test_overlap_of_masks_is_that_of_their_pixels():
     assert len(filtered(layout, Filters(max_overlap=0.5))[0].instances) == 3
     twice = Layout((*layout.instances, replace(layout.instances[0], id="again")))
     assert len(filtered(twice, Filters(max_overlap=0.5))[0].instances) == 3
+    mixed = Layout((layout.instances[2], Instance("box", "x", box=(0, 0, 1, 1), extra={"score": 0.5})))
+    assert [one.id for one in filtered(mixed, Filters(max_overlap=0.9))[0].instances] == ["2"]
 
 
 def test_the_trainer_reads_what_is_saved(tmp_path):

@@ -3,11 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from ..geometry.masks import extent, mask_area
-from ..layout.instance import Instance, Layout
+from ..geometry.masks import extent, mask_area, mask_extent
+from ..layout.instance import Box, Instance, Layout, Mask
 from ..layout.parts import without
 
 HIDDEN, UNNAMED, UNSURE, SMALL, DOUBLE, MANY = (
@@ -18,6 +19,8 @@ HIDDEN, UNNAMED, UNSURE, SMALL, DOUBLE, MANY = (
     "overlapping",
     "more than the most",
 )
+
+ROUNDING = 1e-6  # of an IoU
 
 
 @dataclass(frozen=True)
@@ -74,45 +77,57 @@ def _area(one: Instance) -> float | None:
 
 def _doubles(instances: Sequence[Instance], left: Sequence[int], most: float) -> list[int]:
     """Non-maximum suppression: from the surest on (of equals the largest), each removes those that overlap it too much."""
-    ranked = sorted(
-        (i for i in left if _area(instances[i]) is not None),
-        key=lambda i: (-_score(instances[i]), -(_area(instances[i]) or 0)),
-    )
+    regions = {
+        i: _Region(one.mask, _place(one), area) for i in left if (area := _area(one := instances[i])) is not None
+    }
     kept: list[int] = []
     gone = []
-    for i in ranked:
-        if max(_ious(instances[i], [instances[k] for k in kept]), default=0) > most:
+    for i in sorted(regions, key=lambda i: (-_score(instances[i]), -regions[i].area)):
+        if _overlaps(regions[i], [regions[k] for k in kept], most):
             gone.append(i)
         else:
             kept.append(i)
     return gone
 
 
-def _ious(one: Instance, others: Sequence[Instance]) -> list[float]:
-    """Of masks of one size that of their pixels, else that of the boxes around; only where the boxes touch."""
+class _Region(NamedTuple):
+    """place: the box around it, x0, y0, x1, y1. area: of the mask, else of the box; a share of the picture."""
+
+    mask: Mask | None
+    place: Box
+    area: float
+
+
+def _place(one: Instance) -> Box:
+    return extent(one) if one.mask is None else mask_extent(one.mask)
+
+
+def _overlaps(one: _Region, others: Sequence[_Region], most: float) -> bool:
+    """Whether an IoU is above `most`: of masks of one size that of their pixels, else that of the boxes around."""
     if not others:
-        return []
-    a, b = np.array(extent(one)), np.array([extent(other) for other in others])
-    sides = np.clip(np.minimum(a[2:], b[:, 2:]) - np.maximum(a[:2], b[:, :2]), 0, None)
-    common = sides.prod(1)
-    union = (a[2:] - a[:2]).prod() + (b[:, 2:] - b[:, :2]).prod(1) - common
-    ious = np.divide(common, union, out=np.zeros(len(b)), where=union > 0)
-    masked = [i for i, other in enumerate(others) if common[i] > 0 and _same_size(one, other)]
-    if masked:
-        ious[masked] = _mask_ious(one, [others[i] for i in masked])
-    return ious.tolist()
+        return False
+    place, places = np.array(one.place), np.array([other.place for other in others])
+    common = np.clip(np.minimum(place[2:], places[:, 2:]) - np.maximum(place[:2], places[:, :2]), 0, None).prod(1)
+    union = (place[2:] - place[:2]).prod() + (places[:, 2:] - places[:, :2]).prod(1) - common
+    masked = np.array([_same_size(one.mask, other.mask) for other in others])
+    if (~masked & (common > 0) & (common > most * union)).any():
+        return True
+    # Pixels are compared only where boxes and areas leave it possible: that takes far longer.
+    areas = np.array([other.area for other in others])
+    shared = np.minimum(common, np.minimum(areas, one.area))
+    near = masked & (shared > 0) & (shared > (most - ROUNDING) * (areas + one.area - shared))
+    return any(_mask_iou(one.mask, others[k].mask) > most for k in np.flatnonzero(near).tolist())
 
 
-def _same_size(a: Instance, b: Instance) -> bool:
-    return bool(a.mask and b.mask) and (a.mask.height, a.mask.width) == (b.mask.height, b.mask.width)
+def _same_size(a: Mask | None, b: Mask | None) -> bool:
+    return a is not None and b is not None and (a.height, a.width) == (b.height, b.width)
 
 
-def _mask_ious(one: Instance, others: Sequence[Instance]) -> np.ndarray:
+def _mask_iou(a: Mask | None, b: Mask | None) -> float:
+    """Of two masks of one size, 0..1; 0 if there are none."""
     from pycocotools import mask as coco
 
-    def encoded(instance: Instance) -> dict:
-        mask = instance.mask
-        assert mask
-        return {"size": [mask.height, mask.width], "counts": mask.counts.encode("ascii")}
-
-    return np.asarray(coco.iou([encoded(one)], [encoded(other) for other in others], [0] * len(others)))[0]
+    given: list[Any] = [  # the stubs of pycocotools know no dictionaries
+        {"size": [mask.height, mask.width], "counts": mask.counts.encode("ascii")} for mask in (a, b) if mask
+    ]
+    return float(np.asarray(coco.iou(given[:1], given[1:], [0]))[0, 0]) if len(given) == 2 else 0.0
