@@ -1,6 +1,7 @@
 """Puts tests/ (not the repository, whose `nodes` would hide ComfyUI's) on sys.path, loads the pack as `instdiff`, and says which
 tests stay together when several workers share them."""
 
+import gc
 import re
 import sys
 from pathlib import Path
@@ -14,6 +15,7 @@ from support.pack import load_pack
 
 load_pack()
 
+FILE = pytest.StashKey[Path]()  # whose tests run
 COMFY = Path(__file__).with_name("comfy").resolve()
 
 
@@ -47,6 +49,16 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     }
     items[:] = [item for item in items if item not in left_out]
     config.hook.pytest_deselected(items=list(left_out))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """What is there when a file begins is not looked through again: ComfyUI collects garbage around every sampling, which would
+    take longer than the sampling, with all modules and thousands of tests in memory."""
+    if item.path != item.config.stash.get(FILE, None):
+        item.config.stash[FILE] = item.path
+        gc.collect()
+        gc.freeze()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -15,6 +15,7 @@ except ModuleNotFoundError:  # Python 3.10
 
 ABOUT = ROOT / "web" / "about"
 PAGES = sorted(ABOUT.rglob("*.md"))
+HELP = sorted((ROOT / "web" / "docs").glob("*.md"))
 VERSION = re.compile(r"\d+\.\d+\.\d+")
 
 
@@ -72,7 +73,9 @@ def test_the_changelog_begins_with_this_version_and_goes_back():
     assert f"ComfyUI {install.OLDEST} to {install.NEWEST}" in first
 
 
-@pytest.mark.parametrize("page", [ROOT / "README.md", *PAGES], ids=lambda page: page.relative_to(ROOT).as_posix())
+@pytest.mark.parametrize(
+    "page", [ROOT / "README.md", *PAGES, *HELP], ids=lambda page: page.relative_to(ROOT).as_posix()
+)
 def test_links_between_our_pages_lead_somewhere(page: Path):
     text = page.read_text(encoding="utf-8")
     for target in re.findall(r"\]\(([^)\s]+)\)", text):
@@ -98,7 +101,7 @@ def test_whoever_reads_the_readme_finds_every_page():
             if not target.startswith("http") and file not in seen:
                 seen.add(file)
                 open_pages.append(file)
-    assert {page.resolve() for page in PAGES} <= seen
+    assert {page.resolve() for page in (*PAGES, *HELP)} <= seen
 
 
 def test_every_file_that_templates_link_to_has_a_word_about_its_licence():

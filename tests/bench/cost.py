@@ -11,6 +11,7 @@ Names of the figures, for --only: scaleu_512, fusers_512, full_512 (four instanc
 masked_512 (masked attention), instances30_512, mis6_exact and mis6_fast (six instances, 20 steps, share 0.2, over no multi-instance
 sampling), tokenizer, counts. A size 512b4 is a batch of four: full_512b4. On a GPU each case of each size also says how long a step keeps
 the GPU busy, how many kernels it launches, and the peak of memory. --tiny: small weights, to try the command. Table and plot: tests/bench/report.py FILE.
+Figures in tests/bench/results go into web/about/cost.md (tests/bench/write_pages.py).
 """
 
 import argparse
@@ -73,6 +74,7 @@ def main(given: argparse.Namespace) -> int:
     from bench.cases import Models
     from bench.measuring import Bench
     from bench.report import table
+    from bench.write_pages import HERE, write
     from support.environment import home
 
     if given.device == "cuda" and not torch.cuda.is_available():
@@ -83,6 +85,8 @@ def main(given: argparse.Namespace) -> int:
         bench = Bench(Models(folder, given.tiny), given, stop_at=time.monotonic() + 60 * given.minutes)
         finished = bench.run()
     print(table(bench.data))
+    if given.json is not None and given.json.resolve().parent == HERE / "results":
+        write()
     if not finished:
         print("Not finished: the time was up. Start again with the same --json to go on.")
     return 0

@@ -1,6 +1,6 @@
 """What a second round does to a picture of the demo model: repair of failed instances, and edits of the layout.
 
-    python tests/bench/editing.py        draws, measures, writes editing.json beside this file and a picture for the help page
+    python tests/bench/editing.py        draws, measures, writes editing.json beside this file, its table and a picture
 
 Repair is the template closed_loop: score, select what failed, inpaint that alone, score again, twice. Edits are those of the node Edit Instances;
 the picture is drawn again from the same noise, and compared with one from other noise, outside the edited places.
@@ -21,6 +21,7 @@ if __name__ == "__main__":
 
 import numpy as np
 import torch
+from bench import write_pages
 from bench.sheet import sheet
 from instdiff.instdiff_modules.geometry.edit_instances import Edit, edit_instances
 from instdiff.instdiff_modules.geometry.masks import draw_box
@@ -176,6 +177,7 @@ def main() -> None:
         rows = [(title, [Image.fromarray(picture) for picture in drawn[:COLUMNS]]) for title, drawn in pictures.items()]
         sheet(rows, SIDE, TITLE).save(ROOT / "web" / "docs" / "edits.jpg", quality=88)
         (HERE / "editing.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_pages.write()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """A LoRA on one instance of a picture of the demo model: does it act there, and leave the others alone?
 
-    python tests/bench/instance_lora.py        draws, measures, writes instance_lora.json beside this file and a picture for the help page
+    python tests/bench/instance_lora.py        draws, measures, writes instance_lora.json beside this file, the table and picture of the help page
 
 The LoRA (tests/data/checkered_lora.safetensors, made by tests/training/train_lora.py) makes plain things checkered. In every layout one plain
 instance gets it through Instance Conditioning; the same noise without it and with the LoRA on the whole model stand beside it.
@@ -23,6 +23,7 @@ import comfy.sd
 import comfy.utils
 import numpy as np
 import torch
+from bench import write_pages
 from bench.sheet import sheet
 from instdiff.instdiff_modules.geometry.masks import draw_box
 from instdiff.instdiff_modules.layout.instance import Layout
@@ -156,6 +157,7 @@ def main() -> None:
         ]
         sheet(rows, SIDE, TITLE).save(ROOT / "web" / "docs" / "instance-lora.jpg", quality=88)
         (HERE / "instance_lora.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+        write_pages.write()
 
 
 if __name__ == "__main__":

@@ -5,7 +5,7 @@
 
 Weights of the real size (tests/bench/cost.py makes them), four instances, guidance on, the second step of a run. Launches are operator
 calls on a CPU in float16, the same on every machine, and kernels on a GPU. --seconds compares the full case with
-the plain one and writes results/operations_SIZE.json beside this file.
+the plain one and writes results/operations_SIZE.json beside this file and the table in web/about/cost.md.
 """
 
 import argparse
@@ -43,7 +43,7 @@ def arguments() -> argparse.Namespace:
 def main(given: argparse.Namespace) -> None:
     import comfy.utils
     import torch
-    from bench import launches, seconds
+    from bench import launches, seconds, write_pages
     from bench.cases import Models
     from support.environment import home
 
@@ -66,6 +66,7 @@ def main(given: argparse.Namespace) -> None:
         (HERE / "results" / f"operations_{given.size}.json").write_text(
             json.dumps({"size": given.size, "rounds": given.rounds, "rows": rows}, indent=1) + "\n", encoding="utf-8"
         )
+        write_pages.write()
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Overlapping instances: Tests 0 to 5 of a public study of InstanceDiffusion (six experiments on overlaps), in the shape world.
 
-    python tests/bench/overlap.py FOLDER        draws, measures, writes overlap.json beside this file and web/docs/overlap.jpg
+    python tests/bench/overlap.py FOLDER        draws, measures, writes overlap.json beside this file, web/docs/overlap.jpg and the
+                                                table in web/about/overlaps.md
 
 Each condition is drawn with the same seeds. Pictures that are in FOLDER are kept.
 """
@@ -19,6 +20,7 @@ if __name__ == "__main__":
     prepare(__file__)
 
 import numpy as np
+from bench import write_pages
 from bench.sheet import sheet
 from instdiff.instdiff_modules.geometry.masks import decode_mask
 from instdiff.instdiff_modules.layout.instance import Box, Instance, Layout
@@ -245,6 +247,7 @@ def main() -> None:
         json.dumps({"seeds": SEEDS, "results": results}, indent=1) + "\n", encoding="utf-8"
     )
     sheet([shown(*row) for row in rows], SIDE, TITLE, 12).save(ROOT / "web" / "docs" / "overlap.jpg", quality=85)
+    write_pages.write()
 
 
 if __name__ == "__main__":

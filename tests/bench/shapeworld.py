@@ -3,7 +3,7 @@
     python tests/bench/shapeworld.py FOLDER                 draw and measure; pictures that are in FOLDER are kept
     python tests/bench/shapeworld.py FOLDER --job 0 --jobs 2    draw and measure every second one; run without --job at the end
 
-Writes shapeworld.json beside this file and two sheets of pictures into web/docs for the README, and prints the tables.
+Writes shapeworld.json beside this file, two sheets of pictures into web/docs and the tables in web/about/results.md; prints its own.
 """
 
 import argparse
@@ -21,6 +21,7 @@ if __name__ == "__main__":
     prepare(__file__)
 
 import numpy as np
+from bench import write_pages
 from bench.sheet import sheet
 from instdiff.instdiff_modules.layout.instance import Layout
 from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes
@@ -259,6 +260,7 @@ def write(totals: dict[str, Totals], leakage: dict[str, dict[str, float | None]]
         "date": time.strftime("%Y-%m-%d"),
     }
     (HERE / "shapeworld.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_pages.write()
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Pictures in rows with a title each, for the README and the help pages."""
+"""Pictures in rows with a title each, for web/about and the help pages."""
 
 from collections.abc import Sequence
 

@@ -7,7 +7,7 @@ from instdiff.instdiff_modules.geometry.masks import encode_mask
 from support.browser import ComfyPage
 from support.editor import Editor
 
-FRAMES = 30  # of each run
+FRAMES = 60  # of each run
 
 
 def many() -> str:

@@ -1,5 +1,7 @@
 """The command that measures the cost works from end to end, goes on where it stopped, and counts what it should."""
 
+import contextlib
+import io
 import json
 import subprocess
 import sys
@@ -62,7 +64,7 @@ def test_every_figure_stands_beside_its_limit(figures):
     assert 1 < data["limits"]["full_64"] < 2 and data["limits"]["outside_64"] == 1
     assert data["machine"]["device"] and data["seconds"]["plain_64"] > 0
     assert len(data["tokenizer"]) == 3 and all(
-        name in figures[2] for name in ("ScaleU alone, 64x64", "4 boxes", "peak memory")
+        name in figures[2] for name in ("| ScaleU alone | ", "4 boxes", "peak memory")
     )
 
 
@@ -102,9 +104,11 @@ def test_every_operation_is_booked_where_it_happens(figures, run):
 @pytest.fixture(scope="module")
 def launches(figures):
     """Case -> launches beyond the plain step: of all, of the UNet, of the fusers, of ScaleU."""
-    command = [sys.executable, "-I", operations.__file__, "--tiny", "--weights", str(figures[0].parent / "weights")]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.splitlines()[3:]]
+    printed = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(printed):
+        patch.setattr(sys, "argv", [operations.__file__, "--tiny", "--weights", str(figures[0].parent / "weights")])
+        operations.main(operations.arguments())
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in printed.getvalue().splitlines()[3:]]
     return {row[0]: [int(cell) for cell in row[1:5]] for row in rows}
 
 
@@ -131,11 +135,13 @@ def test_a_second_run_measures_only_what_is_missing(figures, run):
     printed = run(cost, lambda: cost.main(cost.arguments()), *options, *more)
     after = json.loads(path.read_text())
     new = [(one["size"], one["case"]) for one in after["rounds"][len(before["rounds"]) :]]
-    assert new == [("64", "scaleu"), *[("64b2", "scaleu")] * 2] and "ScaleU alone, 64x64, batch 2" in printed
+    assert (
+        new == [("64", "scaleu"), *[("64b2", "scaleu")] * 2] and "| 64x64 | limit | 64x64, batch 2 | limit |" in printed
+    )
     assert after["rounds"][: len(before["rounds"])] == before["rounds"] and after["tokenizer"] == before["tokenizer"]
 
 
 def test_the_report_draws_the_plot(figures, tmp_path, run):
     printed = run(report, report.main, figures[0], "--plot", tmp_path / "plot.png")
-    assert "| over the plain KSampler |" in printed
+    assert "| a step, over a plain one | 64x64 | limit |" in printed
     assert (tmp_path / "plot.png").stat().st_size > 5000

@@ -1,0 +1,127 @@
+"""Results of the demo model's benches as Markdown tables, from the files that those benches write.
+
+Each function takes a parsed file: shapeworld.json, overlap.json, editing.json or instance_lora.json.
+"""
+
+from typing import Any
+
+from bench.report import markdown, rounded
+
+Data = dict[str, Any]
+
+# measure -> what it is called, the locations that are given, what was set out for before the training
+TARGETS = {
+    "box_ap50": ("box AP50", "boxes", 0.85),
+    "mask_miou": ("mask mean IoU", "masks", 0.75),
+    "pim_point": ("Points-in-Mask", "points", 0.90),
+    "pim_scribble": ("Points-in-Mask", "scribbles", 0.85),
+    "color_acc": ("colour right", "boxes", 0.92),
+    "texture_acc": ("texture right", "boxes", 0.80),
+}
+COMPARED = {
+    "no_scaleu": "UniFusion alone",
+    "box": "with ScaleU",
+    "mis_average": "and multi-instance sampling, *average*",
+    "mis_groups": "the same, *two groups*",
+    "mis_crop": "*crop and paste*",
+    "mis_masked": "*masked average*",
+}
+GROUPS = {"mis_average": "*exact*", "mis_groups": "*two groups*"}
+MERGES = {"average": "*average*", "crop": "*crop and paste*", "masked": "*masked average*"}
+
+
+def measured_by(data: Data) -> str:
+    """What was measured, as a sentence."""
+    seeds, model, plain = data["seeds"], data["model"], data["cases"]["box"]["settings"]
+    return (
+        f"Measured on {data['date']} by `{data['command']}`: {len(seeds['numbers'])} layouts with {data['cases']['box']['instances']}"
+        f" instances (stream {seeds['stream']}), `{model['file']}` of sha256 {model['sha256'][:12]}..., {plain['steps']} steps of"
+        f" *{plain['sampler']}*, cfg {plain['cfg']:g}."
+    )
+
+
+def targets(data: Data) -> str:
+    """The six measures: base alone, with InstDiff, and what they were to reach."""
+    rows = [
+        [name, given, rounded(data["base"][key]), f"**{rounded(data['instdiff'][key])}**", rounded(target)]
+        for key, (name, given, target) in TARGETS.items()
+    ]
+    return markdown(["measure", "given", "base alone", "with InstDiff", "target"], rows)
+
+
+def compared(data: Data) -> str:
+    """Boxes with and without ScaleU, and with every merge."""
+    keys = ("box_ap50", "box_ap", "mask_miou", "color_acc", "texture_acc", "leakage", "success")
+    rows = [[title, *(rounded(data["cases"][case][key], 3) for key in keys)] for case, title in COMPARED.items()]
+    return markdown(["boxes", "AP50", "AP", "mask IoU", "colour", "texture", "leaked colour", "passed"], rows)
+
+
+def groups(data: Data) -> str:
+    """The exact sampling and that of two groups, for a help page."""
+    rows = []
+    for case, title in GROUPS.items():
+        one = data["cases"][case]
+        figures = [rounded(one[key], 3) for key in ("box_ap50", "mask_miou", "color_acc", "texture_acc")]
+        rows.append([title, *figures, percent(one["leakage"]), rounded(one["success"], 3)])
+    return markdown(["", "box AP50", "mask IoU", "colour right", "texture right", "leaked colour", "passed"], rows)
+
+
+def leaking(data: Data) -> str:
+    """Leaked colour by the number of instances, at full and at half strength, and the share that passes."""
+    full, half = data["leakage_by_instances"], data["leakage_at_half_strength_by_instances"]
+    rows = [
+        ("strength 1, without", full["without_mis"], "box"),
+        ("*average*", full["with_mis"], "mis_average"),
+        ("strength 0.5, without", half["without_mis"], "weak"),
+        *((title, half["with_mis"][merge], f"weak_mis_{merge}") for merge, title in MERGES.items()),
+    ]
+    numbers = list(full["without_mis"])
+    lines = [
+        [
+            title,
+            *(percent(found[n]) for n in numbers),
+            percent(data["cases"][case]["leakage"]),
+            rounded(data["cases"][case]["success"], 2),
+        ]
+        for title, found, case in rows
+    ]
+    return markdown(["instances", *numbers, "all", "passed"], lines)
+
+
+def overlaps(data: Data) -> str:
+    """A row for each condition of the six experiments, rounded as in the picture that overlap.py draws."""
+    rows = []
+    for one in data["results"]:
+        figures = [f"{name} {value:.2f}" for name, value in one.items() if name not in ("test", "condition")]
+        rows.append([one["test"], one["condition"], ", ".join(figures)])
+    return markdown(["test", "layout", f"measured, means of {len(data['seeds'])} seeds"], rows)
+
+
+def edits(data: Data) -> str:
+    """Does an edit act, and what else does it change?"""
+    rows = []
+    for name, one in data["edits"].items():
+        acts = [rounded(one[f"{way}: acts"], 2) for way in ("new caption", "old caption", "new caption, other noise")]
+        changed = [rounded(one[f"{way}: changed outside"], 1) for way in ("new caption", "new caption, other noise")]
+        rows.append([name, *acts, *changed])
+    head = ["edit", "acts: new caption", "old caption", "new caption, other noise"]
+    return markdown([*head, "pixels changed elsewhere, of 255: same noise", "other noise"], rows)
+
+
+def lora(data: Data) -> str:
+    """A LoRA on one instance: where it acts."""
+    titles = {"whole model": "LoRA on the whole model"}
+    titles |= {f"strength {n}": f"`strength` {n}" for n in (1, 2, 4, 10)}
+    titles["branches, strength 10"] = "`strength` 10, in branches (share 0.36)"
+    rows = []
+    for case, title in titles.items():
+        one = data["cases"][case]
+        changed = f"{rounded(one['change inside'], 1)} / {rounded(one['change outside'], 1)}"
+        rows.append([title, rounded(one["checkered chosen"], 2), rounded(one["checkered others"], 2), changed])
+    head = ["", "chosen instance checkered", "others made checkered", "pixels changed inside / outside, of 255"]
+    return markdown(head, rows)
+
+
+def percent(value: float | None) -> str:
+    """0.0232 -> "2.3 %"; "-" where nothing could leak."""
+    return "-" if value is None else f"{rounded(100 * value, 1)} %"
