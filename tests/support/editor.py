@@ -14,6 +14,7 @@ WIDGET = "layout"
 NODE = (840, 700)
 SESSION = {
     "tool": "select",
+    "toolStays": False,
     "selection": [],
     "brush": 32,
     "zoom": None,

@@ -11,6 +11,7 @@ import { openWindow } from "./window.js";
 
 const DEFAULT_VIEW = { background: "input", opacity: 0.5, thirds: false, grid: false, gridSize: 8, snap: true };
 const LEAST_HEIGHT = 420; // CSS pixels
+const NODE = [700, 650]; // a new node's size: room for the list beside a canvas that one can draw on; it may be made smaller
 const MAX_INSTANCES = 30; // what the published checkpoints take
 
 // Undo rebuilds every node, so what must outlive it is kept by workflow, graph and node id.
@@ -191,7 +192,7 @@ export function layoutWidget(node, name, spec) {
   chain(node, "onExecuted", executed);
   chain(node, "onConnectionsChange", refresh);
   chain(widget, "onRemove", stop);
-  return { widget, minWidth: 360, minHeight: 560 };
+  return { widget, minWidth: NODE[0], minHeight: NODE[1] };
 }
 
 /** Call `more` after an object's own method of that name. */

@@ -9,6 +9,7 @@ import { matchKey } from "../panels/keys.js";
 import { strings } from "../text.js";
 import { listenToClipboard } from "./clipboard.js";
 import { createCommands } from "./commands.js";
+import { createGesture } from "./gesture.js";
 import { polygonTool, strokeTool } from "./maskTools.js";
 import { listenToPointers } from "./pointer.js";
 import { createScene } from "./scene.js";
@@ -46,7 +47,7 @@ export function createEditor({ store, host }) {
     settings: () => host.getView(),
     view: () => (view = viewport(store.shown, size, store.session)),
     size: () => size,
-    tool: () => tools[store.session.tool] ?? tools.select,
+    tool: () => gesture.tool(),
     redraw,
     setGuides(next) {
       if (next.length || guides.length) redraw();
@@ -65,6 +66,7 @@ export function createEditor({ store, host }) {
     point: pointTool(editor),
     scribble: scribbleTool(editor),
   };
+  const gesture = createGesture(store, tools);
   const perform = createCommands(editor);
   host.perform = perform;
 
@@ -125,7 +127,7 @@ export function createEditor({ store, host }) {
   });
   scope.add(unsubscribe);
 
-  scope.on(root, "keydown", (event) => {
+  function onKey(event) {
     if (event.defaultPrevented) return;
     const busy = editor.tool();
     if (busy.key && !event.target.closest("button, input, textarea, select") && busy.key(event.key)) {
@@ -148,7 +150,14 @@ export function createEditor({ store, host }) {
     }
     event.stopPropagation();
     if (perform(act)) event.preventDefault();
-  });
+  }
+  scope.on(root, "keydown", onKey);
+  // a control that had the focus may be gone or disabled after what it did; then the page's body has it, and Delete would take the node
+  scope.on(window, "keydown", (event) => {
+    if (!store.session.focused || event.target !== document.body || !root.isConnected) return;
+    root.focus({ preventScroll: true });
+    onKey(event);
+  }, true);
   scope.on(root, "keyup", (event) => event.stopPropagation());
   scope.on(root, "contextmenu", (event) => {
     if (event.target.closest("input, textarea")) return;
@@ -163,7 +172,7 @@ export function createEditor({ store, host }) {
   scope.on(document, "pointerdown", (event) => {
     if (!root.contains(event.target)) store.session.focused = false;
   }, true);
-  listenToPointers({ ...editor, perform }, scope);
+  listenToPointers({ ...editor, gesture }, scope);
   listenToClipboard({ ...editor, perform }, scope);
 
   const observer = new ResizeObserver(redraw);

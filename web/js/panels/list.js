@@ -44,7 +44,7 @@ export function createList({ store, host, text, lint }) {
       grouped && numbers.has(instance.parent) ? { depth: depthOf(store.shown, instance), number: numbers.get(instance.parent) } : null;
     next.forEach((instance, index) => {
       if (!rows.has(instance.id)) {
-        rows.set(instance.id, createRow({ id: instance.id, store, text }));
+        rows.set(instance.id, createRow({ id: instance.id, store, host, text }));
         fresh.push(instance.id);
       } else if (instances?.[index] === instance && !instance.parent) return; // of a part the number of its parent may have changed
       rows.get(instance.id).update(instance, index, wholeOf(instance));

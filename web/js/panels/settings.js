@@ -8,7 +8,7 @@ const SIDE = { min: 64, max: 16384, step: 8 }; // pixels
 const PRESETS = [[512, 512], [768, 512], [512, 768], [640, 640], [1024, 768]];
 
 /** @returns {{element: HTMLElement, flush: () => void, destroy: () => void}} */
-export function createSettings({ store, text }) {
+export function createSettings({ store, host, text }) {
   const scope = createScope();
   const leave = () => focusEditor(element);
   const setCanvas = (width, height) => store.dispatch({ type: "setCanvas", width, height });
@@ -18,6 +18,8 @@ export function createSettings({ store, text }) {
     act: "global-prompt",
     commit: (value) => store.dispatch({ type: "setPrompt", prompt: value }),
     leave,
+    whenEmpty: ["undo", "redo"],
+    perform: (act) => host.perform(act),
   });
   const side = (act, label, prefix, commit) => createNumber({ act, label, prefix, ...SIDE, decimals: 0, commit, leave });
   const width = side("canvas-width", text.settings.width, "W", (value) => setCanvas(value, store.doc.height));

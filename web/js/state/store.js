@@ -9,6 +9,7 @@ import { reduce } from "./actions.js";
 export function newSession() {
   return {
     tool: "select",
+    toolStays: false, // after a drawing, instead of giving way to Select
     selection: [],
     hover: null,
     brush: 32,
