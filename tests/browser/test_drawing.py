@@ -36,8 +36,9 @@ def test_a_box_in_one_drag_with_the_prompt_focused_straight_after(editor: Editor
 def test_a_box_drawn_to_the_upper_left_and_a_square(editor: Editor) -> None:
     editor.draw("b", [(0.6, 0.7), (0.3, 0.2)])
     assert editor.instances[0]["box"] == close(0.3, 0.2, 0.6, 0.7)
+    editor.tool("b")
     editor.page.keyboard.down("Shift")
-    editor.draw("b", [(0.65, 0.75), (0.85, 0.8)])
+    editor.drag(0.65, 0.75, 0.85, 0.8)
     editor.page.keyboard.up("Shift")
     x0, y0, x1, y1 = editor.instances[1]["box"]
     assert x1 - x0 == pytest.approx(y1 - y0, abs=0.001) and x1 - x0 == pytest.approx(0.2, abs=0.02)

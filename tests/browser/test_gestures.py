@@ -131,10 +131,13 @@ def test_escape_keeps_the_focus_while_the_pointer_is_over_the_editor(comfy: Comf
     comfy.press(*["Escape"] * 6, "Control+a", "Delete")
     assert editor.instances == [] and comfy.nodes() == [editor.node] and comfy.nodes("EmptyLatentImage")
     # a control that had the focus goes away with what it did
-    editor.draw("b", [(0.1, 0.1), (0.4, 0.4)])
-    editor.root().evaluate("root => { document.activeElement.blur(); }")
+    editor.draw("b", [(0.1, 0.1), (0.4, 0.4)], "a fox")
+    editor.do("({ store }) => { const [{ id }] = store.doc.instances; store.setSession({ selection: [id] });"
+              "store.dispatch({ type: 'setLocation', id, kind: 'point', value: [0.2, 0.2] }); }")  # fmt: skip
+    editor.control("remove-point").click()
+    comfy.frames(2)
     comfy.press("Delete")
-    assert comfy.nodes() == [editor.node] and len(comfy.nodes("EmptyLatentImage")) == 1
+    assert comfy.nodes() == [editor.node] and comfy.nodes("EmptyLatentImage") and editor.instances == []
 
 
 def test_a_new_node_has_room_to_draw(comfy: ComfyPage) -> None:

@@ -153,8 +153,10 @@ export function createEditor({ store, host }) {
   }
   scope.on(root, "keydown", onKey);
   // a control that had the focus may be gone or disabled after what it did; then the page's body has it, and Delete would take the node
+  let last = null; // what had the focus in here
+  const isGone = (element) => !element.isConnected || element.disabled || !element.offsetParent;
   scope.on(window, "keydown", (event) => {
-    if (!store.session.focused || event.target !== document.body || !root.isConnected) return;
+    if (!store.session.focused || event.target !== document.body || !root.isConnected || !last || !isGone(last)) return;
     root.focus({ preventScroll: true });
     onKey(event);
   }, true);
@@ -164,7 +166,10 @@ export function createEditor({ store, host }) {
     event.preventDefault();
     event.stopPropagation();
   });
-  scope.on(root, "focusin", () => (store.session.focused = true));
+  scope.on(root, "focusin", (event) => {
+    last = event.target;
+    store.session.focused = true;
+  });
   scope.on(root, "focusout", (event) => {
     // when the widget is torn down the focus goes nowhere: that does not mean leaving
     if (event.relatedTarget && !root.contains(event.relatedTarget)) store.session.focused = false;
