@@ -22,10 +22,15 @@ MAX_SMOOTH_SIDE = 2048  # up to this size the picture is drawn twice as large an
 
 
 def draw_layout(layout: Layout, width: int, height: int, background: Image.Image | None = None) -> Image.Image:
-    """The layout as an RGB picture of width x height pixels. Shapes follow the depth order, labels lie on top."""
+    """The layout as an RGB picture of width x height pixels. Shapes follow the depth order, labels lie on top.
+
+    A background of another shape is fitted in, never stretched.
+    """
     scale = 2 if max(width, height) <= MAX_SMOOTH_SIDE else 1
     size = width * scale, height * scale
-    picture = _canvas(size) if background is None else background.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    picture = _canvas(size)
+    if background is not None:
+        picture = ImageOps.pad(background.convert("RGB"), size, Image.Resampling.LANCZOS, CANVAS)
     stroke = max(2, round(min(size) / 240))
     colors = [instance_color(instance, i) for i, instance in enumerate(layout.instances)]
     for instance, color in zip(layout.instances, colors, strict=True):

@@ -4,6 +4,7 @@ import { area, instancesOf, moved } from "../state/geometry.js";
 import { keyText } from "../panels/keys.js";
 import { fill } from "../text.js";
 import { movableBounds } from "./hit.js";
+import { canvasOf } from "./picture.js";
 import { drawsOnce } from "./placing.js";
 import { zoomedAt } from "./viewport.js";
 
@@ -120,6 +121,7 @@ export function createCommands(editor) {
     "zoom-out": () => zoom(1 / ZOOM_STEP),
     "zoom-fit": () => store.setSession({ zoom: null, pan: [0, 0] }),
     "zoom-actual": () => store.setSession({ zoom: 1, pan: [0, 0] }),
+    "canvas-picture": () => store.session.picture && store.dispatch({ type: "setCanvas", ...canvasOf(store.session.picture) }),
     popout: () => store.setSession({ popout: !store.session.popout }),
     help: () => store.setSession({ help: !store.session.help }),
   };

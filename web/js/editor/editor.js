@@ -44,6 +44,7 @@ export function createEditor({ store, host }) {
     text,
     importText: (given) => frame.importText(given),
     importFile: (file) => frame.importFile(file),
+    importPicture: (file) => frame.importPicture(file),
     settings: () => host.getView(),
     view: () => (view = viewport(store.shown, size, store.session)),
     size: () => size,
@@ -109,10 +110,15 @@ export function createEditor({ store, host }) {
     if ((background?.src ?? "") === (url ? new URL(url, document.baseURI).href : "")) return;
     background = url ? new Image() : null;
     if (background) {
-      background.onload = redraw;
-      background.onerror = redraw;
+      background.onload = background.onerror = shown;
       background.src = url;
     }
+    shown();
+  }
+
+  function shown() {
+    const { naturalWidth: width, naturalHeight: height } = background ?? {};
+    store.setSession({ picture: width ? { width, height } : null });
     redraw();
   }
 

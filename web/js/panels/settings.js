@@ -1,6 +1,7 @@
 /** What belongs to the whole picture: its prompt and the size of the canvas. */
 import { createScope, describe, el, focusEditor, iconButton } from "./dom.js";
 import { icon } from "./icons.js";
+import { fill } from "../text.js";
 import { createNumber } from "./number.js";
 import { createPrompt } from "./prompt.js";
 
@@ -25,6 +26,7 @@ export function createSettings({ store, host, text }) {
   const width = side("canvas-width", text.settings.width, "W", (value) => setCanvas(value, store.doc.height));
   const height = side("canvas-height", text.settings.height, "H", (value) => setCanvas(store.doc.width, value));
   const swap = iconButton("canvas-swap", icon("swap"), text.settings.swap);
+  const picture = iconButton("canvas-picture", icon("picture"), text.settings.picture);
   const presets = describe(el("select", { class: "ie-select", "data-act": "canvas-preset" }), text.settings.presets);
   presets.append(el("option", { value: "", text: text.settings.presets, hidden: true }));
   for (const [w, h] of PRESETS) presets.append(el("option", { value: `${w}x${h}`, text: `${w} × ${h}` }));
@@ -33,9 +35,10 @@ export function createSettings({ store, host, text }) {
     "section",
     { class: "ie-settings", "aria-label": text.tabs.settings },
     prompt.element,
-    el("div", { class: "ie-line" }, width.element, swap, height.element, presets)
+    el("div", { class: "ie-line" }, width.element, swap, height.element, picture, presets)
   );
 
+  scope.on(picture, "click", () => host.perform("canvas-picture"));
   scope.on(swap, "click", () => setCanvas(store.doc.height, store.doc.width));
   scope.on(presets, "change", () => {
     const [w, h] = presets.value.split("x").map(Number);
@@ -55,9 +58,21 @@ export function createSettings({ store, host, text }) {
     shown = doc;
   }
 
+  function updatePicture() {
+    const { picture: size } = store.session;
+    picture.hidden = !size;
+    if (size) describe(picture, fill(text.settings.picture, size));
+  }
+
   const parts = [prompt, width, height];
-  scope.add(store.subscribe((change) => change.doc && store.shown !== shown && update()));
+  scope.add(
+    store.subscribe((change) => {
+      if (change.doc && store.shown !== shown) update();
+      if (change.session.has("picture")) updatePicture();
+    })
+  );
   for (const part of parts) scope.add(part.destroy);
   update();
+  updatePicture();
   return { element, flush: () => parts.forEach((part) => part.flush()), destroy: scope.destroy };
 }

@@ -22,6 +22,7 @@ export function newSession() {
     notice: null,
     corners: [], // of a polygon that is not closed yet
     target: "new",
+    picture: null, // {width, height} in pixels of the background
   };
 }
 

@@ -57,6 +57,7 @@ export const en = {
     input: "Connected image",
     last: "Last result",
     file: "Dropped picture",
+    picture: "Canvas = size of the picture",
     opacity: "Opacity",
     guides: "Guides",
     thirds: "Thirds",
@@ -84,6 +85,9 @@ export const en = {
     replace: "Replace",
     add: "Add",
     loadWorkflow: "Load as workflow",
+    picture: "This picture can be a mask. What is it for?",
+    pictureMask: "Mask of an instance",
+    pictureBackground: "Background",
   },
   reading: {
     units: "Units…",
@@ -119,6 +123,7 @@ export const en = {
     copyRefused: "The browser does not let this page write to the clipboard.",
     fileTooLarge: "{name} has {size} MB, at most {limit} MB are read.",
     fileUnreadable: "{name} could not be read.",
+    pictureFitted: "The picture ({width} × {height}) has another shape than the canvas and is fitted into it. View > Canvas = size of the picture.",
     toolStays: "{tool} stays chosen. Press {key} to leave it.",
     locked: "Locked. Press {key} to unlock.",
     nothingToErase: "Select an instance that has a mask first.",
@@ -134,6 +139,7 @@ export const en = {
     width: "Width",
     height: "Height",
     swap: "Swap width and height",
+    picture: "Canvas = size of the picture ({width} × {height})",
     presets: "Sizes",
   },
   list: {
