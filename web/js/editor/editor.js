@@ -5,11 +5,11 @@
 import { lint } from "../layout/lint.js";
 import { createFrame } from "../panels/frame.js";
 import { createScope } from "../panels/dom.js";
-import { matchKey } from "../panels/keys.js";
 import { strings } from "../text.js";
 import { listenToClipboard } from "./clipboard.js";
 import { createCommands } from "./commands.js";
 import { createGesture } from "./gesture.js";
+import { listenToKeys } from "./keyboard.js";
 import { polygonTool, strokeTool } from "./maskTools.js";
 import { listenToPointers } from "./pointer.js";
 import { createScene } from "./scene.js";
@@ -133,56 +133,7 @@ export function createEditor({ store, host }) {
   });
   scope.add(unsubscribe);
 
-  function onKey(event) {
-    if (event.defaultPrevented) return;
-    const busy = editor.tool();
-    if (busy.key && !event.target.closest("button, input, textarea, select") && busy.key(event.key)) {
-      event.preventDefault();
-      event.stopPropagation();
-      return;
-    }
-    const act = matchKey(event);
-    if (act === "next" || act === "previous") {
-      // Tab steps through the instances only on the canvas itself, and leaves it at the last one
-      const { instances } = store.doc;
-      const at = instances.findIndex((instance) => instance.id === store.session.selection.at(-1));
-      const edge = act === "next" ? at === instances.length - 1 : at <= 0;
-      if (event.target !== root || !instances.length || edge) return;
-    }
-    if (act === null) {
-      // keys that mean nothing here must not reach the graph while the editor has the focus, except its commands (queue, save, undo)
-      if (!event.ctrlKey && !event.metaKey && !event.altKey && event.key !== "Tab") event.stopPropagation();
-      return;
-    }
-    event.stopPropagation();
-    if (perform(act)) event.preventDefault();
-  }
-  scope.on(root, "keydown", onKey);
-  // a control that had the focus may be gone or disabled after what it did; then the page's body has it, and Delete would take the node
-  let last = null; // what had the focus in here
-  const isGone = (element) => !element.isConnected || element.disabled || !element.offsetParent;
-  scope.on(window, "keydown", (event) => {
-    if (!store.session.focused || event.target !== document.body || !root.isConnected || !last || !isGone(last)) return;
-    root.focus({ preventScroll: true });
-    onKey(event);
-  }, true);
-  scope.on(root, "keyup", (event) => event.stopPropagation());
-  scope.on(root, "contextmenu", (event) => {
-    if (event.target.closest("input, textarea")) return;
-    event.preventDefault();
-    event.stopPropagation();
-  });
-  scope.on(root, "focusin", (event) => {
-    last = event.target;
-    store.session.focused = true;
-  });
-  scope.on(root, "focusout", (event) => {
-    // when the widget is torn down the focus goes nowhere: that does not mean leaving
-    if (event.relatedTarget && !root.contains(event.relatedTarget)) store.session.focused = false;
-  });
-  scope.on(document, "pointerdown", (event) => {
-    if (!root.contains(event.target)) store.session.focused = false;
-  }, true);
+  listenToKeys({ ...editor, perform }, scope);
   listenToPointers({ ...editor, gesture }, scope);
   listenToClipboard({ ...editor, perform }, scope);
 

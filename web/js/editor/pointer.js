@@ -133,6 +133,11 @@ export function listenToPointers(editor, scope) {
     store.setSession({ hover: null });
     gesture.tool().leave?.();
   });
+  scope.on(root, "contextmenu", (event) => {
+    if (event.target.closest("input, textarea")) return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
   // The middle button pans the layout. Nodes 2.0 pans the graph with it, and gives it the focus, before the widget hears of it; only the
   // window comes before that.
   for (const [type, handle] of [["pointerdown", down], ["pointermove", move], ["pointerup", up]]) {

@@ -1,5 +1,6 @@
 /** What belongs to the whole picture: its prompt and the size of the canvas. */
-import { createScope, describe, el, focusEditor, iconButton } from "./dom.js";
+import { FROM_INSTANCES, missingInCaption, withPrompts } from "../state/caption.js";
+import { createScope, describe, el, focusEditor, iconButton, setText } from "./dom.js";
 import { icon } from "./icons.js";
 import { fill } from "../text.js";
 import { createNumber } from "./number.js";
@@ -22,6 +23,9 @@ export function createSettings({ store, host, text }) {
     whenEmpty: ["undo", "redo"],
     perform: (act) => host.perform(act),
   });
+  const source = describe(el("select", { class: "ie-select", "data-act": "caption-from" }), text.settings.caption);
+  source.append(el("option", { value: "", text: text.settings.captionFree }), el("option", { value: FROM_INSTANCES, text: text.settings.captionComposed }));
+  const add = el("button", { type: "button", class: "ie-wide", "data-act": "caption-add", hidden: true });
   const side = (act, label, prefix, commit) => createNumber({ act, label, prefix, ...SIDE, decimals: 0, commit, leave });
   const width = side("canvas-width", text.settings.width, "W", (value) => setCanvas(value, store.doc.height));
   const height = side("canvas-height", text.settings.height, "H", (value) => setCanvas(store.doc.width, value));
@@ -35,6 +39,7 @@ export function createSettings({ store, host, text }) {
     "section",
     { class: "ie-settings", "aria-label": text.tabs.settings },
     prompt.element,
+    el("div", { class: "ie-line ie-caption-line" }, source, add),
     el("div", { class: "ie-line" }, width.element, swap, height.element, picture, presets)
   );
 
@@ -46,12 +51,33 @@ export function createSettings({ store, host, text }) {
     update();
   });
 
+  scope.on(source, "change", () => {
+    prompt.flush();
+    store.dispatch({ type: "setCaptionFrom", fromInstances: source.value === FROM_INSTANCES });
+  });
+  scope.on(add, "click", () => {
+    prompt.flush();
+    store.dispatch({ type: "setPrompt", prompt: withPrompts(store.doc.prompt, missingInCaption(store.doc)) });
+    leave(); // the button is gone now
+  });
+
+  let looked = null; // the document that the button speaks of
+  function updateMissing() {
+    if (looked === store.doc) return;
+    looked = store.doc;
+    const missing = missingInCaption(store.doc);
+    add.hidden = !missing.length;
+    setText(add, fill(text.settings.captionAdd, { count: missing.length }));
+    add.title = missing.join("\n");
+  }
+
   let shown = null;
   function update() {
     const doc = store.shown;
     prompt.set(doc.prompt);
     width.set(doc.width);
     height.set(doc.height);
+    source.value = doc.caption_from === FROM_INSTANCES ? FROM_INSTANCES : "";
     const size = `${doc.width}x${doc.height}`;
     const preset = PRESETS.some((pair) => pair.join("x") === size) ? size : "";
     if (presets.value !== preset) presets.value = preset;
@@ -68,11 +94,13 @@ export function createSettings({ store, host, text }) {
   scope.add(
     store.subscribe((change) => {
       if (change.doc && store.shown !== shown) update();
+      if (change.doc && !change.preview) updateMissing();
       if (change.session.has("picture")) updatePicture();
     })
   );
   for (const part of parts) scope.add(part.destroy);
   update();
+  updateMissing();
   updatePicture();
   return { element, flush: () => parts.forEach((part) => part.flush()), destroy: scope.destroy };
 }

@@ -136,6 +136,10 @@ export const en = {
   tabs: { list: "Instances", inspector: "Details", settings: "Canvas" },
   settings: {
     prompt: "Prompt for the whole picture",
+    caption: "Where this prompt comes from",
+    captionFree: "Free text",
+    captionComposed: "From the instances",
+    captionAdd: "Add {count} missing",
     width: "Width",
     height: "Height",
     swap: "Swap width and height",

@@ -134,6 +134,10 @@ export const zh = {
   tabs: { list: "实例", inspector: "详情", settings: "画布" },
   settings: {
     prompt: "整幅图的提示词",
+    caption: "此提示词的来源",
+    captionFree: "自由文本",
+    captionComposed: "由实例组成",
+    captionAdd: "添加缺少的 {count} 个",
     width: "宽度",
     height: "高度",
     swap: "交换宽高",
