@@ -62,7 +62,9 @@ def test_the_empty_layout_that_it_starts_with():
 
 
 def test_the_page_knows_how_many_instances_the_demo_model_takes():
-    assert SLOTS == {InstDiffLoadDemoModel.define_schema().node_id: InstDiffLoadDemoModel.execute().args[3].config.slots}
+    assert SLOTS == {
+        InstDiffLoadDemoModel.define_schema().node_id: InstDiffLoadDemoModel.execute().args[3].config.slots
+    }
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

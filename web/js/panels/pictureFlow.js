@@ -13,7 +13,7 @@ const LONGEST = 2048; // pixels that are looked at; masks are stored smaller
  */
 export function createPictureFlow({ store, host, text, root }) {
   return async function take(file) {
-    const picture = await createImageBitmap(file).catch(() => null); // not every file that calls itself an image is one
+    const picture = await decoded(file);
     if (!picture) {
       store.notify(fill(text.notices.fileUnreadable, { name: file.name }), "warn");
       return;
@@ -25,8 +25,8 @@ export function createPictureFlow({ store, host, text, root }) {
       place(store, targetOf(store, "mask"), "mask", encodeMask(fittedMask(isIn, image, store.doc)));
     } else if (!isIn || choice === "picture-background") {
       await host.dropImage(file);
-      const { width, height } = picture;
-      if (!isOfShape(picture, store.doc)) store.notify(fill(text.notices.pictureFitted, { width, height }));
+      const { naturalWidth: width, naturalHeight: height } = picture;
+      if (!isOfShape({ width, height }, store.doc)) store.notify(fill(text.notices.pictureFitted, { width, height }));
     }
   };
 
@@ -42,11 +42,20 @@ export function createPictureFlow({ store, host, text, root }) {
   }
 }
 
+/** @returns {Promise<HTMLImageElement | null>} null: not every file that calls itself an image is one */
+async function decoded(file) {
+  const picture = new Image();
+  picture.src = URL.createObjectURL(file);
+  const isRead = await picture.decode().then(() => picture.naturalWidth > 0, () => false);
+  URL.revokeObjectURL(picture.src);
+  return isRead ? picture : null;
+}
+
 function pixelsOf(picture) {
-  const scale = Math.min(1, LONGEST / Math.max(picture.width, picture.height));
+  const scale = Math.min(1, LONGEST / Math.max(picture.naturalWidth, picture.naturalHeight));
   const canvas = document.createElement("canvas");
-  canvas.width = Math.max(1, Math.round(picture.width * scale));
-  canvas.height = Math.max(1, Math.round(picture.height * scale));
+  canvas.width = Math.max(1, Math.round(picture.naturalWidth * scale));
+  canvas.height = Math.max(1, Math.round(picture.naturalHeight * scale));
   const g = canvas.getContext("2d");
   g.drawImage(picture, 0, 0, canvas.width, canvas.height);
   return g.getImageData(0, 0, canvas.width, canvas.height);

@@ -137,8 +137,8 @@ export const en = {
   settings: {
     prompt: "Prompt for the whole picture",
     caption: "Where this prompt comes from",
-    captionFree: "Free text",
-    captionComposed: "From the instances",
+    captionFree: "Caption: free text",
+    captionComposed: "Caption: from the instances",
     captionAdd: "Add {count} missing",
     width: "Width",
     height: "Height",

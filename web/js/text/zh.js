@@ -135,8 +135,8 @@ export const zh = {
   settings: {
     prompt: "整幅图的提示词",
     caption: "此提示词的来源",
-    captionFree: "自由文本",
-    captionComposed: "由实例组成",
+    captionFree: "提示词：自由文本",
+    captionComposed: "提示词：由实例组成",
     captionAdd: "添加缺少的 {count} 个",
     width: "宽度",
     height: "高度",
