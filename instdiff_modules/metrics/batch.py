@@ -83,8 +83,6 @@ def _table(records: Sequence[Record], score: float) -> str:
     rows = [row for record in records for row in record.rows]
     if not rows:
         return "The layout has no visible instances, so there is nothing to check. The score is 1."
-    counted = (
-        f"{sum(row.passed for row in rows)} of {len(rows)} {'instance passes' if len(rows) == 1 else 'instances pass'}"
-    )
+    counted = f"{sum(row.passed for row in rows)} of {len(rows)} passed"
     mean = f" (mean of {len(records)} pictures)" if len(records) > 1 else ""
     return f"Score {score:.2f}{mean}: {counted}.\n\n{rows_text(records)}"

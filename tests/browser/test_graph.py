@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layout
 from support.browser import EDITOR, ComfyPage
 from support.editor import Editor, add_editor
@@ -217,3 +218,21 @@ def test_removed_nodes_leave_nothing_behind(comfy: ComfyPage, editor: Editor) ->
     comfy.press("Control+z")
     comfy.settle()
     assert Editor(comfy, comfy.nodes()[0]).ready().text == TEXT
+
+
+def test_a_score_reads_as_text_in_the_page(comfy: ComfyPage) -> None:
+    comfy.server.put_input("gray.png", np.full((64, 64, 3), 200, np.uint8))
+    picture = comfy.add("LoadImage", 0, 0, values={"image": "gray.png"})
+    layout = comfy.add("InstDiffFromJSON", 0, 400, values={"text": TEXT})
+    score = comfy.add("InstDiffLayoutScore", 400, 0, values={"detector": "shape world"})
+    shown = comfy.add("PreviewAny", 800, 0)
+    comfy.link(picture, 0, score, "image")
+    comfy.link(layout, 0, score, "instances")
+    comfy.link(score, 1, shown, "source")
+    comfy.queue()
+    words = comfy.run(
+        "id => app.canvas.graph.getNodeById(id).widgets.map((one) => one.value).find((v) => v?.length)", shown
+    )
+    words = "".join(words)
+    assert words.startswith("Score 0.00: 0 of 1 passed.") and "- 1 (a fox): FAIL" in words
+    assert not set("*|#") & set(words)

@@ -50,7 +50,7 @@ def test_the_shapes_of_a_batch_against_one_layout():
     assert value == results["score"] == 0.75 and drawn.shape == (2, 128, 192, 3)
     assert [[row["passed"] for row in one["instances"]] for one in results["pictures"]] == [[True, True], [False, True]]
     assert (
-        table.startswith("Score 0.75 (mean of 2 pictures): 3 of 4 instances pass.")
+        table.startswith("Score 0.75 (mean of 2 pictures): 3 of 4 passed.")
         and "Picture 2:\n\n- 1 (a red star): FAIL, overlap" in table
         and "green instead of red" in table
         and not set("|*#") & set(table)
