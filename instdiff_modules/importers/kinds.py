@@ -66,6 +66,7 @@ def read_any(value: Any, given: Given = NOTHING_SAID) -> Frames:
 
     ValueError, one sentence, for what is of no kind, is only named, is broken, or leaves something open that the menus do not say.
     """
+    value = value.removeprefix("\ufeff") if isinstance(value, str) else value
     kind = kind_of(value) if isinstance(value, str) else None
     if kind is None:
         if isinstance(value, str):
@@ -186,7 +187,7 @@ KINDS = (
          told.detected(told.is_pipeline), _one(told.read_detections)),
     Kind("supervision", "`x_min`, `y_min`, `x_max`, `y_max`", USUAL, "left, top, right, bottom", "`class_name`, else COCO's name of `class_id`", "score",
          "track numbers", told.detected(told.is_supervision), _one(told.read_detections)),
-    Kind("centres", "`cx`, `cy`; or `x`, `y`, `width`, `height` beside `class_id`, `detection_id` or `confidence` (Roboflow, darknet)", USUAL,
+    Kind("centres", "`cx`, `cy`; or `x`, `y`, `width`, `height` beside `class_id`, `detection_id` or `confidence` (Roboflow, darknet); or `label` beside `coordinates` (CreateML)", USUAL,
          "center x, center y, width, height", "`class`, `name`, else COCO's name of `class_id`", "outlines, score", "key points",
          lambda value: told.detected(told.is_centre)(value) or told.holds_nothing(value), _one(told.read_detections)),
     Kind("BOUNDING_BOX", "`x`, `y`, `width`, `height`", USUAL, "x, y, width, height; a bare one as JSON is asked about",
@@ -194,7 +195,7 @@ KINDS = (
     Kind("a detector's list", "items with a `bbox`, `box` or four named sides", ASKED, ASKED,
          "`label`, `class`, `category`, `name`; else COCO's name of the number", "masks, score", "all else",
          told.detected(has_place), _one(told.read_detections)),
-    Kind("parallel lists", "`boxes` or `bboxes` beside `labels` and `scores`", ASKED, ASKED, "`labels`", "score", "masks",
+    Kind("parallel lists", "`boxes` or `bboxes` beside `labels` and `scores`, Florence-2's outlines too", ASKED, ASKED, "`labels`", "score", "masks",
          told.an_object(lambda value: bool(parallel_boxes(value) or florence_task(value))), _one(read_parallel)),
     Kind("TRACKING", "{class: {id: [box or null, ...]}}", "pixels", "left, top, right, bottom, width, height", "the class, or its own prompts",
          "one layout for each frame", NONE, is_tracking, lambda value, given: read_tracking(value, given.prompts)),
