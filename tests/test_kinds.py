@@ -144,6 +144,28 @@ def test_nothing_found_is_a_layout_without_instances(value):
     assert [layout.instances for layout in read_boxes(value, None, "a fox")] == [()]
 
 
+@pytest.mark.parametrize("value, words", [
+    (torch.empty(1, 4, device="meta"), "without values"),
+    (torch.nested.nested_tensor([torch.ones(4), torch.ones(3)]), "different lengths"),
+], ids=["meta", "nested"])  # fmt: skip
+def test_a_tensor_without_plain_numbers_gets_a_sentence(value, words):
+    for read_it in (lambda: read_boxes(value, (64, 64)), lambda: read_masks(value)):
+        with pytest.raises(ValueError, match=words):
+            read_it()
+
+
+@pytest.mark.parametrize("value, words", [
+    ({"dog": {i: [[1, 2, 3, 4, 64, 64]] * 4096 for i in range(1000)}}, "more than 2097152"),
+    ([[1, 2, 3, 4]] * 300_000, "at most 1000"),
+    ({str(i): i for i in range(300_000)}, "not a layout"),
+], ids=["frames", "boxes", "fields"])  # fmt: skip
+def test_far_too_much_is_answered_at_once(value, words):
+    start = time.process_time()
+    with pytest.raises(ValueError, match=words):
+        read_boxes(value, (64, 64), order=LTRB)
+    assert time.process_time() - start < 5
+
+
 def test_a_picture_is_not_a_list_of_boxes():
     with pytest.raises(ValueError, match=r"a tensor of shape \(1, 1024, 1024, 3\) is not boxes"):
         read_boxes(torch.zeros(1, 1024, 1024, 3), (64, 64))

@@ -14,7 +14,7 @@ from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Box, Frames, Instance, Layout
 from .boxes import cut_box
 from .odd_items import keep_good, named
-from .plain import finite
+from .plain import dense, finite
 from .prompts import prompt_lines
 
 logger = logging.getLogger(__name__)
@@ -96,6 +96,7 @@ def _batches(value: Any) -> list[Tensor]:
         value = torch.from_numpy(value.astype(np.float32))
     if not isinstance(value, Tensor) or value.is_complex():
         raise ValueError(f"{WHERE}: expected {EXPECTED}, got {fields.shorten(value)}.")
+    value = dense(value, WHERE)
     shape = tuple(value.shape)
     if value.ndim == 4 and 1 in (shape[1], shape[3]):
         value = value.squeeze(1 if shape[1] == 1 else 3)  # a channel
