@@ -28,7 +28,9 @@ def is_tracking(value: Any) -> bool:
     if not all(isinstance(v, Mapping) for v in value.values()):
         return False
     boxes = [item for objects in value.values() for item in objects.values()]
-    return all(map(len, value.values())) and any(isinstance(b, list) and all(v is None or isinstance(v, list) for v in b) for b in boxes)
+    return all(map(len, value.values())) and any(
+        isinstance(b, list) and all(v is None or isinstance(v, list) for v in b) for b in boxes
+    )
 
 
 def read_tracking(value: Mapping[str, Any], prompts: str = "") -> Frames:
