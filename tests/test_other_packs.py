@@ -242,7 +242,8 @@ def test_an_odd_region_of_prompt_control_costs_itself(caplog):
 def test_the_editor_reads_the_same_words_of_prompt_control():
     words = [
         "a [red:blue:0.5] fox", "[a:[b::0.7]:0.5] c", "[|x] [SEQ:a:0.2:b:0.5] [dog:cat:SECOND_PASS]", "[CUT:white tail:white]", "[photo: nice] [plain] :)",
-        "a <lora:fur:0.8> BREAK in snow [<lora:x:1>::0.5]", "STYLE(A1111) a <emb:good> AVG(0.3) CLIP_L(b)", r"a \[fox\:0.5] [open:0.5", "a <cut:b:c> (d:1.2):0.7",
+        "a <lora:fur:0.8> BREAK in snow [<lora:x:1>::0.5]",
+        "STYLE(A1111) a <emb:good> AVG(0.3) CLIP_L(b)", r"a \[fox\:0.5] [open:0.5", "a <cut:b:c> (d:1.2):0.7",
     ]  # fmt: skip
     texts = [f"hill COUPLE MASK(0 0.5) {text} COUPLE IMASK(1) x COUPLE MASK(0.5 1) an owl" for text in words]
     for text, given in zip(

@@ -177,7 +177,7 @@ KINDS = (
     Kind("elements of a box editor", "items with `type` and `desc`", "thousandths", "top, left, bottom, right", "`desc`, else `text`", "`text`, palette", NONE,
          lambda value: are_elements(_elements(value)), _one(lambda value, given: read_elements(_elements(value), given.canvas))),
     Kind("Omost canvas", "items with `rect` and `prefixes`", "90ths", "top, bottom, left, right", "what the region's prefixes add",
-         "suffixes, colour", "distance", omost.is_canvas, _one(lambda value, given: omost.read_omost(value, given.canvas))),
+         "suffixes, colour", "distance", lambda value: omost.is_canvas(omost.conditions(value)), _one(lambda value, given: omost.read_omost(omost.conditions(value), given.canvas))),
     Kind("COCO results", "items with `image_id` and `bbox` or `segmentation`", "pixels", "x, y, width, height", "COCO's name of `category_id`",
          "masks, score", "key points", are_results, _one(read_results)),
     _named("COCO without images", "`annotations` alone", "The size of the picture is missing: add its images.", told.an_object(told.is_coco_without_images)),

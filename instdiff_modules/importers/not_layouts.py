@@ -28,6 +28,8 @@ def is_via(value: Any) -> bool:
         return False
     if any(isinstance(key, str) and key.startswith("_via_") for key in islice(value, 50)):
         return True
+    if {"project", "config", "attribute", "file", "metadata"} <= value.keys():  # the third version
+        return True
     return are_items(list(islice(value.values(), 50)), lambda entry: "regions" in entry and "filename" in entry)
 
 

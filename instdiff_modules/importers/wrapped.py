@@ -8,6 +8,7 @@ from ..layout.instance import Layout
 from ..layout.units import PIXELS
 from .declared import Declared, declared_beside, declared_by_name
 from .detectors import are_detections, check_count, read_items
+from .elements import are_elements
 from .given import XYXY, Canvas, Given, stated_canvas
 
 LISTS = (
@@ -64,7 +65,8 @@ def _held(value: Mapping[str, Any], depth: int = 0) -> tuple[Mapping[str, Any], 
         if isinstance(items, Mapping) and key in EMPTY and any(isinstance(items.get(k), list) for k in EMPTY):
             return items, _held(items)[1]  # Roboflow's workflows
     inner = list(islice(value.values(), MAX_FIELDS))
-    found = [items for items in inner if are_detections(items)]
+    # elements and the like have units of their own
+    found = [items for items in inner if are_detections(items) and not (depth and are_elements(items))]
     if found or depth == MAX_DEPTH:
         return value, found[0] if len(found) == 1 else None
     objects = [v[0] if isinstance(v, list) and len(v) == 1 else v for v in inner]  # outputs of one picture

@@ -5,6 +5,7 @@
 import { declaredBeside, declaredByName, over } from "./declared.js";
 import { areDetections, checkCount, fromItems } from "./detectors.js";
 import { LayoutError } from "./error.js";
+import { areElements } from "./fromElements.js";
 import { PIXELS, XYXY, statedCanvas } from "./given.js";
 import { isObject } from "./json.js";
 
@@ -38,7 +39,7 @@ function held(value, depth = 0) {
     }
   }
   const inner = Object.values(value).slice(0, MAX_FIELDS);
-  const found = inner.filter(areDetections);
+  const found = inner.filter((items) => areDetections(items) && !(depth && areElements(items))); // elements have units of their own
   if (found.length || depth === MAX_DEPTH) return { holder: value, items: found.length === 1 ? found[0] : null };
   const objects = inner.map((v) => (Array.isArray(v) && v.length === 1 ? v[0] : v)).filter(isObject); // outputs of one picture
   const holders = objects.map((v) => held(v, depth + 1)).filter(({ items }) => items !== null);
