@@ -189,8 +189,8 @@ KINDS = (
          told.detected(told.is_pipeline), _one(told.read_detections)),
     Kind("supervision", "`x_min`, `y_min`, `x_max`, `y_max`", USUAL, "left, top, right, bottom", "`class_name`, else COCO's name of `class_id`", "score",
          "track numbers", told.detected(told.is_supervision), _one(told.read_detections)),
-    Kind("centres", "`cx`, `cy`; or `x`, `y`, `width`, `height` beside `class_id`, `detection_id` or `confidence` (Roboflow, darknet); or `label` beside `coordinates` (CreateML)",
-         USUAL,
+    Kind("centres", "`cx`, `cy`; or `x`, `y`, `width`, `height` beside `class_id`, `detection_id` or `confidence` (Roboflow, darknet); "
+         "or `label` beside `coordinates` (CreateML)", USUAL,
          "center x, center y, width, height", "`class`, `name`, else COCO's name of `class_id`", "outlines, score", "key points",
          lambda value: told.detected(told.is_centre)(value) or told.holds_nothing(value), _one(told.read_detections)),
     Kind("BOUNDING_BOX", "`x`, `y`, `width`, `height`", USUAL, "x, y, width, height; a bare one as JSON is asked about",
