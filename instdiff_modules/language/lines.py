@@ -15,7 +15,7 @@ MAX_NAME = 300
 
 _NUMBER = r"[+-]?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})\s{0,3}(?:px|%)?"
 _BOX = re.compile(rf"[\[(](?P<box>\s{{0,3}}{_NUMBER}(?:\s{{0,3}},\s{{0,3}}{_NUMBER}){{3}})\s{{0,3}}[\])]")
-_ENTRY = re.compile(rf"[ \t]{{0,40}}-[ \t]{{1,9}}({_NUMBER})[ \t]{{0,40}}$")  # of YAML's lists with a line for each number
+_ENTRY = re.compile(rf"[ \t]{{0,40}}-[ \t]{{1,9}}({_NUMBER})[ \t]{{0,40}}$")  # of YAML: a line for each number
 _COUNTER = re.compile(r"\d{1,3}[.)]\s")
 _BULLETS = " \t>*+-•"
 _JOINTS = ":=-–—|>"  # what stands between a name and its box
