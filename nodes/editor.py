@@ -15,6 +15,7 @@ from .types import Instances
 
 EMPTY = layout_to_json(Layout(width=DEFAULT_SIDE, height=DEFAULT_SIDE))
 WIDGET = "INSTDIFF_LAYOUT"  # the widget that web/js registers
+SLOTS = {"InstDiffLoadDemoModel": 8}  # how many instances weights take, by their loader; all others take 30
 
 
 class InstDiffLayoutEditor(io.ComfyNode):
@@ -33,7 +34,7 @@ class InstDiffLayoutEditor(io.ComfyNode):
                     "layout",
                     default=EMPTY,
                     socketless=True,
-                    extra_dict={"widgetType": WIDGET},
+                    extra_dict={"widgetType": WIDGET, "slots": SLOTS},
                     tooltip="The layout drawn here, as a JSON document. Press ? in the editor for its keys.",
                 ),
                 io.Image.Input(

@@ -33,14 +33,13 @@ class InstDiffLayoutScore(io.ComfyNode):
                 ),
                 Instances.Input(
                     "instances",
-                    tooltip="The requested layout; several frames are matched with the batch. Hidden instances do not count.",
+                    tooltip="The requested layout. Hidden instances do not count.",
                 ),
                 io.Combo.Input(
                     "detector",
                     options=list(DETECTORS),
                     default=DETECTORS[0],
-                    tooltip='Where the detections come from. "connected detections": boxes and masks of a detector '
-                    'node. "shape world": our exact detector of the demo model\'s coloured shapes; boxes and masks are then ignored.',
+                    tooltip="Where the detections come from: boxes and masks, or an exact detector of the demo model's shapes.",
                 ),
                 io.Float.Input(
                     "threshold",
@@ -48,26 +47,24 @@ class InstDiffLayoutScore(io.ComfyNode):
                     min=0.0,
                     max=1.0,
                     step=0.01,
-                    tooltip="Minimum IoU to pass, 0..1; typically 0.5. For instances with points alone: minimum share of the points inside the detection.",
+                    tooltip="Minimum IoU to pass, 0..1; typically 0.5. Of points: the share that must lie inside.",
                 ),
                 io.BoundingBox.Input(
                     "boxes",
                     optional=True,
                     force_input=True,
-                    tooltip="BOUNDING_BOX of a detector, for example RT-DETR or SAM3, found in this image, in "
-                    "its pixels. An empty list means that nothing was found.",
+                    tooltip="BOUNDING_BOX of a detector such as RT-DETR or SAM3, in pixels of this image.",
                 ),
                 io.Mask.Input(
                     "masks",
                     optional=True,
-                    tooltip="Masks of the detector: one for each box in their order (SAM3: individual_masks), or without boxes one for each object.",
+                    tooltip="Masks of the detector: one for each box, or without boxes one for each object.",
                 ),
                 io.Boolean.Input(
                     "compare_labels",
                     default=True,
                     optional=True,
-                    tooltip="On: a detection counts for an instance only if the prompt contains its label. Detections without a "
-                    "label count for any. Off: only locations are compared.",
+                    tooltip="On: the prompt must contain the detection's label. Off: only locations are compared.",
                 ),
             ],
             outputs=[
@@ -75,10 +72,10 @@ class InstDiffLayoutScore(io.ComfyNode):
                     display_name="score",
                     tooltip="Share of the instances that pass, 0..1; the mean over a batch. 1 for a layout without instances.",
                 ),
-                io.String.Output(display_name="table", tooltip="A line for each instance, in Markdown."),
+                io.String.Output(display_name="table", tooltip="A line for each instance, as text."),
                 io.Image.Output(
                     display_name="picture",
-                    tooltip="The image with the requested regions: green with a tick if the instance passed, red with a cross if not.",
+                    tooltip="The image with the requested regions: green if the instance passed, red if not.",
                 ),
                 io.String.Output(display_name="results", tooltip="The numbers of each instance as JSON."),
             ],

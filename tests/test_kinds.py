@@ -19,6 +19,7 @@ from instdiff.instdiff_modules.importers.kinds import KINDS, kind_of
 from instdiff.instdiff_modules.importers.odd_items import MAX_SHOWN
 from instdiff.instdiff_modules.importers.regions import read_masks
 from instdiff.instdiff_modules.layout.document import MAX_INSTANCES, parse_layout
+from instdiff.instdiff_modules.layout.rle import check_runs, decode_runs
 from instdiff.instdiff_modules.layout.units import PIXELS
 from support.kinds import END, HELP, START, table
 from support.pack import ROOT
@@ -142,6 +143,54 @@ def test_lines_of_prompts_count_what_was_left_out(odd, caplog):
 )
 def test_nothing_found_is_a_layout_without_instances(value):
     assert [layout.instances for layout in read_boxes(value, None, "a fox")] == [()]
+
+
+@pytest.mark.parametrize("value, words", [
+    (torch.empty(1, 4, device="meta"), "without values"),
+    (torch.nested.nested_tensor([torch.ones(4), torch.ones(3)]), "different lengths"),
+], ids=["meta", "nested"])  # fmt: skip
+def test_a_tensor_without_plain_numbers_gets_a_sentence(value, words):
+    for read_it in (lambda: read_boxes(value, (64, 64)), lambda: read_masks(value)):
+        with pytest.raises(ValueError, match=words):
+            read_it()
+
+
+@pytest.mark.parametrize("value, words", [
+    ({"dog": {i: [[1, 2, 3, 4, 64, 64]] * 4096 for i in range(1000)}}, "more than 2097152"),
+    ([[1, 2, 3, 4]] * 300_000, "at most 1000"),
+    ({str(i): i for i in range(300_000)}, "not a layout"),
+], ids=["frames", "boxes", "fields"])  # fmt: skip
+def test_far_too_much_is_answered_at_once(value, words):
+    start = time.process_time()
+    with pytest.raises(ValueError, match=words):
+        read_boxes(value, (64, 64), order=LTRB)
+    assert time.process_time() - start < 5
+
+
+def test_masks_beyond_what_a_layout_holds_get_a_sentence():
+    for value, words in (
+        (torch.ones(1, 1, 1).expand(1, 20000, 100), "too large"),
+        (torch.ones(1, 1, 1).expand(64, 8192, 8192), "at most 32"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            read_masks(value)
+
+
+def test_regions_of_a_large_canvas_cost_their_own_size(caplog):
+    ring = np.ones((64, 64), np.float32)
+    ring[1:-1, 1:-1] = 0
+    spots = [(0, 0), (8128, 8128), (4000, 17), (17, 4000)]
+    start = time.process_time()
+    (layout,) = read_masks(((8192, 8192), [seg(ring, [x, y, x + 64, y + 64]) for x, y in spots * 25]))
+    assert time.process_time() - start < 5
+    for (x, y), instance in zip(spots, layout.instances, strict=False):
+        np.testing.assert_allclose(np.array(mask_extent(instance.mask)) * 8192, [x, y, x + 64, y + 64])
+        assert check_runs(decode_runs(instance.mask.counts), 8192, 8192) == 252
+    (layout,) = read_masks(
+        ((16384, 16384), [seg(ring, [5, 5, 69, 69], [5, 5, 69, 69]), seg(ring * 0 + 1, [5, 5, 69, 69])])
+    )
+    assert [i.mask for i in layout.instances] == [None, None] and layout.instances[0].box == layout.instances[1].box
+    assert "too large" in caplog.text
 
 
 def test_a_picture_is_not_a_list_of_boxes():

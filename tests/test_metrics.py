@@ -378,6 +378,16 @@ def test_the_marks_are_green_and_red_and_tint_nothing() -> None:
     assert (drawn[120:150, 200:300] == 77).all(), "inside, the picture stays as it is"
 
 
+def test_the_labels_leave_the_shapes_free() -> None:
+    words = "a striped blue circle with a long prompt that fills several lines of a label"
+    boxes = [(0.1 + 0.3 * i, 0.1 + 0.3 * j, 0.3 + 0.3 * i, 0.3 + 0.3 * j) for i in range(3) for j in range(3)]
+    layout = Layout(tuple(Instance(str(i), words, box=box) for i, box in enumerate(boxes)))
+    record = score_picture("", layout, [], (256, 256), Settings(categories=("circle",)))
+    drawn = draw_marks(np.full((256, 256, 3), 77, np.uint8), layout, record)
+    for x0, y0, x1, y1 in (tuple(round(v * 256) for v in box) for box in boxes):
+        assert (drawn[y0 + 4 : y1 - 24, x0 + 4 : x1 - 24] == 77).all(), "only the outline and the mark"
+
+
 def test_another_shape_of_canvas_is_refused() -> None:
     with pytest.raises(ValueError, match="another shape"):
         score_picture("x", Layout((FOX,), 512, 512), [], (768, 512))

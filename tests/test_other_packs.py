@@ -20,6 +20,7 @@ from instdiff.instdiff_modules.importers.regions import read_masks
 from instdiff.instdiff_modules.layout.document import parse_layout
 from instdiff.instdiff_modules.layout.point_text import parse_points, split_lists
 from instdiff.instdiff_modules.layout.units import FRACTIONS, PIXELS, THOUSANDTHS
+from support.node_js import ask, needs_node
 from support.pack import ROOT
 
 CANVAS = (800, 400)
@@ -229,6 +230,30 @@ def test_what_prompt_control_does_with_words_never_becomes_words(words, left, na
     assert (named is not None) == bool(caplog.records)
 
 
+def test_an_odd_region_of_prompt_control_costs_itself(caplog):
+    (layout,) = read_frames(
+        "hill COUPLE MASK(0.5 0, 0 1) cat COUPLE IMASK(1) elk COUPLE MASK(0 1) MASK(0 1) eel COUPLE MASK(0 0.5) dog"
+    )
+    assert [(i.id, i.prompt) for i in layout.instances] == [("i4", "dog")] and layout.prompt == "hill"
+    assert all(f"region {i}" in caplog.text for i in (1, 2, 3)) and "IMASK" in caplog.text
+
+
+@needs_node
+def test_the_editor_reads_the_same_words_of_prompt_control():
+    words = [
+        "a [red:blue:0.5] fox", "[a:[b::0.7]:0.5] c", "[|x] [SEQ:a:0.2:b:0.5] [dog:cat:SECOND_PASS]", "[CUT:white tail:white]", "[photo: nice] [plain] :)",
+        "a <lora:fur:0.8> BREAK in snow [<lora:x:1>::0.5]",
+        "STYLE(A1111) a <emb:good> AVG(0.3) CLIP_L(b)", r"a \[fox\:0.5] [open:0.5", "a <cut:b:c> (d:1.2):0.7",
+    ]  # fmt: skip
+    texts = [f"hill COUPLE MASK(0 0.5) {text} COUPLE IMASK(1) x COUPLE MASK(0.5 1) an owl" for text in words]
+    for text, given in zip(
+        texts, ask([{"ask": "foreign", "text": text, "options": {}} for text in texts]), strict=True
+    ):
+        (layout,) = read_frames(text)
+        (frame,) = given["answer"]["frames"] if isinstance(given["answer"], dict) else given["answer"]
+        assert [i["prompt"] for i in frame["instances"]] == [i.prompt for i in layout.instances], text
+
+
 @pytest.mark.parametrize("kind", ["prompt-control (COUPLE)", "prompt-control (AND)"])
 def test_prompt_control_there_and_back(kind):
     text = frames_to_text((LAYOUT,), kind)
@@ -257,7 +282,7 @@ def test_prompt_control_there_and_back(kind):
     (lambda: read_boxes([[None, {"gligen": ("position_batched", None, [])}]], CANVAS), "GLIGEN data of the kind 'position_batched' is not read"),
     (lambda: read_boxes([[None, {}]], CANVAS), "holds no GLIGEN boxes"),
     (lambda: read_boxes([{**OMOST[0]}, {**OMOST[1], "rect": [0, 90]}], CANVAS), "[top, bottom, left, right] in 0..90"),
-    (lambda: read_frames("cat IMASK(0) COUPLE MASK(0 0.5) dog"), "Connect that mask to Instances from Masks"),
+    (lambda: read_frames("cat IMASK(0) COUPLE dog"), "Connect that mask to Instances from Masks"),
     (lambda: read_frames("cat MASK(0 0.5) MASK(0.1 1)"), "puts 2 masks together"),
     (lambda: read_frames("cat MASK(0.1 300)"), "mixes fractions and pixels"),
     (lambda: read_frames("cat MASK(100)"), "gives one end"),

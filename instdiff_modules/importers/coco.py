@@ -8,7 +8,7 @@ from ..layout.document import MAX_INSTANCES, unique_ids
 from ..layout.instance import Instance, Layout
 from .authors import pixel_box
 from .class_names import Numbered
-from .given import NOTHING_SAID, Given
+from .given import NOTHING_SAID, Given, known_canvas, stated_canvas
 from .odd_items import Question, an_object, good_locations, id_of, keep_good, listing, text_of
 from .segmentation import read_segmentation
 
@@ -24,14 +24,19 @@ def read_coco(document: Mapping[str, Any], given: Given = NOTHING_SAID) -> Layou
     it has one, else the name of its category, else (in a file without categories) COCO's own name of the number. Crowd regions
     (iscrowd 1) are instances as any other, and say so in `extra`.
     """
-    chosen = _choose(_list(document, "images"), given.image.strip())
+    images = _list(document, "images")
+    chosen = _choose(images, given.image.strip())
     where = f"Image {fields.shorten(chosen.get('file_name', chosen.get('id')))}"
-    if given.canvas is not None and chosen.get("width") is None and chosen.get("height") is None:
-        width, height = given.canvas
-    else:
-        width, height = (fields.whole(chosen.get(side), where, side) for side in ("width", "height"))
-    names = {id_of(c.get("id")): c.get("name") for c in _list(document, "categories", required=False)}
-    annotations = [a for a in _list(document, "annotations") if id_of(a.get("image_id")) == id_of(chosen.get("id"))]
+    known = stated_canvas(chosen)
+    if not known and not chosen.get("width") and not chosen.get("height"):  # VIA writes 0 where it does not know
+        known = known_canvas(given.canvas, given, "COCO's boxes are")
+    width, height = known or (fields.whole(chosen.get(side), where, side) for side in ("width", "height"))
+    # Numbers as text are the same: VIA writes the image_id so.
+    names = {text_of(c.get("id")): c.get("name") for c in _list(document, "categories", required=False)}
+    everything = [piece for a in _list(document, "annotations") for piece in _pieces(a)]
+    annotations = [a for a in everything if text_of(a.get("image_id")) == text_of(chosen.get("id"))]
+    if everything and not annotations and not {text_of(a.get("image_id")) for a in everything} & set(map(_id, images)):
+        raise ValueError(f"{where} has no annotations: no image_id of the file is the id of one of its images.")
     if len(annotations) > MAX_INSTANCES:
         raise ValueError(f"{where} has {len(annotations)} annotations, at most {MAX_INSTANCES} are read.")
     numbers = Numbered()
@@ -69,7 +74,9 @@ def _instance(
     name = text_of(a.get("id"))[:60] or f"i{position}"
     where = f"Instance {position} (annotation {' '.join(name.split())[:40]})"
     number = a.get("category_id")
-    prompt = a.get("caption") or names.get(id_of(number))
+    prompt = a.get("caption") or names.get(text_of(number))
+    if prompt is None and names and number is None:
+        raise ValueError(f"{where} has no category_id.")
     if prompt is None and names:
         raise ValueError(f"{where}: category {fields.shorten(number)} is not among the file's categories.")
     readers = {}
@@ -80,6 +87,18 @@ def _instance(
     found = good_locations(readers, f"{where} has neither bbox nor segmentation. Give it a location.")
     prompt = numbers.category(id_of(number)) if prompt is None else fields.text(prompt, where, "name")
     return Instance(id=name, prompt=prompt, **found, extra={"iscrowd": 1} if a.get("iscrowd") else {})
+
+
+def _id(image: Mapping[str, Any]) -> str:
+    return text_of(image.get("id"))
+
+
+def _pieces(annotation: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The annotation itself, or the segments that a panoptic one holds."""
+    segments = annotation.get("segments_info")
+    if not isinstance(segments, list):
+        return [annotation]
+    return [{"image_id": annotation.get("image_id"), **s} for s in segments if isinstance(s, Mapping)]
 
 
 def _list(document: Mapping[str, Any], field: str, required: bool = True) -> list[Mapping[str, Any]]:

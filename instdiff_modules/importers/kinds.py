@@ -66,6 +66,7 @@ def read_any(value: Any, given: Given = NOTHING_SAID) -> Frames:
 
     ValueError, one sentence, for what is of no kind, is only named, is broken, or leaves something open that the menus do not say.
     """
+    value = value.removeprefix("\ufeff") if isinstance(value, str) else value
     kind = kind_of(value) if isinstance(value, str) else None
     if kind is None:
         if isinstance(value, str):
@@ -176,7 +177,9 @@ KINDS = (
     Kind("elements of a box editor", "items with `type` and `desc`", "thousandths", "top, left, bottom, right", "`desc`, else `text`", "`text`, palette", NONE,
          lambda value: are_elements(_elements(value)), _one(lambda value, given: read_elements(_elements(value), given.canvas))),
     Kind("Omost canvas", "items with `rect` and `prefixes`", "90ths", "top, bottom, left, right", "what the region's prefixes add",
-         "suffixes, colour", "distance", omost.is_canvas, _one(lambda value, given: omost.read_omost(value, given.canvas))),
+         "suffixes, colour", "distance",
+         lambda value: omost.is_canvas(omost.conditions(value)),
+         _one(lambda value, given: omost.read_omost(omost.conditions(value), given.canvas))),
     Kind("COCO results", "items with `image_id` and `bbox` or `segmentation`", "pixels", "x, y, width, height", "COCO's name of `category_id`",
          "masks, score", "key points", are_results, _one(read_results)),
     _named("COCO without images", "`annotations` alone", "The size of the picture is missing: add its images.", told.an_object(told.is_coco_without_images)),
@@ -186,7 +189,8 @@ KINDS = (
          told.detected(told.is_pipeline), _one(told.read_detections)),
     Kind("supervision", "`x_min`, `y_min`, `x_max`, `y_max`", USUAL, "left, top, right, bottom", "`class_name`, else COCO's name of `class_id`", "score",
          "track numbers", told.detected(told.is_supervision), _one(told.read_detections)),
-    Kind("centres", "`cx`, `cy`; or `x`, `y`, `width`, `height` beside `class_id`, `detection_id` or `confidence` (Roboflow, darknet)", USUAL,
+    Kind("centres", "`cx`, `cy`; or `x`, `y`, `width`, `height` beside `class_id`, `detection_id` or `confidence` (Roboflow, darknet); "
+         "or `label` beside `coordinates` (CreateML)", USUAL,
          "center x, center y, width, height", "`class`, `name`, else COCO's name of `class_id`", "outlines, score", "key points",
          lambda value: told.detected(told.is_centre)(value) or told.holds_nothing(value), _one(told.read_detections)),
     Kind("BOUNDING_BOX", "`x`, `y`, `width`, `height`", USUAL, "x, y, width, height; a bare one as JSON is asked about",
@@ -194,7 +198,7 @@ KINDS = (
     Kind("a detector's list", "items with a `bbox`, `box` or four named sides", ASKED, ASKED,
          "`label`, `class`, `category`, `name`; else COCO's name of the number", "masks, score", "all else",
          told.detected(has_place), _one(told.read_detections)),
-    Kind("parallel lists", "`boxes` or `bboxes` beside `labels` and `scores`", ASKED, ASKED, "`labels`", "score", "masks",
+    Kind("parallel lists", "`boxes` or `bboxes` beside `labels` and `scores`, Florence-2's outlines too", ASKED, ASKED, "`labels`", "score", "masks",
          told.an_object(lambda value: bool(parallel_boxes(value) or florence_task(value))), _one(read_parallel)),
     Kind("TRACKING", "{class: {id: [box or null, ...]}}", "pixels", "left, top, right, bottom, width, height", "the class, or its own prompts",
          "one layout for each frame", NONE, is_tracking, lambda value, given: read_tracking(value, given.prompts)),

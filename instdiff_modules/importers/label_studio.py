@@ -21,6 +21,7 @@ logger = logging.getLogger(__name__)
 
 MAX_FIELDS = 200  # of a task, in which its regions are looked for
 KINDS = ("rectangle", "polygon", "brush", "keypoint", "ellipse")  # each also as <kind>labels
+OTHER_REGIONS = ("videorectangle", "vector", "bitmask")  # which are not read
 ELLIPSE = 64  # corners that an ellipse is drawn with
 
 
@@ -42,7 +43,9 @@ def read_tasks(value: Any, given: Given) -> Layout:
     annotated = [regions for regions in _annotations(task) or [] if regions]
     if len(annotated) > 1:
         logger.warning("%s: the task was annotated %d times. The first one was read.", given.where, len(annotated))
-    regions = [region for region in (annotated[0] if annotated else []) if _kind(region)]
+    results = annotated[0] if annotated else []
+    words = _words_beside(results)
+    regions = [region for region in results if _is_region(region)]
     if len(regions) > MAX_INSTANCES:
         raise ValueError(f"The task has {len(regions)} regions, at most {MAX_INSTANCES} are read.")
     sizes = [
@@ -51,11 +54,15 @@ def read_tasks(value: Any, given: Given) -> Layout:
         if (size := stated_canvas({"width": r.get("original_width"), "height": r.get("original_height")}))
     ]
     canvas = sizes[0] if sizes else given.canvas
-    return Layout(tuple(keep_good(regions, lambda r, i: _region(r, i, canvas, given))), *(canvas or (None, None)))
+    return Layout(
+        tuple(keep_good(regions, lambda r, i: _region(r, i, words, canvas, given))), *(canvas or (None, None))
+    )
 
 
 def _annotations(task: Mapping[str, Any]) -> list[list[Any]] | None:
     """The regions of each annotation, then of each prediction; None if it is no task."""
+    if are_items(task.get("result"), lambda region: bool(_kind(region))):
+        return [task["result"]]  # one annotation alone
     lists = [
         entry["result"]
         for key in ("annotations", "completions", "predictions")
@@ -101,10 +108,38 @@ def _kind(region: Any) -> str:
     return given if given in KINDS else next((kind for kind in KINDS if f"{kind}labels" in region["value"]), "")
 
 
-def _region(region: Mapping[str, Any], position: int, canvas: Canvas | None, given: Given) -> Instance:
-    kind, value = _kind(region), region["value"]
+def _is_region(result: Any) -> bool:
+    """Whether it places something, read or not."""
+    kind = text_of(result.get("type")) if isinstance(result, Mapping) else ""
+    return bool(_kind(result)) or kind in OTHER_REGIONS or (kind.endswith("labels") and kind != "labels")
+
+
+def _words_beside(results: Sequence[Any]) -> dict[str, str]:
+    """By a region's id what other results of the same id say of it: its labels, else what was typed for it."""
+    found: dict[str, str] = {}
+    for key in ("labels", "text"):
+        for result in results:
+            value = result.get("value") if isinstance(result, Mapping) else None
+            given = value.get(key) if isinstance(value, Mapping) else None
+            texts = [given] if isinstance(given, str) else given if isinstance(given, list) else []
+            words = ", ".join(text for text in texts if isinstance(text, str))
+            if words and text_of(result.get("id")):
+                found.setdefault(text_of(result["id"]), words)
+    return found
+
+
+def _region(
+    region: Mapping[str, Any], position: int, beside: Mapping[str, str], canvas: Canvas | None, given: Given
+) -> Instance:
+    kind, value = _kind(region), region.get("value")
+    if not kind or not isinstance(value, Mapping):
+        where = named(position, region.get("id"))
+        raise ValueError(
+            f"{where}: a region of the type {fields.shorten(region.get('type'))} is not read, only {', '.join(KINDS)}."
+        )
     labels = next((v for key in (f"{kind}labels", "labels") if isinstance(v := value.get(key), list)), [])
     words = ", ".join(label for label in labels if isinstance(label, str))
+    words = words or beside.get(text_of(region.get("id")), "")
     where = named(position, words, region.get("id"))
     if region.get("image_rotation") not in (None, 0):
         raise ValueError(f"{where}: its picture was turned in Label Studio, which is not read.")

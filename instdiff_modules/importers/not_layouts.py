@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any
 
 from .detectors import are_items
@@ -18,16 +19,18 @@ def is_workflow(value: Any) -> bool:
             return True
     if isinstance(value.get("nodes"), list) and ("links" in value or "last_node_id" in value):
         return True
-    nodes = list(value.values())[:50]
+    nodes = list(islice(value.values(), 50))
     return bool(nodes) and all(isinstance(node, Mapping) and "class_type" in node for node in nodes)
 
 
 def is_via(value: Any) -> bool:
     if not isinstance(value, Mapping):
         return False
-    if any(isinstance(key, str) and key.startswith("_via_") for key in list(value)[:50]):
+    if any(isinstance(key, str) and key.startswith("_via_") for key in islice(value, 50)):
         return True
-    return are_items(list(value.values())[:50], lambda entry: "regions" in entry and "filename" in entry)
+    if {"project", "config", "attribute", "file", "metadata"} <= value.keys():  # the third version
+        return True
+    return are_items(list(islice(value.values(), 50)), lambda entry: "regions" in entry and "filename" in entry)
 
 
 def is_cvat(text: str) -> bool:

@@ -13,6 +13,11 @@ KEPT = "omost"  # unknown field of an instance: what a canvas holds beyond our d
 WHERE = "The Omost canvas"
 
 
+def conditions(value: Any) -> Any:
+    """The list of conditions, also where Omost's output holds it as `bag_of_conditions`."""
+    return value["bag_of_conditions"] if isinstance(value, Mapping) and "bag_of_conditions" in value else value
+
+
 def is_canvas(value: Any) -> bool:
     return (
         isinstance(value, list)

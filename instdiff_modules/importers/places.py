@@ -43,6 +43,12 @@ def has_place(item: Any) -> bool:
     )
 
 
+def is_createml(item: Mapping[str, Any]) -> bool:
+    """Apple's annotations, {label, coordinates: {x, y, width, height}}: the centre, in pixels."""
+    value = item.get("coordinates")
+    return "label" in item and isinstance(value, Mapping) and all(name in value for name in CORNER[0])
+
+
 def place_of(item: Mapping[str, Any], where: str, wire: bool = False) -> Place | None:
     """The box of an item; None if it has none. ValueError if it is no box."""
     if "x4" in _inner(item):
@@ -61,8 +67,14 @@ def place_of(item: Mapping[str, Any], where: str, wire: bool = False) -> Place |
         named = _sides(value)
         if named is None:
             raise ValueError(f"{where}: {key} must name four sides or hold four numbers, got {fields.shorten(value)}.")
+        if named[0] is None and not is_createml(
+            item
+        ):  # what stands beside an inner x, y, width, height does not tell what they are
+            numbers = tuple(fields.number(value[name], where, name) for name in named[1])
+            return Place(numbers, declared, PIXELS if named[1] == CORNER[0] else None)
         place = _place(named, value, item, where, False)
-        return place._replace(declared=declared.over(place.declared))
+        order = Declared(CXCYWH) if is_createml(item) else place.declared
+        return place._replace(declared=declared.over(order))
     if isinstance(value, Sequence) and len(value) == 2 and all(isinstance(v, list) and len(v) == 2 for v in value):
         value = [*value[0], *value[1]]
     return Place(fields.numbers(value, 4, where, key, "four numbers"), declared, None)

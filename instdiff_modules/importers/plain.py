@@ -1,34 +1,64 @@
 """What comes over a wire as plain values: tensors, arrays and scalars of NumPy are numbers, tuples are lists."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import torch
 
 from ..layout import fields
 
 MAX_NUMBERS = 2**20
+MAX_VALUES = 2**21  # in lists and objects together
 MAX_DEPTH = 12
+_PLAIN = {int, float, str, bool, type(None)}
 MAX_SIZE = 1e300
 
 
-def plain_values(value: Any, where: str, depth: int = 0) -> Any:
-    """ValueError for a tensor that is too large to be boxes, such as a picture."""
+def plain_values(value: Any, where: str) -> Any:
+    """ValueError for a tensor that is too large to be boxes, such as a picture, or that has no values; and for more than MAX_VALUES."""
+    return _plain(value, where, 0, [MAX_VALUES])
+
+
+def _plain(value: Any, where: str, depth: int, left: list[int]) -> Any:
+    """left: how many values may still come, shared by the whole walk."""
     if depth > MAX_DEPTH:
         raise ValueError(f"{where}: the value is nested too deeply to be boxes.")
     if hasattr(value, "tolist") and hasattr(value, "dtype"):
-        size = 1
-        for side in getattr(value, "shape", ()):
-            size *= int(side)
-        if size > MAX_NUMBERS:
-            shape = tuple(value.shape)
-            raise ValueError(f"{where}: a tensor of shape {shape} is not boxes. Connect the boxes of a detector.")
-        return value.tolist()
+        return _numbers(value, where)
+    if not isinstance(value, (Mapping, list, tuple)):
+        return value
+    left[0] -= len(value) + 1
+    if left[0] < 0:
+        raise ValueError(
+            f"{where}: the value holds more than {MAX_VALUES} numbers and texts. Connect fewer boxes or frames."
+        )
     if isinstance(value, Mapping):
-        return {k: plain_values(v, where, depth + 1) for k, v in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [plain_values(v, where, depth + 1) for v in value]
-    return value
+        return {k: _plain(v, where, depth + 1, left) for k, v in value.items()}
+    if all(type(v) in _PLAIN for v in value):
+        return list(value)
+    return [_plain(v, where, depth + 1, left) for v in value]
+
+
+def _numbers(value: Any, where: str) -> Any:
+    """What a tensor, an array or a scalar of NumPy holds."""
+    shape = () if getattr(value, "is_nested", False) else tuple(getattr(value, "shape", ()))
+    if math.prod(int(side) for side in shape) > MAX_NUMBERS:
+        raise ValueError(f"{where}: a tensor of shape {shape} is not boxes. Connect the boxes of a detector.")
+    if isinstance(value, torch.Tensor):
+        value = dense(value, where)
+    return value.tolist()
+
+
+def dense(value: torch.Tensor, where: str) -> torch.Tensor:
+    """A quantized or sparse tensor as a plain one. ValueError for a nested one, and for one without values (meta)."""
+    if value.is_meta or value.is_nested:
+        what = "without values (meta)" if value.is_meta else "of rows of different lengths (nested)"
+        raise ValueError(f"{where}: a tensor {what} came. Connect a plain one.")
+    if value.is_quantized:
+        return value.dequantize()
+    return value.detach().to_dense() if value.layout != torch.strided else value.detach()
 
 
 def finite(value: Any) -> bool:

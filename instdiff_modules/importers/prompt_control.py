@@ -11,12 +11,14 @@ from collections.abc import Sequence
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Box, Instance, Layout
+from .odd_items import keep_good
 from .prompt_words import plain_prompt
 
 SIDE = 512  # pixels, prompt-control's own default
 WHERE = "The prompt-control text"
 PARTS = re.compile(r"\b(AND|COUPLE)\b")
 CALLS = re.compile(r"\b(MASK_SIZE|MASKW|IMASK|MASK|AREA|FEATHER|FILL)\s*\(([^()]*)\)")
+LOCATIONS = ("MASK", "AREA", "IMASK")
 WEIGHT = re.compile(r"-?(?:\d{1,9}(?:\.\d{0,9})?|\.\d{1,9})")
 OWN_WORDS = re.compile(r"\b(AND|COUPLE|BREAK)\b|\b(MASK_SIZE|MASKW|IMASK|MASK|AREA|FEATHER|FILL)\s*\(|<lora:|[\[\]]")
 MAX_TEXT = 2**20
@@ -32,7 +34,7 @@ def is_prompt_control(text: str) -> bool:
 def read_prompt_control(text: str) -> Layout:
     """-> a layout without canvas, or that of MASK_SIZE. The weight of a region is the instance's strength.
 
-    ValueError for masks that the text only names (IMASK), for several masks in one part, and for numbers that make no region.
+    Masks that the text only names (IMASK), several masks in one part, and numbers that make no region cost their part, with a warning.
     """
     if len(text) > MAX_TEXT:
         raise ValueError(f"{WHERE} has {len(text)} characters, at most {MAX_TEXT} are read.")
@@ -40,31 +42,35 @@ def read_prompt_control(text: str) -> Layout:
     size = _mask_size(text)
     parts = re.sub(r"\bCOUPLE\s*\(", "COUPLE MASK(", text)
     pieces = [piece for piece in PARTS.split(parts) if piece not in ("AND", "COUPLE")]
-    caption, instances = [], []
+    caption: list[str] = []
+    placed: list[tuple[list[tuple[str, str]], str, float | None]] = []
     for piece in pieces:
-        calls = [(name, arguments) for name, arguments in CALLS.findall(piece) if name != "MASK_SIZE"]
-        words = " ".join(CALLS.sub(" ", piece).split())
-        words, weight = _weighted(words)
-        regions = [(name, arguments) for name, arguments in calls if name in ("MASK", "AREA")]
-        where = f"{WHERE}'s region {len(instances) + 1}"
-        if any(name == "IMASK" for name, _ in calls):
-            raise ValueError(
-                f"{where} uses IMASK, a mask that is not in the text. Connect that mask to Instances from Masks."
-            )
-        if len(regions) > 1:
-            raise ValueError(
-                f"{where} puts {len(regions)} masks together. Only one MASK or AREA for each part is read."
-            )
-        if not regions:
-            caption += [words] if words else []
-            continue
-        box, strength = _region(regions[0][1], size, where)
-        extra = {"prompt_control": {"weight": weight}} if weight is not None else {}
-        instances.append(Instance(f"i{len(instances) + 1}", words, box=box, strength=strength, extra=extra))
-    if len(instances) > MAX_INSTANCES:
-        raise ValueError(f"{WHERE} has {len(instances)} regions, at most {MAX_INSTANCES} are read.")
+        calls = [(name, arguments) for name, arguments in CALLS.findall(piece) if name in LOCATIONS]
+        words, weight = _weighted(" ".join(CALLS.sub(" ", piece).split()))
+        if calls:
+            placed.append((calls, words, weight))
+        elif words:
+            caption.append(words)
+    if len(placed) > MAX_INSTANCES:
+        raise ValueError(f"{WHERE} has {len(placed)} regions, at most {MAX_INSTANCES} are read.")
+    instances = keep_good(placed, lambda part, i: _part(*part, i, size))
     given = size if "MASK_SIZE" in text else (None, None)
     return Layout(tuple(instances), *given, prompt=" ".join(caption))
+
+
+def _part(
+    calls: Sequence[tuple[str, str]], words: str, weight: float | None, position: int, size: tuple[int, int]
+) -> Instance:
+    where = f"{WHERE}'s region {position}"
+    if any(name == "IMASK" for name, _ in calls):
+        raise ValueError(
+            f"{where} uses IMASK, a mask that is not in the text. Connect that mask to Instances from Masks."
+        )
+    if len(calls) > 1:
+        raise ValueError(f"{where} puts {len(calls)} masks together. Only one MASK or AREA for each part is read.")
+    box, strength = _region(calls[0][1], size, where)
+    extra = {"prompt_control": {"weight": weight}} if weight is not None else {}
+    return Instance(f"i{position}", words, box=box, strength=strength, extra=extra)
 
 
 def write_prompt_control(layout: Layout, boxes: Sequence[Box], couple: bool) -> str:

@@ -11,11 +11,11 @@ from ..layout.fields import shorten
 
 logger = logging.getLogger(__name__)
 
-_LORA = re.compile(r"<(?:lora|lyco|loha|hypernet):[^<>\n]{0,400}>", re.I)
+_LORA = re.compile(r"<(?:lora|lyco|loha|hypernet|cut):[^<>\n]{0,400}>", re.I)
 _EMBEDDING = re.compile(r"<emb:([^<>\n]{1,200})>")
 _BREAK = re.compile(r"\bBREAK\b")
 _CALL = re.compile(
-    r"\b(?:STYLE|SDXL|TE|TE_WEIGHT|SHUFFLE|SHIFT|NOISE|AVG|NOSTRIP|DEF|CUT|ATTN)\s{0,9}\([^()]{0,2000}\)"
+    r"\b(?:STYLE|SDXL|TE|TE_WEIGHT|SHUFFLE|SHIFT|NOISE|AVG|NOSTRIP|DEF|CUT|ATTN|CLIP_[A-Z]{1,9})\s{0,9}\([^()]{0,2000}\)"
 )
 _WHEN = re.compile(r"\s{0,9}(?:\d{0,6}(?:\.\d{0,9})?(?:\s{0,9},\s{0,9}\d{0,6}(?:\.\d{0,9})?)?|[A-Z_]{1,40})\s{0,9}")
 MAX_DEPTH = 32

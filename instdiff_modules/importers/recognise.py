@@ -8,8 +8,8 @@ from .coco_results import chosen_items
 from .detectors import are_detections, are_items, read_items
 from .given import Given
 from .odd_items import SAMPLE
-from .places import CENTRE_MARKS, CORNER, SIDES, has_place
-from .wrapped import held_list, is_four, read_held
+from .places import CENTRE_MARKS, CORNER, SIDES, has_place, is_createml
+from .wrapped import held_list, is_four, parallel_boxes, read_held
 
 FRAME_FIELDS = ("frame_number", "frame_index", "frame_idx", "file_name", "filename")
 Test = Callable[[Any], bool]
@@ -32,7 +32,8 @@ def detected(test: Callable[[Mapping[str, Any]], bool]) -> Test:
 def items_of(value: Any) -> Sequence[Any]:
     """The detections in a value: the list itself, the list that an object holds, or a single one as a list."""
     if isinstance(value, Mapping):
-        return [value] if has_place(value) else held_list(value) or []
+        single = has_place(value) and not parallel_boxes(value)
+        return [value] if single else held_list(value) or []
     return value if are_detections(value) else []
 
 
@@ -58,7 +59,12 @@ def is_centre(item: Mapping[str, Any]) -> bool:
     cornered = any(all(name in item for name in names) for names in CORNER)
     holder = item["box"] if isinstance(item.get("box"), Mapping) else item
     centred = any(all(name in holder for name in names) for names in SIDES[1][1])
-    return centred or "relative_coordinates" in item or (cornered and any(mark in item for mark in CENTRE_MARKS))
+    return (
+        centred
+        or "relative_coordinates" in item
+        or is_createml(item)
+        or (cornered and any(mark in item for mark in CENTRE_MARKS))
+    )
 
 
 def is_corner(item: Mapping[str, Any]) -> bool:

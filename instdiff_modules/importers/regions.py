@@ -8,19 +8,21 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..geometry.masks import draw_box, encode_mask, mask_box
+from ..geometry.masks import encode_mask
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Box, Frames, Instance, Layout
 from .boxes import cut_box
+from .cropped import box_or_mask, check_pixels
 from .odd_items import keep_good, named
-from .plain import finite
+from .plain import dense, finite
 from .prompts import prompt_lines
 
 logger = logging.getLogger(__name__)
 
 WHERE = "Instances from Masks"
 EXPECTED = "a MASK batch, SEGS of the Impact Pack or Regions of Tooling Nodes"
+MAX_PIXELS = 2**31  # of all masks together: 128 of 4096x4096
 Size = tuple[int, int]  # height, width
 
 
@@ -67,12 +69,20 @@ def _found(value: Any) -> tuple[Sequence[Any], Size | None, Callable[[Any, int, 
     sizes = list(dict.fromkeys((int(batch.shape[-2]), int(batch.shape[-1])) for batch in masks))
     if len(sizes) > 1:
         raise ValueError(f"{WHERE}: the masks differ in size. Give all of them the size of the picture.")
+    count = sum(len(batch) for batch in masks)
+    for height, width in sizes:
+        check_pixels(height, width, WHERE)
+        if height * width * min(count, MAX_INSTANCES) > MAX_PIXELS:
+            raise ValueError(
+                f"{WHERE}: {count} masks of {width}x{height} are too much at once, at most {MAX_PIXELS // (height * width)} of this size are read. "
+                "Give fewer or smaller masks."
+            )
     return [mask for batch in masks for mask in batch], sizes[0] if sizes else None, _mask
 
 
 def _mask(mask: Tensor, position: int, threshold: float) -> Instance:
     values = mask.detach().float().cpu()
-    if not torch.isfinite(values).all():
+    if not torch.isfinite(values.sum()) and not torch.isfinite(values).all():  # the sum alone is much faster
         raise ValueError(
             f"{WHERE}: mask {position} holds values that are not numbers (NaN or infinity). Check the node that made it."
         )
@@ -96,6 +106,7 @@ def _batches(value: Any) -> list[Tensor]:
         value = torch.from_numpy(value.astype(np.float32))
     if not isinstance(value, Tensor) or value.is_complex():
         raise ValueError(f"{WHERE}: expected {EXPECTED}, got {fields.shorten(value)}.")
+    value = dense(value, WHERE)
     shape = tuple(value.shape)
     if value.ndim == 4 and 1 in (shape[1], shape[3]):
         value = value.squeeze(1 if shape[1] == 1 else 3)  # a channel
@@ -170,11 +181,7 @@ def _region(seg: Any, where: str, size: Size, threshold: float) -> dict[str, Any
         raise ValueError(
             f"{where} is broken: its mask has shape {tuple(mask.shape)}, its crop_region is {fields.shorten(sides)} in {width}x{height} pixels."
         )
-    cut = _above(mask, threshold)
-    whole = np.zeros(size, dtype=bool)
-    whole[y0:y1, x0:x1] = cut
-    box = mask_box(whole)
-    return {"box": box} if (draw_box(box, *size) == whole).all() else {"mask": encode_mask(whole)}
+    return box_or_mask(_above(mask, threshold), (x0, y0), size, where)
 
 
 def _bbox(seg: Any, size: Size) -> Box | None:

@@ -25,9 +25,12 @@ def is_tracking(value: Any) -> bool:
     """{class: {id: [...]}}, perhaps with odd objects among them."""
     if not isinstance(value, Mapping) or not value:
         return False
-    objects = [list(v.values()) if isinstance(v, Mapping) else [] for v in value.values()]
-    boxes = [item for items in objects for item in items]
-    return all(objects) and any(isinstance(b, list) and all(v is None or isinstance(v, list) for v in b) for b in boxes)
+    if not all(isinstance(v, Mapping) for v in value.values()):
+        return False
+    boxes = [item for objects in value.values() for item in objects.values()]
+    return all(map(len, value.values())) and any(
+        isinstance(b, list) and all(v is None or isinstance(v, list) for v in b) for b in boxes
+    )
 
 
 def read_tracking(value: Mapping[str, Any], prompts: str = "") -> Frames:

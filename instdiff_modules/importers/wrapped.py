@@ -8,6 +8,7 @@ from ..layout.instance import Layout
 from ..layout.units import PIXELS
 from .declared import Declared, declared_beside, declared_by_name
 from .detectors import are_detections, check_count, read_items
+from .elements import are_elements
 from .given import XYXY, Canvas, Given, stated_canvas
 
 LISTS = (
@@ -25,6 +26,7 @@ LISTS = (
     "outputs",
 )
 MAX_FIELDS = 200  # of an object, in which a list is looked for
+MAX_DEPTH = 3  # of objects in objects that are looked into
 EMPTY = ("predictions", "detections")  # an empty list under these names is "nothing found"
 BOXES = (
     "boxes",
@@ -54,16 +56,23 @@ def held_list(value: Mapping[str, Any]) -> list[Any] | None:
     return _held(value)[1]
 
 
-def _held(value: Mapping[str, Any]) -> tuple[Mapping[str, Any], list[Any] | None]:
-    """(the object that holds the list, which may stand one level deeper, and the list)."""
+def _held(value: Mapping[str, Any], depth: int = 0) -> tuple[Mapping[str, Any], list[Any] | None]:
+    """(the object that holds the list, which may stand some levels deeper, and the list)."""
     for key in LISTS:
         items = value.get(key)
         if are_detections(items) or (key in EMPTY and items == []):
             return value, items
         if isinstance(items, Mapping) and key in EMPTY and any(isinstance(items.get(k), list) for k in EMPTY):
             return items, _held(items)[1]  # Roboflow's workflows
-    found = [items for items in islice(value.values(), MAX_FIELDS) if are_detections(items)]
-    return value, found[0] if len(found) == 1 else None
+    inner = list(islice(value.values(), MAX_FIELDS))
+    # elements and the like have units of their own
+    found = [items for items in inner if are_detections(items) and not (depth and are_elements(items))]
+    if found or depth == MAX_DEPTH:
+        return value, found[0] if len(found) == 1 else None
+    objects = [v[0] if isinstance(v, list) and len(v) == 1 else v for v in inner]  # outputs of one picture
+    deeper = [_held(v, depth + 1) for v in objects if isinstance(v, Mapping)]
+    holders = [held for held in deeper if held[1] is not None]
+    return holders[0] if len(holders) == 1 else (value, None)
 
 
 def read_held(value: Mapping[str, Any], given: Given) -> Layout:
@@ -74,7 +83,11 @@ def read_held(value: Mapping[str, Any], given: Given) -> Layout:
 
 
 def canvas_of(value: Mapping[str, Any]) -> Canvas | None:
-    return stated_canvas(value, *(value.get(key) for key in ("image", "canvas", "image_size", "size", "resolution")))
+    shape = value.get("shape")  # ultralytics: height, width
+    sides = dict(zip(("height", "width"), shape, strict=False)) if isinstance(shape, list) else None
+    return stated_canvas(
+        value, *(value.get(key) for key in ("image", "canvas", "image_size", "size", "resolution")), sides
+    )
 
 
 def parallel_boxes(value: Any) -> str | None:
@@ -94,9 +107,24 @@ def florence_task(value: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """What stands under the only field of an object if it is a task of Florence-2, such as <OD>: boxes in pixels, left, top, right, bottom."""
     if len(value) == 1:
         ((task, inner),) = value.items()
-        if isinstance(task, str) and task[:1] == "<" and task[-1:] == ">" and parallel_boxes(inner):
+        if (
+            isinstance(task, str)
+            and task[:1] == "<"
+            and task[-1:] == ">"
+            and (parallel_boxes(inner) or _outlines(inner))
+        ):
             return inner
     return None
+
+
+def _outlines(value: Any) -> list[Any] | None:
+    """Rings of pixels for each of Florence-2's labels: of its polygons, or of boxes with four corners."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("labels"), list):
+        return None
+    quads, polygons = value.get("quad_boxes"), value.get("polygons")
+    if isinstance(quads, list) and quads:
+        return [[quad] for quad in quads]
+    return polygons if isinstance(polygons, list) and polygons else None
 
 
 def read_parallel(value: Mapping[str, Any], given: Given) -> Layout:
@@ -104,9 +132,11 @@ def read_parallel(value: Mapping[str, Any], given: Given) -> Layout:
     task = florence_task(value)
     declared = Declared(XYXY, PIXELS) if task else declared_beside(value)
     value = task or value
+    if isinstance(value.get("data"), Mapping):  # supervision's detections
+        value = {**value["data"], **value}
     key = parallel_boxes(value)
-    assert key is not None
-    boxes = value[key]
+    boxes = value[key] if key else _outlines(value) or []
+    key = key or "outlines"
     name = key.replace("bboxes", "bbox").replace("boxes", "box")
     columns: dict[str, Sequence[Any]] = {}
     for field, names in (("label", LABELS), ("score", SCORES)):
@@ -120,7 +150,8 @@ def read_parallel(value: Mapping[str, Any], given: Given) -> Layout:
             )
         named = field == "score" or any(isinstance(v, str) for v in value[found])
         columns[field if named else NUMBERED.get(found, field)] = value[found]
-    items = [{"bbox": box, **{f: column[i] for f, column in columns.items()}} for i, box in enumerate(boxes)]
+    place = "segmentation" if key == "outlines" else "bbox"
+    items = [{place: box, **{f: column[i] for f, column in columns.items()}} for i, box in enumerate(boxes)]
     return read_items(items, given, canvas_of(value), declared.over(declared_by_name(name)))
 
 

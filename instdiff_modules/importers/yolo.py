@@ -1,7 +1,7 @@
 """YOLO's label files: a line for each object, all numbers fractions of the picture.
 
-class cx cy width height [confidence]        a box by its centre
-class x1 y1 x2 y2 x3 y3 ...                  an outline
+class cx cy width height [confidence] [track]   a box by its centre
+class x1 y1 x2 y2 x3 y3 ... [confidence]        an outline, or the corners of a turned box
 """
 
 import re
@@ -49,6 +49,13 @@ def _line(line: str, position: int, numbers: Numbered, given: Given) -> Instance
         values = [float(word) for word in words]
     except ValueError as error:
         raise ValueError(f"{where}: the line {line[:60]!r} holds something that is not a number.") from error
+    tracked = len(words) in (5, 6) and words[-1].isdigit()
+    if tracked and len(words) == 6 and values[-1] <= 1:
+        raise ValueError(
+            f"{where}: the line {line[:60]!r} may be a box with its track number, or an outline of three points."
+        )
+    if tracked and values[-1] > 1:
+        values.pop()
     if not all(-0.5 <= v <= 1.5 for v in values):
         raise ValueError(
             f"{where}: the line {line[:60]!r} does not hold fractions. YOLO's numbers are shares 0..1 of the picture."
@@ -58,10 +65,12 @@ def _line(line: str, position: int, numbers: Numbered, given: Given) -> Instance
         return Instance(
             f"i{position}", prompt, box=box, extra=extra | ({"score": values[4]} if len(values) == 5 else {})
         )
+    scored = len(values) % 6 in (3, 5)  # of the other odd lengths key points could be, three numbers each behind a box
+    about = extra | ({"score": values.pop()} if scored else {})
     if len(values) % 2:
         raise ValueError(
             f"{where}: the line {line[:60]!r} is neither a box of 4 numbers nor an outline of x and y in turn."
         )
     width, height = known_canvas(given.canvas, given, "The outlines are drawn")
     ring = [v * (height if i % 2 else width) for i, v in enumerate(values)]
-    return Instance(f"i{position}", prompt, mask=mask_of_rings([ring], width, height, where), extra=extra)
+    return Instance(f"i{position}", prompt, mask=mask_of_rings([ring], width, height, where), extra=about)

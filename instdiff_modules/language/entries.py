@@ -8,6 +8,9 @@ from .coordinates import box_numbers
 from .lines import BOX_KEYS
 
 _BOX_LISTS = ("boxes", "bboxes", "bounding_boxes", "locations", "regions", "positions")
+_CAPTIONS = ("caption", "prompt", "description", "title")  # which a whole picture may have, too
+_NO_WORDS = ("instances", "objects", "annos", "elements", "items", "layout", "entities", "detections", "annotations", "shapes", "predictions", "segmentation",
+             "matrix", "data", "results", "output", "areas", "rects")  # fmt: skip
 NOT_THINGS = (
     "size",
     "canvas",
@@ -70,6 +73,28 @@ def named_items(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         elif isinstance(given, (list, Mapping)) and key.lower() not in ("size", "canvas", "canvas_size", "image_size"):
             return []
     return items
+
+
+def named_lists(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Items of {"fox": [[four numbers], ...], "owl": [four numbers]}; every other field must be plain text or a number."""
+    items: list[Mapping[str, Any]] = []
+    if words_of({key: given for key, given in value.items() if key.lower() not in _CAPTIONS}):
+        return items  # an object: its lists are an outline or the like
+    for key, given in value.items():
+        if not isinstance(given, (list, Mapping)) or key.lower() in ("size", "canvas", "canvas_size", "image_size"):
+            continue
+        boxes = [given] if is_bare_box(given) else given
+        if not isinstance(boxes, list) or not boxes or not all(map(is_bare_box, boxes)) or _is_general(key.lower()):
+            return []
+        items += [{"prompt": key.replace("_", " "), "box": box} for box in boxes]
+    return items
+
+
+def _is_general(key: str) -> bool:
+    """Whether a name says that boxes come, and not of what."""
+    return key in (*NOT_THINGS, *_BOX_LISTS, *_NO_WORDS) or any(
+        part in key for part in ("box", "polygon", "point", "coord")
+    )
 
 
 def is_bare_box(value: Any) -> bool:

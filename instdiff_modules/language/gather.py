@@ -5,7 +5,17 @@ from typing import Any
 
 from .boxes import box_of, get, is_placed, words_of
 from .coordinates import box_numbers
-from .entries import NOT_THINGS, as_item, as_named, holds_objects, is_bare_box, may_hold_layout, named_items, one_each
+from .entries import (
+    NOT_THINGS,
+    as_item,
+    as_named,
+    holds_objects,
+    is_bare_box,
+    may_hold_layout,
+    named_items,
+    named_lists,
+    one_each,
+)
 from .lines import BOX_KEYS
 
 LISTS = ("instances", "objects", "annos", "elements", "boxes", "bboxes", "bounding_boxes", "items", "layout", "regions", "entities", "detections",
@@ -79,7 +89,7 @@ class Gathered:
         if {"annos", "width", "height"} <= value.keys() or {"images", "annotations"} <= value.keys():
             self.foreign = value  # the authors' demo files and COCO
         used = self._background(value) + self._side_by_side(value)
-        if not used and (named := named_items(value)):
+        if not used and (named := named_items(value) or named_lists(value)):
             for item in named:
                 self._add(item, None)
         else:
@@ -178,8 +188,11 @@ class Gathered:
             if isinstance(given, list):
                 parts = [piece for value in given for piece in one_each(as_item(value))]
                 if any(part is not None and is_placed(part) and words_of(part) for part in parts):
-                    for part in parts:
-                        self._add(part if part is not None else {}, index)
+                    for part, value in zip(parts, given, strict=False):
+                        if isinstance(value, str) and len(parts) == len(given):
+                            without.append(value)
+                        else:
+                            self._add(part if part is not None else {}, index)
                 else:
                     without += [words for part in parts if part is not None and (words := words_of(part))]
             elif isinstance(given, Mapping) and key.lower() in PARTS:

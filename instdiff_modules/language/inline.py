@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from ..layout.units import FRACTIONS
 from .coordinates import XYXY
+from .lines import BOX_KEYS
 from .tagged import Kind, Tagged
 
 COGVLM = Kind("CogVLM, InternVL and GLM-V", 1000)
@@ -51,7 +52,7 @@ def find_inline(text: str) -> Inline:
         words, linked = _phrase(before)
         body = match["body"]
         numbers = [float(v) for v in re.findall(r"\d{1,7}(?:\.\d{1,7})?", body)]
-        if not words or len(numbers) % 4:
+        if not words or len(numbers) % 4 or words.lower() in BOX_KEYS:
             continue
         fours = [tuple(numbers[i : i + 4]) for i in range(0, len(numbers), 4)]
         whole = "." not in body

@@ -15,6 +15,7 @@ MAX_NAME = 300
 
 _NUMBER = r"[+-]?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})\s{0,3}(?:px|%)?"
 _BOX = re.compile(rf"[\[(](?P<box>\s{{0,3}}{_NUMBER}(?:\s{{0,3}},\s{{0,3}}{_NUMBER}){{3}})\s{{0,3}}[\])]")
+_ENTRY = re.compile(rf"[ \t]{{0,40}}-[ \t]{{1,9}}({_NUMBER})[ \t]{{0,40}}$")  # of YAML: a line for each number
 _COUNTER = re.compile(r"\d{1,3}[.)]\s")
 _BULLETS = " \t>*+-•"
 _JOINTS = ":=-–—|>"  # what stands between a name and its box
@@ -24,7 +25,7 @@ _MARKS = " *_`\"'“”,"
 def line_items(text: str) -> list[Mapping[str, Any]]:
     """Lines such as "1. **a red fox**: [0.1, 0.2, 0.5, 0.9]", or YAML's "- prompt: a red fox" above "box: [0.1, 0.2, 0.5, 0.9]"."""
     found, prompt = [], ""
-    for whole in text.splitlines():
+    for whole in _with_blocks_in_line(text.splitlines()):
         line = _bare(whole[:MAX_WIDTH])
         behind = 0
         for match in _BOX.finditer(line):
@@ -39,6 +40,21 @@ def line_items(text: str) -> list[Mapping[str, Any]]:
         if not behind and colon and key.strip(_MARKS).lower() in PROMPT_KEYS and value.strip(_MARKS):
             prompt = value.strip(_MARKS)
     return found
+
+
+def _with_blocks_in_line(lines: list[str]) -> list[str]:
+    """YAML's "box:" above four lines "- 0.1" as "box: [0.1, ...]"; all other lines as they are."""
+    out, at = [], 0
+    while at < len(lines):
+        line = lines[at]
+        at += 1
+        if line.rstrip().endswith(":") and _bare(line[:MAX_WIDTH]).strip(_MARKS + ":").lower() in BOX_KEYS:
+            entries = [_ENTRY.match(entry[:MAX_WIDTH]) for entry in lines[at : at + 5]]
+            if len(entries) >= 4 and all(entries[:4]) and not (len(entries) == 5 and entries[4]):
+                line = f"{line.rstrip()} [{', '.join(entry[1] for entry in entries[:4] if entry)}]"
+                at += 4
+        out.append(line)
+    return out
 
 
 def count_boxes(text: str) -> int:

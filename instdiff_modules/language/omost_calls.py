@@ -5,6 +5,8 @@ on its grid of 90 x 90: a location is the centre of a third, an offset moves it 
 """
 
 import difflib
+import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -15,6 +17,9 @@ from .json_pieces import NotJSON
 from .tolerant import read_arguments
 
 GLOBAL, LOCAL = "set_global_description(", "add_local_description("
+# Python's texts in three quotes, and texts side by side, which are one
+_TRIPLE = re.compile(r"(\"\"\"|''')([^\0]{0,4000}?)\1")
+_SIDE_BY_SIDE = re.compile(r"(?<=[\w.,;!? ])(['\"])\s{1,200}\1(?=\w)")
 _THIRDS = {"left": 15, "right": 75, "top": 15, "bottom": 75}
 _STEPS = {"left": -10, "right": 10, "upper": -10, "lower": 10}
 _ACROSS = ("left", "right")
@@ -49,6 +54,7 @@ def is_omost(text: str) -> bool:
 def read_omost_calls(text: str, canvas: tuple[int, int] | None) -> tuple[Layout, list[str]]:
     """(layout, back to front by the distance to the viewer; notes). ValueError if none of the calls can be read."""
     notes: list[str] = []
+    text = _SIDE_BY_SIDE.sub("", _TRIPLE.sub(lambda match: json.dumps(match[2]), text))
     whole = {"rect": [0, GRID, 0, GRID], "prefixes": [], "suffixes": []}
     for given in _calls(text, GLOBAL, _GLOBAL_NAMES, notes):
         whole["prefixes"], whole["suffixes"] = _sentences([_text(given, "description")]), _details(given, ("tags",))

@@ -53,6 +53,11 @@ def tag_items(
                 raise ValueError(NO_CANVAS)
             numbers, known = tagged.numbers, menus
             words[f"units {menus.units}, order {menus.order}, chosen"] = None
+        elif not kind.fixed and kind.whole > 1 and 0 < max(tagged.numbers) < 1:
+            raise ValueError(
+                f"The answer holds fractions such as {max(tagged.numbers):g}, but the tags of {kind.name} run from 0 to {kind.whole:g}. "
+                "Choose the units that the model used"
+            )
         elif max(tagged.numbers) > kind.whole or min(tagged.numbers) < 0:
             if not kind.fixed:
                 raise ValueError(

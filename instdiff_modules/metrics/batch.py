@@ -14,7 +14,7 @@ from ..preview.batch import pictures_of
 from .detection import SHAPES, Detection, detect_shapes
 from .marks import draw_marks
 from .record import Record
-from .report import rows_table, rows_to_dicts
+from .report import rows_text, rows_to_dicts
 from .score import Settings, score_picture
 from .sources import connected_detections
 
@@ -23,7 +23,7 @@ DETECTORS = (CONNECTED, SHAPE_WORLD)
 
 
 class Scored(NamedTuple):
-    """score: mean over pictures of the share of instances that passed. table: Markdown. pictures: (n, H, W, 3) in 0..1, with
+    """score: mean over pictures of the share of instances that passed. table: a line for each instance. pictures: (n, H, W, 3) in 0..1, with
     the marks. results: JSON text of the numbers of each instance."""
 
     score: float
@@ -81,6 +81,8 @@ def _detections(pictures: Sequence[np.ndarray], detector: str, boxes: Any, masks
 
 def _table(records: Sequence[Record], score: float) -> str:
     rows = [row for record in records for row in record.rows]
-    counted = f"{sum(row.passed for row in rows)} of {len(rows)} instances pass"
+    if not rows:
+        return "The layout has no visible instances, so there is nothing to check. The score is 1."
+    counted = f"{sum(row.passed for row in rows)} of {len(rows)} passed"
     mean = f" (mean of {len(records)} pictures)" if len(records) > 1 else ""
-    return f"**Score {score:.2f}**{mean}: {counted}.\n\n{rows_table(records)}"
+    return f"Score {score:.2f}{mean}: {counted}.\n\n{rows_text(records)}"

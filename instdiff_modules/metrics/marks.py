@@ -21,7 +21,8 @@ LIGHT: Color = (255, 255, 255)
 
 def draw_marks(picture: np.ndarray, layout: Layout, record: Record) -> np.ndarray:
     """picture (H, W, 3) uint8 -> the same with outlines of the wanted places, marks and prompts. Nothing is tinted: the
-    colours of the picture stay as they are. Thin white boxes are the detections that belong to an instance."""
+    colours of the picture stay as they are, and the labels stand beside the instances. Thin white boxes are the detections that
+    belong to an instance."""
     height, width = picture.shape[:2]
     image = Image.fromarray(picture)
     stroke = max(2, round(min(width, height) / 170))
@@ -37,7 +38,8 @@ def draw_marks(picture: np.ndarray, layout: Layout, record: Record) -> np.ndarra
         _outline(image, instance, color, stroke)
     for instance, row in zip(shown, record.rows, strict=True):
         _mark(draw, instance, row.passed, (width, height))
-    draw_labels(image, shown, colors)
+    places = [extent(instance) for instance in shown]
+    draw_labels(image, shown, colors, [(x0 * width, y0 * height, x1 * width, y1 * height) for x0, y0, x1, y1 in places])
     return np.asarray(image)
 
 

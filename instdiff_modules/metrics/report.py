@@ -142,6 +142,9 @@ COLUMNS: dict[str, Callable[[InstanceRow], str]] = {
 }
 
 
+MAX_PROMPT = 80  # characters of a prompt in a line of the text
+
+
 def rows_table(records: Iterable[Record], failed_only: bool = False) -> str:
     """Markdown: a line for each instance, with the picture's name before it if there are several pictures."""
     records = list(records)
@@ -154,6 +157,26 @@ def rows_table(records: Iterable[Record], failed_only: bool = False) -> str:
     cells = {name: column for name, column in cells.items() if any(column)}
     lines = ["| " + " | ".join(cells) + " |", "|" + "---|" * len(cells)]
     return "\n".join(lines + ["| " + " | ".join(line) + " |" for line in zip(*cells.values(), strict=True)])
+
+
+def rows_text(records: Iterable[Record]) -> str:
+    """A line for each instance, with a heading before each picture's if there are several: reads well as plain text and as Markdown."""
+    records = list(records)
+    several, lines = len(records) > 1, []
+    for record in records:
+        if several:
+            lines += ["", f"Picture {record.name}:", ""]
+        lines += [_row_text(row) for row in record.rows]
+    return "\n".join(lines).strip()
+
+
+def _row_text(row: InstanceRow) -> str:
+    """ "- 2 (a red star): FAIL, overlap 0.61, colour wrong: green instead of red" """
+    values = ((name, text(row)) for name, text in COLUMNS.items() if name not in ("#", "instance", "", "what is wrong"))
+    numbers = "".join(f", {name} {value}" for name, value in values if value)
+    reason = f": {row.reason}" if row.reason else ""
+    prompt = " ".join(row.prompt.split())[:MAX_PROMPT] or "no prompt"
+    return f"- {row.number} ({prompt}): {'pass' if row.passed else 'FAIL'}{numbers}{reason}"
 
 
 def shown(text: str, length: int = 80) -> str:

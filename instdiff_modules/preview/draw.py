@@ -24,10 +24,15 @@ MAX_PAINTED = 2**28  # pixels that all masks together may fill; beyond, the pict
 
 
 def draw_layout(layout: Layout, width: int, height: int, background: Image.Image | None = None) -> Image.Image:
-    """The layout as an RGB picture of width x height pixels. Shapes follow the depth order, labels lie on top."""
+    """The layout as an RGB picture of width x height pixels. Shapes follow the depth order, labels lie on top.
+
+    A background of another shape is fitted in, never stretched.
+    """
     scale = _scale(layout, width, height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    picture = _canvas(size) if background is None else background.convert("RGB").resize(size, Image.Resampling.LANCZOS)
+    picture = _canvas(size)
+    if background is not None:
+        picture = ImageOps.pad(background.convert("RGB"), size, Image.Resampling.LANCZOS, CANVAS)
     stroke = max(2, round(min(size) / 240))
     colors = [instance_color(instance, i) for i, instance in enumerate(layout.instances)]
     for instance, color in zip(layout.instances, colors, strict=True):

@@ -34,14 +34,22 @@ class Style(NamedTuple):
     max_lines: int
 
 
-def draw_labels(picture: Image.Image, instances: Sequence[Instance], colors: Sequence[Color]) -> None:
-    """Write the labels on the picture. The front instances choose their places first and lie on top."""
+def draw_labels(
+    picture: Image.Image, instances: Sequence[Instance], colors: Sequence[Color], avoid: Sequence[Rect] = ()
+) -> None:
+    """Write the labels on the picture. The front instances choose their places first and lie on top.
+
+    avoid: (left, top, right, bottom) in pixels of what must stay visible; a label that finds no room beside it is its number alone.
+    """
     style = _style(picture.size, len(instances))
     taken = [_around(xy, picture.size, style.size * 0.5) for i in instances[:MAX_PLACED] for xy in _dots(i)]
+    taken.extend(avoid)
     labels, numbers = [], {instance.id: number for number, instance in enumerate(instances, 1)}
     for index in reversed(range(len(instances))):
         words = label_text(instances[index], numbers.get(instances[index].parent))
         label = _label(instances[index], words, index + 1, colors[index], picture.size, style, taken)
+        if any(_overlap(label.place, rect) for rect in avoid):
+            label = _label(instances[index], "", index + 1, colors[index], picture.size, style, taken)
         if len(instances) <= MAX_PLACED:
             taken.append(label.place)
         labels.append(label)
@@ -92,9 +100,9 @@ def _label(
     shape = (x0 * size[0], y0 * size[1], x1 * size[0], y1 * size[1])
     badge = _badge_width(str(number), style)
     room = max(shape[2] - shape[0], size[0] * (0.3 if style.max_lines > 1 else 0.2)) - 2 * style.pad - badge
-    lines = wrap(text, style.font, max(room, style.size * 3), style.max_lines)
-    width = badge + max(style.font.getlength(line) for line in lines) + 2 * style.pad
-    height = len(lines) * _line_height(style) + style.pad
+    lines = wrap(text, style.font, max(room, style.size * 3), style.max_lines) if text else []
+    width = badge + max((style.font.getlength(line) + 2 * style.pad for line in lines), default=0)
+    height = max(len(lines), 1) * _line_height(style) + style.pad
     return Label(_free_place(shape, width, height, size, taken), str(number), lines, color, instance.visible)
 
 

@@ -36,8 +36,9 @@ def test_a_box_in_one_drag_with_the_prompt_focused_straight_after(editor: Editor
 def test_a_box_drawn_to_the_upper_left_and_a_square(editor: Editor) -> None:
     editor.draw("b", [(0.6, 0.7), (0.3, 0.2)])
     assert editor.instances[0]["box"] == close(0.3, 0.2, 0.6, 0.7)
+    editor.tool("b")
     editor.page.keyboard.down("Shift")
-    editor.draw("b", [(0.65, 0.75), (0.85, 0.8)])
+    editor.drag(0.65, 0.75, 0.85, 0.8)
     editor.page.keyboard.up("Shift")
     x0, y0, x1, y1 = editor.instances[1]["box"]
     assert x1 - x0 == pytest.approx(y1 - y0, abs=0.001) and x1 - x0 == pytest.approx(0.2, abs=0.02)
@@ -108,6 +109,34 @@ def test_the_caption_and_the_canvas(editor: Editor) -> None:
     assert (right - left) / (bottom - top) == pytest.approx(1.5, abs=0.02), "the canvas has the shape of the picture"
     editor.draw("b", [(0.1, 0.1), (0.9, 0.4)])
     assert editor.instances[0]["box"] == close(0.1, 0.1, 0.9, 0.4)
+
+
+def test_the_caption_follows_the_instances_when_it_is_told_to(comfy: ComfyPage, editor: Editor) -> None:
+    editor.draw("b", [(0.1, 0.1), (0.4, 0.4)], "a red star")
+    editor.draw("b", [(0.5, 0.5), (0.9, 0.9)], "striped blue circle")
+    assert editor.control("caption-add").inner_text() == "Add 2 missing"
+    editor.act("caption-add")
+    assert editor.document["prompt"] == "a red star, striped blue circle"
+    assert not editor.root().query_selector('[data-act="caption-add"]').is_visible()
+
+    def rename(words: str) -> None:
+        row = editor.control("prompt")  # the front-most
+        row.fill(words)
+        editor.press("Escape")
+        comfy.frames(2)
+
+    rename("checkered pink star")
+    assert editor.control("caption-add").get_attribute("title") == "checkered pink star"
+    editor.control("caption-from").select_option("instances")
+    comfy.frames(2)
+    assert editor.document["prompt"] == "a red star, checkered pink star"
+    rename("a green moon")
+    assert editor.document["prompt"] == "a red star, a green moon" == editor.control("global-prompt").input_value()
+    comfy.screenshot(f"caption-{comfy.renderer}")
+    editor.control("global-prompt").fill("mine")
+    editor.press("Escape")
+    comfy.frames(2)
+    assert editor.document["prompt"] == "mine" and editor.control("caption-from").input_value() == ""
 
 
 def test_what_the_server_gets_is_what_was_drawn_byte_for_byte(comfy: ComfyPage, editor: Editor) -> None:

@@ -111,13 +111,13 @@ def test_undo_and_redo_one_step_each_while_tool_zoom_and_selection_stay(comfy: C
     three.draw("b", [(0.75, 0.75), (0.95, 0.95)])
     fourth = three.text
     assert len({start, first, second, third, fourth}) == 5
-    three.do("({ store }) => store.setSession({ zoom: 1.5, selection: ['i2'] })")
+    three.do("({ store }) => store.setSession({ tool: 'scribble', zoom: 1.5, selection: ['i2'] })")
     for before in (third, second, first):
         comfy.press("Control+z")
         comfy.settle()
         assert three.text == before
     session = three.ready().session
-    assert (session["tool"], session["zoom"], session["selection"]) == ("box", 1.5, ["i2"])
+    assert (session["tool"], session["zoom"], session["selection"]) == ("scribble", 1.5, ["i2"])
     for after in (second, third, fourth):
         comfy.press("Control+y")
         comfy.settle()

@@ -11,7 +11,7 @@ from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layo
 from instdiff.instdiff_modules.layout.incoming import fingerprint
 from PIL import Image
 from support.browser import ComfyPage
-from support.editor import Editor
+from support.editor import Editor, drop, pixel
 from support.pack import ROOT
 
 LAYOUTS = ROOT / "tests" / "data" / "layouts" / "valid"
@@ -39,25 +39,6 @@ def saved(editor: Editor, act: str) -> bytes:
     with editor.page.expect_download() as download:
         menu(editor, act)
     return Path(download.value.path()).read_bytes()
-
-
-def drop(editor: Editor, name: str, kind: str, data: bytes) -> None:
-    """A file dropped onto the canvas, as the browser tells of it."""
-    script = """(root, [name, kind, data]) => { const transfer = new DataTransfer();
-      transfer.items.add(new File([new Uint8Array(data)], name, { type: kind }));
-      const canvas = root.querySelector(".ie-canvas");
-      for (const type of ["dragenter", "dragover", "drop"]) {
-        canvas.dispatchEvent(new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
-      } }"""
-    editor.root().evaluate(script, [name, kind, list(data)])
-    editor.comfy.settle(200)
-
-
-def pixel(editor: Editor, x: float, y: float) -> tuple[int, int, int]:
-    """The colour that the screen shows at a place of the layout."""
-    left, top = editor.at(x, y)
-    shot = editor.page.screenshot(clip={"x": round(left), "y": round(top), "width": 1, "height": 1})
-    return Image.open(io.BytesIO(shot)).convert("RGB").getpixel((0, 0))
 
 
 def test_our_own_file_goes_in_and_out_unchanged(editor: Editor) -> None:

@@ -2,6 +2,7 @@
 
 import json
 
+import numpy as np
 from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layout
 from support.browser import EDITOR, ComfyPage
 from support.editor import Editor, add_editor
@@ -108,6 +109,26 @@ def test_switching_the_renderer_keeps_it(comfy: ComfyPage, editor: Editor) -> No
     assert editor.sent == editor.text
 
 
+def test_the_number_of_instances_is_that_of_the_connected_weights(comfy: ComfyPage, editor: Editor) -> None:
+    assert editor.session["slots"] == 30
+    combine, apply = comfy.add("InstDiffSelect", 1000, 0), comfy.add("InstDiffApply", 1300, 0)
+    loader = comfy.add("InstDiffLoadDemoModel", 1000, 400)
+    comfy.link(combine, 0, apply, "instances")
+    comfy.link(loader, 3, apply, "instdiff_model")
+    comfy.link(editor.node, 0, combine, "instances")
+    assert editor.session["slots"] == 8
+    nine = [{"id": str(i), "prompt": f"thing {i}", "point": [0.1 * i, 0.5]} for i in range(1, 10)]
+    editor.do("({ store }, doc) => store.dispatch({ type: 'replace', doc: { ...store.doc, instances: doc } })",
+              [{**one, "strength": 1, "start": 0, "end": 1, "color": "", "visible": True, "locked": False} for one in nine])  # fmt: skip
+    comfy.settle(350)
+    assert "the model reads 8" in editor.root().query_selector(".ie-general").text_content()
+    other = comfy.add("InstDiffLoadModel", 1000, 700)
+    comfy.link(other, 0, apply, "instdiff_model")
+    editor.do("({ store }) => store.dispatch({ type: 'setPrompt', prompt: 'nine things' })")
+    comfy.settle(350)
+    assert editor.session["slots"] == 30 and not editor.root().query_selector(".ie-general").is_visible()
+
+
 def test_bypass_and_back(comfy: ComfyPage, editor: Editor) -> None:
     editor.load(TEXT)
     comfy.select(editor.node)
@@ -197,3 +218,21 @@ def test_removed_nodes_leave_nothing_behind(comfy: ComfyPage, editor: Editor) ->
     comfy.press("Control+z")
     comfy.settle()
     assert Editor(comfy, comfy.nodes()[0]).ready().text == TEXT
+
+
+def test_a_score_reads_as_text_in_the_page(comfy: ComfyPage) -> None:
+    comfy.server.put_input("gray.png", np.full((64, 64, 3), 200, np.uint8))
+    picture = comfy.add("LoadImage", 0, 0, values={"image": "gray.png"})
+    layout = comfy.add("InstDiffFromJSON", 0, 400, values={"text": TEXT})
+    score = comfy.add("InstDiffLayoutScore", 400, 0, values={"detector": "shape world"})
+    shown = comfy.add("PreviewAny", 800, 0)
+    comfy.link(picture, 0, score, "image")
+    comfy.link(layout, 0, score, "instances")
+    comfy.link(score, 1, shown, "source")
+    comfy.queue()
+    words = comfy.run(
+        "id => app.canvas.graph.getNodeById(id).widgets.map((one) => one.value).find((v) => v?.length)", shown
+    )
+    words = "".join(words)
+    assert words.startswith("Score 0.00: 0 of 1 passed.") and "- 1 (a fox): FAIL" in words
+    assert not set("*|#") & set(words)

@@ -82,6 +82,7 @@ def test_a_pen_draws_by_its_pressure(comfy: ComfyPage, editor: Editor) -> None:
 
 def test_a_scene_of_four_from_scratch_with_drags_and_typing_alone(comfy: ComfyPage, editor: Editor) -> None:
     editor.tool("b")
+    editor.press("b")  # twice: it stays
     for prompt, (x0, y0, x1, y1) in SCENE.items():
         editor.drag(x0 / 512, y0 / 512, x1 / 512, y1 / 512)
         comfy.frames(2)

@@ -9,7 +9,8 @@ import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Layout, layout_to_json, parse_layout
 from instdiff.instdiff_modules.layout.incoming import SOURCE, fingerprint
-from instdiff.nodes.editor import EMPTY, InstDiffLayoutEditor
+from instdiff.nodes.demo_model import InstDiffLoadDemoModel
+from instdiff.nodes.editor import EMPTY, SLOTS, InstDiffLayoutEditor
 from PIL import Image
 from support.server import ComfyServer, api_graph
 
@@ -58,6 +59,12 @@ def test_the_empty_layout_that_it_starts_with():
     assert (
         (width, height, prompt, boxes) == (512, 512, "", []) and not masks.any() and preview.shape == (1, 512, 512, 3)
     )
+
+
+def test_the_page_knows_how_many_instances_the_demo_model_takes():
+    assert SLOTS == {
+        InstDiffLoadDemoModel.define_schema().node_id: InstDiffLoadDemoModel.execute().args[3].config.slots
+    }
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

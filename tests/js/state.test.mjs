@@ -4,6 +4,7 @@ import { decodeMask, encodeMask } from "../../web/js/layout/rle.js";
 import { emptyLayout, layoutToJson, parseLayout } from "../../web/js/layout/document.js";
 import { reduce } from "../../web/js/state/actions.js";
 import { aligned, arranged, distributed, reordered } from "../../web/js/state/arrange.js";
+import { missingInCaption, withPrompts } from "../../web/js/state/caption.js";
 import { instanceBounds, mapping, moved, rectangle, resized, simplify } from "../../web/js/state/geometry.js";
 import { emptyBitmap, fillPolygon, paintSegment, resample, transformed } from "../../web/js/state/raster.js";
 import { snapMove, snapPoint, snapTargets } from "../../web/js/state/snap.js";
@@ -259,4 +260,34 @@ test("a mask that is moved far and shrunk never comes out empty", () => {
     doc = reduce(doc, { type: "transform", ids: ["i1"], from: [0, 0, 1, 1], to: [random(), random(), random(), random()] });
     assert.ok(decodeMask(doc.instances[0].mask).data.includes(1));
   }
+});
+
+const captionOf = (prompt, ...prompts) => ({
+  ...emptyLayout(),
+  prompt,
+  instances: prompts.map((one, i) => ({ id: `i${i}`, prompt: one, box: [0, 0, 0.5, 0.5], visible: true })),
+});
+
+test("what the caption lacks is told by clause, not by noun", () => {
+  const stars = "a red star, a striped blue circle";
+  assert.deepEqual(missingInCaption(captionOf(stars, "a red star", "checkered pink star")), ["checkered pink star"]);
+  assert.deepEqual(missingInCaption(captionOf("pink circle, checkered star", "checkered pink star")), ["checkered pink star"]);
+  assert.deepEqual(missingInCaption(captionOf("two (Red:1.2) foxes and a dog on the grass", "a dog", "red foxes", "the", "")), []);
+  assert.deepEqual(missingInCaption(captionOf("雪地里的一只猫", "一只猫", "一只狗")), ["一只狗"]);
+  const doc = captionOf("", "an eagle", "its head", "a fox");
+  Object.assign(doc.instances[1], { parent: "i0" });
+  Object.assign(doc.instances[2], { visible: false });
+  assert.deepEqual(missingInCaption(doc), ["an eagle"]);
+  assert.equal(withPrompts("a meadow at noon,", ["an eagle", "a fox"]), "a meadow at noon, an eagle, a fox");
+});
+
+test("a caption made of the instances follows them until it is written by hand", () => {
+  let doc = reduce(captionOf("mine", "a fox.", "an owl", "a fox"), { type: "setCaptionFrom", fromInstances: true });
+  assert.equal(doc.prompt, "a fox, an owl");
+  doc = reduce(doc, { type: "update", ids: ["i1"], fields: { prompt: "a star" } });
+  doc = parseLayout(layoutToJson(reduce(doc, { type: "remove", ids: ["i2"] })));
+  assert.deepEqual([doc.prompt, doc.caption_from], ["a fox, a star", "instances"]);
+  doc = reduce(doc, { type: "setPrompt", prompt: "a fox" });
+  doc = reduce(doc, { type: "update", ids: ["i0"], fields: { prompt: "a dog" } });
+  assert.deepEqual([doc.prompt, "caption_from" in doc], ["a fox", false]);
 });

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import json
 from typing import TYPE_CHECKING, Any
 
+from PIL import Image
 from support.browser import EDITOR, ComfyPage
 
 if TYPE_CHECKING:  # without Playwright the tests are skipped, not broken
@@ -14,6 +16,7 @@ WIDGET = "layout"
 NODE = (840, 700)
 SESSION = {
     "tool": "select",
+    "toolStays": False,
     "selection": [],
     "brush": 32,
     "zoom": None,
@@ -164,3 +167,22 @@ class Editor:
         """Tag and data-act of what has the focus, as "textarea instance-prompt"."""
         script = "() => { const one = document.activeElement; return `${one.tagName.toLowerCase()} ${one.dataset.act ?? ''}`.trim(); }"
         return self.page.evaluate(script)
+
+
+def drop(editor: Editor, name: str, kind: str, data: bytes) -> None:
+    """A file dropped onto the canvas, as the browser tells of it."""
+    script = """(root, [name, kind, data]) => { const transfer = new DataTransfer();
+      transfer.items.add(new File([new Uint8Array(data)], name, { type: kind }));
+      const canvas = root.querySelector(".ie-canvas");
+      for (const type of ["dragenter", "dragover", "drop"]) {
+        canvas.dispatchEvent(new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
+      } }"""
+    editor.root().evaluate(script, [name, kind, list(data)])
+    editor.comfy.settle(200)
+
+
+def pixel(editor: Editor, x: float, y: float) -> tuple[int, int, int]:
+    """The colour that the screen shows at a place of the layout."""
+    left, top = editor.at(x, y)
+    shot = editor.page.screenshot(clip={"x": round(left), "y": round(top), "width": 1, "height": 1})
+    return Image.open(io.BytesIO(shot)).convert("RGB").getpixel((0, 0))

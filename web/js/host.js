@@ -4,14 +4,15 @@ import { app } from "../../../scripts/app.js";
 import { backgroundUrl, uploadPicture } from "./background.js";
 import { createEditor } from "./editor/editor.js";
 import { layoutPng, saveBlob } from "./editor/png.js";
-import { createStore, newSession } from "./state/store.js";
+import { createStore, DEFAULT_SLOTS, newSession } from "./state/store.js";
 import { emptyLayout, layoutToJson } from "./layout/document.js";
 import { fill, strings } from "./text.js";
+import { connectedSlots } from "./weights.js";
 import { openWindow } from "./window.js";
 
 const DEFAULT_VIEW = { background: "input", opacity: 0.5, thirds: false, grid: false, gridSize: 8, snap: true };
 const LEAST_HEIGHT = 420; // CSS pixels
-const MAX_INSTANCES = 30; // what the published checkpoints take
+const NODE = [700, 650]; // a new node's size: room for the list beside a canvas that one can draw on; it may be made smaller
 
 // Undo rebuilds every node, so what must outlive it is kept by workflow, graph and node id.
 const sessions = new Map();
@@ -34,7 +35,13 @@ export function layoutWidget(node, name, spec) {
     app.canvas.emitBeforeChange();
     widget.value = json;
     app.canvas.emitAfterChange();
+    countSlots();
     node.graph?.setDirtyCanvas?.(true, false);
+  }
+
+  /** The weights may be exchanged anywhere in the graph, so this is asked anew whenever something happens here. */
+  function countSlots() {
+    store.setSession({ slots: connectedSlots(node, spec?.[1]?.slots ?? {}, DEFAULT_SLOTS) });
   }
 
   const legacy = () => editor?.element.closest(".dom-widget"); // the overlay that holds widgets in the classic renderer
@@ -43,7 +50,6 @@ export function layoutWidget(node, name, spec) {
 
   const host = {
     commit,
-    maxInstances: MAX_INSTANCES,
     get language() {
       return app.extensionManager?.setting?.get?.("Comfy.Locale") ?? "en";
     },
@@ -146,7 +152,10 @@ export function layoutWidget(node, name, spec) {
     editor = null;
   }
 
-  const refresh = () => editor?.refreshBackground();
+  function refresh() {
+    editor?.refreshBackground();
+    if (editor) countSlots();
+  }
 
   /**
    * Put the editor where it is seen: into this widget's element, or, as long as that is not on the page, into the element of the widget
@@ -191,7 +200,7 @@ export function layoutWidget(node, name, spec) {
   chain(node, "onExecuted", executed);
   chain(node, "onConnectionsChange", refresh);
   chain(widget, "onRemove", stop);
-  return { widget, minWidth: 360, minHeight: 560 };
+  return { widget, minWidth: NODE[0], minHeight: NODE[1] };
 }
 
 /** Call `more` after an object's own method of that name. */

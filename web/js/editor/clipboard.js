@@ -6,9 +6,9 @@ import { instanceBounds, instancesOf } from "../state/geometry.js";
 
 const PASTE_OFFSET = 16; // pixels of the layout, where the copy would lie exactly on its original
 
-/** @param {object} editor {store, host, root, text, importText(text), importFile(file), perform(act)} @param {{on: Function}} scope */
+/** @param {object} editor {store, root, text, importText(text), importFile(file), importPicture(file), perform(act)} @param {{on: Function}} scope */
 export function listenToClipboard(editor, scope) {
-  const { store, host, root, text } = editor;
+  const { store, root, text } = editor;
   // events instead of navigator.clipboard: they need no permission and work on a plain http address in a local network
   const typing = (event) => event.target.closest?.("input, textarea, select, [contenteditable]");
 
@@ -34,7 +34,7 @@ export function listenToClipboard(editor, scope) {
     const given = event.clipboardData.getData("text/plain");
     if (!given.trim()) {
       const file = [...event.clipboardData.files].find(isImage);
-      if (file) host.dropImage(file);
+      if (file) editor.importPicture(file);
       else store.notify(text.notices.clipboardEmpty, "warn");
       return;
     }
@@ -65,7 +65,7 @@ export function listenToClipboard(editor, scope) {
     event.preventDefault();
     event.stopPropagation(); // else the graph loads it as a workflow
     root.focus({ preventScroll: true });
-    if (isImage(file)) host.dropImage(file);
+    if (isImage(file)) editor.importPicture(file);
     else editor.importFile(file);
   });
 }

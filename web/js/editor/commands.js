@@ -1,7 +1,11 @@
 /** What keys, buttons and menus ask for: `perform(act)`. The acts and their keys are listed in panels/keys.js. */
 import { withParts } from "../layout/parts.js";
 import { area, instancesOf, moved } from "../state/geometry.js";
+import { keyText } from "../panels/keys.js";
+import { fill } from "../text.js";
 import { movableBounds } from "./hit.js";
+import { canvasOf } from "./picture.js";
+import { drawsOnce } from "./placing.js";
 import { zoomedAt } from "./viewport.js";
 
 const BRUSH_RANGE = [1, 512]; // pixels of the layout
@@ -10,7 +14,7 @@ const DUPLICATE_OFFSET = 16; // pixels of the layout
 const NUDGES = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] };
 
 /**
- * @param {object} editor {store, host, view(), size(), tool(), text}
+ * @param {object} editor {store, host, root, view(), size(), tool(), text}
  * @returns {(act: string) => boolean} performs an act; false: not ours, or left to the browser (copy, cut and paste come as events)
  */
 export function createCommands(editor) {
@@ -72,6 +76,13 @@ export function createCommands(editor) {
     if (made.length) store.setSession({ selection: made });
   }
 
+  /** Choosing the same tool again keeps it for further drawings. */
+  function chooseTool(tool) {
+    const toolStays = tool === store.session.tool && drawsOnce(tool);
+    store.setSession({ tool, toolStays });
+    if (toolStays) store.notify(fill(editor.text.notices.toolStays, { tool: editor.text.acts[`tool-${tool}`], key: keyText("tool-select") }));
+  }
+
   function zoom(factor) {
     const size = editor.size();
     store.setSession(zoomedAt(editor.view(), size, [size.width / 2, size.height / 2], factor));
@@ -81,9 +92,13 @@ export function createCommands(editor) {
     if (store.session.help) store.setSession({ help: false });
     else if (editor.tool().cancel()) return;
     else if (ids().length) store.setSession({ selection: [] });
-    else if (store.session.tool !== "select") store.setSession({ tool: "select" });
+    else if (store.session.tool !== "select") chooseTool("select");
     else if (store.session.popout) store.setSession({ popout: false });
-    else host.requestFocusGraph();
+    // keys mean what the pointer is at: with the focus on the graph the next Delete would take the node
+    else if (!editor.root.matches(":hover")) {
+      store.session.focused = false;
+      host.requestFocusGraph();
+    }
   }
 
   const acts = {
@@ -106,6 +121,7 @@ export function createCommands(editor) {
     "zoom-out": () => zoom(1 / ZOOM_STEP),
     "zoom-fit": () => store.setSession({ zoom: null, pan: [0, 0] }),
     "zoom-actual": () => store.setSession({ zoom: 1, pan: [0, 0] }),
+    "canvas-picture": () => store.session.picture && store.dispatch({ type: "setCanvas", ...canvasOf(store.session.picture) }),
     popout: () => store.setSession({ popout: !store.session.popout }),
     help: () => store.setSession({ help: !store.session.help }),
   };
@@ -120,7 +136,7 @@ export function createCommands(editor) {
   }
 
   return function perform(act) {
-    if (act.startsWith("tool-")) store.setSession({ tool: act.slice(5) });
+    if (act.startsWith("tool-")) chooseTool(act.slice(5));
     else if (act.startsWith("nudge-")) nudge(act.split("-")[1], act.endsWith("-far"));
     else if (acts[act]) acts[act]();
     else return false;

@@ -5,10 +5,11 @@
 import { lint } from "../layout/lint.js";
 import { createFrame } from "../panels/frame.js";
 import { createScope } from "../panels/dom.js";
-import { matchKey } from "../panels/keys.js";
 import { strings } from "../text.js";
 import { listenToClipboard } from "./clipboard.js";
 import { createCommands } from "./commands.js";
+import { createGesture } from "./gesture.js";
+import { listenToKeys } from "./keyboard.js";
 import { polygonTool, strokeTool } from "./maskTools.js";
 import { listenToPointers } from "./pointer.js";
 import { createScene } from "./scene.js";
@@ -43,10 +44,11 @@ export function createEditor({ store, host }) {
     text,
     importText: (given) => frame.importText(given),
     importFile: (file) => frame.importFile(file),
+    importPicture: (file) => frame.importPicture(file),
     settings: () => host.getView(),
     view: () => (view = viewport(store.shown, size, store.session)),
     size: () => size,
-    tool: () => tools[store.session.tool] ?? tools.select,
+    tool: () => gesture.tool(),
     redraw,
     setGuides(next) {
       if (next.length || guides.length) redraw();
@@ -65,6 +67,7 @@ export function createEditor({ store, host }) {
     point: pointTool(editor),
     scribble: scribbleTool(editor),
   };
+  const gesture = createGesture(store, tools);
   const perform = createCommands(editor);
   host.perform = perform;
 
@@ -107,10 +110,15 @@ export function createEditor({ store, host }) {
     if ((background?.src ?? "") === (url ? new URL(url, document.baseURI).href : "")) return;
     background = url ? new Image() : null;
     if (background) {
-      background.onload = redraw;
-      background.onerror = redraw;
+      background.onload = background.onerror = shown;
       background.src = url;
     }
+    shown();
+  }
+
+  function shown() {
+    const { naturalWidth: width, naturalHeight: height } = background ?? {};
+    store.setSession({ picture: width ? { width, height } : null });
     redraw();
   }
 
@@ -125,45 +133,8 @@ export function createEditor({ store, host }) {
   });
   scope.add(unsubscribe);
 
-  scope.on(root, "keydown", (event) => {
-    if (event.defaultPrevented) return;
-    const busy = editor.tool();
-    if (busy.key && !event.target.closest("button, input, textarea, select") && busy.key(event.key)) {
-      event.preventDefault();
-      event.stopPropagation();
-      return;
-    }
-    const act = matchKey(event);
-    if (act === "next" || act === "previous") {
-      // Tab steps through the instances only on the canvas itself, and leaves it at the last one
-      const { instances } = store.doc;
-      const at = instances.findIndex((instance) => instance.id === store.session.selection.at(-1));
-      const edge = act === "next" ? at === instances.length - 1 : at <= 0;
-      if (event.target !== root || !instances.length || edge) return;
-    }
-    if (act === null) {
-      // keys that mean nothing here must not reach the graph while the editor has the focus, except its commands (queue, save, undo)
-      if (!event.ctrlKey && !event.metaKey && !event.altKey && event.key !== "Tab") event.stopPropagation();
-      return;
-    }
-    event.stopPropagation();
-    if (perform(act)) event.preventDefault();
-  });
-  scope.on(root, "keyup", (event) => event.stopPropagation());
-  scope.on(root, "contextmenu", (event) => {
-    if (event.target.closest("input, textarea")) return;
-    event.preventDefault();
-    event.stopPropagation();
-  });
-  scope.on(root, "focusin", () => (store.session.focused = true));
-  scope.on(root, "focusout", (event) => {
-    // when the widget is torn down the focus goes nowhere: that does not mean leaving
-    if (event.relatedTarget && !root.contains(event.relatedTarget)) store.session.focused = false;
-  });
-  scope.on(document, "pointerdown", (event) => {
-    if (!root.contains(event.target)) store.session.focused = false;
-  }, true);
-  listenToPointers({ ...editor, perform }, scope);
+  listenToKeys({ ...editor, perform }, scope);
+  listenToPointers({ ...editor, gesture }, scope);
   listenToClipboard({ ...editor, perform }, scope);
 
   const observer = new ResizeObserver(redraw);

@@ -69,6 +69,7 @@ export function strokeTool(editor, value) {
   }
 
   return {
+    everyPoint: true,
     down,
     move,
     up,
@@ -118,6 +119,7 @@ const CLOSE_REACH = 9; // CSS pixels
 export function polygonTool(editor) {
   const { store } = editor;
   let cursor = null;
+  let pressed = null; // as the mouse goes down; all happens as it comes up, so that the prompt keeps the focus it is given
   // corners live in the session: neither another tool nor an undo in between, which rebuilds the editor, loses them
   const cornersOf = () => store.session.corners;
 
@@ -139,14 +141,19 @@ export function polygonTool(editor) {
 
   return {
     down(e) {
-      const corners = cornersOf();
-      const near = ([a, b]) => Math.hypot(a[0] - b[0], a[1] - b[1]) <= CLOSE_REACH;
-      if (corners.length >= 3 && near([e.view.toScreen(corners[0]), e.screen])) return close();
-      if (corners.length && e.clicks > 1) return close(); // the first click of the double click set the last corner
-      store.setSession({ corners: [...corners, [tidy(e.at[0]), tidy(e.at[1])]] });
+      pressed = e;
+      hoverAt(e);
     },
     move: (e) => hoverAt(e),
-    up() {},
+    up(e) {
+      if (!pressed) return;
+      const corners = cornersOf();
+      const [at, again] = [e.view.toScreen(corners[0] ?? e.at), pressed.clicks > 1];
+      pressed = null;
+      if (corners.length >= 3 && Math.hypot(at[0] - e.screen[0], at[1] - e.screen[1]) <= CLOSE_REACH) close();
+      else if (corners.length && again) close(); // the first click of the double click set the last corner
+      else store.setSession({ corners: [...corners, [tidy(e.at[0]), tidy(e.at[1])]] });
+    },
     hover: (e) => hoverAt(e),
     leave() {
       cursor = null;
@@ -161,12 +168,19 @@ export function polygonTool(editor) {
       return true;
     },
     cancel() {
+      if (pressed) {
+        pressed = null; // the corners before it stay, as when a second finger zooms
+        return true;
+      }
       const was = cornersOf().length > 0;
       reset();
       return was;
     },
     /** Another tool is chosen: the corners wait. */
-    pause: () => editor.redraw(),
+    pause() {
+      pressed = null;
+      editor.redraw();
+    },
     draw(g, view) {
       const corners = cornersOf();
       if (!corners.length) return;

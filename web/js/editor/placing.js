@@ -17,13 +17,22 @@ export function targetOf(store, kind) {
   return store.session.target === "selected" || (kind === "brush" && selected.mask) ? selected : null;
 }
 
-/** Finish a drawing: one undo step. A new instance is selected and its prompt field gets the focus. */
+/**
+ * Finish a drawing: one undo step. A new instance is selected; the prompt field gets the focus as long as it is empty. The tool gives way to
+ * Select, unless it was chosen twice; brush and eraser stay, since one stroke rarely makes a mask.
+ */
 export function place(store, target, kind, value) {
-  if (target) {
-    store.dispatch({ type: "setLocation", id: target.id, kind, value });
-    return;
-  }
-  const id = freeId(takenIds(store.doc));
-  store.dispatch({ type: "add", instance: { id, color: nextColor(store.doc), [kind]: value } });
-  store.setSession({ selection: [id], focusPrompt: id });
+  const id = target?.id ?? freeId(takenIds(store.doc));
+  if (target) store.dispatch({ type: "setLocation", id, kind, value });
+  else store.dispatch({ type: "add", instance: { id, color: nextColor(store.doc), [kind]: value } });
+  const next = {};
+  if (!target) next.selection = [id];
+  if (!target?.prompt) next.focusPrompt = id;
+  if (drawsOnce(store.session.tool) && !store.session.toolStays) next.tool = "select";
+  store.setSession(next);
+}
+
+/** @returns {boolean} whether one drawing ends the use of a tool, so that choosing it twice keeps it */
+export function drawsOnce(tool) {
+  return ["box", "polygon", "point", "scribble"].includes(tool);
 }

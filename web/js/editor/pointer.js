@@ -1,15 +1,15 @@
-/** Mouse, pen, touch and wheel on the canvas: turned into calls of the current tool, panning and zooming. */
+/** Mouse, pen, touch and wheel on the canvas: turned into calls of the tool that the gesture belongs to, panning and zooming. */
 import { pannedBy, zoomedAt } from "./viewport.js";
 
 const WHEEL_ZOOM = 1.0015; // per unit of wheel travel
 const LINE_HEIGHT = 16; // CSS pixels that a wheel "line" stands for
 
 /**
- * @param {object} editor {store, host, root, canvas, view(), size(), tool(), perform}
+ * @param {object} editor {store, host, root, canvas, view(), size(), gesture}
  * @param {{on: Function}} scope listeners are removed with it
  */
 export function listenToPointers(editor, scope) {
-  const { store, host, root, canvas } = editor;
+  const { store, host, root, canvas, gesture } = editor;
   const touches = new Map(); // pointer id -> screen point
   let active = null; // pointer id that draws
   let panning = null; // {id, last}
@@ -42,18 +42,15 @@ export function listenToPointers(editor, scope) {
   let lastDown = { time: 0, screen: [0, 0] };
 
   function down(event) {
-    if (event.button === 1) {
-      if (!store.session.popout) return; // the graph's own panning
-      event.preventDefault();
-    } else if (event.button !== 0) return;
+    if (event.button > 1) return;
+    if (event.button === 1) event.preventDefault(); // the browser would scroll by itself
     root.focus({ preventScroll: true });
     canvas.setPointerCapture(event.pointerId);
     const screen = screenOf(event);
     if (event.pointerType === "touch") {
       touches.set(event.pointerId, screen);
       if (touches.size === 2) {
-        editor.tool().cancel();
-        active = null;
+        drop();
         pinch = pinchOf(touches);
         return;
       }
@@ -68,7 +65,8 @@ export function listenToPointers(editor, scope) {
     const again = event.timeStamp - lastDown.time < 400 && Math.hypot(screen[0] - lastDown.screen[0], screen[1] - lastDown.screen[1]) < 6;
     lastDown = { time: event.timeStamp, screen };
     active = event.pointerId;
-    editor.tool().down({ ...toolEvent(event), clicks: again ? 2 : 1 });
+    const e = { ...toolEvent(event), clicks: again ? 2 : 1 };
+    gesture.begin(e).down(e);
   }
 
   function move(event) {
@@ -92,10 +90,11 @@ export function listenToPointers(editor, scope) {
     if (active === event.pointerId) {
       // a fast pen gives several points per frame; a stroke wants them all
       const points = event.getCoalescedEvents?.() ?? [];
-      if (points.length > 1 && store.session.tool !== "select") for (const point of points) editor.tool().move(toolEvent(point));
-      else editor.tool().move(e);
+      const tool = gesture.tool();
+      if (points.length > 1 && tool.everyPoint) for (const point of points) tool.move(toolEvent(point));
+      else tool.move(e);
     } else if (active === null && event.pointerType !== "touch") {
-      canvas.style.cursor = space ? "grab" : (editor.tool().hover?.(e) ?? "default");
+      canvas.style.cursor = space ? "grab" : (gesture.at(e).hover?.(e) ?? "default");
     }
   }
 
@@ -107,8 +106,17 @@ export function listenToPointers(editor, scope) {
       canvas.style.cursor = space ? "grab" : "default";
     } else if (active === event.pointerId) {
       active = null;
-      editor.tool().up(toolEvent(event));
+      const tool = gesture.tool();
+      gesture.end();
+      tool.up(toolEvent(event));
     }
+  }
+
+  /** What was begun with the tool comes to nothing. */
+  function drop() {
+    active = null;
+    gesture.tool().cancel();
+    gesture.end();
   }
 
   scope.on(canvas, "pointerdown", down);
@@ -116,15 +124,31 @@ export function listenToPointers(editor, scope) {
   scope.on(canvas, "pointerup", up);
   scope.on(canvas, "pointercancel", (event) => {
     touches.delete(event.pointerId);
-    pinch = panning = active = null;
-    editor.tool().cancel();
+    pinch = panning = null;
+    drop();
   });
   scope.on(canvas, "pointerleave", () => {
     if (active !== null) return;
     editor.setCursor(null);
     store.setSession({ hover: null });
-    editor.tool().leave?.();
+    gesture.tool().leave?.();
   });
+  scope.on(root, "contextmenu", (event) => {
+    if (event.target.closest("input, textarea")) return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
+  // The middle button pans the layout. Nodes 2.0 pans the graph with it, and gives it the focus, before the widget hears of it; only the
+  // window comes before that.
+  for (const [type, handle] of [["pointerdown", down], ["pointermove", move], ["pointerup", up]]) {
+    const isMiddle = (event) => (type === "pointermove" ? event.buttons & 4 : event.button === 1);
+    const listener = (event) => {
+      if (!isMiddle(event) || !root.contains(event.target)) return;
+      event.stopPropagation();
+      if (event.target === canvas) handle(event);
+    };
+    scope.on(window, type, listener, { capture: true });
+  }
   scope.on(root, "keydown", (event) => {
     if (event.key !== " " || event.target.closest("button, input, textarea, select")) return;
     event.preventDefault();

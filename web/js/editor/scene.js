@@ -7,6 +7,7 @@ import { instanceColor } from "../state/colors.js";
 import { instancesOf } from "../state/geometry.js";
 import { drawHandles, drawHover, drawInstance, drawLabel, drawTies } from "./drawInstance.js";
 import { isResizable, movableBounds } from "./hit.js";
+import { fitted } from "./picture.js";
 
 /** @param {HTMLCanvasElement} element the visible canvas */
 export function createScene(element) {
@@ -75,7 +76,8 @@ export function createScene(element) {
     g.fillRect(view.left, view.top, view.width, view.height);
     if (background) {
       g.globalAlpha = settings.opacity;
-      g.drawImage(background, view.left, view.top, view.width, view.height);
+      const place = fitted({ width: background.naturalWidth, height: background.naturalHeight }, view);
+      g.drawImage(background, place.left, place.top, place.width, place.height);
       g.globalAlpha = 1;
     }
     if (settings.grid) drawGrid(g, doc, settings, view, theme);

@@ -1,4 +1,4 @@
-/** The select tool: click, Shift-click, Alt-click through overlaps, marquee, move, resize with eight handles. */
+/** The select tool: click, Shift-click, Alt-click through overlaps, marquee, move, resize with eight handles. Which press is its: gesture.js. */
 import { withParts } from "../layout/parts.js";
 import { contains, HANDLES, handlePosition, instanceBounds, instancesOf, moved, rectangle, resized, touches } from "../state/geometry.js";
 import { snapMove, snapPoint, snapTargets } from "../state/snap.js";
@@ -9,7 +9,7 @@ const SNAP_REACH = 6; // CSS pixels
 
 /**
  * @param {object} editor {store, settings(), setGuides(list), redraw()}
- * A tool: down(e), move(e), up(e), cancel(), hover(e) -> cursor, draw(g, view). `e` = {at: layout point, screen: [x, y], view, shift, alt, ctrl, coarse}
+ * A tool: down(e), move(e), up(e), cancel(), hover(e) -> cursor, draw(g, view), everyPoint: whether a stroke wants the points between two frames. `e` = {at: layout point, screen: [x, y], view, shift, alt, ctrl, coarse}
  */
 export function selectTool(editor) {
   const { store } = editor;
@@ -31,7 +31,7 @@ export function selectTool(editor) {
       drag = { ...start, kind: "press", bounds: null };
       return;
     }
-    if (e.shift || e.ctrl) {
+    if (e.shift) {
       drag = under.length ? { ...start, kind: "press", toggle: under[0].id } : { ...start, kind: "marquee", kept: store.session.selection };
       return;
     }
@@ -69,7 +69,7 @@ export function selectTool(editor) {
     if (!drag) return;
     const done = drag;
     if (done.to) store.dispatch(transformAction());
-    else if (done.kind === "press" && done.toggle) toggle(done.toggle);
+    else if (done.kind === "press" && done.toggle) toggle(store, done.toggle);
     else if (done.kind === "press" && done.click !== undefined) select(done.click === null ? [] : [done.click]);
     else if (done.kind === "marquee" && !done.rect) select(done.kept);
     drag = null;
@@ -146,14 +146,22 @@ export function selectTool(editor) {
   const transformAction = () => ({ type: "transform", ids: store.session.selection, from: drag.bounds, to: drag.to });
   const family = (ids) => instancesOf(store.doc, withParts(store.doc, ids)); // what moves together
   const select = (ids) => setSelection(store, ids);
-  const toggle = (id) => {
-    const now = store.session.selection;
-    select(now.includes(id) ? now.filter((other) => other !== id) : [...now, id]);
-  };
   const insideMarquee = (rect) =>
     store.doc.instances.filter((i) => i.visible && !i.locked && touches(instanceBounds(i), rect)).map((i) => i.id);
 
   return { down, move, up, cancel, hover, draw, busy: () => drag !== null };
+}
+
+/** A click where nothing is dragged: choose the front-most instance there; with Shift or Ctrl add it, or take it out. */
+export function clickAt(store, e) {
+  const [front] = instancesAt(store.doc, e.at, e.view);
+  if (!e.shift && !e.ctrl) setSelection(store, front ? [front.id] : []);
+  else if (front) toggle(store, front.id);
+}
+
+function toggle(store, id) {
+  const now = store.session.selection;
+  setSelection(store, now.includes(id) ? now.filter((other) => other !== id) : [...now, id]);
 }
 
 /** Select these ids, in no particular order; nothing happens if they are selected already. */

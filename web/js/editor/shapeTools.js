@@ -3,9 +3,8 @@ import { instanceBounds, rectangle, simplify, tidy } from "../state/geometry.js"
 import { nextColor } from "../state/colors.js";
 import { snapPoint, snapTargets } from "../state/snap.js";
 import { drawScribble } from "./drawInstance.js";
-import { instancesAt } from "./hit.js";
 import { place, targetOf } from "./placing.js";
-import { setSelection } from "./selectTool.js";
+import { clickAt } from "./selectTool.js";
 
 const SLOP = 3; // CSS pixels
 const SNAP_REACH = 6; // CSS pixels
@@ -16,7 +15,7 @@ const clamp = ([x, y]) => [tidy(x), tidy(y)];
 
 /**
  * Drag: a box (Shift: square, Alt: from the centre, Ctrl: no snapping). Click: select what is there. Handles do nothing here: boxes that
- * share a corner are common, and a press there means the next box.
+ * share a corner are common, and a press there means the next box. Which press is its: gesture.js.
  */
 export function boxTool(editor) {
   const { store } = editor;
@@ -39,7 +38,7 @@ export function boxTool(editor) {
     drag = null;
     editor.setGuides([]);
     editor.redraw();
-    if (!rect) setSelection(store, instancesAt(store.doc, e.at, e.view).slice(0, 1).map((i) => i.id));
+    if (!rect) clickAt(store, e);
     else if (rect[2] - rect[0] >= 2 / store.doc.width && rect[3] - rect[1] >= 2 / store.doc.height) place(store, targetOf(store, "box"), "box", rect);
   }
 
@@ -85,7 +84,12 @@ export function boxTool(editor) {
     return was;
   }
 
-  return { down, move, up, cancel, hover: () => "crosshair", draw, busy: () => drag !== null };
+  function hover() {
+    store.setSession({ hover: null }); // what Select pointed out
+    return "crosshair";
+  }
+
+  return { down, move, up, cancel, hover, draw, busy: () => drag !== null };
 }
 
 /** Click: a point. */
@@ -130,6 +134,7 @@ export function scribbleTool(editor) {
   const { store } = editor;
   let line = null;
   return {
+    everyPoint: true,
     down: (e) => (line = [clamp(e.at)]),
     move(e) {
       if (!line) return;

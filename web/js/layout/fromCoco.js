@@ -3,8 +3,9 @@ import { numbered } from "./classNames.js";
 import { LayoutError, MAX_INSTANCES, instanceOf, uniqueIds } from "./document.js";
 import * as fields from "./fields.js";
 import { isGiven, pixelBox } from "./fromAuthors.js";
+import { knownCanvas, statedCanvas } from "./given.js";
 import { isObject, shorten } from "./json.js";
-import { Question, anObject, goodLocations, idOf, keepGood, textOf } from "./oddItems.js";
+import { Question, anObject, goodLocations, keepGood, textOf } from "./oddItems.js";
 import { readSegmentation } from "./segmentation.js";
 
 export function isCoco(value) {
@@ -19,12 +20,20 @@ export function isCoco(value) {
  */
 export function fromCoco(document, given) {
   const { canvas, notes } = given;
-  const chosen = choose(listOf(document, "images", notes), given.image);
+  const images = listOf(document, "images", notes);
+  const chosen = choose(images, given.image);
   const where = `Image ${shorten(chosen.file_name ?? chosen.id)}`;
-  const unknown = canvas && chosen.width == null && chosen.height == null;
-  const [width, height] = unknown ? canvas : ["width", "height"].map((side) => fields.whole(chosen[side], where, side));
-  const names = new Map(listOf(document, "categories", notes, []).map((category) => [idOf(category.id), category.name]));
-  const annotations = listOf(document, "annotations", notes).filter((a) => idOf(a.image_id) === idOf(chosen.id));
+  const unknown = !isGiven(chosen.width) && !isGiven(chosen.height); // VIA writes 0 where it does not know
+  const known = statedCanvas(chosen) ?? (unknown ? knownCanvas(canvas, "COCO's boxes are") : null);
+  const [width, height] = known ?? ["width", "height"].map((side) => fields.whole(chosen[side], where, side));
+  // Numbers as text are the same: VIA writes the image_id so.
+  const names = new Map(listOf(document, "categories", notes, []).map((category) => [textOf(category.id), category.name]));
+  const everything = listOf(document, "annotations", notes).flatMap(piecesOf);
+  const annotations = everything.filter((a) => textOf(a.image_id) === textOf(chosen.id));
+  const ids = new Set(images.map(({ id }) => textOf(id)));
+  if (everything.length && !everything.some((a) => ids.has(textOf(a.image_id)))) {
+    throw new LayoutError(`${where} has no annotations: no image_id of the file is the id of one of its images.`);
+  }
   if (annotations.length > MAX_INSTANCES) {
     throw new LayoutError(`${where} has ${annotations.length} annotations, at most ${MAX_INSTANCES} are read.`);
   }
@@ -50,7 +59,8 @@ function choose(images, image) {
 function readAnnotation(a, position, { names, numbers, width, height, given }) {
   const id = textOf(a.id).slice(0, 60) || `i${position}`;
   const where = `Instance ${position} (annotation ${id.split(/\s+/).filter(Boolean).join(" ").slice(0, 40)})`;
-  const prompt = isGiven(a.caption) ? a.caption : names.get(idOf(a.category_id));
+  const prompt = isGiven(a.caption) ? a.caption : names.get(textOf(a.category_id));
+  if (prompt == null && names.size && a.category_id == null) throw new LayoutError(`${where} has no category_id.`);
   if (prompt == null && names.size) {
     throw new LayoutError(`${where}: category ${shorten(a.category_id)} is not among the file's categories.`);
   }
@@ -61,6 +71,12 @@ function readAnnotation(a, position, { names, numbers, width, height, given }) {
   const locations = goodLocations(readers, `${where} has neither bbox nor segmentation. Give it a location.`, given.notes);
   const words = prompt == null ? numbers.category(a.category_id) : fields.text(prompt, where, "name");
   return instanceOf({ id, prompt: words, ...locations, ...(isGiven(a.iscrowd) ? { iscrowd: 1 } : {}) });
+}
+
+/** The annotation itself, or the segments that a panoptic one holds. */
+function piecesOf(annotation) {
+  const { image_id: image, segments_info: segments } = annotation;
+  return Array.isArray(segments) ? segments.filter(isObject).map((segment) => ({ image_id: image, ...segment })) : [annotation];
 }
 
 /** The objects of a list; what is no object is left out with a note. */

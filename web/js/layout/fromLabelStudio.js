@@ -12,6 +12,7 @@ import { maskOfRings } from "./segmentation.js";
 
 const MAX_FIELDS = 200; // of a task, in which its regions are looked for
 const KINDS = ["rectangle", "polygon", "brush", "keypoint", "ellipse"]; // each also as <kind>labels
+const OTHER_REGIONS = ["videorectangle", "vector", "bitmask"]; // which are not read
 
 /** @returns {boolean} whether it is a task of Label Studio, or a list of tasks */
 export function areTasks(value) {
@@ -29,18 +30,21 @@ export function fromLabelStudio(value, given) {
   const task = choose(tasksOf(value).filter(isObject), given.image);
   const annotated = (annotationsOf(task) ?? []).filter((regions) => regions.length);
   if (annotated.length > 1) given.notes.push(`The task was annotated ${annotated.length} times. The first one was read.`);
-  const regions = (annotated[0] ?? []).filter(kindOf);
+  const results = annotated[0] ?? [];
+  const words = wordsBeside(results);
+  const regions = results.filter(isRegion);
   if (regions.length > MAX_INSTANCES) throw new LayoutError(`The task has ${regions.length} regions, at most ${MAX_INSTANCES} are read.`);
   const sizes = regions.map(({ original_width: width, original_height: height }) => statedCanvas({ width, height }));
   const canvas = sizes.find(Boolean) ?? given.canvas;
   given.beside = Math.max(given.beside, regions.length);
-  const instances = keepGood(regions, (region, position) => readRegion(region, position, canvas, given), given.notes);
+  const instances = keepGood(regions, (region, position) => readRegion(region, position, words, canvas, given), given.notes);
   const [width, height] = canvas ?? [null, null];
   return { version: 1, width, height, prompt: "", instances };
 }
 
 /** The regions of each annotation, then of each prediction; null if it is no task. */
 function annotationsOf(task) {
+  if (areItems(task.result, kindOf)) return [task.result]; // one annotation alone
   const entries = ["annotations", "completions", "predictions"].flatMap((key) => (Array.isArray(task[key]) ? task[key] : []));
   const lists = entries.filter((e) => isObject(e) && !isGiven(e.was_cancelled) && Array.isArray(e.result)).map(({ result }) => result);
   if (lists.length || (isObject(task.data) && Array.isArray(task.annotations))) return lists;
@@ -74,10 +78,32 @@ function kindOf(region) {
   return KINDS.includes(given) ? given : (KINDS.find((kind) => `${kind}labels` in region.value) ?? "");
 }
 
-function readRegion(region, position, canvas, given) {
+/** Whether it places something, read or not. */
+function isRegion(result) {
+  const kind = isObject(result) ? textOf(result.type) : "";
+  return Boolean(kindOf(result)) || OTHER_REGIONS.includes(kind) || (kind.endsWith("labels") && kind !== "labels");
+}
+
+/** By a region's id what other results of the same id say of it: its labels, else what was typed for it. */
+function wordsBeside(results) {
+  const found = new Map();
+  for (const key of ["labels", "text"]) {
+    for (const result of results.filter((r) => isObject(r) && isObject(r.value))) {
+      const id = textOf(result.id);
+      const words = [result.value[key]].flat().filter((text) => typeof text === "string").join(", ");
+      if (words && id && !found.has(id)) found.set(id, words);
+    }
+  }
+  return found;
+}
+
+function readRegion(region, position, beside, canvas, given) {
   const [kind, { value }] = [kindOf(region), region];
+  if (!kind || !isObject(value)) {
+    throw new LayoutError(`${named(position, [region.id])}: a region of the type ${shorten(region.type)} is not read, only ${KINDS.join(", ")}.`);
+  }
   const labels = [value[`${kind}labels`], value.labels].find(Array.isArray) ?? [];
-  const words = labels.filter((label) => typeof label === "string").join(", ");
+  const words = labels.filter((label) => typeof label === "string").join(", ") || (beside.get(textOf(region.id)) ?? "");
   const where = named(position, [words, region.id]);
   if (![undefined, null, 0].includes(region.image_rotation)) {
     throw new LayoutError(`${where}: its picture was turned in Label Studio, which is not read.`);

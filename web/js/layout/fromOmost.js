@@ -8,16 +8,23 @@ import { GRID, joined } from "./toOmost.js";
 
 const WHERE = "The Omost canvas";
 
-export function isOmost(value) {
+/** The list of conditions, also where Omost's output holds it as `bag_of_conditions`. */
+function conditionsOf(value) {
+  return isObject(value) && "bag_of_conditions" in value ? value.bag_of_conditions : value;
+}
+
+export function isOmost(given) {
+  const value = conditionsOf(given);
   return Array.isArray(value) && isObject(value[0]) && "rect" in value[0] && ("prefixes" in value[0] || "suffixes" in value[0]);
 }
 
 /**
- * @param {object[]} value [{rect: [top, bottom, left, right] of 90, prefixes, suffixes, color: [r, g, b]}], back to front
+ * @param {object[] | object} given [{rect: [top, bottom, left, right] of 90, prefixes, suffixes, color: [r, g, b]}], back to front
  * @returns {object} the layout. The prompt of an instance is what its prefixes add to those of the whole picture; the suffixes, details of
  *   many words, are kept in the field "omost"
  */
-export function fromOmost(value, { notes }) {
+export function fromOmost(given, { notes }) {
+  const value = conditionsOf(given);
   if (value.length > MAX_INSTANCES) throw new LayoutError(`${WHERE} has ${value.length} conditions, at most ${MAX_INSTANCES} are read.`);
   const [first, ...regions] = value;
   const whole = textsOf(first, "prefixes", `${WHERE}'s first condition`);

@@ -6,12 +6,14 @@
 import { LayoutError, MAX_INSTANCES, instanceOf } from "./document.js";
 import * as fields from "./fields.js";
 import { shorten } from "./json.js";
+import { keepGood } from "./oddItems.js";
+import { plainPrompt } from "./promptWords.js";
 
 const SIDE = 512; // pixels, prompt-control's own default
 const WHERE = "The prompt-control text";
 const MAX_TEXT = 2 ** 20; // characters
+const LOCATIONS = ["MASK", "AREA", "IMASK"];
 const CALLS = /\b(MASK_SIZE|MASKW|IMASK|MASK|AREA|FEATHER|FILL)\s{0,20}\(([^()]{0,200})\)/g;
-const SCHEDULES = /<lora:[^<>]{0,400}>|\bBREAK\b/g; // belongs to the whole prompt, never to an instance's words
 
 /** @returns {boolean} whether a text that is no JSON calls a region */
 export function isPromptControl(text) {
@@ -20,38 +22,38 @@ export function isPromptControl(text) {
 }
 
 /** @returns {object} a layout without canvas, or that of MASK_SIZE. The weight of a region is the instance's strength */
-export function fromPromptControl(text, { notes }) {
-  if (text.length > MAX_TEXT) throw new LayoutError(`${WHERE} has ${text.length} characters, at most ${MAX_TEXT} are read.`);
+export function fromPromptControl(given, { notes }) {
+  if (given.length > MAX_TEXT) throw new LayoutError(`${WHERE} has ${given.length} characters, at most ${MAX_TEXT} are read.`);
+  const text = plainPrompt(given, WHERE, notes);
   const size = maskSize(text);
-  const [caption, instances] = [[], []];
+  const [caption, parts] = [[], []];
   for (const piece of text.replace(/\bCOUPLE\s{0,20}\(/g, "COUPLE MASK(").split(/\b(?:AND|COUPLE)\b/)) {
-    const calls = [...piece.matchAll(CALLS)].map(([, name, argument]) => ({ name, argument }));
-    const { words, weight } = wordsOf(piece);
-    const regions = calls.filter(({ name }) => name === "MASK" || name === "AREA");
-    const where = `${WHERE}'s region ${instances.length + 1}`;
-    if (calls.some(({ name }) => name === "IMASK")) {
-      throw new LayoutError(`${where} uses IMASK, a mask that is not in the text. Connect that mask to Instances from Masks.`);
-    }
-    if (regions.length > 1) {
-      throw new LayoutError(`${where} puts ${regions.length} masks together. Only one MASK or AREA for each part is read.`);
-    }
-    if (!regions.length) {
-      if (words) caption.push(words);
-      continue;
-    }
-    const kept = weight === null ? {} : { prompt_control: { weight } };
-    instances.push(instanceOf({ id: `i${instances.length + 1}`, prompt: words, ...regionOf(regions[0].argument, size, where, notes), ...kept }));
+    const calls = [...piece.matchAll(CALLS)].map(([, name, argument]) => ({ name, argument })).filter(({ name }) => LOCATIONS.includes(name));
+    const part = { calls, ...wordsOf(piece) };
+    if (calls.length) parts.push(part);
+    else if (part.words) caption.push(part.words);
   }
-  if (instances.length > MAX_INSTANCES) {
-    throw new LayoutError(`${WHERE} has ${instances.length} regions, at most ${MAX_INSTANCES} are read.`);
-  }
+  if (parts.length > MAX_INSTANCES) throw new LayoutError(`${WHERE} has ${parts.length} regions, at most ${MAX_INSTANCES} are read.`);
+  const instances = keepGood(parts, (part, position) => readPart(part, position, size, notes), notes);
   const [width, height] = size ?? [null, null];
   return { version: 1, width, height, prompt: caption.join(" "), instances };
 }
 
+function readPart({ calls, words, weight }, position, size, notes) {
+  const where = `${WHERE}'s region ${position}`;
+  if (calls.some(({ name }) => name === "IMASK")) {
+    throw new LayoutError(`${where} uses IMASK, a mask that is not in the text. Connect that mask to Instances from Masks.`);
+  }
+  if (calls.length > 1) {
+    throw new LayoutError(`${where} puts ${calls.length} masks together. Only one MASK or AREA for each part is read.`);
+  }
+  const kept = weight === null ? {} : { prompt_control: { weight } };
+  return instanceOf({ id: `i${position}`, prompt: words, ...regionOf(calls[0].argument, size, where, notes), ...kept });
+}
+
 /** What a part says beside its calls, and the weight at its end (`:1.2`), if there is one. */
 function wordsOf(piece) {
-  const words = piece.replace(CALLS, " ").replace(SCHEDULES, " ").split(/\s+/).filter(Boolean).join(" ");
+  const words = piece.replace(CALLS, " ").split(/\s+/).filter(Boolean).join(" ");
   const colon = words.lastIndexOf(":");
   const end = colon < 0 ? "" : words.slice(colon + 1);
   if (!/^-?(?:\d{1,30}(?:\.\d{1,30})?|\.\d{1,30})$/.test(end)) return { words, weight: null };

@@ -1,8 +1,8 @@
 /**
  * YOLO's label files: a line for each object, all numbers fractions of the picture.
  *
- *     class cx cy width height [confidence]        a box by its centre
- *     class x1 y1 x2 y2 x3 y3 ...                  an outline
+ *     class cx cy width height [confidence] [track]   a box by its centre
+ *     class x1 y1 x2 y2 x3 y3 ... [confidence]        an outline, or the corners of a turned box
  */
 import { numbered } from "./classNames.js";
 import { LayoutError, MAX_INSTANCES, instanceOf } from "./document.js";
@@ -54,6 +54,11 @@ function readLine(line, position, numbers, given) {
   const about = { id: `i${position}`, prompt, ...(prompt ? {} : { class_id: number }) };
   const values = words.slice(1).map(Number);
   if (values.some(Number.isNaN)) throw new LayoutError(`${where}: ${shown} holds something that is not a number.`);
+  const tracked = (values.length === 5 || values.length === 6) && /^\d+$/.test(words.at(-1));
+  if (tracked && values.length === 6 && values[5] <= 1) {
+    throw new LayoutError(`${where}: ${shown} may be a box with its track number, or an outline of three points.`);
+  }
+  if (tracked && values.at(-1) > 1) values.pop();
   if (!values.every((v) => v >= -0.5 && v <= 1.5)) {
     throw new LayoutError(`${where}: ${shown} does not hold fractions. YOLO's numbers are shares 0..1 of the picture.`);
   }
@@ -61,8 +66,10 @@ function readLine(line, position, numbers, given) {
     const box = boxOf(values.slice(0, 4), CXCYWH, FRACTIONS, [1, 1], where, given.notes);
     return instanceOf({ ...about, box, ...(values.length === 5 ? { score: values[4] } : {}) });
   }
+  // Of the other odd lengths key points could be, three numbers each behind a box.
+  const scored = [3, 5].includes(values.length % 6) ? { score: values.pop() } : {};
   if (values.length % 2) throw new LayoutError(`${where}: ${shown} is neither a box of 4 numbers nor an outline of x and y in turn.`);
   const [width, height] = knownCanvas(given.canvas, "The outlines are drawn");
   const ring = values.map((v, i) => v * (i % 2 ? height : width));
-  return instanceOf({ ...about, mask: maskOfRings([ring], width, height, where, given) });
+  return instanceOf({ ...about, ...scored, mask: maskOfRings([ring], width, height, where, given) });
 }

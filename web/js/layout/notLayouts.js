@@ -25,6 +25,7 @@ function withoutHolders(value) {
 export function isVia(value) {
   if (!isObject(value)) return false;
   if (Object.keys(value).slice(0, LOOKED_AT).some((key) => key.startsWith("_via_"))) return true;
+  if (["project", "config", "attribute", "file", "metadata"].every((key) => key in value)) return true; // the third version
   return areItems(Object.values(value).slice(0, LOOKED_AT), (entry) => "regions" in entry && "filename" in entry);
 }
 

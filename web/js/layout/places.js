@@ -34,6 +34,11 @@ export function hasPlace(item) {
   return isObject(item) && (sidesOf(item) !== null || BOX_FIELDS.some((key) => item[key] != null));
 }
 
+/** @returns {boolean} whether it is one of Apple's annotations, {label, coordinates: {x, y, width, height}}: the centre, in pixels */
+export function isCreateMl(item) {
+  return "label" in item && isObject(item.coordinates) && CORNER[0].every((name) => name in item.coordinates);
+}
+
 /** @returns {boolean} whether an object names the sides of a box by its centre */
 export function isCentred(item) {
   return SIDES[1][1].some((names) => names.every((name) => name in item));
@@ -63,8 +68,13 @@ export function placeOf(item, where) {
   if (isObject(value)) {
     const inside = sidesOf(value);
     if (!inside) throw new LayoutError(`${where}: ${key} must name four sides or hold four numbers, got ${shorten(value)}.`);
+    const [stated, names] = inside;
+    if (!stated && !isCreateMl(item)) { // what stands beside an inner x, y, width, height does not tell what they are
+      const numbers = names.map((name) => fields.number(value[name], where, name));
+      return { numbers, declared, usual: names === CORNER[0] ? PIXELS : null };
+    }
     const place = placeIn(inside, value, item, where);
-    return { ...place, declared: over(declared, place.declared) };
+    return { ...place, declared: over(declared, isCreateMl(item) ? { order: CXCYWH } : place.declared) };
   }
   if (Array.isArray(value) && value.length === 2 && value.every((v) => Array.isArray(v) && v.length === 2)) value = value.flat();
   return { numbers: fields.numbers(value, 4, where, key, "four numbers"), declared, usual: null };

@@ -3,8 +3,8 @@ import { areDetections, areItems, fromItems } from "./detectors.js";
 import { chosenItems } from "./fromResults.js";
 import { isObject } from "./json.js";
 import { SAMPLE } from "./oddItems.js";
-import { hasPlace, isCentred, isCornered, isMarkedCentre } from "./places.js";
-import { fromHeld, heldList, isFour } from "./wrapped.js";
+import { hasPlace, isCentred, isCornered, isCreateMl, isMarkedCentre } from "./places.js";
+import { fromHeld, heldList, isFour, parallelBoxes } from "./wrapped.js";
 
 const FRAME_FIELDS = ["frame_number", "frame_index", "frame_idx", "file_name", "filename"];
 
@@ -15,7 +15,7 @@ export function detected(test) {
 
 /** The detections in a value: the list itself, the list that an object holds, or a single one as a list. */
 function itemsOf(value) {
-  if (isObject(value)) return hasPlace(value) ? [value] : (heldList(value) ?? []);
+  if (isObject(value)) return hasPlace(value) && !parallelBoxes(value) ? [value] : (heldList(value) ?? []);
   return areDetections(value) ? value : [];
 }
 
@@ -37,7 +37,8 @@ export function isSupervision(item) {
 }
 
 export function isCentre(item) {
-  return isCentred(isObject(item.box) ? item.box : item) || "relative_coordinates" in item || (isCornered(item) && isMarkedCentre(item));
+  const centred = isCentred(isObject(item.box) ? item.box : item) || "relative_coordinates" in item || isCreateMl(item);
+  return centred || (isCornered(item) && isMarkedCentre(item));
 }
 
 export function isCorner(item) {

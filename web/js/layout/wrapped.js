@@ -5,12 +5,14 @@
 import { declaredBeside, declaredByName, over } from "./declared.js";
 import { areDetections, checkCount, fromItems } from "./detectors.js";
 import { LayoutError } from "./error.js";
+import { areElements } from "./fromElements.js";
 import { PIXELS, XYXY, statedCanvas } from "./given.js";
 import { isObject } from "./json.js";
 
 const words = (text) => text.split(" ");
 const LISTS = words("predictions detections objects annotations instances results items boxes bboxes data output outputs");
 const MAX_FIELDS = 200; // of an object, in which a list is looked for
+const MAX_DEPTH = 3; // of objects in objects that are looked into
 const EMPTY = ["predictions", "detections"]; // an empty list under these names is "nothing found"
 const BOXES = words("boxes bboxes boxes_xyxy bboxes_xyxy boxes_xywh bboxes_xywh boxes_cxcywh pred_boxes xyxy xywh xyxyn xywhn");
 const LABELS = words(
@@ -26,8 +28,8 @@ export function heldList(value) {
   return held(value).items;
 }
 
-/** The list, and the object that holds it, which may stand one level deeper. */
-function held(value) {
+/** The list, and the object that holds it, which may stand some levels deeper. */
+function held(value, depth = 0) {
   for (const key of LISTS) {
     const items = value[key];
     const mayBeEmpty = EMPTY.includes(key);
@@ -36,8 +38,12 @@ function held(value) {
       return { holder: items, items: held(items).items }; // Roboflow's workflows
     }
   }
-  const found = Object.values(value).slice(0, MAX_FIELDS).filter(areDetections);
-  return { holder: value, items: found.length === 1 ? found[0] : null };
+  const inner = Object.values(value).slice(0, MAX_FIELDS);
+  const found = inner.filter((items) => areDetections(items) && !(depth && areElements(items))); // elements have units of their own
+  if (found.length || depth === MAX_DEPTH) return { holder: value, items: found.length === 1 ? found[0] : null };
+  const objects = inner.map((v) => (Array.isArray(v) && v.length === 1 ? v[0] : v)).filter(isObject); // outputs of one picture
+  const holders = objects.map((v) => held(v, depth + 1)).filter(({ items }) => items !== null);
+  return holders.length === 1 ? holders[0] : { holder: value, items: null };
 }
 
 export function fromHeld(value, given) {
@@ -46,7 +52,8 @@ export function fromHeld(value, given) {
 }
 
 export function canvasOf(value) {
-  return statedCanvas(value, value.image, value.canvas, value.image_size, value.size, value.resolution);
+  const [height, width] = Array.isArray(value.shape) ? value.shape : []; // ultralytics
+  return statedCanvas(value, value.image, value.canvas, value.image_size, value.size, value.resolution, { width, height });
 }
 
 /** @returns {string | undefined} the field with the boxes, in an object of parallel lists: four numbers each, or none beside labels or scores */
@@ -61,16 +68,25 @@ export function florenceTask(value) {
   const entries = isObject(value) ? Object.entries(value) : [];
   if (entries.length !== 1) return null;
   const [[task, inner]] = entries;
-  return task.startsWith("<") && task.endsWith(">") && parallelBoxes(inner) ? inner : null;
+  return task.startsWith("<") && task.endsWith(">") && (parallelBoxes(inner) || outlinesOf(inner)) ? inner : null;
+}
+
+/** Rings of pixels for each of Florence-2's labels: of its polygons, or of boxes with four corners; null if there are none. */
+function outlinesOf(value) {
+  if (!isObject(value) || !Array.isArray(value.labels)) return null;
+  const { quad_boxes: quads, polygons } = value;
+  if (Array.isArray(quads) && quads.length) return quads.map((quad) => [quad]);
+  return Array.isArray(polygons) && polygons.length ? polygons : null;
 }
 
 /** @returns {object} {boxes, labels, scores} -> a layout. LayoutError if the lists are not of one length */
 export function fromParallel(given, about) {
   const task = florenceTask(given);
-  const value = task ?? given;
+  const whole = task ?? given;
+  const value = isObject(whole.data) ? { ...whole.data, ...whole } : whole; // supervision's detections
   const declared = task ? { order: XYXY, units: PIXELS } : declaredBeside(value);
-  const key = parallelBoxes(value);
-  const boxes = value[key];
+  const key = parallelBoxes(value) ?? "outlines";
+  const boxes = key === "outlines" ? outlinesOf(value) : value[key];
   const columns = [["label", LABELS], ["score", SCORES]].flatMap(([field, names]) => {
     const lists = names.filter((name) => Array.isArray(value[name]));
     const found = lists.find((name) => value[name].some((v) => typeof v === "string")) ?? lists[0];
@@ -82,7 +98,7 @@ export function fromParallel(given, about) {
     const named = field === "score" || value[found].some((v) => typeof v === "string");
     return [[named ? field : (NUMBERED.get(found) ?? field), value[found]]];
   });
-  const items = boxes.map((box, i) => ({ bbox: box, ...Object.fromEntries(columns.map(([field, column]) => [field, column[i]])) }));
+  const items = boxes.map((box, i) => ({ [key === "outlines" ? "segmentation" : "bbox"]: box, ...Object.fromEntries(columns.map(([field, column]) => [field, column[i]])) }));
   const name = key.replace("bboxes", "bbox").replace("boxes", "box");
   return fromItems(items, about, canvasOf(value), over(declared, declaredByName(name)));
 }

@@ -6,6 +6,7 @@ import { fileMenu } from "./fileMenu.js";
 import { createImport } from "./importFlow.js";
 import { closeMenu } from "./menu.js";
 import { createPanel } from "./panel.js";
+import { createPictureFlow } from "./pictureFlow.js";
 import { createStatus } from "./status.js";
 import { createToolbar } from "./toolbar.js";
 import { viewMenu } from "./viewMenu.js";
@@ -13,7 +14,7 @@ import { viewMenu } from "./viewMenu.js";
 /**
  * @param {{store: object, host: object, text: object, lint: Function}} options
  * @returns {{element: HTMLElement, stage: HTMLElement, status: object, importText: (given: string) => Promise<boolean>,
- *   importFile: (file: File) => Promise<boolean>, flush: () => void, destroy: () => void}} flush keeps a prompt or number that is being typed
+ *   importFile: (file: File) => Promise<boolean>, importPicture: (file: File) => Promise<void>, flush: () => void, destroy: () => void}} flush keeps a prompt or number that is being typed
  */
 export function createFrame({ store, host, text, lint }) {
   const scope = createScope();
@@ -21,6 +22,7 @@ export function createFrame({ store, host, text, lint }) {
   const element = el("div", { class: "instdiff-editor", tabindex: 0, role: "application", "aria-label": text.title }, layout);
   element.dataset.captureWheel = "true"; // Nodes 2.0 leaves the wheel to such elements while the focus is inside
   const { importText, importFile } = createImport({ store, host, text, root: element });
+  const importPicture = createPictureFlow({ store, host, text, root: element });
   const parts = {
     toolbar: createToolbar({
       store,
@@ -54,5 +56,5 @@ export function createFrame({ store, host, text, lint }) {
   scope.add(() => closeMenu(element));
   update();
 
-  return { element, stage, status: parts.status, importText, importFile, flush: parts.panel.flush, destroy: scope.destroy };
+  return { element, stage, status: parts.status, importText, importFile, importPicture, flush: parts.panel.flush, destroy: scope.destroy };
 }

@@ -116,5 +116,6 @@ export function createImport({ store, host, text, root }) {
 export function merged(doc, layout) {
   const next = { ...layout, prompt: layout.prompt || doc.prompt };
   if (doc.source !== undefined) next.source = doc.source;
+  if (!layout.prompt && doc.caption_from !== undefined) next.caption_from = doc.caption_from;
   return next;
 }

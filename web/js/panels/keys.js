@@ -17,6 +17,7 @@ export const KEYS = Object.freeze([
   { key: "]", act: "brush-larger" },
   { key: "z", ctrl: true, act: "undo", hosted: true },
   { key: "y", ctrl: true, act: "redo", hosted: true },
+  { key: "z", ctrl: true, shift: true, act: "redo", hosted: true },
   { key: "Escape", act: "escape" },
   { key: "Enter", act: "focus-prompt" },
   { key: "Tab", act: "next" },
@@ -84,15 +85,24 @@ const TOGETHER = { nudge: "← ↑ ↓ →", "nudge-far": "Shift+← ↑ ↓ →
  * @returns {string | null} what the key asks of the editor. A letter of a non-Latin keyboard counts by its place.
  */
 export function matchKey(event) {
-  if (event.isComposing || event.altKey) return null;
+  const found = entryOf(event);
+  return found && !found.hosted ? found.act : null;
+}
+
+/** @returns {boolean} whether an event is the key of an act, ComfyUI's own included */
+export function keyMatches(event, act) {
+  return entryOf(event)?.act === act;
+}
+
+function entryOf(event) {
+  if (event.isComposing || event.altKey) return undefined;
   const ctrl = Boolean(event.ctrlKey || event.metaKey);
   let key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (key.length === 1 && key > "\u007f" && /^Key[A-Z]$/.test(event.code ?? "")) key = event.code[3].toLowerCase();
   const symbol = key.length === 1 && !/[a-z]/.test(key);
-  const found = KEYS.find(
+  return KEYS.find(
     (entry) => entry.key === key && Boolean(entry.ctrl) === ctrl && (symbol || Boolean(entry.shift) === Boolean(event.shiftKey))
   );
-  return found && !found.hosted ? found.act : null;
 }
 
 /** @param {string} act @returns {string} its key as people write it ("Ctrl+D"), or "" */

@@ -44,7 +44,7 @@ export function createList({ store, host, text, lint }) {
       grouped && numbers.has(instance.parent) ? { depth: depthOf(store.shown, instance), number: numbers.get(instance.parent) } : null;
     next.forEach((instance, index) => {
       if (!rows.has(instance.id)) {
-        rows.set(instance.id, createRow({ id: instance.id, store, text }));
+        rows.set(instance.id, createRow({ id: instance.id, store, host, text }));
         fresh.push(instance.id);
       } else if (instances?.[index] === instance && !instance.parent) return; // of a part the number of its parent may have changed
       rows.get(instance.id).update(instance, index, wholeOf(instance));
@@ -90,10 +90,9 @@ export function createList({ store, host, text, lint }) {
 
   function look() {
     timer = null;
-    if (linted === store.doc) return;
     linted = store.doc;
     const found = new Map([[null, []]]);
-    for (const { id, code, message, values } of lint(store.doc, { maxInstances: host.maxInstances ?? 30 })) {
+    for (const { id, code, message, values } of lint(store.doc, { maxInstances: store.session.slots })) {
       if (!found.has(id)) found.set(id, []);
       found.get(id).push({ code, words: text.lint[code] ? fill(text.lint[code], values ?? {}) : message });
     }
@@ -189,7 +188,7 @@ export function createList({ store, host, text, lint }) {
   scope.add(
     store.subscribe((change) => {
       if (change.doc) update();
-      if (change.doc && !change.preview && store.doc !== linted) {
+      if ((change.doc && !change.preview && store.doc !== linted) || change.session.has("slots")) {
         clearTimeout(timer);
         timer = setTimeout(look, LINT_PAUSE);
       }

@@ -1,6 +1,7 @@
 /** A prompt field: grows from one to four lines, keeps what is typed after a pause, never loses it to a rebuild. */
 import { createScope, describe, el, ownKeys } from "./dom.js";
 import { createDraft } from "./draft.js";
+import { keyMatches } from "./keys.js";
 
 /**
  * @param {object} options
@@ -9,18 +10,22 @@ import { createDraft } from "./draft.js";
  * @param {string} options.act data-act
  * @param {(text: string) => void} options.commit
  * @param {() => void} options.leave Esc: give the focus back to the canvas
+ * @param {string[]} options.whenEmpty acts whose keys are the layout's while the field is empty, as after drawing: they mean no text there
+ * @param {(act: string) => void} options.perform
  * @returns {{element: HTMLElement, textarea: HTMLTextAreaElement, set: (text: string) => void, flush: () => void, destroy: () => void}}
  */
-export function createPrompt({ label, placeholder, act, commit, leave }) {
+export function createPrompt({ label, placeholder, act, commit, leave, whenEmpty, perform }) {
   const scope = createScope();
   const textarea = el("textarea", { rows: 1, spellcheck: "false", autocomplete: "off", placeholder, "data-act": act });
   const element = el("div", { class: "ie-prompt" }, textarea); // its ::after repeats the text and so gives the height
   describe(textarea, label);
   textarea.removeAttribute("title"); // a tooltip over text that one reads is in the way
   let composing = false;
+  let emptied = false; // there was a text since the field got the focus
   const draft = createDraft({ commit });
 
   scope.on(textarea, "input", () => {
+    emptied = true;
     element.dataset.text = textarea.value;
     draft.set(textarea.value);
     if (composing) draft.hold(); // half a Chinese syllable is not a prompt
@@ -33,10 +38,22 @@ export function createPrompt({ label, placeholder, act, commit, leave }) {
     composing = false;
     draft.wait();
   });
+  scope.on(textarea, "focus", () => (emptied = textarea.value !== ""));
   scope.on(textarea, "change", draft.flush);
   scope.on(textarea, "blur", () => {
     composing = false;
     draft.flush();
+  });
+  scope.on(textarea, "keydown", (event) => {
+    if (textarea.value || composing || event.repeat) return; // a key that is held down has just emptied the field
+    if (event.key === "Backspace" && emptied) return; // one press too many must not take the instance
+    const found = whenEmpty.find((one) => keyMatches(event, one));
+    if (!found) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    draft.flush();
+    leave();
+    perform(found);
   });
   ownKeys(scope, textarea, { flush: draft.flush, leave: () => (draft.flush(), leave()) });
 

@@ -8,10 +8,10 @@ import { createPrompt } from "./prompt.js";
 import { fill } from "../text.js";
 
 /**
- * @param {{id: string, store: object, text: object}} options
+ * @param {{id: string, store: object, host: object, text: object}} options
  * @returns {{element: HTMLElement, prompt: object, update: Function, mark: Function, state: Function, destroy: Function}}
  */
-export function createRow({ id, store, text }) {
+export function createRow({ id, store, host, text }) {
   const scope = createScope();
   const write = (fields) => store.dispatch({ type: "update", ids: [id], fields });
   const grip = iconButton("reorder", icon("grip"), text.list.reorder);
@@ -23,6 +23,8 @@ export function createRow({ id, store, text }) {
     act: "prompt",
     commit: (value) => write({ prompt: value }),
     leave: () => focusEditor(element),
+    whenEmpty: ["undo", "redo", "delete"],
+    perform: (act) => host.perform(act),
   });
   const tie = el("span", { class: "ie-tie", role: "img", hidden: true }, icon("part", 12));
   const kinds = el("span", { class: "ie-kinds", role: "img" });

@@ -2,6 +2,7 @@
 import { createScope, describe, el, focusEditor, iconButton, setAttribute, setText } from "./dom.js";
 import { icon } from "./icons.js";
 import { keyText } from "./keys.js";
+import { fill } from "../text.js";
 import { createSlider } from "./number.js";
 
 const TOOLS = ["select", "box", "brush", "eraser", "polygon", "point", "scribble"];
@@ -76,8 +77,14 @@ export function createToolbar({ store, host, text, openView, openFile }) {
   }
 
   function update() {
-    const { tool, brush: px, popout: out, target: into } = store.session;
-    for (const name of TOOLS) setAttribute(tools[name], "aria-pressed", String(tool === name));
+    const { tool, toolStays, brush: px, popout: out, target: into } = store.session;
+    for (const name of TOOLS) {
+      const stays = toolStays && tool === name;
+      setAttribute(tools[name], "aria-pressed", String(tool === name));
+      tools[name].classList.toggle("is-kept", stays);
+      const words = text.acts[`tool-${name}`];
+      describe(tools[name], stays ? fill(text.toolStays, { tool: words }) : words, keyText(`tool-${name}`));
+    }
     setAttribute(target, "aria-pressed", String(into === "selected"));
     setAttribute(popout, "aria-pressed", String(out));
     describe(popout, out ? text.popin : text.acts.popout, keyText("popout"));
@@ -87,7 +94,7 @@ export function createToolbar({ store, host, text, openView, openFile }) {
     size.set(Math.sqrt((px - BRUSH[0]) / (BRUSH[1] - BRUSH[0])));
   }
 
-  const KEYS = ["tool", "brush", "popout", "target"];
+  const KEYS = ["tool", "toolStays", "brush", "popout", "target"];
   scope.add(store.subscribe(({ session }) => KEYS.some((key) => session.has(key)) && update()));
   scope.add(size.destroy);
   update();

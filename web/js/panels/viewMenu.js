@@ -5,7 +5,7 @@ import { toggleMenu } from "./menu.js";
 import { createNumber, createSlider } from "./number.js";
 
 /** @returns {(anchor: HTMLElement) => void} opens the menu below a button, or closes it */
-export function viewMenu({ host, text, root }) {
+export function viewMenu({ store, host, text, root }) {
   const words = text.view;
   const set = (patch) => host.setView(patch);
 
@@ -61,6 +61,13 @@ export function viewMenu({ host, text, root }) {
         { kind: "heading", label: words.background },
         ...["none", "input", "last", ...(host.getView().file ? ["file"] : [])].map(radio), // file: a picture that was dropped
         { kind: "custom", element: row(words.opacity, opacity.element) },
+        {
+          kind: "action",
+          act: "view-canvas-picture",
+          label: words.picture,
+          run: () => host.perform("canvas-picture"),
+          disabled: () => !store.session.picture,
+        },
         { kind: "heading", label: words.guides },
         ...["thirds", "snap", "grid"].map(check),
         { kind: "custom", element: row(words.gridSize, grid.element) },

@@ -5,6 +5,7 @@
  */
 import { LOCATION_KINDS } from "../layout/document.js";
 import { canBePart, withParts } from "../layout/parts.js";
+import { captioned, FROM_INSTANCES } from "./caption.js";
 import { aligned, arranged, distributed, reordered } from "./arrange.js";
 import { instanceBounds, instancesOf, moved, selectionBounds, union } from "./geometry.js";
 import { isEmpty } from "./raster.js";
@@ -14,13 +15,17 @@ import { movedInstance, placed } from "./place.js";
 export const MAX_SIDE = 16384; // pixels, ComfyUI's own limit
 const RANGES = { strength: [0, 2], start: [0, 1], end: [0, 1] };
 
-const HANDLERS = { add, remove, update, setLocation, transform, duplicate, paste, reorder, arrange, align, distribute, setCanvas, setPrompt, setParent, replace };
+const HANDLERS = {
+  ...{ add, remove, update, setLocation, transform, duplicate, paste, reorder, arrange, align, distribute },
+  ...{ setCanvas, setPrompt, setCaptionFrom, setParent, replace },
+};
 
 /** @returns the document after the action; `doc` itself if the action changes nothing. Error for an unknown type. */
 export function reduce(doc, action) {
   const handler = HANDLERS[action.type];
   if (!handler) throw new Error(`Unknown action ${action.type}`);
-  return handler(doc, action);
+  const next = handler(doc, action);
+  return next === doc ? doc : captioned(next);
 }
 
 /** @returns {Set<string>} ids that instances have, and those of parents that are gone, whose parts would take a new one for theirs */
@@ -143,8 +148,18 @@ function setCanvas(doc, { width, height }) {
   return next.width === doc.width && next.height === doc.height ? doc : { ...doc, ...next };
 }
 
+/** A caption that is written by hand is no longer made of the instances. */
 function setPrompt(doc, { prompt }) {
-  return prompt === doc.prompt ? doc : { ...doc, prompt };
+  if (prompt === doc.prompt) return doc;
+  const { caption_from: from, ...rest } = doc;
+  return { ...rest, prompt };
+}
+
+/** @param {boolean} fromInstances whether the caption is made of the instances' prompts from now on; else it stays as it is */
+function setCaptionFrom(doc, { fromInstances }) {
+  if ((doc.caption_from === FROM_INSTANCES) === fromInstances) return doc;
+  const { caption_from: from, ...rest } = doc;
+  return fromInstances ? { ...rest, caption_from: FROM_INSTANCES } : rest;
 }
 
 /** Make instances parts of another one, or of none (parent ""). What cannot be a part of it is left; what lay behind it comes in front. */

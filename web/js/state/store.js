@@ -5,10 +5,13 @@
 import { emptyLayout, layoutToJson, parseLayoutWithNotes } from "../layout/document.js";
 import { reduce } from "./actions.js";
 
+export const DEFAULT_SLOTS = 30; // instances that the published weights take
+
 /** @returns {object} the session of an editor that was never used */
 export function newSession() {
   return {
     tool: "select",
+    toolStays: false, // after a drawing, instead of giving way to Select
     selection: [],
     hover: null,
     brush: 32,
@@ -21,6 +24,8 @@ export function newSession() {
     notice: null,
     corners: [], // of a polygon that is not closed yet
     target: "new",
+    slots: DEFAULT_SLOTS, // instances that the connected weights take
+    picture: null, // {width, height} in pixels of the background
   };
 }
 

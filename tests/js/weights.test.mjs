@@ -1,0 +1,33 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { connectedSlots } from "../../web/js/weights.js";
+
+const SLOTS = { Demo: 8 };
+
+/** A graph node: next = the nodes behind its output, loader = the node that gives its weights (null: the socket is free). */
+function node({ type = "", output = "INSTANCES", next = [], loader } = {}) {
+  const inputs = loader === undefined ? [] : [{ type: "MODEL" }, { type: "INSTDIFF_MODEL" }];
+  return {
+    ...{ type, graph: {}, inputs, outputs: [{ type: "INT" }, { type: output }] },
+    isInputConnected: () => loader !== null,
+    getInputNode: () => loader,
+    getOutputNodes: (i) => (i === 1 ? next : null),
+  };
+}
+
+test("the weights behind a layout are found through other nodes, the fewest slots count", () => {
+  const demo = node({ loader: node({ type: "Demo" }), output: "MODEL" });
+  const full = node({ loader: node({ type: "Full" }), output: "MODEL" });
+  assert.equal(connectedSlots(node({ next: [full] }), SLOTS, 30), 30);
+  assert.equal(connectedSlots(node({ next: [node({ next: [full, demo], output: "*" })] }), SLOTS, 30), 8);
+  assert.equal(connectedSlots(node({ next: [node({ loader: null })] }), SLOTS, 30), 30);
+  assert.equal(connectedSlots(node(), SLOTS, 30), 30);
+});
+
+test("a circle ends, and models lead to no further weights", () => {
+  const one = node();
+  one.getOutputNodes = () => [one];
+  assert.equal(connectedSlots(one, SLOTS, 30), 30);
+  const demo = node({ loader: node({ type: "Demo" }) });
+  assert.equal(connectedSlots(node({ output: "MODEL", next: [demo] }), SLOTS, 30), 30);
+});

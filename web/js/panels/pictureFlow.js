@@ -1,0 +1,62 @@
+/** A picture that is dropped or pasted: behind the layout, or, if it can be one, the mask of an instance. */
+import { fittedMask, isOfShape, maskIn } from "../editor/picture.js";
+import { place, targetOf } from "../editor/placing.js";
+import { encodeMask } from "../layout/rle.js";
+import { fill } from "../text.js";
+import { ask } from "./ask.js";
+
+const LONGEST = 2048; // pixels that are looked at; masks are stored smaller
+
+/**
+ * @param {{store: object, host: object, text: object, root: HTMLElement}} options
+ * @returns {(file: File) => Promise<void>}
+ */
+export function createPictureFlow({ store, host, text, root }) {
+  return async function take(file) {
+    const picture = await decoded(file);
+    if (!picture) {
+      store.notify(fill(text.notices.fileUnreadable, { name: file.name }), "warn");
+      return;
+    }
+    const image = pixelsOf(picture);
+    const isIn = store.error ? null : maskIn(image);
+    const choice = isIn && (await askUse());
+    if (isIn && choice === "picture-mask") {
+      place(store, targetOf(store, "mask"), "mask", encodeMask(fittedMask(isIn, image, store.doc)));
+    } else if (!isIn || choice === "picture-background") {
+      await host.dropImage(file);
+      const { naturalWidth: width, naturalHeight: height } = picture;
+      if (!isOfShape({ width, height }, store.doc)) store.notify(fill(text.notices.pictureFitted, { width, height }));
+    }
+  };
+
+  function askUse() {
+    return ask(root, {
+      message: text.ask.picture,
+      choices: [
+        { act: "picture-mask", label: text.ask.pictureMask, primary: true },
+        { act: "picture-background", label: text.ask.pictureBackground },
+        { act: "picture-cancel", label: text.cancel },
+      ],
+    });
+  }
+}
+
+/** @returns {Promise<HTMLImageElement | null>} null: not every file that calls itself an image is one */
+async function decoded(file) {
+  const picture = new Image();
+  picture.src = URL.createObjectURL(file);
+  const isRead = await picture.decode().then(() => picture.naturalWidth > 0, () => false);
+  URL.revokeObjectURL(picture.src);
+  return isRead ? picture : null;
+}
+
+function pixelsOf(picture) {
+  const scale = Math.min(1, LONGEST / Math.max(picture.naturalWidth, picture.naturalHeight));
+  const canvas = document.createElement("canvas");
+  canvas.width = Math.max(1, Math.round(picture.naturalWidth * scale));
+  canvas.height = Math.max(1, Math.round(picture.naturalHeight * scale));
+  const g = canvas.getContext("2d");
+  g.drawImage(picture, 0, 0, canvas.width, canvas.height);
+  return g.getImageData(0, 0, canvas.width, canvas.height);
+}
