@@ -112,6 +112,7 @@ def _fill_slot(out: GroundingInputs, b: int, i: int, instance: Instance, seed: i
 
 
 @functools.lru_cache(maxsize=SLOTS)  # 30 MB. A run grounds the same masks in its layout, in branches and in intervals
+@torch.inference_mode(False)  # a training takes what a run has kept, too
 def _mask_inputs(mask: Mask, seed: int) -> tuple[Tensor, Tensor]:
     """Polygon (512,) and seg (512, 512) of a mask, to be read only."""
     pixels = _pixels(mask)

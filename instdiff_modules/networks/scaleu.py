@@ -14,6 +14,7 @@ SMALL_PLANE = 16 * 16
 
 
 @lru_cache(maxsize=64)
+@torch.inference_mode(False)  # kept, and a training in the same process has to take it as well
 def low_pass_basis(height: int, width: int, device: torch.device) -> Tensor:
     """Waves that the filter touches on a height x width plane, float32: A of shape (height * width, r), r <= 7.
 
@@ -56,6 +57,7 @@ def gains(b: Tensor, s: Tensor, like: Tensor) -> Gains:
 
 
 @lru_cache(maxsize=16)
+@torch.inference_mode(False)
 def low_pass_matrix(height: int, width: int, gain: float, device: torch.device) -> Tensor:
     """The whole filter as one matrix (height * width, height * width), float32, for planes so small that it costs less."""
     basis = low_pass_basis(height, width, device)

@@ -100,7 +100,7 @@ class Samples:
             latents.append(self.latents.of(sample, size, item.flipped))
             noise.append(torch.randn(latents[-1].shape, generator=generator(seed, kind, number, place)))
             uniform = draws.uniform()
-            t.append((place + uniform) / max(len(self.held[:MOST_HELD_OUT]), 1) if held else uniform)
+            t.append((place + 0.5) / max(len(self.held[:MOST_HELD_OUT]), 1) if held else uniform)
             shared = SeededDraws(seed, kind, number) if rules.drop_per == "batch" else draws
             gone.append(drop_of(given_formats(layouts[-1]), shared, rules))
         after = batches.dropped(layouts, gone)
