@@ -35,14 +35,12 @@ from instdiff_modules.launcher.environment import clean_environment
 from instdiff_modules.launcher.errors import Stopped
 from instdiff_modules.launcher.guard import dies_with_its_parent
 from instdiff_modules.launcher.install import FIRST_TEMPLATE, PACK, Runtime
-from instdiff_modules.launcher.layouts import checked_layout, demo_slots
+from instdiff_modules.launcher.layouts import ORDERS, UNITS, Asked, check_text, checked_layout
 from instdiff_modules.launcher.machine import check_python
 from instdiff_modules.launcher.progress import Progress
 from instdiff_modules.launcher.server import Server, check_port
 from instdiff_modules.launcher.steps import Steps
 from instdiff_modules.layout.plain_files import file_size
-
-SHAPES_ONLY = "Note: the demo's model knows coloured shapes only. For other things put real weights in place (see README.md) and give --workflow."
 
 
 def say(line: str) -> None:
@@ -73,8 +71,17 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     serve = commands.add_parser("serve", parents=[common], help="open the editor in the browser")
     serve.add_argument("--no-browser", action="store_true", help="only print the address")
     run = commands.add_parser("run", parents=[common, picture], help="make a picture from a layout document")
-    run.add_argument("--layout", type=file_path, required=True, metavar="FILE", help="a layout document (JSON)")
+    run.add_argument(
+        "--layout", type=file_path, required=True, metavar="FILE", help="a layout of any kind that is read"
+    )
     run.add_argument("--first", type=whole(1, 1000), metavar="N", help="only the first N instances of the layout")
+    run.add_argument("--image", metavar="NAME", help="of data of several images: id or file name of the one to draw")
+    run.add_argument(
+        "--width", type=whole(0, 16384), default=0, help="of the canvas in pixels, if the file does not state it"
+    )
+    run.add_argument("--height", type=whole(0, 16384), default=0, help="the same")
+    run.add_argument("--order", choices=ORDERS, help="of the four numbers of a box, if the file does not state it")
+    run.add_argument("--units", choices=UNITS, help="of the boxes, if the file does not state them")
     run.add_argument("--workflow", type=file_path, default=graphs.DEMO, metavar="FILE", help="a workflow in API format")
     test = commands.add_parser("test", parents=[common], help="run every test; what follows -- goes to pytest")
     test.add_argument("pytest", nargs="*", metavar="-- ARGS", help=argparse.SUPPRESS)
@@ -102,8 +109,8 @@ def main(argv: list[str]) -> int:
     if graph is None:
         return serve(options, home, runtime, extra)
     if options.command == "run":
-        slots = demo_slots() if graphs.uses_demo_model(graph) else None
-        layout = checked_layout(options.layout, read(options.layout), options.first, slots, runtime, steps)
+        asked = Asked(**{name: getattr(options, name) for name in Asked._fields})
+        layout = checked_layout(options.layout, asked, graphs.uses_demo_model(graph), runtime, steps)
         graph = graphs.with_layout(graph, layout, str(options.layout))
     return picture(options, home, runtime, extra, graph)
 
@@ -113,7 +120,8 @@ def graph_of(options: argparse.Namespace) -> graphs.Graph:
     workflow = getattr(options, "workflow", graphs.DEMO)
     graph = graphs.read_graph(read(workflow), str(workflow))
     if options.command == "run":
-        graphs.with_layout(graph, read(options.layout), str(options.layout))
+        graphs.layout_nodes(graph, str(options.layout))
+        check_text(read(options.layout), str(options.layout))
     return graph if options.seed is None else graphs.with_seed(graph, options.seed)
 
 
@@ -149,8 +157,6 @@ def picture(
         say(f"Done in {time.monotonic() - started:.1f} s; stopping ComfyUI.")
     for text in result.texts:
         say(f"\n{text}\n")
-    if workflow == graphs.DEMO and options.command == "run":
-        say(SHAPES_ONLY)
     for written in paths:
         say(f"Picture: {written}")
     return 0
