@@ -4,7 +4,8 @@
     python3 quickstart.py                        install (once), make the demo picture, print its path
     python3 quickstart.py serve                  open the demo in ComfyUI's editor; Ctrl+C ends it
     python3 quickstart.py run --layout FILE      make a picture from a layout document
-    python3 quickstart.py test                   run every test
+    python3 quickstart.py python -- ARGS         run its Python: -- -m instdiff_modules.metrics --help
+    python3 quickstart.py test                   run every test; with -- ARGS, as pytest takes them
 
 Everything is kept in one folder outside the pack (--home); delete it to undo everything.
 With --comfyui PATH an installation that is already there is used instead.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -83,8 +85,14 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     run.add_argument("--order", choices=ORDERS, help="of the four numbers of a box, if the file does not state it")
     run.add_argument("--units", choices=UNITS, help="of the boxes, if the file does not state them")
     run.add_argument("--workflow", type=file_path, default=graphs.DEMO, metavar="FILE", help="a workflow in API format")
+    python = commands.add_parser(
+        "python", parents=[common], help="run the Python of ComfyUI; what follows -- goes to it"
+    )
+    python.add_argument(
+        "arguments", nargs="*", metavar="-- ARGS", help="for example: -- -m instdiff_modules.metrics --help"
+    )
     test = commands.add_parser("test", parents=[common], help="run every test; what follows -- goes to pytest")
-    test.add_argument("pytest", nargs="*", metavar="-- ARGS", help=argparse.SUPPRESS)
+    test.add_argument("pytest", nargs="*", metavar="-- ARGS", help="for example: -- -k layout")
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
         argv = ["demo", *argv]
     options = parser.parse_args(argv)
@@ -102,6 +110,8 @@ def main(argv: list[str]) -> int:
         raise Stopped(f"--home {home} is inside the pack, where ComfyUI would load it. Choose a folder outside {PACK}.")
     if options.command == "test":
         return test(options, home, Steps(home / "logs" / "install.log", say))
+    if options.command == "python":
+        return python(options, prepare(options, home, Steps(home / "logs" / "install.log", say))[0])
     check_port(options.port, FIRST_TEMPLATE if options.command == "serve" else "")
     graph = None if options.command == "serve" else graph_of(options)
     steps = Steps(home / "logs" / "install.log", say)
@@ -143,22 +153,23 @@ def picture(
     out = (options.out or home / "pictures").expanduser().resolve()
     out.mkdir(parents=True, exist_ok=True)
     say("Starting ComfyUI ...")
-    with Server(runtime, base, home / "logs" / "server.log", options.port, extra) as server:
+    with Server(runtime, base, home / "logs" / "server.log", options.port, extra, say) as server:
         say(f"  it runs on {'the GPU' if runtime.gpu else 'the CPU'} at {server.url}")
         started = time.monotonic()
         with Progress(graph, say, sys.stdout) as progress:
             result = server.draw(graph, progress)
         if not result.saved:
             raise Stopped(f"{workflow} made no picture. What to do: give it a SaveImage node and export it again.")
-        paths = [
-            write_picture(server.picture(image), out, Path(str(image.get("filename") or "picture.png")))
-            for image in result.saved
-        ]
+        names = [(image, Path(str(image.get("filename") or "picture.png"))) for image in result.saved]
+        paths = [write_picture(server.picture(image), out, name) for image, name in names]
+        alone = [server.picture(image) for image in result.images_of(graphs.ALONE)] if workflow == graphs.DEMO else []
         say(f"Done in {time.monotonic() - started:.1f} s; stopping ComfyUI.")
     for text in result.texts:
         say(f"\n{text}\n")
     for written in paths:
         say(f"Picture: {written}")
+    if len(paths) == len(alone) == 1:
+        say(f"Without the layout: {write_alone(alone[0], graphs.layout_text(graph), paths[0])}")
     return 0
 
 
@@ -166,7 +177,7 @@ def serve(options: argparse.Namespace, home: Path, runtime: Runtime, extra: tupl
     """Run the server until Ctrl+C, with the browser at the first template."""
     base = install.make_base(home)
     say("Starting ComfyUI ...")
-    with Server(runtime, base, home / "logs" / "server.log", options.port, extra) as server:
+    with Server(runtime, base, home / "logs" / "server.log", options.port, extra, say) as server:
         say(f"ComfyUI is at {server.url}/{FIRST_TEMPLATE}")
         say(f"Models go into {home / 'models'}, pictures come into {base / 'output'}.")
         say("Ctrl+C stops it.")
@@ -178,6 +189,13 @@ def serve(options: argparse.Namespace, home: Path, runtime: Runtime, extra: tupl
             say("\nStopping ComfyUI.")
             return 0
         raise Stopped(f"ComfyUI ended by itself. What to do: read the end of {server.log}.")
+
+
+def python(options: argparse.Namespace, runtime: Runtime) -> int:
+    """Run the Python that has ComfyUI's packages, in the folder where the user is, with our modules in reach."""
+    environment = {**clean_environment(), "PYTHONPATH": str(PACK)}
+    command = [str(runtime.python), *options.arguments]
+    return subprocess.run(command, env=environment, preexec_fn=dies_with_its_parent(), check=False).returncode
 
 
 def test(options: argparse.Namespace, home: Path, steps: Steps) -> int:
@@ -220,12 +238,20 @@ def read(path: Path) -> str:
 
 
 def write_picture(data: bytes, folder: Path, name: Path) -> Path:
-    """Write a picture under its name, or a numbered one: nothing is overwritten."""
-    stem = name.stem.rstrip("_")
-    path, number = folder / f"{stem}{name.suffix}", 2
-    while path.exists():
-        path, number = folder / f"{stem}-{number}{name.suffix}", number + 1
+    """Write a picture as NAME_00001.png, or with the next number that is free: nothing is overwritten. ComfyUI's own number goes."""
+    stem, number = re.sub(r"_\d{5}_?$", "", name.stem).rstrip("_"), 1
+    while (path := folder / f"{stem}_{number:05}{name.suffix}").exists():
+        number += 1
     path.write_bytes(data)
+    return path
+
+
+def write_alone(data: bytes, layout: str, beside: Path) -> Path:
+    """Write the demo's picture without the layout into the folder `alone`, and its layout beside it: as instdiff_modules.metrics takes them."""
+    path = beside.parent / "alone" / beside.name
+    path.parent.mkdir(exist_ok=True)
+    path.write_bytes(data)
+    path.with_suffix(".json").write_text(layout, encoding="utf-8")
     return path
 
 

@@ -7,6 +7,7 @@ import pytest
 from instdiff.instdiff_modules.importers import given
 from instdiff.instdiff_modules.importers.first import answer
 from instdiff.instdiff_modules.launcher import graph, layouts
+from instdiff.instdiff_modules.launcher.demo_layout import for_the_demo
 from instdiff.instdiff_modules.launcher.errors import Stopped
 from instdiff.instdiff_modules.layout.document import parse_layout
 from instdiff.instdiff_modules.shapeworld.known_words import KNOWN, unknown_words
@@ -21,13 +22,16 @@ def ours(*instances: object, **fields: object) -> str:
     return json.dumps({"version": 1, **size, "instances": list(instances), **fields})
 
 
-def notes(text: str, **asked: object) -> str:
-    return "\n".join(answer(text, asked)["notes"])
+def notes(text: str, demo: bool = False, **asked: object) -> str:
+    found = answer(text, {**asked, "prompts": demo})
+    return "\n".join([*found["notes"], *(for_the_demo(found["text"])[1] if demo else [])])
 
 
 @pytest.mark.parametrize("odd, words", [
-    ({"prompt": "a blue ring", "box": [10, 20, 100, 200]}, "0..1"), ({"prompt": "a blue ring", "bx": [0.1, 0.2, 0.3, 0.4]}, "did you mean 'box'?"),
-    ({"prompt": "a blue ring", "box": [0.1, 0.2, 0.3]}, "left, top, right, bottom"), ({"prompt": "a blue ring", "box": [1.2, 0.2, 1.4, 0.4]}, "outside"), (3, "a JSON object"),
+    ({"prompt": "a blue ring", "box": [10, 20, 100, 200]}, "0..1"),
+    ({"prompt": "a blue ring", "bx": [0.1, 0.2, 0.3, 0.4]}, "did you mean 'box'?"),
+    ({"prompt": "a blue ring", "box": [0.1, 0.2, 0.3]}, "left, top, right, bottom"),
+    ({"prompt": "a blue ring", "box": [1.2, 0.2, 1.4, 0.4]}, "outside"), (3, "a JSON object"),
 ], ids=["pixels", "typo", "three", "outside", "number"])  # fmt: skip
 def test_an_instance_that_is_left_out_is_said_before_the_start(odd: object, words: str) -> None:
     said = notes(ours(STAR, odd), demo=True)
@@ -37,7 +41,7 @@ def test_an_instance_that_is_left_out_is_said_before_the_start(odd: object, word
 
 
 def test_an_empty_prompt_and_its_misspelt_field_are_named() -> None:
-    found = answer(ours({"promt": "a red star", "box": STAR["box"]}), {"demo": True})
+    found = answer(ours({"promt": "a red star", "box": STAR["box"]}), {"prompts": True})
     assert "Instance 1 (i1) has an empty prompt" in found["problem"]
     assert "Instance 1: the field 'promt' is unknown; did you mean 'prompt'?" in found["notes"]
 
@@ -45,24 +49,26 @@ def test_an_empty_prompt_and_its_misspelt_field_are_named() -> None:
 def test_the_demo_names_the_words_it_does_not_know_and_is_silent_of_others() -> None:
     assert notes(ours(STAR), demo=True) == ""
     said = notes(ours({**STAR, "prompt": "an orange dragon"}), demo=True)
-    assert "does not know 'orange', 'dragon'; it knows circle, square" in said
+    assert "does not know: orange, dragon. It knows circle, square" in said
     assert notes(ours({**STAR, "prompt": "an orange dragon"})) == "", "other models have other words"
     assert {word for word in captions.WORDS if word != ","} <= KNOWN
     assert unknown_words([captions.sentence(["a striped red moon", "a plain blue ring"], "white")]) == []
 
 
 def test_the_demo_gets_a_caption_and_a_canvas_where_there_are_none() -> None:
-    found = answer(json.dumps({"version": 1, "instances": [STAR, {**STAR, "prompt": "a blue ring"}]}), {"demo": True})
-    layout = parse_layout(found["text"])
+    text, said = for_the_demo(
+        answer(json.dumps({"version": 1, "instances": [STAR, {**STAR, "prompt": "a blue ring"}]}), {})["text"]
+    )
+    layout = parse_layout(text)
     assert (layout.prompt, layout.width, layout.height) == ("a red star and a blue ring", 256, 256)
-    assert "no caption" in found["notes"][0] and "256x256 is drawn" in found["notes"][1]
+    assert "no caption" in said[0] and "256x256 is drawn" in said[1]
     assert "on a canvas of 384x256 objects miss their places" in notes(ours(STAR, width=384), demo=True)
 
 
 def test_a_caption_beside_a_detectors_list_counts_and_the_options_answer_what_is_open() -> None:
     text = json.dumps({"caption": "a red star and a blue ring on a white background", "detections": FOUND})
     asked = {"order": layouts.ORDERS["xyxy"], "units": layouts.UNITS["pixels"], "width": 256, "height": 256}
-    layout = parse_layout(answer(text, {**asked, "demo": True})["text"])
+    layout = parse_layout(answer(text, asked)["text"])
     assert layout.prompt.endswith("white background") and layout.instances[1].box == (
         120 / 256,
         120 / 256,

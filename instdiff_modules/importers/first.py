@@ -2,8 +2,8 @@
 
     python -m instdiff_modules.importers.first FILE ASKED
 
-ASKED is JSON: {"first": N, "image", "width", "height", "order", "units": as of Instances from JSON, "demo": whether the demo's
-model draws it}, all of which may be left out. Printed is one line of JSON: {"most": instances that act at the same time in a
+ASKED is JSON: {"first": N, "image", "width", "height", "order", "units": as of Instances from JSON, "prompts": whether every
+instance needs one}, all of which may be left out. Printed is one line of JSON: {"most": instances that act at the same time in a
 frame, "text": the layout as a document of ours, "canvas": [width, height] or null, "notes": sentences for the user}, or
 {"problem": why the file cannot be run, "open": whether options can answer it}.
 """
@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any
 
 from ..commands.names import shown
-from ..layout.document import check_prompts, load_json, visible_instances
+from ..layout.document import check_prompts, load_json
 from ..layout.frames import canvas_of
 from ..layout.instance import Frames, Layout
 from ..layout.parts import without
-from ..shapeworld.known_words import SIZE, WORDS, caption_of, unknown_words
 from .frames import frames_to_json
 from .given import NOT_DECLARED, Given, sides_given
 from .kinds import read_any
@@ -32,7 +31,6 @@ from .own import is_own
 
 WHERE = "The layout"
 PACKAGE = __name__.rpartition(".importers")[0]
-REAL_WEIGHTS = "For other things put real weights in place (see README.md) and give --workflow."
 LAYOUT_FIELDS = ("version", "width", "height", "prompt", "instances")
 INSTANCE_FIELDS = (
     "prompt",
@@ -66,14 +64,12 @@ def answer(text: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     if "first" in asked:
         frames, more = first_instances(frames, asked["first"])
         notes += more
-    if asked.get("demo"):
+    if asked.get("prompts"):
         try:
             for layout in frames:
                 check_prompts(layout)
         except ValueError as error:
             return {"problem": str(error), "open": False, "notes": notes}
-        frames, more = for_the_demo(frames)
-        notes += more
     most = max(most_at_once(layout) for layout in frames)
     return {"most": most, "text": frames_to_json(frames), "canvas": canvas_of(frames[0]), "notes": notes}
 
@@ -139,29 +135,6 @@ def first_instances(frames: Frames, number: int) -> tuple[Frames, list[str]]:
         kept.append(replace(layout, instances=without(layout.instances, gone)))
     words = listing(list(dict.fromkeys(named)))
     return tuple(kept), [f"The caption still names what is left out ({words}). Change it in the file."] if named else []
-
-
-def for_the_demo(frames: Frames) -> tuple[Frames, list[str]]:
-    """(layouts that its model can draw: with a caption and a canvas; what was added, and what the model does not know)."""
-    notes: list[str] = []
-    if not frames[0].prompt.strip() and visible_instances(frames[0]):
-        caption = caption_of([instance.prompt for instance in visible_instances(frames[0])])
-        frames = (replace(frames[0], prompt=caption), *frames[1:])
-        notes.append(f'The layout has no caption ("prompt"), so this one is used: {shown(caption, 120)!r}.')
-    canvas = canvas_of(frames[0])
-    if canvas is None:
-        frames = tuple(replace(layout, width=SIZE, height=SIZE) for layout in frames)
-        notes.append(f"The layout does not state its canvas; {SIZE}x{SIZE} is drawn.")
-    elif canvas != (SIZE, SIZE):
-        notes.append(
-            f"The demo's model was made for {SIZE}x{SIZE}; on a canvas of {canvas[0]}x{canvas[1]} objects miss their places."
-        )
-    texts = [text for layout in frames for text in (layout.prompt, *(i.prompt for i in visible_instances(layout)))]
-    unknown = unknown_words(texts)
-    if unknown:
-        words = listing([repr(word) for word in unknown])
-        notes.append(f"The demo's model does not know {words}; it knows {WORDS}. {REAL_WEIGHTS}")
-    return frames, notes
 
 
 def most_at_once(layout: Layout) -> int:

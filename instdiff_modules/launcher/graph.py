@@ -11,6 +11,7 @@ from ..layout.json_text import load_json
 from ..layout.plain_files import shown_name
 from .errors import Stopped
 
+ALONE = "14"  # the node of the demo's workflow that shows the picture without the layout
 DEMO = Path(__file__).with_name("demo.json")  # the workflow that quickstart runs unless it is given another
 LAYOUT_INPUTS = {"InstDiffFromJSON": "text", "InstDiffLayoutEditor": "layout"}
 LONGEST_SIDE = 1024  # pixels; SD1.5 repeats itself above
@@ -62,6 +63,11 @@ def layout_nodes(graph: Graph, name: str) -> list[tuple[dict[str, Any], str]]:
             "'Instances from JSON' or 'Layout Editor' in ComfyUI and export the workflow (API) again."
         )
     return nodes
+
+
+def layout_text(graph: Graph) -> str:
+    """The layout in a graph's first node that takes one."""
+    return next(node["inputs"][field] for node, field in layout_nodes(graph, "a layout"))
 
 
 def uses_demo_model(graph: Graph) -> bool:

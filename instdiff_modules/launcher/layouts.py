@@ -12,6 +12,7 @@ from typing import NamedTuple
 from ..layout.json_text import load_json
 from ..layout.plain_files import shown_name
 from ..layout.units import FRACTIONS, PERCENT, PIXELS, THOUSANDTHS
+from .demo_layout import for_the_demo
 from .errors import Stopped
 from .graph import LONGEST_SIDE, drawn_size, has_shape
 from .install import PACK, Runtime
@@ -51,7 +52,7 @@ class Asked(NamedTuple):
         """As JSON, for importers/first.py."""
         words = {"order": ORDERS.get(self.order or ""), "units": UNITS.get(self.units or "")}
         given = {name: value for name, value in {**self._asdict(), **words}.items() if value}
-        return json.dumps({**given, "demo": demo})
+        return json.dumps({**given, "prompts": demo})
 
 
 def check_text(text: str, name: str) -> None:
@@ -79,9 +80,13 @@ def checked_layout(path: Path, asked: Asked, demo: bool, runtime: Runtime, steps
         steps.say(f"Note: {note}")
     if "problem" in answer:
         raise Stopped(f"{path}: {in_options(answer['problem']) if answer['open'] else answer['problem']}")
-    if demo:
-        check_demo(path, answer["most"], answer["canvas"], demo_slots())
-    return answer["text"]
+    if not demo:
+        return answer["text"]
+    check_demo(path, answer["most"], answer["canvas"], demo_slots())
+    text, notes = for_the_demo(answer["text"])
+    for note in notes:
+        steps.say(f"Note: {note}")
+    return text
 
 
 def check_demo(path: Path, most: int, canvas: Sequence[int] | None, slots: int | None) -> None:
@@ -102,7 +107,7 @@ def in_options(question: str) -> str:
     """A node's question about what the data leave open -> the same with the options that answer it here."""
     options = [option for word, option in ANSWERS if re.search(word, question)]
     asks = question.removeprefix("The layout: ").replace(" in the menus", "").rstrip(".")
-    return f"{asks}. Here: {', '.join(options)}." if options else question
+    return f"{asks}. Options: {', '.join(options)}." if options else question
 
 
 def demo_slots(path: Path = DEMO_MODEL) -> int | None:
