@@ -248,9 +248,9 @@ def write_picture(data: bytes, folder: Path, name: Path) -> Path:
 
 def write_alone(data: bytes, layout: str, beside: Path) -> Path:
     """Write the demo's picture without the layout into the folder `alone`, and its layout beside it: as instdiff_modules.metrics takes them."""
-    path = beside.parent / "alone" / beside.name
-    path.parent.mkdir(exist_ok=True)
-    path.write_bytes(data)
+    folder = beside.parent / "alone"
+    folder.mkdir(exist_ok=True)
+    path = write_picture(data, folder, Path(beside.name))
     path.with_suffix(".json").write_text(layout, encoding="utf-8")
     return path
 

@@ -96,7 +96,7 @@ def test_masks_alone_are_objects_of_one_picture_or_one_object_in_each() -> None:
 
 
 @pytest.mark.parametrize("boxes, given, words", [
-    (None, None, "No detections are connected"), (None, masks(PLACE, PLACE), "2 masks for 3 pictures"), ([CAT], masks(PLACE), "3 boxes and 1 masks"),
+    (None, None, "No detections are connected"), (None, masks(PLACE, PLACE), "2 masks for 3 pictures"), ([CAT], masks(PLACE), "3 boxes and 1 mask."),
     (None, torch.ones(3, 64, 64), "another shape"), (None, "x", "Expected a MASK"), (None, masks(PLACE) * float("inf"), "NaN or infinity"),
 ])  # fmt: skip
 def test_masks_that_cannot_be_used(boxes, given, words: str) -> None:

@@ -402,6 +402,7 @@ def test_pictures_are_numbered_in_their_folder_and_the_one_alone_has_its_layout_
     shipped = graph.read_graph(graph.DEMO.read_text(encoding="utf-8"), "demo.json")
     assert shipped[graph.ALONE]["inputs"]["images"] == shipped["10"]["inputs"]["image"], "the picture that is scored"
     alone = program.write_alone(b"y", graph.layout_text(shipped), path)
+    assert alone.name == "instdiff_00001.png"
     (pair,) = find_pairs(alone.parent, alone.parent)
     assert pair.picture == alone and json.loads(pair.layout.read_text())["width"] == 256
 

@@ -53,8 +53,8 @@ def answer(text: str, asked: Mapping[str, Any]) -> dict[str, Any]:
     with heard() as notes:
         try:
             sides = sides_given(asked.get("width", 0), asked.get("height", 0), WHERE)
-            chosen = (asked.get(name, NOT_DECLARED) for name in ("units", "order"))
-            frames = read_any(text, Given(sides, *chosen, asked.get("image", ""), where=WHERE))
+            units, order = asked.get("units", NOT_DECLARED), asked.get("order", NOT_DECLARED)
+            frames = read_any(text, Given(sides, units, order, asked.get("image", ""), where=WHERE))
         except ValueError as error:
             return {"problem": str(error), "open": isinstance(error.__cause__, Question), "notes": notes}
     raw = load_json(text) if text.lstrip("\ufeff \t\r\n")[:1] == "{" else {}

@@ -128,7 +128,7 @@ def merge_parts(out: Path, jobs: int, about: Mapping[str, Any]) -> Totals | None
     )
     write_whole(out / "coco" / "layouts.json", json.dumps(truth_file(records)))
     write_whole(out / "coco" / "detections.json", json.dumps(predictions_file(records)))
-    head = f"# Layout report\n\n{totals.pictures} pictures, {totals.instances} instances.\n\n"
+    head = f"# Layout report\n\nPictures: {totals.pictures}. Instances: {totals.instances}.\n\n"
     write_whole(
         out / "report.md",
         f"{head}{totals_table(totals)}\n\n{meanings(totals)}\n\n## What failed\n\n{rows_table(records, failed_only=True)}\n",

@@ -46,8 +46,11 @@ def connected_detections(boxes: Any, masks: Any, count: int, width: int, height:
         return [[Detection(b.label, b.box, None, b.score) for b in frame] for frame in read]
     total = sum(map(len, read))
     if len(drawn) != total and not (total == 0 and not drawn.any()):
+        boxes_and_masks = (
+            f"{total} box{'' if total == 1 else 'es'} and {len(drawn)} mask{'' if len(drawn) == 1 else 's'}"
+        )
         raise ValueError(
-            f"There are {total} boxes and {len(drawn)} masks. Expected a mask for each box: let the detector give individual masks."
+            f"The detector gave {boxes_and_masks}. Expected a mask for each box: let the detector give individual masks."
         )
     following = iter(drawn)
     return [[Detection(b.label, b.box, next(following), b.score) for b in frame] for frame in read]
