@@ -71,11 +71,20 @@ def part_path(out: Path, job: int, jobs: int) -> Path:
 
 
 def contents(pairs: Sequence[Pair]) -> dict[str, str]:
-    """By name, 16 digits that differ if the content of the picture or of its layout does."""
-    return {
-        pair.name: hashlib.sha256(pair.picture.read_bytes() + b"\0" + pair.layout.read_bytes()).hexdigest()[:16]
-        for pair in pairs
-    }
+    """By name, 16 digits that differ if the content of the picture or of its layout does; what is no file has none."""
+    return {pair.name: _digest(pair.picture, pair.layout) for pair in pairs}
+
+
+def _digest(*paths: Path) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        if not path.is_file():  # a folder cannot be read, and a pipe may never end
+            return ""
+        with path.open("rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+        digest.update(b"\0")
+    return digest.hexdigest()[:16]
 
 
 def read_part(path: Path, about: Mapping[str, Any], files: Mapping[str, str] | None = None) -> list[Record] | None:
