@@ -365,11 +365,13 @@ def test_predictions_of_other_pictures_are_said(
     assert "2 of 3 predictions are for other pictures, such as image_id 'images/0'" in caplog.text
 
 
-def test_a_python_without_comfyuis_packages_is_told_which_to_use() -> None:
-    code = f"import sys; sys.modules['PIL'] = None; sys.path.insert(0, {str(ROOT)!r}); import runpy; "
-    code += "runpy.run_module('instdiff_modules.metrics', run_name='__main__')"
+@pytest.mark.parametrize("command", ["metrics", "evaluation"])
+def test_a_python_without_comfyuis_packages_is_told_which_to_use(command: str) -> None:
+    code = f"import sys; sys.modules['numpy'] = None; sys.path.insert(0, {str(ROOT)!r}); import runpy; "
+    code += f"runpy.run_module('instdiff_modules.{command}', run_name='__main__')"
     done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 1 and done.stderr.count("\n") == 1
     assert (
-        "This Python lacks PIL" in done.stderr and "quickstart.py python -- -m instdiff_modules.metrics" in done.stderr
+        "This Python lacks numpy" in done.stderr
+        and f"quickstart.py python -- -m instdiff_modules.{command}" in done.stderr
     )
