@@ -4,7 +4,8 @@
     python3 quickstart.py                        install (once), make the demo picture, print its path
     python3 quickstart.py serve                  open the demo in ComfyUI's editor; Ctrl+C ends it
     python3 quickstart.py run --layout FILE      make a picture from a layout document
-    python3 quickstart.py test                   run every test
+    python3 quickstart.py python -- ARGS         run its Python: -- -m instdiff_modules.metrics --help
+    python3 quickstart.py test                   run every test; with -- ARGS, as pytest takes them
 
 Everything is kept in one folder outside the pack (--home); delete it to undo everything.
 With --comfyui PATH an installation that is already there is used instead.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -35,14 +37,12 @@ from instdiff_modules.launcher.environment import clean_environment
 from instdiff_modules.launcher.errors import Stopped
 from instdiff_modules.launcher.guard import dies_with_its_parent
 from instdiff_modules.launcher.install import FIRST_TEMPLATE, PACK, Runtime
-from instdiff_modules.launcher.layouts import checked_layout, demo_slots
+from instdiff_modules.launcher.layouts import ORDERS, UNITS, Asked, check_text, checked_layout
 from instdiff_modules.launcher.machine import check_python
 from instdiff_modules.launcher.progress import Progress
 from instdiff_modules.launcher.server import Server, check_port
 from instdiff_modules.launcher.steps import Steps
 from instdiff_modules.layout.plain_files import file_size
-
-SHAPES_ONLY = "Note: the demo's model knows coloured shapes only. For other things put real weights in place (see README.md) and give --workflow."
 
 
 def say(line: str) -> None:
@@ -73,14 +73,29 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     serve = commands.add_parser("serve", parents=[common], help="open the editor in the browser")
     serve.add_argument("--no-browser", action="store_true", help="only print the address")
     run = commands.add_parser("run", parents=[common, picture], help="make a picture from a layout document")
-    run.add_argument("--layout", type=file_path, required=True, metavar="FILE", help="a layout document (JSON)")
+    run.add_argument(
+        "--layout", type=file_path, required=True, metavar="FILE", help="a layout of any kind that is read"
+    )
     run.add_argument("--first", type=whole(1, 1000), metavar="N", help="only the first N instances of the layout")
+    run.add_argument("--image", metavar="NAME", help="of data of several images: id or file name of the one to draw")
+    run.add_argument(
+        "--width", type=whole(0, 16384), default=0, help="of the canvas in pixels, if the file does not state it"
+    )
+    run.add_argument("--height", type=whole(0, 16384), default=0, help="the same")
+    run.add_argument("--order", choices=ORDERS, help="of the four numbers of a box, if the file does not state it")
+    run.add_argument("--units", choices=UNITS, help="of the boxes, if the file does not state them")
     run.add_argument("--workflow", type=file_path, default=graphs.DEMO, metavar="FILE", help="a workflow in API format")
     train = commands.add_parser("train", parents=[common], help="train on your own pictures (web/about/training.md)")
     train.add_argument("--config", type=file_path, required=True, metavar="FILE", help="what to train, and on what")
     train.add_argument("--dry-run", action="store_true", help="say what would be trained, and train nothing")
+    python = commands.add_parser(
+        "python", parents=[common], help="run the Python of ComfyUI; what follows -- goes to it"
+    )
+    python.add_argument(
+        "arguments", nargs="*", metavar="-- ARGS", help="for example: -- -m instdiff_modules.metrics --help"
+    )
     test = commands.add_parser("test", parents=[common], help="run every test; what follows -- goes to pytest")
-    test.add_argument("pytest", nargs="*", metavar="-- ARGS", help=argparse.SUPPRESS)
+    test.add_argument("pytest", nargs="*", metavar="-- ARGS", help="for example: -- -k layout")
     if not argv or (argv[0].startswith("-") and argv[0] not in ("-h", "--help")):
         argv = ["demo", *argv]
     options = parser.parse_args(argv)
@@ -98,6 +113,8 @@ def main(argv: list[str]) -> int:
         raise Stopped(f"--home {home} is inside the pack, where ComfyUI would load it. Choose a folder outside {PACK}.")
     if options.command == "test":
         return test(options, home, Steps(home / "logs" / "install.log", say))
+    if options.command == "python":
+        return python(options, prepare(options, home, Steps(home / "logs" / "install.log", say))[0])
     check_port(options.port, FIRST_TEMPLATE if options.command == "serve" else "")
     graph = None if options.command in ("serve", "train") else graph_of(options)
     steps = Steps(home / "logs" / "install.log", say)
@@ -107,8 +124,8 @@ def main(argv: list[str]) -> int:
     if graph is None:
         return serve(options, home, runtime, extra)
     if options.command == "run":
-        slots = demo_slots() if graphs.uses_demo_model(graph) else None
-        layout = checked_layout(options.layout, read(options.layout), options.first, slots, runtime, steps)
+        asked = Asked(**{name: getattr(options, name) for name in Asked._fields})
+        layout = checked_layout(options.layout, asked, graphs.uses_demo_model(graph), runtime, steps)
         graph = graphs.with_layout(graph, layout, str(options.layout))
     return picture(options, home, runtime, extra, graph)
 
@@ -118,7 +135,8 @@ def graph_of(options: argparse.Namespace) -> graphs.Graph:
     workflow = getattr(options, "workflow", graphs.DEMO)
     graph = graphs.read_graph(read(workflow), str(workflow))
     if options.command == "run":
-        graphs.with_layout(graph, read(options.layout), str(options.layout))
+        graphs.layout_nodes(graph, str(options.layout))
+        check_text(read(options.layout), str(options.layout))
     return graph if options.seed is None else graphs.with_seed(graph, options.seed)
 
 
@@ -140,24 +158,23 @@ def picture(
     out = (options.out or home / "pictures").expanduser().resolve()
     out.mkdir(parents=True, exist_ok=True)
     say("Starting ComfyUI ...")
-    with Server(runtime, base, home / "logs" / "server.log", options.port, extra) as server:
+    with Server(runtime, base, home / "logs" / "server.log", options.port, extra, say) as server:
         say(f"  it runs on {'the GPU' if runtime.gpu else 'the CPU'} at {server.url}")
         started = time.monotonic()
         with Progress(graph, say, sys.stdout) as progress:
             result = server.draw(graph, progress)
         if not result.saved:
             raise Stopped(f"{workflow} made no picture. What to do: give it a SaveImage node and export it again.")
-        paths = [
-            write_picture(server.picture(image), out, Path(str(image.get("filename") or "picture.png")))
-            for image in result.saved
-        ]
+        names = [(image, Path(str(image.get("filename") or "picture.png"))) for image in result.saved]
+        paths = [write_picture(server.picture(image), out, name) for image, name in names]
+        alone = [server.picture(image) for image in result.images_of(graphs.ALONE)] if workflow == graphs.DEMO else []
         say(f"Done in {time.monotonic() - started:.1f} s; stopping ComfyUI.")
     for text in result.texts:
         say(f"\n{text}\n")
-    if workflow == graphs.DEMO and options.command == "run":
-        say(SHAPES_ONLY)
     for written in paths:
         say(f"Picture: {written}")
+    if len(paths) == len(alone) == 1:
+        say(f"Without the layout: {write_alone(alone[0], graphs.layout_text(graph), paths[0])}")
     return 0
 
 
@@ -165,7 +182,7 @@ def serve(options: argparse.Namespace, home: Path, runtime: Runtime, extra: tupl
     """Run the server until Ctrl+C, with the browser at the first template."""
     base = install.make_base(home)
     say("Starting ComfyUI ...")
-    with Server(runtime, base, home / "logs" / "server.log", options.port, extra) as server:
+    with Server(runtime, base, home / "logs" / "server.log", options.port, extra, say) as server:
         say(f"ComfyUI is at {server.url}/{FIRST_TEMPLATE}")
         say(f"Models go into {home / 'models'}, pictures come into {base / 'output'}.")
         say("Ctrl+C stops it.")
@@ -186,7 +203,20 @@ def train(options: argparse.Namespace, runtime: Runtime) -> int:
     if options.cpu:
         environment["CUDA_VISIBLE_DEVICES"] = ""
     dry = ["--dry-run"] if options.dry_run else []
-    return subprocess.run([str(part) for part in (*command, *dry)], cwd=PACK, env=environment, check=False).returncode
+    return subprocess.run(
+        [str(part) for part in (*command, *dry)],
+        cwd=PACK,
+        env=environment,
+        preexec_fn=dies_with_its_parent(),
+        check=False,
+    ).returncode
+
+
+def python(options: argparse.Namespace, runtime: Runtime) -> int:
+    """Run the Python that has ComfyUI's packages, in the folder where the user is, with our modules in reach."""
+    environment = {**clean_environment(), "PYTHONPATH": str(PACK)}
+    command = [str(runtime.python), *options.arguments]
+    return subprocess.run(command, env=environment, preexec_fn=dies_with_its_parent(), check=False).returncode
 
 
 def test(options: argparse.Namespace, home: Path, steps: Steps) -> int:
@@ -229,12 +259,20 @@ def read(path: Path) -> str:
 
 
 def write_picture(data: bytes, folder: Path, name: Path) -> Path:
-    """Write a picture under its name, or a numbered one: nothing is overwritten."""
-    stem = name.stem.rstrip("_")
-    path, number = folder / f"{stem}{name.suffix}", 2
-    while path.exists():
-        path, number = folder / f"{stem}-{number}{name.suffix}", number + 1
+    """Write a picture as NAME_00001.png, or with the next number that is free: nothing is overwritten. ComfyUI's own number goes."""
+    stem, number = re.sub(r"_\d{5}_?$", "", name.stem).rstrip("_"), 1
+    while (path := folder / f"{stem}_{number:05}{name.suffix}").exists():
+        number += 1
     path.write_bytes(data)
+    return path
+
+
+def write_alone(data: bytes, layout: str, beside: Path) -> Path:
+    """Write the demo's picture without the layout into the folder `alone`, and its layout beside it: as instdiff_modules.metrics takes them."""
+    folder = beside.parent / "alone"
+    folder.mkdir(exist_ok=True)
+    path = write_picture(data, folder, Path(beside.name))
+    path.with_suffix(".json").write_text(layout, encoding="utf-8")
     return path
 
 

@@ -46,7 +46,13 @@ def test_instdiff_modules_never_import_comfyui(path: Path) -> None:
 
 # What the launcher starts with, on a Python without any package.
 PLAIN = [*LAUNCHER, ROOT / "quickstart.py", *(ROOT / "instdiff_modules" / "commands").glob("*.py")]
-PLAIN += [ROOT / "instdiff_modules" / "layout" / name for name in ("__init__.py", "json_text.py", "plain_files.py")]
+PLAIN += [
+    ROOT / "instdiff_modules" / "layout" / name
+    for name in ("__init__.py", "json_text.py", "plain_files.py", "units.py")
+]
+PLAIN += [
+    ROOT / "instdiff_modules" / "shapeworld" / name for name in ("__init__.py", "vocabulary.py", "known_words.py")
+]
 
 
 @pytest.mark.parametrize("path", PLAIN, ids=name_of)

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from instdiff.instdiff_modules.layout.document import layout_to_json
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.metrics import __main__ as command
 from instdiff.instdiff_modules.metrics.clip import LocalClip, crop
+from instdiff.instdiff_modules.metrics.report import MEANINGS, Totals
 from instdiff.instdiff_modules.metrics.score import Settings, score_picture
 from instdiff.instdiff_modules.metrics.sources import Predictions, connected_detections
 from PIL import Image
@@ -94,7 +96,7 @@ def test_masks_alone_are_objects_of_one_picture_or_one_object_in_each() -> None:
 
 
 @pytest.mark.parametrize("boxes, given, words", [
-    (None, None, "No detections are connected"), (None, masks(PLACE, PLACE), "2 masks for 3 pictures"), ([CAT], masks(PLACE), "3 boxes and 1 masks"),
+    (None, None, "No detections are connected"), (None, masks(PLACE, PLACE), "2 masks for 3 pictures"), ([CAT], masks(PLACE), "3 boxes and 1 mask."),
     (None, torch.ones(3, 64, 64), "another shape"), (None, "x", "Expected a MASK"), (None, masks(PLACE) * float("inf"), "NaN or infinity"),
 ])  # fmt: skip
 def test_masks_that_cannot_be_used(boxes, given, words: str) -> None:
@@ -328,4 +330,48 @@ def test_it_starts_from_the_packs_folder(tmp_path: Path) -> None:
                              cwd=ROOT, capture_output=True, text=True, check=False)  # fmt: skip
     assert (
         started.returncode == 2 and started.stderr.startswith("There is no folder") and started.stderr.count("\n") == 1
+    )
+
+
+def test_a_part_whose_pictures_changed_is_made_again(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
+    for name in ("scene0", "scene1"):
+        for ending in ("png", "json"):
+            (tmp_path / f"{name}.{ending}").write_bytes((pictures / f"{name}.{ending}").read_bytes())
+    options = (tmp_path, "--out", tmp_path / "out", "--detector", "shapeworld")
+    assert "| success | 1.0000 |" in run(capsys, *options)[1]
+    (tmp_path / "scene0.png").write_bytes((pictures / "scene1.png").read_bytes())
+    assert "| success | 1.0000 |" not in run(capsys, *options)[1]
+    report = (tmp_path / "out" / "report.md").read_text()
+    assert "* success: share of the instances that passed." in report and "local_clip" not in report
+
+
+def test_every_number_of_a_report_is_explained() -> None:
+    named = {name for names in MEANINGS for name in names.split(", ")}
+    assert named == {item.name for item in fields(Totals)} - {"pictures", "instances", "counts"}
+
+
+def test_predictions_of_other_pictures_are_said(
+    pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture, caplog: pytest.LogCaptureFixture
+) -> None:
+    entries = [{"image_id": f"images/{i}", "category_id": 1, "bbox": [1, 2, 30, 40], "score": 0.5} for i in range(2)]
+    options = (pictures, "--out", tmp_path / "out", "--classes", "any", "--predictions", tmp_path / "found.json")
+    (tmp_path / "found.json").write_text(json.dumps(entries))
+    code, said = run(capsys, *options)
+    assert code == 2 and "None of the 2 predictions is for one of these pictures" in said and said.count("\n") == 1
+    (tmp_path / "found.json").write_text(json.dumps([*entries, {**entries[0], "image_id": "scene0"}]))
+    assert run(capsys, *options)[0] == 0
+    assert "2 of 3 predictions are for other pictures, such as image_id 'images/0'" in caplog.text
+
+
+@pytest.mark.parametrize("command", ["metrics", "evaluation"])
+def test_a_python_without_comfyuis_packages_is_told_which_to_use(command: str) -> None:
+    code = f"import sys; sys.modules['numpy'] = None; sys.path.insert(0, {str(ROOT)!r}); import runpy; "
+    code += f"runpy.run_module('instdiff_modules.{command}', run_name='__main__')"
+    done = subprocess.run([sys.executable, "-I", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and done.stderr.count("\n") == 1
+    assert (
+        "This Python lacks numpy" in done.stderr
+        and f"quickstart.py python -- -m instdiff_modules.{command}" in done.stderr
     )

@@ -1,5 +1,6 @@
 """quickstart.py before anything is installed: what it decides, what it accepts, what it says when it cannot."""
 
+import importlib.util
 import io
 import json
 import subprocess
@@ -7,6 +8,7 @@ import sys
 import tarfile
 from hashlib import sha256
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import yaml
@@ -16,6 +18,7 @@ from instdiff.instdiff_modules.launcher.errors import Stopped
 from instdiff.instdiff_modules.launcher.machine import Machine, torch_plan
 from instdiff.instdiff_modules.launcher.progress import Progress
 from instdiff.instdiff_modules.launcher.steps import Steps
+from instdiff.instdiff_modules.metrics.folder import find_pairs
 from support.pack import ROOT
 
 WRONG = b"something else\n"
@@ -378,3 +381,43 @@ def test_progress_names_nodes_by_title_and_counts_steps() -> None:
         progress("progress", {"value": 2, "max": 2})
         progress("executing", {"node": None})
     assert said == ["  Draw", "    step 2 of 2"]
+
+
+def load_quickstart() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("quickstart_of_tests", ROOT / "quickstart.py")
+    module = importlib.util.module_from_spec(spec)
+    sys.path.insert(0, str(ROOT))
+    try:
+        spec.loader.exec_module(module)
+    finally:
+        sys.path.remove(str(ROOT))
+    return module
+
+
+def test_pictures_are_numbered_in_their_folder_and_the_one_alone_has_its_layout_beside_it(tmp_path: Path) -> None:
+    program = load_quickstart()
+    for number in (1, 2):  # whatever number ComfyUI's own folder has reached
+        path = program.write_picture(b"x", tmp_path, Path("instdiff_00041_.png"))
+        assert path == tmp_path / f"instdiff_0000{number}.png"
+    shipped = graph.read_graph(graph.DEMO.read_text(encoding="utf-8"), "demo.json")
+    assert shipped[graph.ALONE]["inputs"]["images"] == shipped["10"]["inputs"]["image"], "the picture that is scored"
+    alone = program.write_alone(b"y", graph.layout_text(shipped), path)
+    assert alone.name == "instdiff_00001.png"
+    (pair,) = find_pairs(alone.parent, alone.parent)
+    assert pair.picture == alone and json.loads(pair.layout.read_text())["width"] == 256
+
+
+def test_what_follows_two_dashes_goes_to_the_python_of_comfyui(tmp_path: Path) -> None:
+    program = load_quickstart()
+    options = program.arguments(["python", "--", "-c", "import instdiff_modules, sys; sys.exit(7)"])
+    assert program.python(options, install.Runtime(Path(sys.executable), tmp_path, False)) == 7
+
+
+def test_a_start_that_takes_long_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    (tmp_path / "main.py").write_text("import time; time.sleep(1)")
+    monkeypatch.setattr(server, "HEARTBEAT_SECONDS", 0.1)
+    runtime = install.Runtime(Path(sys.executable), tmp_path, False)
+    with pytest.raises(Stopped, match="ended while it started"):
+        server.Server(runtime, tmp_path, tmp_path / "server.log", say=said.append).start()
+    assert said and "still starting" in said[0]

@@ -40,6 +40,14 @@ def system_sentence(error: OSError) -> str:
     return f"{name or 'A file or connection'} cannot be used ({shown(reason)}). Check it, then start again."
 
 
+def missing_package(error: ModuleNotFoundError, command: str) -> str:
+    """One sentence, where a command was started with a Python that lacks a package of ComfyUI."""
+    return (
+        f"This Python lacks {shown(error.name or 'a package')}: use the one that runs ComfyUI. For quickstart's own: "
+        f"python3 quickstart.py python -- -m {command} ..."
+    )
+
+
 def full_disk(*folders: Path) -> Path | None:
     """The first of the folders, or the folder of temporary files, whose disk is full; None if none is."""
     places = map(_there, (*folders, Path(tempfile.gettempdir())))

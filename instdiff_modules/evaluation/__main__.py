@@ -14,12 +14,16 @@ import sys
 from collections.abc import Sequence
 
 from ..commands.options import MAX_JOBS, MAX_SECONDS, SEEDS, Parser, any_letters, file_path, number, whole
-from ..commands.problems import system_sentence
+from ..commands.problems import missing_package, system_sentence
 from ..launcher.client import GraphError
 from ..launcher.graph import LONGEST_SIDE
-from . import generate, measure
-from .coco import BENCHMARK_FORMATS, LOCATIONS
-from .workflow import ALPHA, CHECKPOINT, GUIDANCE, MIS, SIZE, STEPS, WEIGHTS
+
+try:
+    from . import generate, measure
+    from .coco import BENCHMARK_FORMATS, LOCATIONS
+    from .workflow import ALPHA, CHECKPOINT, GUIDANCE, MIS, SIZE, STEPS, WEIGHTS
+except ModuleNotFoundError as missing:
+    sys.exit(missing_package(missing, "instdiff_modules.evaluation"))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

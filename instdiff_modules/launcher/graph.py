@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,11 @@ from ..layout.json_text import load_json
 from ..layout.plain_files import shown_name
 from .errors import Stopped
 
+ALONE = "14"  # the node of the demo's workflow that shows the picture without the layout
 DEMO = Path(__file__).with_name("demo.json")  # the workflow that quickstart runs unless it is given another
 LAYOUT_INPUTS = {"InstDiffFromJSON": "text", "InstDiffLayoutEditor": "layout"}
 LONGEST_SIDE = 1024  # pixels; SD1.5 repeats itself above
+SHAPE_TOLERANCE = 0.019  # relative; Layout Score refuses above 0.02
 MOST_PIXELS = 10**6  # of a side; no layout has more
 Graph = dict[str, dict[str, Any]]
 
@@ -39,13 +41,7 @@ def with_layout(graph: Graph, layout: str, name: str) -> Graph:
     """
     graph = copy.deepcopy(graph)
     document = _json(layout, name, "Give a layout document.")
-    nodes = [(node, field) for kind, field in LAYOUT_INPUTS.items() for node in _of_class(graph, kind)]
-    if not nodes:
-        raise Stopped(
-            f"The workflow has no node {' or '.join(LAYOUT_INPUTS)}, so there is nowhere to put {name}. What to do: add the node "
-            "'Instances from JSON' or 'Layout Editor' in ComfyUI and export the workflow (API) again."
-        )
-    for node, field in nodes:
+    for node, field in layout_nodes(graph, name):
         node["inputs"][field] = layout
         node["inputs"].pop("instances", None)  # a layout that comes into an editor over a wire would count instead
     if isinstance(document, dict):
@@ -56,6 +52,22 @@ def with_layout(graph: Graph, layout: str, name: str) -> Graph:
                 if isinstance(node["inputs"].get("text"), str):  # a link may come from the layout itself
                     node["inputs"]["text"] = prompt
     return graph
+
+
+def layout_nodes(graph: Graph, name: str) -> list[tuple[dict[str, Any], str]]:
+    """The nodes that take a layout, each with the name of its input; stops if there are none."""
+    nodes = [(node, field) for kind, field in LAYOUT_INPUTS.items() for node in _of_class(graph, kind)]
+    if not nodes:
+        raise Stopped(
+            f"The workflow has no node {' or '.join(LAYOUT_INPUTS)}, so there is nowhere to put {name}. What to do: add the node "
+            "'Instances from JSON' or 'Layout Editor' in ComfyUI and export the workflow (API) again."
+        )
+    return nodes
+
+
+def layout_text(graph: Graph) -> str:
+    """The layout in a graph's first node that takes one."""
+    return next(node["inputs"][field] for node, field in layout_nodes(graph, "a layout"))
 
 
 def uses_demo_model(graph: Graph) -> bool:
@@ -89,17 +101,32 @@ def _of_class(graph: Mapping[str, Any], name: str) -> Iterator[dict[str, Any]]:
     return (node for node in graph.values() if node["class_type"] == name)
 
 
-def _set_size(graph: Graph, width: Any, height: Any) -> None:
-    """Give the empty latents the layout's shape, to the nearest multiple of 64 pixels (the UNet's step).
+def drawn_size(width: float, height: float) -> tuple[int, int]:
+    """The picture for a canvas, in pixels: layouts are relative, so what is longer than LONGEST_SIDE (a photo's annotations) is
+    scaled down. Sides are multiples of 64 (the UNet's step) if that keeps the shape, else of 8 (the VAE's), else of a larger picture."""
+    scale = min(1.0, LONGEST_SIDE / max(width, height))
+    factors = [
+        scale * factor for factor in range(1, 17) if factor == 1 or scale * factor * max(width, height) <= LONGEST_SIDE
+    ]
+    sizes = [
+        (max(64, round(width * factor / step) * step), max(64, round(height * factor / step) * step))
+        for factor in factors
+        for step in (64, 8)
+    ]
+    return next((size for size in sizes if has_shape(size, (width, height))), sizes[0])
 
-    A canvas longer than LONGEST_SIDE (a photo's annotations) is scaled down: layouts are relative.
-    """
+
+def has_shape(size: Sequence[float], canvas: Sequence[float]) -> bool:
+    """Whether a picture has the shape of a canvas, as Layout Score asks."""
+    return abs(size[0] * canvas[1] / (size[1] * canvas[0]) - 1) <= SHAPE_TOLERANCE
+
+
+def _set_size(graph: Graph, width: Any, height: Any) -> None:
+    """Give the empty latents the size that the layout is drawn at."""
     if not all(type(side) in (int, float) and 0 < side <= MOST_PIXELS for side in (width, height)):
         return
-    scale = min(1.0, LONGEST_SIDE / max(width, height))
     for node in _of_class(graph, "EmptyLatentImage"):
-        for name, side in (("width", width), ("height", height)):
-            node["inputs"][name] = max(64, round(side * scale / 64) * 64)
+        node["inputs"]["width"], node["inputs"]["height"] = drawn_size(width, height)
 
 
 def _positive_prompts(graph: Graph) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ import json
 import socket
 import subprocess
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -18,7 +18,7 @@ from .client import Client, Graph, GraphError, GraphRefused, OnEvent, Result
 from .errors import Stopped
 from .install import Runtime
 from .occupant import FREE_PORT, occupant
-from .steps import exit_words, lock_file, tail, try_lock
+from .steps import HEARTBEAT_SECONDS, exit_words, lock_file, tail, try_lock
 
 START_SECONDS = 300  # a first start on a slow disk compiles thousands of files
 GONE_SECONDS = 5.0  # between a connection that breaks and the end of its process
@@ -30,9 +30,16 @@ class Server:
     """`with Server(runtime, base, log) as server: server.client.run(graph)`. Leaving it stops ComfyUI."""
 
     def __init__(
-        self, runtime: Runtime, base: Path, log: Path, port: int = 0, extra: Sequence[str | Path] = ()
+        self,
+        runtime: Runtime,
+        base: Path,
+        log: Path,
+        port: int = 0,
+        extra: Sequence[str | Path] = (),
+        say: Callable[[str], object] = lambda _: None,
     ) -> None:
-        """`base` holds custom_nodes, models, input, output; `port` 0 means any free one."""
+        """`base` holds custom_nodes, models, input, output; `port` 0 means any free one. say: gets a line now and then while it starts."""
+        self.say = say
         self.runtime, self.base, self.log, self.extra = runtime, base, log, tuple(extra)
         self.asked_port, self.port = port, port or free_port()
         self._port_lock: TextIO | None = None
@@ -52,13 +59,17 @@ class Server:
         self.log.parent.mkdir(parents=True, exist_ok=True)
         with self.log.open("wb") as log:
             process = self.process = children.start(self.command(), log, cwd=self.runtime.comfyui)
-        deadline = time.monotonic() + START_SECONDS
+        beat = started = time.monotonic()
+        deadline = started + START_SECONDS
         while (stats := self.client.stats()) is None:
             if process.poll() is not None:
                 raise Stopped(self._complaint(f"ended while it started ({exit_words(process.returncode)})"))
             if time.monotonic() > deadline:
                 self.stop()
                 raise Stopped(self._complaint(f"did not answer on {self.url} within {START_SECONDS} s"))
+            if time.monotonic() - beat > HEARTBEAT_SECONDS:
+                beat = time.monotonic()
+                self.say(f"  {beat - started:.0f} s, still starting (details: {self.log})")
             time.sleep(0.2)
         argv = stats["system"].get("argv")
         if not isinstance(argv, list) or argv[1:] != self.command()[2:]:

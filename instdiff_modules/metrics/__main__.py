@@ -1,11 +1,12 @@
-"""Score a folder of pictures against their layouts, from the pack's folder, with the Python that runs ComfyUI:
+"""Score a folder of pictures against their layouts, from the pack's folder, with the Python that runs ComfyUI (that of
+quickstart.py: python3 quickstart.py python -- -m instdiff_modules.metrics ...):
 
     python -m instdiff_modules.metrics PICTURES --out REPORT --detector shapeworld
     python -m instdiff_modules.metrics PICTURES --out REPORT --predictions yolo.json --categories annotations.json
 
 Every picture needs a layout of the same name (fox.png, fox.json). Written are REPORT/report.json and REPORT/report.md. With
---job I --jobs N the pictures I, I + N, I + 2N, ... are scored, on any number of machines; parts that are there are kept, and
-when all N are in REPORT/parts, the job that finds them writes the report. Delete REPORT/parts after pictures have changed.
+--job I --jobs N the pictures I, I + N, I + 2N, ... are scored, on any number of machines; parts that are there are kept unless
+their pictures or layouts have changed, and when all N are in REPORT/parts, the job that finds them writes the report.
 REPORT/coco holds the layouts and the detections as COCO files, for other programs.
 """
 
@@ -15,15 +16,30 @@ from collections.abc import Sequence
 
 from ..commands.left_out import usable
 from ..commands.options import MAX_JOBS, Parser, any_letters, file_path, number, whole
-from ..commands.problems import system_sentence
+from ..commands.problems import missing_package, system_sentence
 from ..layout.json_text import read_json
-from .classes import CLASSES
-from .clip import LocalClip
-from .detection import SHAPES, detect_shapes
-from .folder import Find, about_run, find_pairs, fingerprint, merge_parts, part_path, read_part, score_pair, write_part
-from .report import totals_table
-from .score import Settings
-from .sources import Predictions
+
+try:
+    from .classes import CLASSES
+    from .clip import LocalClip
+    from .detection import SHAPES, detect_shapes
+    from .folder import (
+        Find,
+        about_run,
+        contents,
+        find_pairs,
+        fingerprint,
+        merge_parts,
+        part_path,
+        read_part,
+        score_pair,
+        write_part,
+    )
+    from .report import totals_table
+    from .score import Settings
+    from .sources import Predictions
+except ModuleNotFoundError as missing:
+    sys.exit(missing_package(missing, "instdiff_modules.metrics"))
 
 MAX_FILE_BYTES = 128 * 2**20  # of predictions or categories: half a million boxes
 
@@ -93,12 +109,15 @@ def _run(options: argparse.Namespace) -> str:
     settings = Settings(options.classes, options.threshold, categories)
     about = about_run(pairs, settings, options.detector or fingerprint(options.predictions), options.clip)
     part = part_path(options.out, options.job, options.jobs)
-    if read_part(part, about) is None:
+    mine = pairs[options.job :: options.jobs]
+    files = contents(mine)
+    if predictions is not None:
+        predictions.check_pictures([pair.name for pair in pairs])
+    if read_part(part, about, files) is None:
         clip = None if options.clip is None else LocalClip(options.clip, options.device)
-        mine = pairs[options.job :: options.jobs]
         colors = bool(options.detector)
         records = usable(mine, lambda pair, _: score_pair(pair, find, settings, colors, clip), "pictures")
-        write_part(part, about, records)
+        write_part(part, about, files, records)
         if predictions is not None:
             predictions.warn_of_masks()
     totals = merge_parts(options.out, options.jobs, about)

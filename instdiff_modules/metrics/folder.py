@@ -18,7 +18,7 @@ from .coco_files import predictions_file, truth_file
 from .detection import Detection
 from .pictures import read_picture
 from .record import Record, record_from_dict, record_to_dict
-from .report import Totals, rows_table, rows_to_dicts, summarise, totals_table
+from .report import Totals, meanings, rows_table, rows_to_dicts, summarise, totals_table
 from .score import Settings, score_picture
 
 ENDINGS = (".png", ".jpg", ".jpeg", ".webp")
@@ -50,7 +50,7 @@ def find_pairs(pictures: Path, layouts: Path) -> list[Pair]:
     missing = [pair for pair in found if not pair.layout.is_file()]
     if missing:
         raise ValueError(
-            f"{len(missing)} pictures have no layout, the first is {missing[0].picture.name}: expected {missing[0].layout}."
+            f"{len(missing)} of {len(found)} pictures lack a layout, the first is {missing[0].picture.name}: expected {missing[0].layout}."
         )
     return found
 
@@ -70,8 +70,27 @@ def part_path(out: Path, job: int, jobs: int) -> Path:
     return out / "parts" / f"{job}-of-{jobs}.json"
 
 
-def read_part(path: Path, about: Mapping[str, Any]) -> list[Record] | None:
+def contents(pairs: Sequence[Pair]) -> dict[str, str]:
+    """By name, 16 digits that differ if the content of the picture or of its layout does; what is no file has none."""
+    return {pair.name: _digest(pair.picture, pair.layout) for pair in pairs}
+
+
+def _digest(*paths: Path) -> str:
+    digest = hashlib.sha256()
+    for path in paths:
+        if not path.is_file():  # a folder cannot be read, and a pipe may never end
+            return ""
+        with path.open("rb") as file:
+            while block := file.read(2**20):
+                digest.update(block)
+        digest.update(b"\0")
+    return digest.hexdigest()[:16]
+
+
+def read_part(path: Path, about: Mapping[str, Any], files: Mapping[str, str] | None = None) -> list[Record] | None:
     """The records of a part that was made with the same settings and pictures, None if there is none yet.
+
+    files: `contents` of its pictures; None, too, for a part of other contents, which is to be made again.
 
     ValueError for a part of other settings: mixing them would give a report of nothing.
     """
@@ -79,7 +98,7 @@ def read_part(path: Path, about: Mapping[str, Any]) -> list[Record] | None:
         return None
     try:
         part = read_json(path, limit=MAX_PART_BYTES)
-        kept, records = part["about"], [record_from_dict(record) for record in part["records"]]
+        kept, made_of, records = part["about"], part["files"], [record_from_dict(record) for record in part["records"]]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(f"{path} is not part of a report: delete it; the command makes it again.") from error
     if kept != about:
@@ -87,11 +106,13 @@ def read_part(path: Path, about: Mapping[str, Any]) -> list[Record] | None:
         raise ValueError(
             f"{path} was made with other settings ({other}): delete the folder {path.parent}, or choose another --out."
         )
-    return records
+    return records if files is None or made_of == files else None
 
 
-def write_part(path: Path, about: Mapping[str, Any], records: Sequence[Record]) -> None:
-    write_whole(path, json.dumps({"about": about, "records": [record_to_dict(record) for record in records]}))
+def write_part(path: Path, about: Mapping[str, Any], files: Mapping[str, str], records: Sequence[Record]) -> None:
+    write_whole(
+        path, json.dumps({"about": about, "files": files, "records": [record_to_dict(record) for record in records]})
+    )
 
 
 def write_whole(path: Path, text: str) -> None:
@@ -116,10 +137,10 @@ def merge_parts(out: Path, jobs: int, about: Mapping[str, Any]) -> Totals | None
     )
     write_whole(out / "coco" / "layouts.json", json.dumps(truth_file(records)))
     write_whole(out / "coco" / "detections.json", json.dumps(predictions_file(records)))
-    head = f"# Layout report\n\n{totals.pictures} pictures, {totals.instances} instances.\n\n"
+    head = f"# Layout report\n\nPictures: {totals.pictures}. Instances: {totals.instances}.\n\n"
     write_whole(
         out / "report.md",
-        f"{head}{totals_table(totals)}\n\n## What failed\n\n{rows_table(records, failed_only=True)}\n",
+        f"{head}{totals_table(totals)}\n\n{meanings(totals)}\n\n## What failed\n\n{rows_table(records, failed_only=True)}\n",
     )
     return totals
 

@@ -126,6 +126,32 @@ def totals_table(totals: Totals) -> str:
     return "\n".join(lines)
 
 
+# What a reader of report.md has to know of each number; exactly: `Totals`.
+MEANINGS = {
+    "success": "share of the instances that passed",
+    "box_ap, box_ap50, box_ar": "COCO's AP, AP50 and AR of boxes",
+    "mask_ap, mask_ap50, mask_ar": "the same of masks",
+    "mask_miou": "mean IoU of each instance's mask with the detection of its class",
+    "pim_point": "Points-in-Mask: share of the given points that lie in the detection",
+    "pim_scribble": "the same of the points of given scribbles",
+    "authors_pim_point": "Points-in-Mask by the authors' script, which takes the middle of each given mask as the point",
+    "authors_pim_scribble": "the same with 20 random points of each given mask",
+    "color_acc": "share of the found objects that have the colour of their prompt",
+    "texture_acc": "share of the found objects that have the texture of their prompt",
+    "plain_acc": "share of the found objects without a texture in their prompt that have none",
+    "leakage": "share of an object's region that has the colour of another object",
+    "local_clip": "cosine of CLIP's vectors of each box's crop and its prompt",
+    "clip_color_acc, clip_texture_acc": "share of the crops whose colour or texture CLIP finds to be that of the prompt",
+}
+
+
+def meanings(totals: Totals) -> str:
+    """Markdown: a line for each number that the table has."""
+    known = {item.name for item in fields(totals) if isinstance(getattr(totals, item.name), float)}
+    lines = [f"* {names}: {words}." for names, words in MEANINGS.items() if known & {*names.split(", ")}]
+    return "\n".join(lines)
+
+
 # Heading and text of the columns of a table of instances; those that are empty in every row are left out.
 COLUMNS: dict[str, Callable[[InstanceRow], str]] = {
     "#": lambda row: str(row.number),

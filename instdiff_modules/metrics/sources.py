@@ -1,6 +1,7 @@
 """Detections from what users have: ComfyUI's BOUNDING_BOX and MASK, and prediction files in COCO's format (YOLO's exports)."""
 
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from ..layout.frames import check_aspect
 from ..layout.instance import Layout, Mask
 from .detection import Detection
 
+logger = logging.getLogger(__name__)
 MASK_THRESHOLD = 0.5
 
 
@@ -44,8 +46,11 @@ def connected_detections(boxes: Any, masks: Any, count: int, width: int, height:
         return [[Detection(b.label, b.box, None, b.score) for b in frame] for frame in read]
     total = sum(map(len, read))
     if len(drawn) != total and not (total == 0 and not drawn.any()):
+        boxes_and_masks = (
+            f"{total} box{'' if total == 1 else 'es'} and {len(drawn)} mask{'' if len(drawn) == 1 else 's'}"
+        )
         raise ValueError(
-            f"There are {total} boxes and {len(drawn)} masks. Expected a mask for each box: let the detector give individual masks."
+            f"The detector gave {boxes_and_masks}. Expected a mask for each box: let the detector give individual masks."
         )
     following = iter(drawn)
     return [[Detection(b.label, b.box, next(following), b.score) for b in frame] for frame in read]
@@ -110,6 +115,26 @@ class Predictions:
     def entries(self, name: str) -> list[Entry]:
         """The entries of a picture; the name is without the ending."""
         return self.by_image.get(_image_key(name), [])
+
+    def check_pictures(self, names: Iterable[str]) -> None:
+        """A warning for predictions of other pictures; ValueError if all are. names: without their endings."""
+        known = {_image_key(name) for name in names}
+        strangers = [image for image in self.by_image if image not in known]
+        if not strangers:
+            return
+        count = sum(len(self.by_image[image]) for image in strangers)
+        what = "an image_id is a picture's name without its ending, or the number that the name is"
+        if len(strangers) == len(self.by_image):
+            raise ValueError(
+                f"None of the {count} predictions is for one of these pictures, the first has image_id {fields.shorten(strangers[0])}: {what}."
+            )
+        logger.warning(
+            "%d of %d predictions are for other pictures, such as image_id %s: %s.",
+            count,
+            self.total,
+            fields.shorten(strangers[0]),
+            what,
+        )
 
     def of(self, name: str, width: int, height: int) -> list[Detection]:
         """The detections of a picture: its name without the ending, and its size in pixels."""

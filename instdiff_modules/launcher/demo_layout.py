@@ -1,0 +1,43 @@
+"""A layout for the demo's model: the caption and the canvas that it needs, and what it does not know. Standard library only."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from ..commands.names import shown
+from ..layout.json_text import load_json
+from ..shapeworld.known_words import SIZE, WORDS, caption_of, unknown_words
+
+REAL_WEIGHTS = "For other things put real weights in place (see README.md) and give --workflow."
+MOST_NAMED = 8  # unknown words
+MOST_BYTES = 2**28
+
+
+def for_the_demo(text: str) -> tuple[str, list[str]]:
+    """text: a document of ours, or a list of them, a frame each -> (the same with caption and canvas, sentences for the user)."""
+    value = load_json(text, limit=MOST_BYTES)
+    frames: list[dict[str, Any]] = value if isinstance(value, list) else [value]
+    notes: list[str] = []
+    caption = caption_of(prompts_of(frames[0]))
+    if caption and not frames[0]["prompt"].strip():
+        frames[0]["prompt"] = caption
+        notes.append(f'The layout has no caption ("prompt"), so this one is used: {shown(caption, 120)!r}.')
+    width, height = frames[0].get("width"), frames[0].get("height")
+    if not (width or height or any("mask" in instance for instance in frames[0]["instances"])):  # masks have a size too
+        frames = [{**frame, "width": SIZE, "height": SIZE} for frame in frames]
+        notes.append(f"The layout does not state its canvas; {SIZE}x{SIZE} is drawn.")
+    elif width and height and (width, height) != (SIZE, SIZE):
+        notes.append(
+            f"The demo's model was made for {SIZE}x{SIZE}; on a canvas of {width}x{height} objects miss their places."
+        )
+    unknown = unknown_words(text for frame in frames for text in (frame["prompt"], *prompts_of(frame)))
+    if unknown:
+        words = ", ".join(shown(word, 30) for word in unknown[:MOST_NAMED])
+        more = f" and {len(unknown) - MOST_NAMED} more words" if len(unknown) > MOST_NAMED else ""
+        notes.append(f"The demo's model does not know: {words}{more}. It knows {WORDS}. {REAL_WEIGHTS}")
+    return json.dumps(frames if isinstance(value, list) else frames[0]), notes
+
+
+def prompts_of(frame: dict[str, Any]) -> list[str]:
+    return [instance["prompt"] for instance in frame["instances"] if instance["visible"]]
