@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from ..commands.names import shown
-from ..layout.document import check_prompts, load_json
+from ..layout.document import INSTANCE_FIELDS, LAYOUT_FIELDS, check_prompts, load_json
 from ..layout.frames import canvas_of
 from ..layout.instance import Frames, Layout
 from ..layout.parts import without
@@ -31,20 +31,6 @@ from .own import is_own
 
 WHERE = "The layout"
 PACKAGE = __name__.rpartition(".importers")[0]
-LAYOUT_FIELDS = ("version", "width", "height", "prompt", "instances")
-INSTANCE_FIELDS = (
-    "prompt",
-    "box",
-    "point",
-    "scribble",
-    "mask",
-    "strength",
-    "start",
-    "end",
-    "color",
-    "visible",
-    "parent",
-)
 LIKENESS = 0.75  # of a field's name to one that is known, 0..1: "promt", "bx"
 
 

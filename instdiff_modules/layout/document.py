@@ -21,6 +21,8 @@ from .json_text import MAX_DOCUMENT_BYTES, load_json
 from .parts import check_parents
 
 __all__ = [
+    "INSTANCE_FIELDS",
+    "LAYOUT_FIELDS",
     "LOCATIONS",
     "MAX_DOCUMENT_BYTES",
     "MAX_INSTANCES",
@@ -45,8 +47,8 @@ logger = logging.getLogger(__name__)
 
 VERSION = 1
 MAX_INSTANCES = 1000
-_LAYOUT_FIELDS = ("version", "width", "height", "prompt", "instances")
-_INSTANCE_FIELDS = (
+LAYOUT_FIELDS = ("version", "width", "height", "prompt", "instances")
+INSTANCE_FIELDS = (
     "id",
     "prompt",
     "box",
@@ -92,7 +94,7 @@ def parse_layout(value: str | Mapping[str, Any]) -> Layout:
         width=_side(document, "width"),
         height=_side(document, "height"),
         prompt=fields.text(_given(document, "prompt", ""), "The layout", "prompt"),
-        extra=_extra(document, _LAYOUT_FIELDS, "The layout"),
+        extra=_extra(document, LAYOUT_FIELDS, "The layout"),
     )
 
 
@@ -112,8 +114,8 @@ def layout_to_json(layout: Layout) -> str:
     document = layout_to_dict(layout)
     lines = [_dump(instance) for instance in document.pop("instances")]
     instances = "[\n  " + ",\n  ".join(lines) + "\n ]" if lines else "[]"
-    rest = {k: v for k, v in document.items() if k not in _LAYOUT_FIELDS}
-    head = ",\n ".join(f"{_dump(k)}: {_dump(document[k])}" for k in _LAYOUT_FIELDS if k in document)
+    rest = {k: v for k, v in document.items() if k not in LAYOUT_FIELDS}
+    head = ",\n ".join(f"{_dump(k)}: {_dump(document[k])}" for k in LAYOUT_FIELDS if k in document)
     tail = "".join(f",\n {_dump(k)}: {_dump(v)}" for k, v in rest.items())
     return f'{{{head},\n "instances": {instances}{tail}}}'
 
@@ -185,7 +187,7 @@ def parse_instance(item: Any, position: int, choose: Callable[[Places, str], dic
         visible=fields.flag(_given(item, "visible", True), where, "visible"),
         locked=fields.flag(_given(item, "locked", False), where, "locked"),
         parent=_parent(item, where),
-        extra=_extra(item, _INSTANCE_FIELDS, where),
+        extra=_extra(item, INSTANCE_FIELDS, where),
     )
 
 
@@ -202,7 +204,7 @@ def _instance_to_dict(instance: Instance) -> dict[str, Any]:
     item |= {k: getattr(instance, k) for k in ("strength", "start", "end", "color", "visible", "locked")}
     if instance.parent:
         item["parent"] = instance.parent
-    return item | {k: v for k, v in instance.extra.items() if k not in _INSTANCE_FIELDS}
+    return item | {k: v for k, v in instance.extra.items() if k not in INSTANCE_FIELDS}
 
 
 def _parent(item: Mapping[str, Any], where: str) -> str:
