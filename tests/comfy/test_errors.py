@@ -273,7 +273,7 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffLayoutRequest", {"wish": " "}, "The wish is empty"),
     ("InstDiffLayoutRequest", {"count": 31}, "count must be a whole number in 0..30"),
     ("InstDiffLayoutRequest", {"units": "percent"}, "units must be one of 'fractions (0..1)', 'thousandths (0..1000)', 'pixels'"),
-    ("InstDiffLayoutFromText", {"text": "I cannot do that."}, "no tags, tables or lines with locations. The answer begins 'I cannot do that.'"),
+    ("InstDiffLayoutFromText", {"text": "No."}, "no layout: there is no JSON in it, and no tags, tables or lines with locations. The answer begins 'No.'"),
     ("InstDiffLayoutFromText", {"text": '[["a fox", 1, 2, 3, 4]]'}, "does not say the units and the order of the axes of its boxes, such as [1, 2, 3, 4]"),
     ("InstDiffLayoutFromText", {"text": "x" * 2**19}, "at most 262144 are read"),
     ("InstDiffLayoutFromText", {"width": 0}, "set both width and height, or neither"),
