@@ -28,14 +28,14 @@ class InstDiffLayoutEditor(io.ComfyNode):
             display_name="Layout Editor",
             category="InstDiff",
             is_output_node=True,
-            description="Draw boxes, masks, points and scribbles on the node, with a prompt for each.",
+            description="Draw boxes, masks, points and scribbles on the node, with a prompt for each. Press ? for the keys.",
             inputs=[
                 io.String.Input(
                     "layout",
                     default=EMPTY,
                     socketless=True,
                     extra_dict={"widgetType": WIDGET, "slots": SLOTS},
-                    tooltip="The layout drawn here, as a JSON document. Press ? in the editor for its keys.",
+                    tooltip=None,  # Nodes 2.0 would show it over the neighbour whenever the mouse rests while drawing
                 ),
                 io.Image.Input(
                     "background",

@@ -89,7 +89,7 @@ class InstDiffCheckLayout(io.ComfyNode):
                 ),
                 io.String.Output(
                     display_name="report",
-                    tooltip="What was found and what was corrected, in Markdown. It can also go back to the language model.",
+                    tooltip="The findings and corrections as text, for Preview as Text or for another answer of the language model.",
                 ),
                 io.String.Output(display_name="findings", tooltip="The same as JSON, for programs."),
             ],
