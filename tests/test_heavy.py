@@ -1,5 +1,6 @@
 """Heavy but legal: what is large is answered within seconds and a gigabyte, or by one sentence; seen by the work done, not by the clock."""
 
+import random
 import time
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ from instdiff.instdiff_modules.geometry import keyframes, masks, points
 from instdiff.instdiff_modules.geometry.edit_instances import MOVE, Edit, edit_instances
 from instdiff.instdiff_modules.geometry.grouping import two_groups
 from instdiff.instdiff_modules.geometry.growing import grown, thinned
+from instdiff.instdiff_modules.geometry.interior import interior_points, lengths
 from instdiff.instdiff_modules.geometry.masks import decode_mask, encode_mask, mask_box, mask_extent, resize_nearest
 from instdiff.instdiff_modules.geometry.polygons import mask_of_polygons
 from instdiff.instdiff_modules.geometry.raster import layout_boxes
@@ -29,6 +31,7 @@ from instdiff.instdiff_modules.plausibility.rules import Rules
 from instdiff.instdiff_modules.preview.batch import draw_frames
 from instdiff.instdiff_modules.preview.draw import draw_layout
 from skimage.transform import resize
+from support.authors_demo import draw_polygons
 
 BOX = (0.1, 0.1, 0.5, 0.5)
 
@@ -164,18 +167,27 @@ def test_many_polygons_are_joined_as_pycocotools_joins_them():
     rings = [(rng.rand(4, 2) * (90, 70)).reshape(-1).tolist() for _ in range(100)]
     for count in (1, 2, 33, 100):
         mask = mask_of_polygons(rings[:count], 70, 90, "Instance 1")
-        assert mask is not None and (decode_mask(mask) == masks.draw_polygons(rings[:count], 70, 90)).all()
+        assert mask is not None and (decode_mask(mask) == draw_polygons(rings[:count], 70, 90)).all()
 
 
 # grounding, the token bank
 
 
-def test_interior_points_need_no_order_of_all_pixels():
+@pytest.mark.parametrize("kind", ["noise", "ring", "whole", "corner"])
+def test_interior_points_of_large_masks_follow_the_reference_rule(kind):
     rng = np.random.RandomState(0)
-    for _ in range(50):
-        values = rng.randint(0, rng.randint(2, 40), 300).astype(float)
-        ranks = np.sort(rng.randint(0, 300, 20))
-        assert (points._at_ranks(values, ranks) == np.argsort(values, kind="stable")[ranks]).all()
+    y, x = np.mgrid[:300, :500]
+    mask = {
+        "noise": rng.rand(300, 500) < 0.5,
+        "ring": abs(np.hypot(y - 150, x - 250) - 120) < 0.7,
+        "whole": np.ones((300, 500), bool),
+        "corner": (y > 200) | (x < 20),
+    }[kind]
+    pixels = np.argwhere(mask)
+    order = np.argsort(lengths(pixels - pixels.mean(0)), kind="stable")
+    segment = len(pixels) // 128
+    expected = pixels[order[np.arange(128) * segment + segment // 2]][:, ::-1]
+    assert (interior_points(mask, 128, random.Random(0)) == expected).all()
 
 
 def test_ragged_and_huge_masks_are_grounded():
