@@ -18,10 +18,13 @@ from instdiff.instdiff_modules.geometry.raster import layout_boxes
 from instdiff.instdiff_modules.grounding.bank import TokenBank, token_sets_of
 from instdiff.instdiff_modules.grounding.inputs import build_grounding
 from instdiff.instdiff_modules.importers import read_layout
+from instdiff.instdiff_modules.importers.given import XYXY, Given
+from instdiff.instdiff_modules.importers.kinds import read_any
 from instdiff.instdiff_modules.importers.tracking import read_tracking
 from instdiff.instdiff_modules.layout import fields, rle
 from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layout
 from instdiff.instdiff_modules.layout.instance import Instance, Layout, Mask
+from instdiff.instdiff_modules.layout.units import PIXELS
 from instdiff.instdiff_modules.metrics import matching
 from instdiff.instdiff_modules.metrics.record import Region
 from instdiff.instdiff_modules.metrics.score import Settings, score_picture
@@ -160,6 +163,22 @@ def test_an_endless_outline_is_drawn_coarsely_and_then_refused(caplog):
         mask_of_polygons([zigzag * 50], 8192, 8192, "Instance 1", beside=1000)
     with pytest.raises(ValueError, match="10001 polygons, at most 10000"):
         mask_of_polygons([[0, 0, 1, 0, 1, 1]] * 10001, 64, 64, "Instance 1", beside=1)
+
+
+def test_each_of_a_thousand_outlines_has_its_share_of_the_time():
+    ring = np.random.RandomState(0).rand(60, 2) * 8192
+    shapes = [{"label": "x", "shape_type": "polygon", "points": ring.tolist()}] * 1000
+    labelme = {"version": "5.0", "imagePath": "a.png", "imageWidth": 8192, "imageHeight": 8192, "shapes": shapes}
+    detections = [{"label": "x", "points": ring.tolist(), "bbox": [0, 0, 9, 9], "bbox_mode": "xyxy"}] * 1000
+    fractions = " ".join(map(str, (ring / 8192).reshape(-1)))
+    for value, given in (
+        (labelme, Given()),
+        ("\n".join([f"0 {fractions}"] * 1000), Given((8192, 8192))),
+        (detections, Given((8192, 8192), PIXELS, XYXY)),
+    ):
+        (layout,) = read_any(value, given)
+        masks_of = [instance.mask for instance in layout.instances]
+        assert len(masks_of) == 1000 and all(mask is not None and mask.width < 1500 for mask in masks_of)
 
 
 def test_many_polygons_are_joined_as_pycocotools_joins_them():
