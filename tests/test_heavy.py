@@ -169,7 +169,9 @@ def test_each_of_a_thousand_outlines_has_its_share_of_the_time():
     ring = np.random.RandomState(0).rand(60, 2) * 8192
     shapes = [{"label": "x", "shape_type": "polygon", "points": ring.tolist()}] * 1000
     labelme = {"version": "5.0", "imagePath": "a.png", "imageWidth": 8192, "imageHeight": 8192, "shapes": shapes}
-    detections = [{"label": "x", "points": ring.tolist(), "bbox": [0, 0, 9, 9], "bbox_mode": "xyxy"}] * 1000
+    detections = [
+        {"label": "x", "segmentation": [ring.reshape(-1).tolist()], "bbox": [0, 0, 9, 9], "bbox_mode": "xyxy"}
+    ] * 1000
     fractions = " ".join(map(str, (ring / 8192).reshape(-1)))
     for value, given in (
         (labelme, Given()),
