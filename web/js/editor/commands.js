@@ -1,9 +1,10 @@
 /** What keys, buttons and menus ask for: `perform(act)`. The acts and their keys are listed in panels/keys.js. */
 import { withParts } from "../layout/parts.js";
-import { area, instancesOf, moved } from "../state/geometry.js";
+import { area, instancesOf, moved, resized } from "../state/geometry.js";
 import { keyText } from "../panels/keys.js";
 import { fill } from "../text.js";
-import { movableBounds } from "./hit.js";
+import { isResizable, movableBounds } from "./hit.js";
+import { newBox } from "./newBox.js";
 import { canvasOf } from "./picture.js";
 import { drawsOnce } from "./placing.js";
 import { zoomedAt } from "./viewport.js";
@@ -11,6 +12,7 @@ import { zoomedAt } from "./viewport.js";
 const BRUSH_RANGE = [1, 512]; // pixels of the layout
 const ZOOM_STEP = 1.25;
 const DUPLICATE_OFFSET = 16; // pixels of the layout
+const LEAST = 4; // pixels of the layout that a side keeps
 const NUDGES = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] };
 
 /**
@@ -21,13 +23,22 @@ export function createCommands(editor) {
   const { store, host } = editor;
   const ids = () => store.session.selection;
 
-  function nudge(direction, far) {
-    const bounds = movableBounds(instancesOf(store.doc, withParts(store.doc, ids())));
-    if (!bounds) return;
-    const [x, y] = NUDGES[direction];
-    const step = far ? 10 : 1;
-    const to = moved(bounds, (x * step) / store.doc.width, (y * step) / store.doc.height);
-    store.dispatch({ type: "transform", ids: ids(), from: bounds, to });
+  /** Move the selection by a step; or its right and lower edges alone. */
+  function nudge(direction, far, edges = false) {
+    const chosen = instancesOf(store.doc, withParts(store.doc, ids()));
+    const from = movableBounds(chosen);
+    if (!from || (edges && !isResizable(chosen))) return;
+    const sides = [store.doc.width, store.doc.height];
+    const [dx, dy] = NUDGES[direction].map((way, axis) => (way * (far ? 10 : 1)) / sides[axis]);
+    const least = sides.map((side, axis) => Math.min(LEAST / side, from[axis + 2] - from[axis]));
+    const to = edges ? resized(from, dx ? "e" : "s", dx, dy, { least }) : moved(from, dx, dy);
+    store.dispatch({ type: "transform", ids: ids(), from, to });
+  }
+
+  /** A box in the middle of what is seen. The keyboard places it, so the focus stays. */
+  function newInstance() {
+    const { width, height } = editor.size();
+    if (newBox(store, editor.view().toLayout([width / 2, height / 2])) !== null) store.notify(editor.text.notices.newBox);
   }
 
   function cycle(step) {
@@ -114,7 +125,9 @@ export function createCommands(editor) {
     escape,
     next: () => cycle(1),
     previous: () => cycle(-1),
-    "focus-prompt": () => ids().length && store.setSession({ focusPrompt: ids().at(-1) }),
+    "focus-prompt": () => (ids().length ? store.setSession({ focusPrompt: ids().at(-1) }) : newInstance()),
+    "edit-here": () => ids().length && store.setSession({ editing: ids().at(-1) }),
+    "new-instance": newInstance,
     "toggle-visible": () => flip("visible", false),
     "toggle-locked": () => flip("locked", true),
     "zoom-in": () => zoom(ZOOM_STEP),
@@ -137,7 +150,7 @@ export function createCommands(editor) {
 
   return function perform(act) {
     if (act.startsWith("tool-")) chooseTool(act.slice(5));
-    else if (act.startsWith("nudge-")) nudge(act.split("-")[1], act.endsWith("-far"));
+    else if (/^(nudge|resize)-/.test(act)) nudge(act.split("-")[1], act.endsWith("-far"), act.startsWith("resize"));
     else if (acts[act]) acts[act]();
     else return false;
     return true;

@@ -5,6 +5,7 @@
 import { lint } from "../layout/lint.js";
 import { createFrame } from "../panels/frame.js";
 import { createScope } from "../panels/dom.js";
+import { createInPlace } from "../panels/inPlace.js";
 import { strings } from "../text.js";
 import { listenToClipboard } from "./clipboard.js";
 import { createCommands } from "./commands.js";
@@ -29,6 +30,7 @@ export function createEditor({ store, host }) {
   canvas.setAttribute("aria-label", text.title);
   frame.stage.append(canvas);
   const scene = createScene(canvas);
+  const inPlace = createInPlace({ store, text, root, stage: frame.stage });
 
   let size = { width: 1, height: 1, ratio: 1 };
   let view = viewport(store.shown, size, store.session);
@@ -92,6 +94,7 @@ export function createEditor({ store, host }) {
       guides,
     });
     frame.status.setScale(view.scale);
+    inPlace.place(view, size);
   }
 
   /** The stage's size in CSS pixels. @returns {boolean} whether it can be seen */
@@ -160,7 +163,10 @@ export function createEditor({ store, host }) {
     perform,
     refreshBackground,
     redraw,
-    flush: () => frame.flush(),
+    flush() {
+      frame.flush();
+      inPlace.flush();
+    },
     /** Take the focus again after the page rebuilt the widget (undo does); it may take the page some frames to show it. */
     restore(frames = 60) {
       if (!store.session.focused || root.contains(document.activeElement)) return;
@@ -171,6 +177,7 @@ export function createEditor({ store, host }) {
       gone = true;
       cancelAnimationFrame(pending);
       scope.destroy();
+      inPlace.destroy();
       frame.destroy();
       if (background) background.onload = background.onerror = null;
     },

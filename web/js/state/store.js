@@ -21,6 +21,7 @@ export function newSession() {
     help: false,
     focused: false,
     focusPrompt: null,
+    editing: null, // id of the instance whose prompt is edited at its place
     notice: null,
     corners: [], // of a polygon that is not closed yet
     target: "new",
