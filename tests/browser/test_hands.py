@@ -106,3 +106,86 @@ def test_a_box_by_keyboard_alone(comfy: ComfyPage, editor: Editor) -> None:
     comfy.press("{", "]")
     assert order() == [first, third, second]
     assert comfy.nodes() == [editor.node] and editor.session["brush"] == 32
+
+
+GRAPH_MENUS = """() => [...document.querySelectorAll('.litecontextmenu, .p-contextmenu, .p-popover, [role="menu"]')]
+  .filter((one) => one.offsetParent && !one.closest('.instdiff-editor')).length"""
+
+
+def test_the_right_button_opens_the_menu_of_what_is_there(comfy: ComfyPage, editor: Editor) -> None:
+    editor.draw("b", [(0.1, 0.1), (0.7, 0.7)], "an eagle")
+    editor.draw("b", [(0.2, 0.2), (0.4, 0.4)], "its head")
+    editor.draw("b", [(0.8, 0.1), (0.95, 0.3)], "a rock")
+    eagle, head, rock = (one["id"] for one in editor.instances)
+    order = lambda: [one["id"] for one in editor.instances]  # noqa: E731
+
+    def menu(x: float, y: float) -> list[str]:
+        comfy.page.mouse.click(*editor.at(x, y), button="right")
+        items = editor.root().query_selector_all('.ie-menu[role="menu"] [role="menuitem"]:not(:disabled)')
+        assert items and comfy.run(GRAPH_MENUS) == 0 and editor.focused().startswith("button menu-")
+        return [one.get_attribute("data-act").removeprefix("menu-") for one in items]
+
+    acts = menu(0.3, 0.3)
+    assert editor.session["selection"] == [head]
+    assert {
+        "edit-here",
+        "copy",
+        "paste",
+        "duplicate",
+        "front",
+        "back",
+        "toggle-visible",
+        "toggle-locked",
+        "part",
+        "toMask",
+        "delete",
+    } <= set(acts)
+    comfy.screenshot(f"menu-instance-{comfy.renderer}")
+    editor.act("menu-part")
+    assert editor.instances[1]["parent"] == eagle
+    assert "ungroup" in menu(0.3, 0.3)
+    editor.act("menu-ungroup")
+    assert "parent" not in editor.instances[1]
+    menu(0.3, 0.3)
+    editor.act("menu-toMask")
+    assert "mask" in editor.instances[1] and "box" not in editor.instances[1]
+    menu(0.3, 0.3)
+    editor.act("menu-toBox")
+    assert editor.instances[1]["box"] == near(0.2, 0.2, 0.4, 0.4) and "mask" not in editor.instances[1]
+    menu(0.3, 0.3)
+    editor.act("menu-back")
+    assert order() == [head, eagle, rock]
+    menu(0.6, 0.6)
+    editor.act("menu-edit-here")
+    comfy.page.keyboard.type(" flying")
+    comfy.press("Enter")
+    assert editor.instances[1]["prompt"] == "an eagle flying"
+    menu(0.9, 0.2)
+    editor.act("menu-toggle-locked")
+    assert editor.instances[2]["locked"] and "toggle-locked" in menu(0.9, 0.2)
+    comfy.press("Escape")
+    assert editor.root().query_selector(".ie-menu") is None and editor.focused() == "div"
+    menu(0.9, 0.2)
+    editor.act("menu-toggle-locked")
+    menu(0.9, 0.2)
+    editor.act("menu-copy")
+    comfy.page.wait_for_function("async () => (await navigator.clipboard.readText()).includes('a rock')")
+    acts = menu(0.5, 0.9)
+    assert {"new-instance", "paste", "select-all", "undo", "zoom-fit"} <= set(acts) and "delete" not in acts
+    comfy.screenshot(f"menu-canvas-{comfy.renderer}")
+    editor.act("menu-paste")
+    comfy.page.wait_for_function("root => root.__instdiff.store.doc.instances.length === 4", arg=editor.root())
+    menu(0.5, 0.9)
+    editor.act("menu-new-instance")
+    comfy.page.keyboard.type("moss")
+    comfy.press("Escape")
+    moss = editor.instances[-1]
+    assert moss["prompt"] == "moss" and (moss["box"][0] + moss["box"][2]) / 2 == pytest.approx(0.5, abs=0.01)
+    # by keys: of the selection, then of the canvas
+    comfy.press("Shift+F10")
+    assert editor.focused() == "button menu-edit-here"
+    comfy.press("End", "Enter")
+    assert len(editor.instances) == 4 and comfy.nodes() == [editor.node]
+    comfy.press("ContextMenu", "ArrowDown", "ArrowUp")
+    assert editor.focused() == "button menu-new-instance" and comfy.run(GRAPH_MENUS) == 0
+    comfy.press("Escape")

@@ -16,7 +16,7 @@ const LEAST = 4; // pixels of the layout that a side keeps
 const NUDGES = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] };
 
 /**
- * @param {object} editor {store, host, root, view(), size(), tool(), text}
+ * @param {object} editor {store, host, root, view(), size(), tool(), openMenu(), text}
  * @returns {(act: string) => boolean} performs an act; false: not ours, or left to the browser (copy, cut and paste come as events)
  */
 export function createCommands(editor) {
@@ -135,6 +135,7 @@ export function createCommands(editor) {
     "zoom-fit": () => store.setSession({ zoom: null, pan: [0, 0] }),
     "zoom-actual": () => store.setSession({ zoom: 1, pan: [0, 0] }),
     "canvas-picture": () => store.session.picture && store.dispatch({ type: "setCanvas", ...canvasOf(store.session.picture) }),
+    menu: () => editor.openMenu(),
     popout: () => store.setSession({ popout: !store.session.popout }),
     help: () => store.setSession({ help: !store.session.help }),
   };

@@ -13,6 +13,7 @@ import { createGesture } from "./gesture.js";
 import { listenToKeys } from "./keyboard.js";
 import { polygonTool, strokeTool } from "./maskTools.js";
 import { listenToPointers } from "./pointer.js";
+import { listenToRightButton } from "./rightButton.js";
 import { createScene } from "./scene.js";
 import { selectTool } from "./selectTool.js";
 import { boxTool, pointTool, scribbleTool } from "./shapeTools.js";
@@ -50,6 +51,11 @@ export function createEditor({ store, host }) {
     settings: () => host.getView(),
     view: () => (view = viewport(store.shown, size, store.session)),
     size: () => size,
+    /** The point of an event in CSS pixels of the canvas; right under any zoom of the graph. */
+    screenOf({ clientX, clientY }) {
+      const rect = canvas.getBoundingClientRect();
+      return [((clientX - rect.left) * size.width) / rect.width, ((clientY - rect.top) * size.height) / rect.height];
+    },
     tool: () => gesture.tool(),
     redraw,
     setGuides(next) {
@@ -137,8 +143,9 @@ export function createEditor({ store, host }) {
   scope.add(unsubscribe);
 
   listenToKeys({ ...editor, perform }, scope);
-  listenToPointers({ ...editor, gesture }, scope);
-  listenToClipboard({ ...editor, perform }, scope);
+  const pointers = listenToPointers({ ...editor, gesture }, scope);
+  const clipboard = listenToClipboard({ ...editor, perform }, scope);
+  editor.openMenu = listenToRightButton({ ...editor, clipboard, stopGesture: pointers.stop }, scope);
 
   const observer = new ResizeObserver(redraw);
   observer.observe(frame.stage);

@@ -5,23 +5,17 @@ const WHEEL_ZOOM = 1.0015; // per unit of wheel travel
 const LINE_HEIGHT = 16; // CSS pixels that a wheel "line" stands for
 
 /**
- * @param {object} editor {store, host, root, canvas, view(), size(), gesture}
+ * @param {object} editor {store, host, root, canvas, view(), size(), screenOf(event), gesture}
  * @param {{on: Function}} scope listeners are removed with it
+ * @returns {{stop: () => boolean}} ends a gesture for a menu; false: a drawing goes on, which a long press of pen or finger is a part of
  */
 export function listenToPointers(editor, scope) {
-  const { store, host, root, canvas, gesture } = editor;
+  const { store, host, root, canvas, gesture, screenOf } = editor;
   const touches = new Map(); // pointer id -> screen point
   let active = null; // pointer id that draws
   let panning = null; // {id, last}
   let pinch = null; // {distance, middle}
   let space = false;
-
-  /** The point in CSS pixels of the canvas; right under any zoom of the graph. */
-  function screenOf(event) {
-    const rect = canvas.getBoundingClientRect();
-    const size = editor.size();
-    return [((event.clientX - rect.left) * size.width) / rect.width, ((event.clientY - rect.top) * size.height) / rect.height];
-  }
 
   function toolEvent(event) {
     const view = editor.view();
@@ -133,11 +127,6 @@ export function listenToPointers(editor, scope) {
     store.setSession({ hover: null });
     gesture.tool().leave?.();
   });
-  scope.on(root, "contextmenu", (event) => {
-    if (event.target.closest("input, textarea")) return;
-    event.preventDefault();
-    event.stopPropagation();
-  });
   // The middle button pans the layout. Nodes 2.0 pans the graph with it, and gives it the focus, before the widget hears of it; only the
   // window comes before that.
   for (const [type, handle] of [["pointerdown", down], ["pointermove", move], ["pointerup", up]]) {
@@ -188,6 +177,15 @@ export function listenToPointers(editor, scope) {
     capture: true,
     passive: false,
   });
+
+  return {
+    stop() {
+      if (active === null) return true;
+      if (gesture.tool() !== gesture.select) return false;
+      drop();
+      return true;
+    },
+  };
 }
 
 function pinchOf(touches) {

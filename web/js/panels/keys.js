@@ -63,6 +63,8 @@ export const KEYS = Object.freeze([
   { key: "-", act: "zoom-out" },
   { key: "0", act: "zoom-fit" },
   { key: "1", act: "zoom-actual" },
+  { key: "ContextMenu", act: "menu" },
+  { key: "F10", shift: true, act: "menu" },
   { key: "f", act: "popout" },
   { key: "?", act: "help" },
 ]);
@@ -78,7 +80,7 @@ export const HELP_GROUPS = Object.freeze({
     ...["focus-prompt", "edit-here", "new-instance", "next", "previous", "nudge", "nudge-far", "resize", "resize-far", "toggle-visible", "toggle-locked"],
     ...["forward", "backward", "front", "back"],
   ],
-  view: ["zoom-in", "zoom-out", "zoom-fit", "zoom-actual", "popout", "help"],
+  view: ["zoom-in", "zoom-out", "zoom-fit", "zoom-actual", "popout", "menu", "help"],
 });
 
 const SHOWN = {
@@ -90,6 +92,7 @@ const SHOWN = {
   PageDown: "PgDn",
   Escape: "Esc",
   Delete: "Del",
+  ContextMenu: "Menu",
   "{": "Shift+[",
   "}": "Shift+]",
 };
