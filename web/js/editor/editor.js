@@ -11,8 +11,10 @@ import { listenToClipboard } from "./clipboard.js";
 import { createCommands } from "./commands.js";
 import { createGesture } from "./gesture.js";
 import { listenToKeys } from "./keyboard.js";
-import { polygonTool, strokeTool } from "./maskTools.js";
+import { strokeTool } from "./maskTools.js";
 import { listenToPointers } from "./pointer.js";
+import { polygonTool } from "./polygonTool.js";
+import { ellipseTool, lassoTool } from "./regionTools.js";
 import { listenToRightButton } from "./rightButton.js";
 import { createScene } from "./scene.js";
 import { selectTool } from "./selectTool.js";
@@ -72,6 +74,8 @@ export function createEditor({ store, host }) {
     brush: strokeTool(editor, 1),
     eraser: strokeTool(editor, 0),
     polygon: polygonTool(editor),
+    lasso: lassoTool(editor),
+    ellipse: ellipseTool(editor),
     point: pointTool(editor),
     scribble: scribbleTool(editor),
   };

@@ -11,6 +11,7 @@ const LINE_HEIGHT = 16; // CSS pixels that a wheel "line" stands for
  */
 export function listenToPointers(editor, scope) {
   const { store, host, root, canvas, gesture, screenOf } = editor;
+  let hovering = null; // the last event of a mouse or pen that hovers
   const touches = new Map(); // pointer id -> screen point
   let active = null; // pointer id that draws
   let panning = null; // {id, last}
@@ -87,9 +88,17 @@ export function listenToPointers(editor, scope) {
       const tool = gesture.tool();
       if (points.length > 1 && tool.everyPoint) for (const point of points) tool.move(toolEvent(point));
       else tool.move(e);
-    } else if (active === null && event.pointerType !== "touch") {
-      canvas.style.cursor = space ? "grab" : (gesture.at(e).hover?.(e) ?? "default");
-    }
+    } else if (active === null && event.pointerType !== "touch") hover((hovering = e));
+  }
+
+  function hover(e) {
+    canvas.style.cursor = space ? "grab" : (gesture.at(e).hover?.(e) ?? "default");
+  }
+
+  /** Shift, Alt and Ctrl show what they do before the mouse moves. */
+  function modified(event) {
+    if (!hovering || active !== null || !["Shift", "Alt", "Control", "Meta"].includes(event.key)) return;
+    hover((hovering = { ...hovering, view: editor.view(), shift: event.shiftKey, alt: event.altKey, ctrl: event.ctrlKey || event.metaKey }));
   }
 
   function up(event) {
@@ -122,6 +131,7 @@ export function listenToPointers(editor, scope) {
     drop();
   });
   scope.on(canvas, "pointerleave", () => {
+    hovering = null;
     if (active !== null) return;
     editor.setCursor(null);
     store.setSession({ hover: null });
@@ -151,6 +161,7 @@ export function listenToPointers(editor, scope) {
     if (active === null && !panning) canvas.style.cursor = "default";
   });
   scope.on(root, "focusout", () => (space = false));
+  for (const type of ["keydown", "keyup"]) scope.on(window, type, modified, { capture: true });
 
   // ComfyUI zooms its graph with two fingers from listeners around the widget; only the window comes before them
   for (const type of ["touchstart", "touchmove", "touchend", "touchcancel"]) {

@@ -14,6 +14,8 @@ export const KEYS = Object.freeze([
   { key: "m", act: "tool-brush" },
   { key: "e", act: "tool-eraser" },
   { key: "g", act: "tool-polygon" },
+  { key: "q", act: "tool-lasso" },
+  { key: "o", act: "tool-ellipse" },
   { key: "p", act: "tool-point" },
   { key: "s", act: "tool-scribble" },
   { key: "[", act: "brush-smaller", tools: SIZED },
@@ -72,8 +74,8 @@ export const KEYS = Object.freeze([
 /** The help overlay's groups of acts; the mouse's gestures have words of their own in text.gestures. */
 export const HELP_GROUPS = Object.freeze({
   tools: [
-    ...["tool-select", "tool-box", "tool-brush", "tool-eraser", "tool-polygon", "tool-point", "tool-scribble"],
-    ...["brush-smaller", "brush-larger"],
+    ...["tool-select", "tool-box", "tool-brush", "tool-eraser", "tool-polygon", "tool-lasso", "tool-ellipse", "tool-point"],
+    ...["tool-scribble", "brush-smaller", "brush-larger"],
   ],
   edit: ["undo", "redo", "copy", "cut", "paste", "duplicate", "group", "ungroup", "delete", "select-all", "escape"],
   instance: [

@@ -24,6 +24,7 @@ export function newSession() {
     editing: null, // id of the instance whose prompt is edited at its place
     notice: null,
     corners: [], // of a polygon that is not closed yet
+    strokeEnd: null, // {id, at} of the last brush stroke: where a straight line begins
     target: "new",
     slots: DEFAULT_SLOTS, // instances that the connected weights take
     picture: null, // {width, height} in pixels of the background
