@@ -1,5 +1,7 @@
 """The gestures and keys that illustrators bring along: double click, copies by Alt, the menu of the right button, boxes without a mouse."""
 
+import json
+
 import pytest
 from support.browser import ComfyPage
 from support.editor import Editor
@@ -189,3 +191,94 @@ def test_the_right_button_opens_the_menu_of_what_is_there(comfy: ComfyPage, edit
     comfy.press("ContextMenu", "ArrowDown", "ArrowUp")
     assert editor.focused() == "button menu-new-instance" and comfy.run(GRAPH_MENUS) == 0
     comfy.press("Escape")
+
+
+def test_numbers_take_arithmetic(comfy: ComfyPage, editor: Editor) -> None:
+    editor.draw("b", [(0.25, 0.25), (0.75, 0.5)], "a fox")
+    field = editor.control("bounds-w")
+    field.click()
+    comfy.page.keyboard.type("512/4+10")
+    comfy.settle(900)
+    assert editor.instances[0]["box"] == near(0.25, 0.25, 0.75, 0.5), "half an expression is not kept"
+    comfy.press("Enter")
+    [box] = boxes(editor)
+    assert (box[2] - box[0]) * 512 == pytest.approx(138, abs=0.1) and field.input_value() == "138"
+    for typed, width in {"50%": 256, "(20+12)*2": 64}.items():
+        field.fill(typed)
+        comfy.press("Enter")
+        [box] = boxes(editor)
+        assert (box[2] - box[0]) * 512 == pytest.approx(width, abs=0.1)
+    before = editor.text
+    for typed, words in {
+        "2 apples": "apples",
+        "64/0": "zero",
+        "(64": "bracket",
+        "1,5": "point",
+        "64*": "early",
+    }.items():
+        field.fill(typed)
+        comfy.press("Enter")
+        assert (
+            editor.text == before and words in editor.session["notice"]["text"] and field.get_attribute("aria-invalid")
+        )
+        assert field.input_value() == typed, "it can be mended"
+    comfy.screenshot(f"arithmetic-{comfy.renderer}")
+    comfy.press("Tab")
+    assert field.input_value() == "64" and field.get_attribute("aria-invalid") is None and editor.text == before
+    field.click()
+    comfy.press("ArrowUp", "Shift+ArrowUp", "ArrowDown", "Escape")
+    assert editor.text == before, "Esc drops it"
+    field.click()
+    comfy.press("Shift+ArrowUp", "Enter")
+    assert (boxes(editor)[0][2] - box[0]) * 512 == pytest.approx(74, abs=0.1)
+    editor.control("canvas-width").fill("512+256")
+    editor.control("canvas-height").fill("50%")
+    comfy.press("Enter")
+    assert (editor.document["width"], editor.document["height"]) == (768, 256)
+
+
+def test_the_list_is_searched(comfy: ComfyPage, editor: Editor) -> None:
+    names = ["a red fox", "a red owl", "a blue owl", "a rock", "moss", "a red star"]
+
+    def shown() -> list[str]:
+        rows = editor.root().query_selector_all(".ie-row")
+        return [row.query_selector("textarea").input_value() for row in rows if row.is_visible()]
+
+    def named(count: int) -> str:
+        items = [
+            {"id": f"i{n}", "prompt": name, "box": [0.1 * n, 0.1, 0.1 * n + 0.08, 0.2]}
+            for n, name in enumerate(names[:count])
+        ]
+        return json.dumps({"version": 1, "width": 512, "height": 512, "prompt": "", "instances": items})
+
+    editor.load(named(5))
+    assert not editor.root().query_selector('[data-act="search"]').is_visible()
+    editor.load(named(6))
+    editor.focus()
+    comfy.press("/")
+    assert editor.focused() == "input search"
+    comfy.page.keyboard.type("owl red")
+    assert shown() == ["a red owl"] and len(editor.instances) == 6 and editor.session["tool"] == "select"
+    editor.control("search").fill("red")
+    assert shown() == ["a red star", "a red owl", "a red fox"]
+    comfy.screenshot(f"search-{comfy.renderer}")
+    comfy.press("Enter")
+    assert editor.session["selection"] == ["i0", "i1", "i5"] and editor.focused() == "div"
+    comfy.press("h")
+    assert [one["visible"] for one in editor.instances] == [False, False, True, True, True, False]
+    # dragged above the first of the rows that are shown, it comes right in front of that one
+    editor.do("({ store }) => store.setSession({ selection: [] })")
+    comfy.frames(2)
+    grips = [one.bounding_box() for one in editor.root().query_selector_all('[data-act="reorder"]') if one.is_visible()]
+    comfy.page.mouse.move(grips[2]["x"] + 5, grips[2]["y"] + 8)
+    comfy.page.mouse.down()
+    comfy.page.mouse.move(grips[1]["x"] + 5, grips[1]["y"] + 4, steps=4)
+    comfy.page.mouse.up()
+    assert [one["id"] for one in editor.instances] == ["i1", "i0", "i2", "i3", "i4", "i5"]
+    editor.draw("b", [(0.3, 0.5), (0.6, 0.9)], "a tree")
+    assert editor.session["search"] == "" and len(shown()) == 7, "what is drawn is shown"
+    editor.control("search").click()
+    comfy.page.keyboard.type("nothing has this")
+    assert shown() == []
+    comfy.press("Escape")
+    assert len(shown()) == 7 and editor.focused() == "div" and comfy.nodes() == [editor.node]

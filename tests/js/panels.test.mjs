@@ -5,6 +5,7 @@ import { createDraft } from "../../web/js/panels/draft.js";
 import { ICONS } from "../../web/js/panels/icons.js";
 import { merged } from "../../web/js/panels/importFlow.js";
 import { HELP_GROUPS, KEYS, keyText, keyTexts, matchKey } from "../../web/js/panels/keys.js";
+import { matches, wordsOf } from "../../web/js/panels/search.js";
 import { fill, strings } from "../../web/js/text.js";
 
 const press = (key, more = {}, tool = "select") =>
@@ -107,4 +108,14 @@ test("a draft shows each value and keeps the last, once", (t) => {
   draft.drop();
   t.mock.timers.tick(1000);
   assert.deepEqual([kept, shown.at(-1)], [[2, 3], "cancel"]);
+});
+
+test("a search finds what has all words, in any order, or the number", () => {
+  const found = (query) => ["a red Fox in snow", "an owl", ""].map((prompt, index) => matches({ prompt }, index, wordsOf(query))).map(Number).join("");
+  assert.equal(found(""), "111");
+  assert.equal(found("  SNOW fox "), "100");
+  assert.equal(found("ow"), "110");
+  assert.equal(found("3"), "001");
+  assert.equal(found("2 owl"), "010");
+  assert.equal(found("fox owl"), "000");
 });

@@ -99,6 +99,11 @@ export function createCommands(editor) {
     store.setSession(zoomedAt(editor.view(), size, [size.width / 2, size.height / 2], factor));
   }
 
+  function search() {
+    store.setSession({ tab: "list" });
+    editor.root.querySelector('[data-act="search"]').focus({ preventScroll: true }); // nothing where there are too few to search
+  }
+
   function escape() {
     if (store.session.help) store.setSession({ help: false });
     else if (editor.tool().cancel()) return;
@@ -135,6 +140,7 @@ export function createCommands(editor) {
     "zoom-fit": () => store.setSession({ zoom: null, pan: [0, 0] }),
     "zoom-actual": () => store.setSession({ zoom: 1, pan: [0, 0] }),
     "canvas-picture": () => store.session.picture && store.dispatch({ type: "setCanvas", ...canvasOf(store.session.picture) }),
+    search,
     menu: () => editor.openMenu(),
     popout: () => store.setSession({ popout: !store.session.popout }),
     help: () => store.setSession({ help: !store.session.help }),

@@ -65,6 +65,7 @@ export const KEYS = Object.freeze([
   { key: "-", act: "zoom-out" },
   { key: "0", act: "zoom-fit" },
   { key: "1", act: "zoom-actual" },
+  { key: "/", act: "search" },
   { key: "ContextMenu", act: "menu" },
   { key: "F10", shift: true, act: "menu" },
   { key: "f", act: "popout" },
@@ -82,7 +83,7 @@ export const HELP_GROUPS = Object.freeze({
     ...["focus-prompt", "edit-here", "new-instance", "next", "previous", "nudge", "nudge-far", "resize", "resize-far", "toggle-visible", "toggle-locked"],
     ...["forward", "backward", "front", "back"],
   ],
-  view: ["zoom-in", "zoom-out", "zoom-fit", "zoom-actual", "popout", "menu", "help"],
+  view: ["zoom-in", "zoom-out", "zoom-fit", "zoom-actual", "popout", "search", "menu", "help"],
 });
 
 const SHOWN = {

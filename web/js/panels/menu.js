@@ -111,7 +111,7 @@ function onKey(event, menu, close) {
   const all = choices(menu);
   const at = all.indexOf(menu.ownerDocument.activeElement);
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
-  const inField = event.target instanceof HTMLInputElement && event.target.type === "number";
+  const inField = event.target instanceof HTMLInputElement && event.target.type === "text";
   if (event.key === "Escape") {
     event.preventDefault();
     close();

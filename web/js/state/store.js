@@ -14,6 +14,7 @@ export function newSession() {
     toolStays: false, // after a drawing, instead of giving way to Select
     selection: [],
     hover: null,
+    search: "", // in the list of instances
     brush: 32,
     zoom: null,
     pan: [0, 0],

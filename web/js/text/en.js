@@ -45,6 +45,7 @@ export const en = {
     "zoom-fit": "Fit",
     "zoom-actual": "100 %",
     popout: "Full window",
+    search: "Search the list (from 6 instances on)",
     menu: "Menu of the selection or the canvas",
     help: "Keys and help",
   },
@@ -154,6 +155,14 @@ export const en = {
     incoming: "Filled from the connected layout",
   },
 
+  numbers: {
+    text: '"{at}" is not arithmetic. Write for example 512/2+10 or 50%. The old value stays.',
+    comma: "Write decimals with a point, 1.5. The old value stays.",
+    open: "A bracket is not closed. The old value stays.",
+    end: "The expression stops too early. The old value stays.",
+    zero: "This divides by zero, or is too large. The old value stays.",
+    long: "The expression is too long. The old value stays.",
+  },
   tabs: { list: "Instances", inspector: "Details", settings: "Canvas" },
   settings: {
     prompt: "Prompt for the whole picture",
@@ -179,6 +188,12 @@ export const en = {
     show: "Show",
     lock: "Lock",
     unlock: "Unlock",
+  },
+  search: {
+    label: "Search",
+    help: "Search: words of prompts, or numbers. Enter selects what was found",
+    found: "{found} of {total}",
+    none: "No instance has these words.",
   },
   kinds: { box: "Box", mask: "Mask", point: "Point", scribble: "Scribble" },
   inspector: {

@@ -45,6 +45,7 @@ export const zh = {
     "zoom-fit": "适应窗口",
     "zoom-actual": "100 %",
     popout: "全窗口",
+    search: "搜索列表（6 个实例起）",
     menu: "所选实例或画布的菜单",
     help: "按键与帮助",
   },
@@ -152,6 +153,14 @@ export const zh = {
     groupNeedsTwo: "请选择两个或更多实例：较小的成为最大者的部件。",
     incoming: "已由连接的布局填充",
   },
+  numbers: {
+    text: "“{at}”不是算式。可以写 512/2+10 或 50%。保留原值。",
+    comma: "小数请用点号，如 1.5。保留原值。",
+    open: "括号没有闭合。保留原值。",
+    end: "算式不完整。保留原值。",
+    zero: "除数为零或结果过大。保留原值。",
+    long: "算式过长。保留原值。",
+  },
   tabs: { list: "实例", inspector: "详情", settings: "画布" },
   settings: {
     prompt: "整幅图的提示词",
@@ -177,6 +186,12 @@ export const zh = {
     show: "显示",
     lock: "锁定",
     unlock: "解锁",
+  },
+  search: {
+    label: "搜索",
+    help: "搜索：提示词中的词或编号。Enter 选择找到的实例",
+    found: "{found} / {total}",
+    none: "没有实例含有这些词。",
   },
   kinds: { box: "方框", mask: "遮罩", point: "点", scribble: "涂鸦线" },
   inspector: {
