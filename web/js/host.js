@@ -7,7 +7,7 @@ import { layoutPng, saveBlob } from "./editor/png.js";
 import { createStore, DEFAULT_SLOTS, newSession } from "./state/store.js";
 import { emptyLayout, layoutToJson } from "./layout/document.js";
 import { fill, strings } from "./text.js";
-import { connectedSlots } from "./weights.js";
+import { connectedSlots, ignoresNegatives } from "./weights.js";
 import { openWindow } from "./window.js";
 
 const DEFAULT_VIEW = { background: "input", opacity: 0.5, thirds: false, grid: false, gridSize: 8, snap: true };
@@ -41,7 +41,7 @@ export function layoutWidget(node, name, spec) {
 
   /** The weights may be exchanged anywhere in the graph, so this is asked anew whenever something happens here. */
   function countSlots() {
-    store.setSession({ slots: connectedSlots(node, spec?.[1]?.slots ?? {}, DEFAULT_SLOTS) });
+    store.setSession({ slots: connectedSlots(node, spec?.[1]?.slots ?? {}, DEFAULT_SLOTS), ignoresNegatives: ignoresNegatives(node) });
   }
 
   const legacy = () => editor?.element.closest(".dom-widget"); // the overlay that holds widgets in the classic renderer

@@ -1,4 +1,4 @@
-/** How many instances the weights take that a layout goes to, as far as the graph tells it. */
+/** What becomes of a layout behind its node, as far as the graph tells it. */
 
 const INSTANCES = "INSTANCES";
 const WEIGHTS = "INSTDIFF_MODEL";
@@ -27,4 +27,24 @@ export function connectedSlots(node, slots, otherwise) {
   };
   if (node.graph) walk(node);
   return found.length ? Math.min(...found) : otherwise;
+}
+
+const BRANCHED = new Set(["InstDiffKSampler", "InstDiffMultiInstance", "InstDiffToConditioning"]); // what uses an instance's negative prompt
+
+/** @returns {boolean} whether the layout reaches a sampler, and nothing on the way uses its instances' negative prompts */
+export function ignoresNegatives(node) {
+  const seen = new Set();
+  let [sampled, used] = [false, false];
+  const walk = (at) => {
+    if (!at || seen.has(at)) return;
+    seen.add(at);
+    used ||= BRANCHED.has(at.type);
+    const takes = at !== node && at.inputs?.some((one) => one.type === "MODEL");
+    if (takes && at.outputs?.some((one) => one.type === "LATENT" || one.type === "GUIDER")) sampled = true;
+    (at.outputs ?? []).forEach((output, i) => {
+      if (["INSTANCES", "MODEL"].includes(output.type) || (at !== node && output.type === "*")) for (const next of at.getOutputNodes(i) ?? []) walk(next);
+    });
+  };
+  if (node.graph) walk(node);
+  return sampled && !used;
 }

@@ -1,6 +1,9 @@
 /** The editor's words in Chinese. */
 
+import { assistZh } from "./assistZh.js";
+
 export const zh = {
+  ...assistZh,
   title: "布局编辑器",
   acts: {
     "tool-select": "选择",
@@ -103,7 +106,7 @@ export const zh = {
     mask: "{count} 个遮罩（只写入其边界框）",
     point: "{count} 个点（只写入方框）",
     scribble: "{count} 条涂鸦线（只写入方框）",
-    settings: "{count} 个实例的强度、时段或从属关系",
+    settings: "{count} 个实例的负面提示词、强度、时段或从属关系",
     hidden: "{count} 个隐藏实例",
     joint: "、",
   },
