@@ -148,16 +148,13 @@ class InstDiffToConditioning(io.ComfyNode):
 def _negatives(
     whole: Any, encode: Callable[[str], Any], rows: Sequence[Any], method: str, strength: float
 ) -> list[Any]:
-    """The negative prompts of the instances beside that of the whole picture; alone: one for each instance, the whole's where it has none."""
-    if method == ALONE:
-        own = [encode(words) if (words := one.negative.strip()) else whole for _, one, _, _ in rows]
-        return [
-            pair
-            for (_, *place), text in zip(rows, own, strict=True)
-            for pair in in_region(text, *place, method, strength)
-        ]
-    own = [(encode(words), one, *place) for _, one, *place in rows if (words := one.negative.strip())]
-    return [*whole, *(pair for row in own for pair in in_region(*row, method, strength))]
+    """The negative prompts of the instances beside that of the whole picture; alone: one for each, the whole's where it has none."""
+    given = [] if method == ALONE else list(whole)
+    for _, instance, mask, box in rows:
+        words = instance.negative.strip()
+        if words or method == ALONE:
+            given += in_region(encode(words) if words else whole, instance, mask, box, method, strength)
+    return given
 
 
 NODES = [InstDiffToConditioning]
