@@ -1,4 +1,5 @@
 /** The negative prompt of the selection: a line that opens into a field, open where there is one. */
+import { assistPrompt } from "./assist.js";
 import { createScope, describe, el, focusEditor, setAttribute, setText } from "./dom.js";
 import { icon } from "./icons.js";
 import { createPrompt } from "./prompt.js";
@@ -18,6 +19,7 @@ export function createNegative({ store, host, text }) {
     leave: () => focusEditor(element),
     whenEmpty: ["undo", "redo"],
     perform: (act) => host.perform(act),
+    assist: assistPrompt({ store, host, text }),
   });
   const unused = el("p", { class: "ie-hint", hidden: true, text: words.unused });
   const body = el("div", { class: "ie-fold-body" }, prompt.element, unused);

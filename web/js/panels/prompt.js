@@ -12,9 +12,10 @@ import { keyMatches } from "./keys.js";
  * @param {() => void} options.leave Esc: give the focus back to the canvas
  * @param {string[]} options.whenEmpty acts whose keys are the layout's while the field is empty, as after drawing: they mean no text there
  * @param {(act: string) => void} options.perform
+ * @param {(field: object) => void} [options.assist] adds what helps while one types (assist.js)
  * @returns {{element: HTMLElement, textarea: HTMLTextAreaElement, set: (text: string) => void, flush: () => void, destroy: () => void}}
  */
-export function createPrompt({ label, placeholder, act, commit, leave, whenEmpty, perform }) {
+export function createPrompt({ label, placeholder, act, commit, leave, whenEmpty, perform, assist }) {
   const scope = createScope();
   const textarea = el("textarea", { rows: 1, spellcheck: "false", autocomplete: "off", placeholder, "data-act": act });
   const element = el("div", { class: "ie-prompt" }, textarea); // its ::after repeats the text and so gives the height
@@ -23,6 +24,7 @@ export function createPrompt({ label, placeholder, act, commit, leave, whenEmpty
   let composing = false;
   let emptied = false; // there was a text since the field got the focus
   const draft = createDraft({ commit });
+  assist?.({ scope, element, textarea });
 
   scope.on(textarea, "input", () => {
     emptied = true;

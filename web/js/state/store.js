@@ -25,6 +25,7 @@ export function newSession() {
     corners: [], // of a polygon that is not closed yet
     target: "new",
     slots: DEFAULT_SLOTS, // instances that the connected weights take
+    words: [], // those that the connected weights know, where they are few
     ignoresNegatives: false, // the graph samples in a way that has no place for an instance's negative prompt
     picture: null, // {width, height} in pixels of the background
   };
