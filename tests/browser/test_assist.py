@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 from support.browser import ComfyPage
 from support.editor import Editor
+from support.waiting import wait
 
 BOX = [(0.1, 0.1), (0.6, 0.6)]
 
@@ -20,12 +21,9 @@ def embedding(comfy: ComfyPage) -> Iterator[str]:
 
 
 def options(editor: Editor) -> list[str]:
-    return editor.root().evaluate("root => [...root.querySelectorAll('.ie-option > span')].map((one) => one.textContent)")
-
-
-def wait(editor: Editor, condition: str) -> None:
-    """Until a condition about the editor's `root` holds."""
-    editor.page.wait_for_function(f"id => {{ const root = ({editor.FIND})(id); return {condition}; }}", arg=editor.node)
+    return editor.root().evaluate(
+        "root => [...root.querySelectorAll('.ie-option > span')].map((one) => one.textContent)"
+    )
 
 
 def test_a_negative_prompt_is_typed_where_it_is_wanted(comfy: ComfyPage, editor: Editor) -> None:
@@ -64,7 +62,9 @@ def test_tokens_are_counted_and_what_is_cut_is_named(comfy: ComfyPage, editor: E
     assert not editor.root().query_selector(".ie-row .ie-tokens").is_visible()
 
 
-def test_words_and_embeddings_are_completed_and_typing_is_never_taken(comfy: ComfyPage, editor: Editor, embedding: str) -> None:
+def test_words_and_embeddings_are_completed_and_typing_is_never_taken(
+    comfy: ComfyPage, editor: Editor, embedding: str
+) -> None:
     apply, demo = comfy.add("InstDiffApply", 900, 0), comfy.add("InstDiffLoadDemoModel", 900, 400)
     comfy.link(demo, 3, apply, "instdiff_model")
     comfy.link(editor.node, 0, apply, "instances")
@@ -80,12 +80,17 @@ def test_words_and_embeddings_are_completed_and_typing_is_never_taken(comfy: Com
     wait(editor, "root.querySelector('.ie-option')")
     comfy.screenshot(f"completion-{comfy.renderer}")
     editor.press("ArrowDown")
-    assert field.get_attribute("aria-activedescendant") == editor.root().query_selector(".ie-option").get_attribute("id")
+    assert field.get_attribute("aria-activedescendant") == editor.root().query_selector(".ie-option").get_attribute(
+        "id"
+    )
     editor.press("Enter")
     editor.page.keyboard.type(" ring, bad")
     wait(editor, "root.querySelector('.ie-option')")
     editor.root().query_selector(".ie-option").click()
-    assert editor.focused() == "textarea prompt" and field.input_value() == "a red cider, checkered ring, embedding:bad-hands"
+    assert (
+        editor.focused() == "textarea prompt"
+        and field.input_value() == "a red cider, checkered ring, embedding:bad-hands"
+    )
     editor.page.keyboard.type(" st")
     wait(editor, "root.querySelector('.ie-option')")
     editor.press("Escape")  # closes the list alone

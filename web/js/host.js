@@ -7,6 +7,7 @@ import { createEditor } from "./editor/editor.js";
 import { layoutPng, saveBlob } from "./editor/png.js";
 import { createStore, DEFAULT_SLOTS, newSession } from "./state/store.js";
 import { emptyLayout, layoutToJson } from "./layout/document.js";
+import { savedLayouts } from "./library/saved.js";
 import { fill, strings } from "./text.js";
 import { connectedSlots, connectedWords, ignoresNegatives } from "./weights.js";
 import { openWindow } from "./window.js";
@@ -64,6 +65,7 @@ export function layoutWidget(node, name, spec) {
     getView,
     tokens,
     embeddings,
+    layouts: savedLayouts(api),
     setView(patch) {
       node.properties ??= {};
       node.properties.instdiff_view = { ...node.properties.instdiff_view, ...patch };
