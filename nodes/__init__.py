@@ -1,6 +1,7 @@
-"""The pack's nodes for ComfyUI: every file here ends with its list `NODES`, collected below."""
+"""The pack's nodes for ComfyUI: every file with nodes ends with its list `NODES`, collected below."""
 
 from comfy_api.latest import ComfyExtension, io
+from server import PromptServer
 
 from . import (
     apply,
@@ -22,6 +23,7 @@ from . import (
     sampler,
     score,
     timing,
+    token_route,
     train,
 )
 
@@ -51,6 +53,11 @@ MODULES = (
 
 class InstDiffExtension(ComfyExtension):
     """What `comfy_entrypoint` hands to ComfyUI."""
+
+    async def on_load(self) -> None:
+        """Called once, before the nodes are asked for; without a server there is no page to answer."""
+        if getattr(PromptServer, "instance", None) is not None:
+            token_route.add_route(PromptServer.instance.routes)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """All nodes, in the order in which a graph uses them."""

@@ -11,11 +11,15 @@ from ..instdiff_modules.layout.document import layout_to_json, parse_layout
 from ..instdiff_modules.layout.incoming import SOURCE, take_incoming
 from ..instdiff_modules.layout.instance import Frames, Layout
 from ..instdiff_modules.preview.batch import draw_frames, first_picture, preview_size
+from ..instdiff_modules.shapeworld.vocabulary import COLOR_NAMES, SHAPES, TEXTURES
 from .types import Instances
 
 EMPTY = layout_to_json(Layout(width=DEFAULT_SIDE, height=DEFAULT_SIDE))
 WIDGET = "INSTDIFF_LAYOUT"  # the widget that web/js registers
-SLOTS = {"InstDiffLoadDemoModel": 8}  # how many instances weights take, by their loader; all others take 30
+DEMO = "InstDiffLoadDemoModel"
+SLOTS = {DEMO: 8}  # how many instances weights take, by their loader; all others take 30
+
+WORDS = {DEMO: [*SHAPES, *COLOR_NAMES, *TEXTURES[1:], "background"]}  # the words that weights know, if they are few
 
 
 class InstDiffLayoutEditor(io.ComfyNode):
@@ -34,7 +38,7 @@ class InstDiffLayoutEditor(io.ComfyNode):
                     "layout",
                     default=EMPTY,
                     socketless=True,
-                    extra_dict={"widgetType": WIDGET, "slots": SLOTS},
+                    extra_dict={"widgetType": WIDGET, "slots": SLOTS, "words": WORDS},
                     tooltip="The layout drawn here, as a JSON document. Press ? in the editor for its keys.",
                 ),
                 io.Image.Input(

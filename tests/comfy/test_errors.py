@@ -65,7 +65,7 @@ def applied():
 def valid(node_id):
     """Inputs with which a node works."""
     model, weights = base()
-    common = {"instances": WIDE, "target": "", "strength": 1.0, "start": 0.0, "end": 1.0}
+    common = {"instances": WIDE, "target": "", "strength": 1.0, "start": 0.0, "end": 1.0, "negative": ""}
     points = {"prompt": "x", "points": "48, 32; 50, 40", "units": PIXELS, "width": 96, "height": 64, **common}
     multi = {"share": 0.5, "merge": "average", "feather": 0, "speed": "exact"}
     latent = {"samples": noise(height=8, width=12), "noise_mask": mask(8, 12)}
@@ -89,7 +89,7 @@ def valid(node_id):
         "InstDiffFromMasks": {"masks": mask(), "prompts": "a fox", "threshold": 0.5},
         "InstDiffToConditioning": {
             "positive": context("a scene"), "clip": FakeClip(), "instances": WIDE, "method": "masks", "strength": 1.0, "gligen": None, "width": 96,
-            "height": 64,
+            "height": 64, "negative": context("bad"),
         },
         "InstDiffInstanceConditioning": {
             "positive": context("a scene"), "instances": WIDE, "conditioning": context("a dragon"), "which": "1", "strength": 2.0,

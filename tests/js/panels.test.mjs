@@ -3,7 +3,7 @@ import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 import { createDraft } from "../../web/js/panels/draft.js";
 import { ICONS } from "../../web/js/panels/icons.js";
-import { merged } from "../../web/js/panels/importFlow.js";
+import { merged } from "../../web/js/panels/bringIn.js";
 import { HELP_GROUPS, KEYS, keyText, keyTexts, matchKey } from "../../web/js/panels/keys.js";
 import { matches, wordsOf } from "../../web/js/panels/search.js";
 import { fill, strings } from "../../web/js/text.js";

@@ -1,4 +1,5 @@
 /** The list of instances, the front-most on top. Rows are kept by id and touched only when their instance changed. */
+import { estimateTokens } from "../layout/promptText.js";
 import { depthOf } from "../layout/parts.js";
 import { createScope, el, focusEditor, reveal, setText } from "./dom.js";
 import { listenToRowDrag } from "./reorder.js";
@@ -6,6 +7,7 @@ import { createRow } from "./row.js";
 import { createSearch, matches, wordsOf } from "./search.js";
 import { fill } from "../text.js";
 
+const WORTH_ASKING = 60; // tokens, as estimated
 const LINT_PAUSE = 200; // milliseconds without an edit before the layout is looked over
 
 /**
@@ -120,13 +122,22 @@ export function createList({ store, host, text, lint }) {
     timer = null;
     linted = store.doc;
     const found = new Map([[null, []]]);
-    for (const { id, code, message, values } of lint(store.doc, { maxInstances: store.session.slots })) {
+    for (const { id, code, message, values } of lint(store.doc, { maxInstances: store.session.slots, tokensOf })) {
       if (!found.has(id)) found.set(id, []);
       found.get(id).push({ code, words: text.lint[code] ? fill(text.lint[code], values ?? {}) : message });
     }
     for (const [id, row] of rows) row.mark(found.get(id) ?? []);
     setText(general, found.get(null).map(({ words }) => words).join(" "));
     general.hidden = !found.get(null).length;
+  }
+
+  /** Prompts that may be too long are counted by the server; its answer comes for the next look. */
+  function tokensOf(prompt) {
+    const known = host.tokens.known(prompt);
+    if (!known && estimateTokens(prompt) > WORTH_ASKING) {
+      host.tokens.count(prompt).then((answer) => answer && (timer ??= setTimeout(look, LINT_PAUSE)));
+    }
+    return known;
   }
 
   function focusPrompt() {

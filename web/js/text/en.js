@@ -1,6 +1,9 @@
 /** The editor's words in English; the other languages follow its shape. A placeholder is {name}, a plural {count|one|many}. */
 
+import { assistEn } from "./assistEn.js";
+
 export const en = {
+  ...assistEn,
   title: "Layout editor",
   acts: {
     "tool-select": "Select",
@@ -124,7 +127,7 @@ export const en = {
     mask: "{count} {count|mask (only its box is written)|masks (only their boxes are written)}",
     point: "{count} {count|point|points} (only boxes are written)",
     scribble: "{count} {count|scribble|scribbles} (only boxes are written)",
-    settings: "strength, timing or parent of {count} {count|instance|instances}",
+    settings: "negative prompt, strength, timing or parent of {count} {count|instance|instances}",
     hidden: "{count} hidden {count|instance|instances}",
     joint: ", ",
   },

@@ -1,6 +1,9 @@
 /** The editor's words in Chinese. */
 
+import { assistZh } from "./assistZh.js";
+
 export const zh = {
+  ...assistZh,
   title: "布局编辑器",
   acts: {
     "tool-select": "选择",
@@ -123,7 +126,7 @@ export const zh = {
     mask: "{count} 个遮罩（只写入其边界框）",
     point: "{count} 个点（只写入方框）",
     scribble: "{count} 条涂鸦线（只写入方框）",
-    settings: "{count} 个实例的强度、时段或从属关系",
+    settings: "{count} 个实例的负面提示词、强度、时段或从属关系",
     hidden: "{count} 个隐藏实例",
     joint: "、",
   },
@@ -229,6 +232,7 @@ export const zh = {
     too_many: "可见实例有 {count} 个，模型只读取 {limit} 个。请隐藏或删除一些。",
     small_box: "只占画面的 {percent} %，可能画不出来。请放大。",
     overlap: "此方框与 {other} 几乎重叠。请移动其中一个。",
+    cut_prompt: "提示词有 {tokens} 个词元，只读取前 {limit} 个。被截去：“{cut}”",
     long_prompt: "提示词约 {tokens} 个词元，只读取前 {limit} 个。请缩短。",
     noun_missing: "整幅图的提示词没有提到“{noun}”，写上会更好。",
   },
