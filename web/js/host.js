@@ -6,6 +6,7 @@ import { createEditor } from "./editor/editor.js";
 import { layoutPng, saveBlob } from "./editor/png.js";
 import { createStore, DEFAULT_SLOTS, newSession } from "./state/store.js";
 import { emptyLayout, layoutToJson } from "./layout/document.js";
+import { createDesk } from "./studio/desk.js";
 import { fill, strings } from "./text.js";
 import { connectedSlots } from "./weights.js";
 import { openWindow } from "./window.js";
@@ -39,6 +40,13 @@ export function layoutWidget(node, name, spec) {
     node.graph?.setDirtyCanvas?.(true, false);
   }
 
+  /** Several changes of the graph as one step of its history. */
+  function atOnce(act) {
+    app.canvas.emitBeforeChange();
+    act();
+    app.canvas.emitAfterChange();
+  }
+
   /** The weights may be exchanged anywhere in the graph, so this is asked anew whenever something happens here. */
   function countSlots() {
     store.setSession({ slots: connectedSlots(node, spec?.[1]?.slots ?? {}, DEFAULT_SLOTS) });
@@ -50,6 +58,7 @@ export function layoutWidget(node, name, spec) {
 
   const host = {
     commit,
+    desk: createDesk({ node, store, atOnce }),
     get language() {
       return app.extensionManager?.setting?.get?.("Comfy.Locale") ?? "en";
     },
@@ -135,6 +144,7 @@ export function layoutWidget(node, name, spec) {
       api.addEventListener("executed", refresh);
       observer.observe(element);
     }
+    host.desk.start();
     settle();
     store.sessionChanged();
     showWindow();
@@ -143,6 +153,7 @@ export function layoutWidget(node, name, spec) {
   function stop() {
     if (!editor) return;
     editor.flush();
+    host.desk.stop();
     observer.disconnect();
     api.removeEventListener("executed", refresh);
     shownWindow?.close();

@@ -5,6 +5,7 @@
 import { lint } from "../layout/lint.js";
 import { createFrame } from "../panels/frame.js";
 import { createScope } from "../panels/dom.js";
+import { createStudio } from "../studio/studio.js";
 import { strings } from "../text.js";
 import { listenToClipboard } from "./clipboard.js";
 import { createCommands } from "./commands.js";
@@ -68,6 +69,8 @@ export function createEditor({ store, host }) {
     scribble: scribbleTool(editor),
   };
   const gesture = createGesture(store, tools);
+  const studio = createStudio({ store, desk: host.desk, text, frame, view: () => view, redraw });
+  scope.add(studio.destroy);
   const perform = createCommands(editor);
   host.perform = perform;
 
@@ -79,6 +82,7 @@ export function createEditor({ store, host }) {
     pending = 0;
     if (!measure()) return;
     const styles = getComputedStyle(root);
+    const behind = studio.behind();
     const color = (name, fallback) => styles.getPropertyValue(name).trim() || fallback;
     scene.draw({
       doc: store.shown,
@@ -86,11 +90,13 @@ export function createEditor({ store, host }) {
       settings: host.getView(),
       view: editor.view(),
       size,
+      behind,
       background: background?.complete && background.naturalWidth ? background : null,
       theme: { stage: color("--ie-stage", "#1b1c1f"), paper: color("--ie-paper", "#2a2c30"), line: color("--ie-guide", "#6b6f78") },
       tool: editor.tool(),
       guides,
     });
+    studio.drawn(behind);
     frame.status.setScale(view.scale);
   }
 
@@ -160,7 +166,10 @@ export function createEditor({ store, host }) {
     perform,
     refreshBackground,
     redraw,
-    flush: () => frame.flush(),
+    flush() {
+      frame.flush();
+      studio.flush();
+    },
     /** Take the focus again after the page rebuilt the widget (undo does); it may take the page some frames to show it. */
     restore(frames = 60) {
       if (!store.session.focused || root.contains(document.activeElement)) return;
