@@ -18,7 +18,7 @@ export const ACTIVE = new Set(["queued", "running"]);
  * @property {object | null} error {node, message} of what failed; a part of a graph may be refused while the rest runs
  */
 
-/** @param {(job: Job, what: string) => void} changed told after each change, with the kind of message */
+/** @param {(job: Job, what: string, detail: object | null) => void} changed told after each change, with the message */
 export function createJobs(changed) {
   const jobs = new Map();
   let early = [];
@@ -27,7 +27,7 @@ export function createJobs(changed) {
     const job = { id, prompt, takers, error, state: "queued", ahead: null, at: null, outputs: new Map() };
     jobs.set(id, job);
     for (const old of [...jobs.values()].filter((one) => !ACTIVE.has(one.state)).slice(0, -KEPT)) jobs.delete(old.id);
-    changed(job, "queued");
+    changed(job, "queued", null);
     const mine = early.filter(([, detail]) => idOf(detail) === id);
     early = early.filter(([, detail]) => idOf(detail) !== id);
     for (const [type, detail] of mine) tell(type, detail);
@@ -42,7 +42,7 @@ export function createJobs(changed) {
       if (id) early = [...early.slice(1 - EARLY), [type, detail]];
       return;
     }
-    if (ACTIVE.has(job.state) && apply(job, type, detail)) changed(job, type);
+    if (ACTIVE.has(job.state) && apply(job, type, detail)) changed(job, type, detail);
   }
 
   /**
@@ -57,7 +57,7 @@ export function createJobs(changed) {
       else if (place >= 0) job.ahead = job.state === "queued" ? place + running.length : null;
       else if (ended[job.id]) end(job, ended[job.id]);
       else job.state = job.state === "queued" ? "cancelled" : "gone";
-      if (before !== `${job.state} ${job.ahead}`) changed(job, "settled");
+      if (before !== `${job.state} ${job.ahead}`) changed(job, "settled", null);
     }
   }
 

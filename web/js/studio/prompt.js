@@ -4,7 +4,7 @@ const SEEDS = ["noise_seed", "seed"];
 
 /** @param {any} value an input of a node @param {object} prompt @returns {string | null} the node that a link comes from */
 function origin(value, prompt) {
-  return Array.isArray(value) && value.length === 2 && String(value[0]) in prompt ? String(value[0]) : null;
+  return Array.isArray(value) && value.length === 2 && typeof value[0] === "string" && value[0] in prompt ? value[0] : null;
 }
 
 /**

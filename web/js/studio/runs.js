@@ -12,7 +12,6 @@ const PREVIEW = "b_preview_with_metadata";
 
 const editors = new Set();
 const listeners = new Set();
-let detail = null; // of the message that is being told
 let connected = true;
 let asking = null; // a request for the queue that is on its way
 let askAgain = false;
@@ -20,7 +19,7 @@ let askAgain = false;
 const tell = (what, given) => {
   for (const listener of listeners) listener(what, given);
 };
-const jobs = createJobs((job, what) => tell(what, { job, detail }));
+const jobs = createJobs((job, what, detail) => tell(what, { job, detail }));
 
 /** @param {(what: string, given: object) => void} listener told of every change of a run: "refused", "connection" or the kind of message */
 export const onRun = (listener) => listeners.add(listener);
@@ -28,11 +27,7 @@ export const onRun = (listener) => listeners.add(listener);
 /** Begin to listen; called once, when the page starts. */
 export function watchRuns() {
   for (const type of [...MESSAGES, PREVIEW]) {
-    api.addEventListener(type, (event) => {
-      detail = event.detail;
-      jobs.tell(type, event.detail);
-      detail = null;
-    });
+    api.addEventListener(type, ({ detail }) => jobs.tell(type, detail));
   }
   api.addEventListener("status", () => jobs.active().length && askQueue());
   api.addEventListener("reconnecting", () => setConnected(false));
@@ -45,17 +40,15 @@ export function watchRuns() {
     const takers = [...editors].flatMap((editor) => editor.take(prompt));
     const previews = [...editors].some((editor) => editor.wantsPreviews());
     const asked = previews && ["default", undefined].includes(options?.previewMethod) ? { ...options, previewMethod: "auto" } : options;
-    try {
-      const answer = await post.call(this, number, data, asked, ...more);
-      if (answer?.prompt_id && takers.length) {
-        const ours = (id) => takers.some((taker) => taker.down.has(id));
-        jobs.add({ id: answer.prompt_id, prompt, takers, error: objection(answer.node_errors, ours) });
-      }
-      return answer;
-    } catch (problem) {
+    const answer = await post.call(this, number, data, asked, ...more).catch((problem) => {
       tell("refused", { takers, problem, prompt });
       throw problem;
+    });
+    if (answer?.prompt_id && takers.length) {
+      const ours = (id) => takers.some((taker) => taker.down.has(id));
+      jobs.add({ id: answer.prompt_id, prompt, takers, error: objection(answer.node_errors, ours) });
     }
+    return answer;
   };
 }
 
