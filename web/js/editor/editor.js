@@ -150,6 +150,7 @@ export function createEditor({ store, host }) {
   // tests and curious people reach the state here
   root.__instdiff = {
     store,
+    desk: host.desk,
     perform,
     toClient(x, y) {
       const rect = canvas.getBoundingClientRect();

@@ -46,7 +46,8 @@ export function watchRuns() {
     });
     if (answer?.prompt_id && takers.length) {
       const ours = (id) => takers.some((taker) => taker.down.has(id));
-      jobs.add({ id: answer.prompt_id, prompt, takers, error: objection(answer.node_errors, ours) });
+      const job = jobs.add({ id: answer.prompt_id, prompt, takers, error: objection(answer.node_errors, ours) });
+      if (job.state === "queued") askQueue(); // for its place; the message that the queue has changed may have come before the answer
     }
     return answer;
   };
