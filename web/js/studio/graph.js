@@ -11,7 +11,14 @@ const MUTED = 2;
 export const placeId = ({ node, path }) => [...path, node].map((one) => one.id).join(":");
 
 const nodesOf = (graph) => graph?._nodes ?? graph?.nodes ?? [];
-const linkOf = (graph, id) => graph.getLink?.(id) ?? graph.links?.get?.(id) ?? graph.links?.[id];
+
+/** The slots of nodes name their links, too, but newer pages warn of who reads that. */
+function linksOf(graph) {
+  const { links } = graph;
+  return links instanceof Map ? [...links.values()] : Object.values(links ?? {});
+}
+const linksFrom = (graph, id, slot) => linksOf(graph).filter((link) => link.origin_id === id && (slot === undefined || link.origin_slot === slot));
+const linkTo = (graph, id, slot) => linksOf(graph).find((link) => link.target_id === id && link.target_slot === slot);
 
 /** @returns {object[]} the places of a node: several where its subgraph is used several times */
 export function placesOf(root, node) {
@@ -39,43 +46,39 @@ export function placesAfter(starts) {
 }
 
 function targets({ node, path }) {
-  return (node.outputs ?? []).flatMap((output) => (output.links ?? []).flatMap((id) => target(node.graph, id, path)));
+  return linksFrom(node.graph, node.id).flatMap((link) => target(node.graph, link, path));
 }
 
-function target(graph, id, path) {
-  const link = linkOf(graph, id);
-  if (!link) return [];
+function target(graph, link, path) {
   if (link.target_id === OUT_OF_SUBGRAPH) {
     const holder = path.at(-1);
     const name = graph.outputs?.[link.target_slot]?.name;
-    const output = holder?.outputs?.find((one) => one.name === name);
-    return (output?.links ?? []).flatMap((outer) => target(holder.graph, outer, path.slice(0, -1)));
+    const slot = holder?.outputs?.findIndex((one) => one.name === name) ?? -1;
+    return slot < 0 ? [] : linksFrom(holder.graph, holder.id, slot).flatMap((outer) => target(holder.graph, outer, path.slice(0, -1)));
   }
   const node = graph.getNodeById(link.target_id);
   if (!node?.isSubgraphNode?.()) return node ? [{ node, path }] : [];
   const name = node.inputs?.[link.target_slot]?.name;
-  const input = node.subgraph.inputs?.find((one) => one.name === name);
-  return (input?.linkIds ?? []).flatMap((inner) => target(node.subgraph, inner, [...path, node]));
+  const slot = node.subgraph.inputs?.findIndex((one) => one.name === name) ?? -1;
+  return slot < 0 ? [] : linksFrom(node.subgraph, INTO_SUBGRAPH, slot).flatMap((inner) => target(node.subgraph, inner, [...path, node]));
 }
 
 /** @returns {object | null} the place whose output is connected with an input of a place */
 export function placeBefore({ node, path }, slot) {
-  const id = node.inputs?.[slot]?.link;
-  return id == null ? null : source(node.graph, id, path);
+  return source(node.graph, linkTo(node.graph, node.id, slot), path);
 }
 
-function source(graph, id, path) {
-  const link = linkOf(graph, id);
+function source(graph, link, path) {
   if (!link) return null;
   if (link.origin_id === INTO_SUBGRAPH) {
     const holder = path.at(-1);
     const name = graph.inputs?.[link.origin_slot]?.name;
-    const outer = holder?.inputs?.find((one) => one.name === name)?.link;
-    return outer == null ? null : source(holder.graph, outer, path.slice(0, -1));
+    const slot = holder?.inputs?.findIndex((one) => one.name === name) ?? -1;
+    return slot < 0 ? null : source(holder.graph, linkTo(holder.graph, holder.id, slot), path.slice(0, -1));
   }
   const node = graph.getNodeById(link.origin_id);
   if (!node?.isSubgraphNode?.()) return node ? { node, path } : null;
   const name = node.outputs?.[link.origin_slot]?.name;
-  const inner = node.subgraph.outputs?.find((one) => one.name === name)?.linkIds?.[0];
-  return inner == null ? null : source(node.subgraph, inner, [...path, node]);
+  const slot = node.subgraph.outputs?.findIndex((one) => one.name === name) ?? -1;
+  return slot < 0 ? null : source(node.subgraph, linkTo(node.subgraph, OUT_OF_SUBGRAPH, slot), [...path, node]);
 }
