@@ -153,7 +153,8 @@ test("a graph is walked through subgraphs, and nothing flows through a muted nod
   const [editor, apply, show] = [root.add("Editor"), root.add("Apply"), root.add("Show")];
   const inner = graph();
   const [sampler, muted, last] = [inner.add("KSampler", { seed: 3 }), inner.add("Upscale", {}, 2), inner.add("Last")];
-  const holder = nest(root, inner, { inputs: ["model"], outputs: ["image"] });
+  const holder = nest(root, inner, { inputs: ["model", "number"], outputs: ["image"] });
+  holder.widgets = [{ name: "number", value: 5 }];
   link(editor, apply);
   link(apply, holder, "model");
   inner.enter("model", sampler);
@@ -166,6 +167,12 @@ test("a graph is walked through subgraphs, and nothing flows through a muted nod
   assert.deepEqual(placesOf(root, sampler).map(placeId), ["4:1"]);
   assert.equal(placeId(placeBefore(placesOf(root, sampler)[0], 0)), "2");
   assert.equal(placeId(placeBefore({ node: show, path: [] }, 0)), "4:1");
+  const seed = () => seedsAfter(placesOf(root, editor)).map(({ id, widget }) => [id, widget.value]);
+  assert.deepEqual(seed(), [["4:1", 3]]);
+  inner.enter("number", sampler, "seed");
+  assert.deepEqual(seed(), [["4", 5]], "the subgraph's node shows the seed, and its value counts");
+  link(root.add("PrimitiveInt", { value: 6 }), holder, "number");
+  assert.deepEqual(seed(), [["5", 6]]);
 });
 
 test("seeds: of samplers, of their noise, of a node that gives it; not of bypassed ones", () => {

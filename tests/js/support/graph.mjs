@@ -19,10 +19,10 @@ export function graph() {
       links.set(links.size + 1, link);
     },
     /** A link from an input of this subgraph to a node in it. */
-    enter(name, node) {
+    enter(name, node, to = "in") {
       const at = self.inputs.findIndex((one) => one.name === name);
       self.connect({ origin_id: -10, origin_slot: at, target_id: node.id, target_slot: node.inputs.length });
-      node.inputs.push({ name });
+      node.inputs.push({ name: to });
     },
     /** A link from a node to an output of this subgraph. */
     leave(name, node) {

@@ -17,8 +17,9 @@ function linksOf(graph) {
   const { links } = graph;
   return links instanceof Map ? [...links.values()] : Object.values(links ?? {});
 }
-const linksFrom = (graph, id, slot) => linksOf(graph).filter((link) => link.origin_id === id && (slot === undefined || link.origin_slot === slot));
-const linkTo = (graph, id, slot) => linksOf(graph).find((link) => link.target_id === id && link.target_slot === slot);
+const same = (a, b) => String(a) === String(b); // ids are numbers, or texts of numbers
+const linksFrom = (graph, id, slot) => linksOf(graph).filter((link) => same(link.origin_id, id) && (slot === undefined || link.origin_slot === slot));
+const linkTo = (graph, id, slot) => linksOf(graph).find((link) => same(link.target_id, id) && link.target_slot === slot);
 
 /** @returns {object[]} the places of a node: several where its subgraph is used several times */
 export function placesOf(root, node) {
@@ -50,7 +51,7 @@ function targets({ node, path }) {
 }
 
 function target(graph, link, path) {
-  if (link.target_id === OUT_OF_SUBGRAPH) {
+  if (same(link.target_id, OUT_OF_SUBGRAPH)) {
     const holder = path.at(-1);
     const name = graph.outputs?.[link.target_slot]?.name;
     const slot = holder?.outputs?.findIndex((one) => one.name === name) ?? -1;
@@ -63,22 +64,26 @@ function target(graph, link, path) {
   return slot < 0 ? [] : linksFrom(node.subgraph, INTO_SUBGRAPH, slot).flatMap((inner) => target(node.subgraph, inner, [...path, node]));
 }
 
-/** @returns {object | null} the place whose output is connected with an input of a place */
+/**
+ * Where an input of a place gets its value from.
+ * @returns {{node: object, path: object[], input: string | null}} another place, whose output is connected with it; or, with the name of an
+ *   input, the place that it is set on: itself, or the subgraph node around it that shows it as its own
+ */
 export function placeBefore({ node, path }, slot) {
-  return source(node.graph, linkTo(node.graph, node.id, slot), path);
+  const link = linkTo(node.graph, node.id, slot);
+  return link ? source(node.graph, link, path) : { node, path, input: node.inputs[slot].name };
 }
 
 function source(graph, link, path) {
-  if (!link) return null;
-  if (link.origin_id === INTO_SUBGRAPH) {
-    const holder = path.at(-1);
+  if (same(link.origin_id, INTO_SUBGRAPH)) {
+    const holder = { node: path.at(-1), path: path.slice(0, -1) };
     const name = graph.inputs?.[link.origin_slot]?.name;
-    const slot = holder?.inputs?.findIndex((one) => one.name === name) ?? -1;
-    return slot < 0 ? null : source(holder.graph, linkTo(holder.graph, holder.id, slot), path.slice(0, -1));
+    return placeBefore(holder, holder.node.inputs.findIndex((one) => one.name === name));
   }
   const node = graph.getNodeById(link.origin_id);
-  if (!node?.isSubgraphNode?.()) return node ? { node, path } : null;
+  if (!node.isSubgraphNode?.()) return { node, path, input: null };
   const name = node.outputs?.[link.origin_slot]?.name;
-  const slot = node.subgraph.outputs?.findIndex((one) => one.name === name) ?? -1;
-  return slot < 0 ? null : source(node.subgraph, linkTo(node.subgraph, OUT_OF_SUBGRAPH, slot), [...path, node]);
+  const slot = node.subgraph.outputs.findIndex((one) => one.name === name);
+  const inner = linkTo(node.subgraph, OUT_OF_SUBGRAPH, slot);
+  return inner ? source(node.subgraph, inner, [...path, node]) : { node, path, input: null };
 }

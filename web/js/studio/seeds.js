@@ -11,6 +11,7 @@ const LARGEST = 2 ** 50; // as the page draws them; larger ones lose digits in J
  * @property {string} id of the node in the graph that is sent @property {string} title
  * @property {object} node @property {object | null} widget null: it comes from a node whose seed cannot be set here
  * @property {string} sampler id of the node that takes it @property {string} input its name there
+ * @property {object | null} control the widget that says what becomes of it after a run
  */
 
 /** @param {object[]} starts places of the editor @returns {Seed[]} each once, the nearest first */
@@ -25,39 +26,36 @@ function seedsOf(place) {
   const noise = slots.findIndex((one) => one.type === "NOISE");
   if (noise >= 0) {
     const from = placeBefore(place, noise);
-    return from ? seedsOf(from) : [];
+    return from.input === null ? seedsOf(from) : [];
   }
   const name = NAMES.find((one) => numeric(place.node, one) || slots.some((slot) => slot.name === one));
   if (!name) return [];
   const slot = slots.findIndex((one) => one.name === name);
-  const from = slot >= 0 ? placeBefore(place, slot) : null;
-  const at = from ?? place;
-  const widget = from ? SOURCES.map((one) => numeric(from.node, one)).find(Boolean) ?? null : numeric(place.node, name);
-  if (!from && !widget) return [];
-  return [{ id: placeId(at), title: at.node.title || at.node.type, node: at.node, widget, sampler: placeId(place), input: name }];
+  const at = slot >= 0 ? placeBefore(place, slot) : { ...place, input: name };
+  const widget = (at.input === null ? SOURCES : [at.input]).map((one) => numeric(at.node, one)).find(Boolean) ?? null;
+  if (at.input !== null && !widget) return [];
+  return [{ id: placeId(at), title: at.node.title || at.node.type, node: at.node, widget, sampler: placeId(place), input: name, control: controlOf(at, place) }];
+}
+
+/** The widget that says what becomes of a seed after a run. A subgraph node that shows a seed leaves it to the node inside. */
+function controlOf(at, place) {
+  const inside = at.input !== null && at.node !== place.node ? place.node : at.node;
+  return inside.widgets?.find((one) => /^control[_ ]after/.test(one.name ?? "")) ?? null;
 }
 
 function numeric(node, name) {
   return node.widgets?.find((one) => one.name === name && typeof one.value === "number");
 }
 
-/** @returns {object | undefined} the widget that says what becomes of a seed after a run */
-function control(seed) {
-  const own = seed.widget?.linkedWidgets ?? seed.node.widgets ?? [];
-  return own.find((one) => one.name === "control_after_generate" || /control.after/.test(one.name ?? ""));
-}
-
 /** @returns {boolean | null} whether a seed stays as it is from run to run; null: the node does not say */
 export function isFixed(seed) {
-  const widget = seed && control(seed);
-  return widget ? widget.value === "fixed" : null;
+  return seed?.control ? seed.control.value === "fixed" : null;
 }
 
 /** @param {Seed} seed @param {{value?: number, fixed?: boolean}} change */
 export function setSeed(seed, { value, fixed }) {
   if (value !== undefined && seed.widget) put(seed.widget, Math.max(0, Math.round(value)), seed.node);
-  const widget = fixed === undefined ? null : control(seed);
-  if (widget) put(widget, fixed ? "fixed" : "randomize", seed.node);
+  if (fixed !== undefined && seed.control) put(seed.control, fixed ? "fixed" : "randomize", seed.node);
   seed.node.graph?.setDirtyCanvas?.(true, true);
 }
 

@@ -14,7 +14,8 @@ export function createStrip({ store, desk, words }) {
   const at = el("span", { class: "ie-batch-at" });
   const batch = el("div", { class: "ie-group ie-batch" }, before, at, after);
   const back = el("button", { type: "button", class: "ie-wide", "data-act": "bring-back", title: words.bringBackHelp, text: words.bringBack });
-  const acts = el("div", { class: "ie-strip-acts" }, batch, back);
+  const seed = el("span", { class: "ie-strip-seed" });
+  const acts = el("div", { class: "ie-strip-acts" }, seed, batch, back);
   const element = el("div", { class: "ie-strip" }, list, empty, acts);
   const thumbs = new Map(); // id of a result -> its button
 
@@ -83,6 +84,7 @@ export function createStrip({ store, desk, words }) {
     list.hidden = !ids.length;
     acts.hidden = !shown;
     batch.hidden = !(shown?.images.length > 1);
+    setText(seed, shown?.seed ? `${words.seed} ${shown.seed.value}` : "");
     if (shown) setText(at, fill(words.batch, { at: shown.image + 1, count: shown.images.length }));
   }
 

@@ -14,7 +14,7 @@ export function createStudio({ store, desk, text, frame, view, redraw }) {
   frame.layout.append(panel.element);
   const pictures = createBehind({ desk, redraw });
   const split = createSplit({ stage: frame.stage, desk, words: text.studio, view });
-  scope.add(desk.subscribe(redraw));
+  scope.add(desk.subscribe(() => store.session.popout && redraw()));
   // who draws wants to see what is drawn
   scope.on(frame.stage, "pointerdown", (event) => {
     if (event.button === 0 && event.target.closest(".ie-canvas") && !desk.state().layout) desk.set({ ...desk.state(), layout: true });
