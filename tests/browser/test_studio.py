@@ -48,7 +48,9 @@ def test_draw_run_compare_bring_back_go_on(comfy: ComfyPage, studio: StudioPage)
     editor = studio.editor
     sampler = sampled(comfy, editor, steps=6)
     studio.open()
-    editor.do("({ desk }) => { window.seen = []; desk.subscribe(() => desk.preview() && seen.push(desk.jobs()[0]?.at)); }")
+    editor.do(
+        "({ desk }) => { window.seen = []; desk.subscribe(() => desk.preview() && seen.push(desk.jobs()[0]?.at)); }"
+    )
     studio.run()
     assert len(comfy.run("() => seen")) > 1 and comfy.run("() => seen[0].max") == 6, "previews while it samples"
     assert editor.focused() == "div", "the canvas keeps the keys"
@@ -78,7 +80,10 @@ def test_draw_run_compare_bring_back_go_on(comfy: ComfyPage, studio: StudioPage)
     studio.thumbs()[0].click()
     editor.act("bring-back")
     comfy.settle()
-    assert len(editor.instances) == 2 and (studio.widget(sampler, "seed"), studio.widget(sampler, "control_after_generate")) == (7, "fixed")
+    assert len(editor.instances) == 2 and (
+        studio.widget(sampler, "seed"),
+        studio.widget(sampler, "control_after_generate"),
+    ) == (7, "fixed")
     assert "seed 7" in editor.session["notice"]["text"] and studio.state["shown"] == studio.state["results"][0]["id"]
     comfy.press("Control+z")
     studio.wait("root.isConnected")
@@ -116,7 +121,9 @@ def test_cancel_takes_back_our_run_and_no_other(comfy: ComfyPage, studio: Studio
     studio.says("Step")
     comfy.screenshot(f"studio-running-{comfy.renderer}")
     editor.act("studio-cancel")
-    studio.wait("!root.querySelector('.ie-run-more').textContent && /Step/.test(root.querySelector('.ie-run-text').textContent)")
+    studio.wait(
+        "!root.querySelector('.ie-run-more').textContent && /Step/.test(root.querySelector('.ie-run-text').textContent)"
+    )
     editor.act("studio-cancel")
     studio.says("Cancelled")
     assert studio.state["results"] == []
@@ -135,7 +142,10 @@ def test_what_went_wrong_is_one_sentence_in_the_studio(comfy: ComfyPage, studio:
     assert editor.root().query_selector(".ie-run-status").get_attribute("role") == "alert"
     comfy.screenshot(f"studio-error-{comfy.renderer}")
 
-    comfy.run("id => { const node = app.canvas.graph.getNodeById(id); node.disconnectInput(node.findInputSlot('negative')); }", sampler)
+    comfy.run(
+        "id => { const node = app.canvas.graph.getNodeById(id); node.disconnectInput(node.findInputSlot('negative')); }",
+        sampler,
+    )
     editor.load(TEXT)
     editor.press("Control+Enter")
     studio.says("KSampler: Required input is missing: negative")
@@ -154,7 +164,9 @@ def test_what_went_wrong_is_one_sentence_in_the_studio(comfy: ComfyPage, studio:
 
 
 @TWO
-def test_two_editors_each_have_their_own_results_and_a_batch_is_leafed_through(comfy: ComfyPage, studio: StudioPage) -> None:
+def test_two_editors_each_have_their_own_results_and_a_batch_is_leafed_through(
+    comfy: ComfyPage, studio: StudioPage
+) -> None:
     comfy.look(90, 140, 0.5)
     editor, other = studio.editor, add_editor(comfy, 0, 800)
     StudioPage(other).clear()
@@ -182,7 +194,10 @@ def test_a_reload_in_mid_run_takes_it_up_again(comfy: ComfyPage, studio: StudioP
     editor = studio.editor
     sampler = sampled(comfy, editor, control_after_generate="fixed")
     studio.open().run()
-    comfy.run("([id, steps]) => { app.canvas.graph.getNodeById(id).widgets.find((one) => one.name === 'steps').value = steps; }", [sampler, LONG])
+    comfy.run(
+        "([id, steps]) => { app.canvas.graph.getNodeById(id).widgets.find((one) => one.name === 'steps').value = steps; }",
+        [sampler, LONG],
+    )
     editor.press("Control+Enter")
     studio.says("Step")
     comfy.settle(900)  # the page saves half a second later
@@ -214,7 +229,9 @@ def test_seeds(comfy: ComfyPage, studio: StudioPage) -> None:
     field.press("Enter")
     assert studio.widget(first, "seed") == 1234
     editor.act("seed-new")
-    assert studio.widget(first, "seed") != 1234 and editor.control("seed").input_value() == str(studio.widget(first, "seed"))
+    assert studio.widget(first, "seed") != 1234 and editor.control("seed").input_value() == str(
+        studio.widget(first, "seed")
+    )
     editor.act("seed-fix")
     assert studio.widget(first, "control_after_generate") == "randomize"
     comfy.run("id => { const { graph } = app.canvas; graph.remove(graph.getNodeById(id)); }", second)

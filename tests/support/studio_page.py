@@ -48,7 +48,9 @@ class StudioPage:
         """Ctrl+Enter, and wait until that many results are there and nothing runs."""
         self.editor.focus()
         self.editor.press("Control+Enter")
-        self.wait(f"root.querySelectorAll('.ie-thumb').length === {results} && root.querySelector('.ie-run-bar').hidden")
+        self.wait(
+            f"root.querySelectorAll('.ie-thumb').length === {results} && root.querySelector('.ie-run-bar').hidden"
+        )
 
     def wait(self, condition: str) -> None:
         """Wait for a condition on the editor's element `root`."""
@@ -95,7 +97,10 @@ def sampled(comfy: ComfyPage, editor: Editor, **values: Any) -> int:
 
 def shown(comfy: ComfyPage, editor: Editor, pictures: int = 1) -> int:
     """A cheap graph without a sampler: what the editor draws, so many times, in a PreviewImage; its id."""
-    repeat, show = comfy.add("RepeatImageBatch", 900, 0, values={"amount": pictures}), comfy.add("PreviewImage", 1200, 0)
+    repeat, show = (
+        comfy.add("RepeatImageBatch", 900, 0, values={"amount": pictures}),
+        comfy.add("PreviewImage", 1200, 0),
+    )
     comfy.link(editor.node, 6, repeat, "image")
     comfy.link(repeat, 0, show, "images")
     return show
