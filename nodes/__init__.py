@@ -22,6 +22,7 @@ from . import (
     sampler,
     score,
     timing,
+    train,
 )
 
 MODULES = (
@@ -44,6 +45,7 @@ MODULES = (
     timing,
     score,
     dataset,
+    train,
 )
 
 
