@@ -6,6 +6,7 @@ import { lint } from "../layout/lint.js";
 import { createFrame } from "../panels/frame.js";
 import { createScope } from "../panels/dom.js";
 import { createInPlace } from "../panels/inPlace.js";
+import { createStudio } from "../studio/studio.js";
 import { strings } from "../text.js";
 import { listenToClipboard } from "./clipboard.js";
 import { createCommands } from "./commands.js";
@@ -80,6 +81,8 @@ export function createEditor({ store, host }) {
     scribble: scribbleTool(editor),
   };
   const gesture = createGesture(store, tools);
+  const studio = createStudio({ store, desk: host.desk, text, frame, view: () => view, redraw });
+  scope.add(studio.destroy);
   const perform = createCommands(editor);
   host.perform = perform;
 
@@ -91,6 +94,7 @@ export function createEditor({ store, host }) {
     pending = 0;
     if (!measure()) return;
     const styles = getComputedStyle(root);
+    const behind = studio.behind();
     const color = (name, fallback) => styles.getPropertyValue(name).trim() || fallback;
     scene.draw({
       doc: store.shown,
@@ -98,11 +102,13 @@ export function createEditor({ store, host }) {
       settings: host.getView(),
       view: editor.view(),
       size,
+      behind,
       background: background?.complete && background.naturalWidth ? background : null,
       theme: { stage: color("--ie-stage", "#1b1c1f"), paper: color("--ie-paper", "#2a2c30"), line: color("--ie-guide", "#6b6f78") },
       tool: editor.tool(),
       guides,
     });
+    studio.drawn(behind);
     frame.status.setScale(view.scale);
     inPlace.place(view, size);
   }
@@ -158,6 +164,7 @@ export function createEditor({ store, host }) {
   // tests and curious people reach the state here
   root.__instdiff = {
     store,
+    desk: host.desk,
     perform,
     toClient(x, y) {
       const rect = canvas.getBoundingClientRect();
@@ -177,6 +184,7 @@ export function createEditor({ store, host }) {
     flush() {
       frame.flush();
       inPlace.flush();
+      studio.flush();
     },
     /** Take the focus again after the page rebuilt the widget (undo does); it may take the page some frames to show it. */
     restore(frames = 60) {

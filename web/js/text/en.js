@@ -1,6 +1,7 @@
 /** The editor's words in English; the other languages follow its shape. A placeholder is {name}, a plural {count|one|many}. */
 
 import { assistEn } from "./assistEn.js";
+import { studio } from "./studio.en.js";
 
 export const en = {
   ...assistEn,
@@ -259,6 +260,7 @@ export const en = {
     ["Ctrl+Enter", "Run the graph"],
     ["Drop", "A layout file or an image"],
   ],
+  studio,
   error: {
     title: "This layout cannot be read",
     kept: "Nothing is lost: the text below is what the node holds. Fix it, or keep a copy.",

@@ -1,6 +1,7 @@
 /** The editor's words in Chinese. */
 
 import { assistZh } from "./assistZh.js";
+import { studio } from "./studio.zh.js";
 
 export const zh = {
   ...assistZh,
@@ -258,6 +259,7 @@ export const zh = {
     ["Ctrl+Enter", "运行工作流"],
     ["拖放文件", "布局文件或图像"],
   ],
+  studio,
   error: {
     title: "无法读取此布局",
     kept: "没有丢失任何内容：下面就是节点保存的文本。请修正，或保留一份副本。",
