@@ -11,11 +11,13 @@ from ..instdiff_modules.layout.document import layout_to_json, parse_layout
 from ..instdiff_modules.layout.incoming import SOURCE, take_incoming
 from ..instdiff_modules.layout.instance import Frames, Layout
 from ..instdiff_modules.preview.batch import draw_frames, first_picture, preview_size
+from ..instdiff_modules.shapeworld.known_words import CHOICE
 from .types import Instances
 
 EMPTY = layout_to_json(Layout(width=DEFAULT_SIDE, height=DEFAULT_SIDE))
 WIDGET = "INSTDIFF_LAYOUT"  # the widget that web/js registers
-SLOTS = {"InstDiffLoadDemoModel": 8}  # how many instances weights take, by their loader; all others take 30
+# How many instances weights take, by their loader, or by what is chosen there; all others take 30.
+SLOTS = {"InstDiffLoadDemoModel": 8, "InstDiffLoadCheckpoint": {CHOICE: 8}}
 
 
 class InstDiffLayoutEditor(io.ComfyNode):
