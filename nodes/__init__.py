@@ -11,12 +11,14 @@ from . import (
     demo_model,
     edit,
     editor,
+    empty_latent,
     instance_conditioning,
     instances,
     keyframes,
     language,
     layout_io,
     load,
+    load_checkpoint,
     other_packs,
     plausibility,
     preview,
@@ -28,6 +30,7 @@ from . import (
 )
 
 MODULES = (
+    load_checkpoint,
     load,
     demo_model,
     editor,
@@ -41,6 +44,7 @@ MODULES = (
     plausibility,
     preview,
     apply,
+    empty_latent,
     conditioning,
     instance_conditioning,
     sampler,

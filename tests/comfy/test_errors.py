@@ -72,6 +72,8 @@ def valid(node_id):
     return {
         "InstDiffLoadModel": {"model": "damaged.pth", "dtype": "auto", **dict.fromkeys(load.PARTS, load.AUTOMATIC)},
         "InstDiffLoadDemoModel": {},
+        "InstDiffLoadCheckpoint": {"checkpoint": "damaged.pth", "weights": "damaged.pth"},
+        "InstDiffEmptyLatent": {"model": model, "instances": WIDE, "batch_size": 2},
         "InstDiffSaveModel": {"instdiff_model": weights, "filename_prefix": "x", "dtype": "as loaded"},
         "InstDiffBox": {**BOX, **common},
         "InstDiffMask": {"prompt": "x", "mask": mask(), "threshold": 0.5, **common},
