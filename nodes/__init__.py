@@ -4,6 +4,7 @@ from comfy_api.latest import ComfyExtension, io
 
 from . import (
     apply,
+    apply_layout,
     arrange,
     conditioning,
     dataset,
@@ -38,6 +39,7 @@ MODULES = (
     plausibility,
     preview,
     apply,
+    apply_layout,
     conditioning,
     instance_conditioning,
     sampler,
