@@ -93,7 +93,7 @@ class InstDiffApplyLayout(io.ComfyNode):
                     default=METHODS[0],
                     optional=True,
                     tooltip="regions: works with every model. EliGen: masks and positions as EliGen's LoRA for FLUX and "
-                    "Qwen-Image was trained; load that LoRA with Load LoRA first. EliGen ignores the widgets below, strength and global_share.",
+                    "Qwen-Image was trained; load that LoRA with Load LoRA first. EliGen heeds start, end and the widths alone.",
                 ),
                 io.Combo.Input(
                     "overlap",

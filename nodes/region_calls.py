@@ -213,7 +213,8 @@ def with_masks(
         )
     if sum(mask.nbytes for mask in run.kept.values() if mask is not None) > MOST_KEPT:
         run.kept.clear()
-    forward = Forward(family, model.diffusion_model, rows, tuple(x.shape[-2:]), c_crossattn.shape[1], run.kept)
+    height, width = x.shape[-2:]
+    forward = Forward(family, model.diffusion_model, rows, (height, width), c_crossattn.shape[1], run.kept)
     changed = forward.options(options)
     if family.apart:
         changed = _refined_apart(changed, forward)

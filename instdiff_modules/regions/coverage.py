@@ -1,6 +1,7 @@
 """How much of each latent cell an instance covers: a box or mask exactly, points and scribbles as soft discs and strokes."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ from torch import Tensor
 
 from ..geometry.masks import decode_at_size
 from ..geometry.points import drawable, is_point_set
-from ..layout.instance import Box, Instance, Mask
+from ..layout.instance import Box, Instance, Mask, Point
 
 FINER = 4  # samples of a mask along each side of a cell
 PIXELS = 8  # of a latent cell's side, as EliGen's models have them
@@ -93,7 +94,7 @@ def _overlap(low: float, high: float, count: int) -> Tensor:
     )
 
 
-def _distance(points: list, height: int, width: int, joined: bool) -> Tensor:
+def _distance(points: Sequence[Point], height: int, width: int, joined: bool) -> Tensor:
     """Of each cell's centre from the nearest point, or from the line through them, in cells."""
     y, x = torch.meshgrid(torch.arange(height) + 0.5, torch.arange(width) + 0.5, indexing="ij")
     given = [(px * width, py * height) for px, py in points]
