@@ -41,7 +41,7 @@ class LayoutSettings:
         trained = self.method == ELIGEN
         return Regions(
             (*(before.layers if before else ()), layer),
-            RULE if trained else Rule(self.outside, self.picture_attention),
+            Rule(repeated=True) if trained else Rule(self.outside, self.picture_attention),
             self.overlap,
             Widths(self.point_size, self.stroke_width),
             trained,

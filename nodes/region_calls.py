@@ -76,12 +76,12 @@ def with_texts(
     options = model_options["transformer_options"]
     before = options.get(KEY) or RegionRun()
     run = RegionRun({}, before.kept, before.known)
-    call = _Call(run, model, x, float(timestep.max()), options)
+    call = ModelCall(run, model, x, float(timestep.max()), options)
     lists = [None if entries is None else [call.entry(cond) for cond in entries] for entries in conds]
     return executor(model, lists, x, timestep, {**model_options, "transformer_options": {**options, KEY: run}})
 
 
-class _Call:
+class ModelCall:
     """One call for x (images, C, H, W) or (images, C, 1, H, W) at a noise level."""
 
     def __init__(self, run: RegionRun, model: Any, x: Tensor, sigma: float, options: Mapping[str, Any]) -> None:

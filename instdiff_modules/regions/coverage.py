@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ..geometry.masks import decode_at_size
+from ..geometry.masks import decode_at_size, draw_box, resize_nearest
 from ..geometry.points import drawable, is_point_set
 from ..layout.instance import Box, Instance, Mask, Point
 
@@ -49,29 +49,13 @@ def has_area(instance: Instance) -> bool:
 
 
 def trained_mask(instance: Instance, height: int, width: int, widths: Widths) -> Tensor:
-    """(height, width) float32 of 0 and 1, as EliGen's training made it: drawn in pixels, then the pixel at each cell's centre."""
+    """(height, width) float32 of 0 and 1, as EliGen's training made it: of a mask in pixels the one at each cell's centre."""
     if instance.mask is not None:
-        drawn = decode_at_size(instance.mask, height * PIXELS, width * PIXELS)
-        return nearest(torch.from_numpy(drawn).float(), height, width)
+        return torch.from_numpy(decode_at_size(instance.mask, height, width)).float()
     if instance.box is not None:
-        rows, columns = (
-            ((torch.arange(n) + 0.5) / n, low, high)
-            for n, low, high in (
-                (height, instance.box[1], instance.box[3]),
-                (width, instance.box[0], instance.box[2]),
-            )
-        )
-        inside = [((at >= low) & (at < high)).float() for at, low, high in (rows, columns)]
-        return inside[0][:, None] * inside[1][None]
+        drawn = draw_box(instance.box, height * PIXELS, width * PIXELS)
+        return torch.from_numpy(resize_nearest(drawn, height, width)).float()
     return (coverage(instance, height, width, widths) >= 0.5).float()
-
-
-def nearest(mask: Tensor, height: int, width: int) -> Tensor:
-    """(..., H, W) -> (..., height, width): the value under each new centre, as PIL's NEAREST."""
-    rows, columns = (
-        ((torch.arange(n) * 2 + 1) * size // (2 * n)) for n, size in ((height, mask.shape[-2]), (width, mask.shape[-1]))
-    )
-    return mask[..., rows, :][..., columns]
 
 
 def _of_mask(mask: Mask, height: int, width: int) -> Tensor:

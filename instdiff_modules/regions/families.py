@@ -129,3 +129,9 @@ def restarted(ids: Tensor, segments: Tensor) -> Tensor:
         columns = (segments == segment).nonzero().flatten()
         places[columns] = torch.arange(len(columns))
     return ids[:, places.to(ids.device)]
+
+
+def centred(ids: Tensor, grid: tuple[int, int], trained: Tensor) -> Tensor:
+    """Qwen-Image's picture positions (B, tokens, 3), in trained rows as EliGen had them: odd grids begin one earlier."""
+    shift = torch.tensor([0, grid[0] % 2, grid[1] % 2], device=ids.device)
+    return ids - shift * trained[:, None, None]

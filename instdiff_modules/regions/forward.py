@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from .calls import Call
-from .families import Family, refined_apart, restarted
+from .families import Family, centred, refined_apart, restarted
 from .mask import additive, joined, with_text
 from .plan import Row
 from .weights import Patch, grid_of
@@ -62,9 +62,10 @@ class Forward:
         return torch.cat(rows)
 
     def _positions(self, given: dict[str, Any]) -> dict[str, Any]:
-        ids = given["txt_ids"]
+        ids, places = given["txt_ids"], given["img_ids"]
         rows = [restarted(ids[i : i + 1], segments) for i, segments in enumerate(self.segments)]
-        return {**given, "txt_ids": torch.cat(rows)}
+        trained = torch.tensor([row is not None and row.placed.trained for row in self.rows], device=places.device)
+        return {**given, "txt_ids": torch.cat(rows), "img_ids": centred(places, grid_of(*self.latent, 2), trained)}
 
     def _with_mask(self, args: tuple, kwargs: dict[str, Any]) -> tuple[tuple, dict[str, Any]]:
         """The arguments of an attention call (q, k, v, heads, mask ...) with our mask in them."""

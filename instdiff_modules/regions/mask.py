@@ -45,10 +45,13 @@ def with_text(meeting: Meeting, tokens: int) -> Meeting:
 
 
 def _wider(meeting: Meeting, tokens: int) -> Meeting:
-    more = tokens - meeting.weights.shape[1]
-    if not more:
+    own = meeting.weights.shape[1]
+    if tokens == own:
         return meeting
-    weights = torch.nn.functional.pad(meeting.weights, (0, more))
+    repeats, rest = divmod(tokens, own)
+    repeated = meeting.rule.repeated and not rest
+    pad = torch.nn.functional.pad
+    weights = meeting.weights.repeat(1, repeats) if repeated else pad(meeting.weights, (0, tokens - own))
     return Meeting(weights, meeting.forces, meeting.segments, meeting.rule)
 
 

@@ -16,10 +16,14 @@ SOFTEST = 4.0  # a strength of 0.5 leaves the outside exp(-4) of its weight
 
 @dataclass(frozen=True)
 class Rule:
-    """outside: what picture tokens outside all regions see. picture: cut = nothing of a region reaches the rest of the picture."""
+    """outside: what picture tokens outside all regions see. picture: cut = nothing of a region reaches the rest of the picture.
+
+    repeated: the regions hold for reference pictures of the same size as well, as EliGen has it.
+    """
 
     outside: str = GLOBAL
     picture: str = FREE
+    repeated: bool = False
 
 
 @dataclass(frozen=True)
