@@ -88,7 +88,7 @@ FAMILIES = (
 REFUSED = {
     "ErnieImage": "gives no hook for a mask",
     "PixArt": "gives no hook for a mask",
-    "HiDream": "reads two text encoders in every block, and no proof that regions stay apart there was reached",
+    "HiDream": "reads two text encoders at once and was not proved to keep regions apart",
     "Ideogram4": "was not proved to keep regions apart",
     "SVD_img2vid": "reads a picture instead of text",
 }

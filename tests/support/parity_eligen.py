@@ -44,7 +44,9 @@ def masks(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Iter
     height, width = entry["outputs"]["latent_hw"]
     cells = []
     for picture in pictures:
-        on = (picture.float() * (2 / 255) - 1).movedim(-1, 0).mean(0) > 0  # in float32 and this order, as the reference rounds
+        on = (picture.float() * (2 / 255) - 1).movedim(-1, 0).mean(
+            0
+        ) > 0  # in float32 and this order, as the reference rounds
         cells.append(trained_mask(Instance("a", "x", mask=encode_mask(on.numpy())), height, width, Widths()))
     latent = torch.stack(cells)
     yield Compared("latent cells", latent, bits(entry["outputs"]["latent_mask_bits"], tensors), 0.0)
@@ -82,7 +84,13 @@ def passed(model: Any, entry: Entry, tensors: Tensors) -> Iterator[Compared]:
         yield Compared("tokens", weights, bits(outputs["token_mask_bits"], tensors), 0.0)
     for name, ours in pass_.blocks.items():
         if name in outputs:
-            text = ours[:, order[: ours.shape[1]]] if name.endswith("txt") else ours[:, order] if name.endswith("txt_img") else ours
+            text = (
+                ours[:, order[: ours.shape[1]]]
+                if name.endswith("txt")
+                else ours[:, order]
+                if name.endswith("txt_img")
+                else ours
+            )
             yield Compared(name, text, value(outputs[name], tensors).float(), tolerance["suggested_atol"])
 
 
@@ -99,7 +107,9 @@ class Pass:
         network, x = base.diffusion_model, given.latents
         cond = {"model_conds": {"c_crossattn": comfy.conds.CONDRegular(given.prompt)}}
         if given.layouts:
-            ((_, options),) = with_regions([[given.prompt, {}]], given.layouts, given.texts, LayoutSettings(method=ELIGEN))
+            ((_, options),) = with_regions(
+                [[given.prompt, {}]], given.layouts, given.texts, LayoutSettings(method=ELIGEN)
+            )
             cond["model_conds"].update(options["model_conds"])
         call = ModelCall(RegionRun(), base, x, float(given.sigma.max()), {})
         cond = call.entry(cond)
@@ -113,7 +123,9 @@ class Pass:
         if given.edit is not None:
             more["ref_latents"] = [given.edit[:, :, None]]
         frames = x[:, :, None] if self.kind == "qwen" else x
-        out = network(frames, given.sigma, text.expand(len(x), -1, -1), transformer_options=self._listening(steering), **more)
+        out = network(
+            frames, given.sigma, text.expand(len(x), -1, -1), transformer_options=self._listening(steering), **more
+        )
         return out[:, :, 0] if self.kind == "qwen" else out
 
     def reference_order(self) -> Tensor:
@@ -132,7 +144,10 @@ class Pass:
             return given
 
         options = steering.options({OVERRIDE: heard})
-        options["patches"] = {**options["patches"], "post_input": [*options["patches"].get("post_input", ()), positions]}
+        options["patches"] = {
+            **options["patches"],
+            "post_input": [*options["patches"].get("post_input", ()), positions],
+        }
         double = "double" if self.kind == "flux" else "block"
         blocks = {("double_block", i): self._noted(f"{double}{i}/") for i in range(8)}
         blocks |= {("single_block", i): self._noted(f"single{i}/txt_") for i in range(8)} if self.kind == "flux" else {}
@@ -219,7 +234,9 @@ def lora(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Itera
     for name, shape in known["keys"].items():
         source = native.get(name, name.replace(".default.", ".") if kind == "flux" else name)
         alpha = name.endswith(".alpha")
-        weights[renamed(name) if kind == "flux" else name] = torch.tensor(float(manifest["rank"])) if alpha else fill(seed, source, shape)
+        weights[renamed(name) if kind == "flux" else name] = (
+            torch.tensor(float(manifest["rank"])) if alpha else fill(seed, source, shape)
+        )
     model = model_of(folder, kind).clone()
     with_lora, _ = comfy.sd.load_lora_for_models(model, None, weights, known["strength"], 0.0)
     fused = sum(name.endswith(("lora_down.weight", "lora_A.weight", "lora_A.default.weight")) for name in weights)
@@ -263,7 +280,9 @@ def trajectory(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) ->
     )  # fmt: skip
     after = torch.stack([*(x for x, _ in seen[1:]), seen[-1][1]])
     golden = value(entry["outputs"]["latents_after_each_step"], tensors)
-    yield Compared("latents", after[:, :, :, 0] if kind == "qwen" else after, golden, entry["tolerance"]["suggested_atol"])
+    yield Compared(
+        "latents", after[:, :, :, 0] if kind == "qwen" else after, golden, entry["tolerance"]["suggested_atol"]
+    )
 
 
 ELIGEN_CASES = {
