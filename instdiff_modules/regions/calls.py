@@ -61,7 +61,7 @@ class SelfFirst(Joint):
 
 
 class Flagged(Joint):
-    """UNets: ComfyUI's own patches run just before each call."""
+    """UNets: ComfyUI's own patches run just before each call, and show what it reads: the picture itself, or text."""
 
     def __init__(self) -> None:
         self.next: str | None = None
@@ -71,11 +71,13 @@ class Flagged(Joint):
         return None if kind == CROSS and call.keys != call.text else kind
 
     def patches(self) -> dict[str, Callable]:
-        return {"attn1_patch": self._flag(SELF), "attn2_patch": self._flag(CROSS)}
+        return {"attn1_patch": self._first, "attn2_patch": self._second}
 
-    def _flag(self, kind: str) -> Callable:
-        def patch(n: Any, context: Any, value: Any, _: Any) -> tuple[Any, Any, Any]:
-            self.next = kind
-            return n, context, value
+    def _first(self, n: Any, context: Any, value: Any, _: Any) -> tuple[Any, Any, Any]:
+        # some levels have no attention of the picture's own: they meet the text twice
+        self.next = SELF if context is n or context.shape == n.shape else CROSS
+        return n, context, value
 
-        return patch
+    def _second(self, n: Any, context: Any, value: Any, _: Any) -> tuple[Any, Any, Any]:
+        self.next = CROSS
+        return n, context, value
