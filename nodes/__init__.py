@@ -5,6 +5,7 @@ from server import PromptServer
 
 from . import (
     apply,
+    apply_layout,
     arrange,
     conditioning,
     dataset,
@@ -44,6 +45,7 @@ MODULES = (
     plausibility,
     preview,
     apply,
+    apply_layout,
     empty_latent,
     conditioning,
     instance_conditioning,
