@@ -1,4 +1,4 @@
-"""What stage two needs of each scene of the pool: python make_layouts.py STATE_DIR
+"""What stage two needs of each scene of the pool: python make_layouts.py STATE_DIR SHARDS...
 
 Shard k, beside the latents of the same scenes: count (n,), phrase (n, 30) index of `PHRASES`, boxes (n, 30, 4),
 points (n, 30, 3, 2), scribbles (n, 30, 2, 40), polygons (n, 30, 512) half, labels (n, H, W): which instance, from 1 on, a pixel shows.
@@ -13,6 +13,7 @@ from pathlib import Path
 import lab
 import numpy as np
 import torch
+import worlds
 from instdiff.instdiff_modules.geometry.points import (
     mask_polygon_points,
     mask_scribble_points,
@@ -55,7 +56,11 @@ def deep_stroke(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _depth(mask: np.ndarray) -> np.ndarray:
     """How far each pixel lies inside, in pixels."""
-    return distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    out = np.zeros(mask.shape)
+    out[part] = distance_transform_edt(np.pad(mask[part], 1))[1:-1, 1:-1]
+    return out
 
 
 def layouts(first: int, count: int) -> dict[str, torch.Tensor]:
@@ -93,11 +98,11 @@ def layouts(first: int, count: int) -> dict[str, torch.Tensor]:
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    for known in sorted((folder / "pool").glob("*.pt")):
-        path = folder / "layouts" / known.name
+    for shard in worlds.numbers(sys.argv[2:]):
+        path = folder / "layouts" / f"{shard:04}.pt"
         if not path.exists():
-            lab.save_state(path, layouts(int(known.stem) * SHARD, SHARD))
-            lab.say(f"layouts {known.stem}")
+            lab.save_state(path, layouts(shard * SHARD, SHARD))
+            lab.say(f"layouts {shard}")
 
 
 if __name__ == "__main__":

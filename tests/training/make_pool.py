@@ -1,4 +1,4 @@
-"""Scenes as latents, in shards that the training reads as they appear: python make_pool.py STATE_DIR END [FIRST]
+"""Scenes as latents, in shards that the training reads as they appear: python make_pool.py STATE_DIR SHARDS...  (7 or 100-107)
 
 Shard k (`worlds.py` says what is in it): latents (n, 4, h, w) half, row numbers of the global caption with and without the
 background and with places in words, (n, 77) each.
@@ -18,11 +18,11 @@ from worlds import SHARD
 
 @torch.no_grad()
 def main() -> None:
-    folder, first = Path(sys.argv[1]), int(sys.argv[3]) if len(sys.argv) > 3 else 0
+    folder = Path(sys.argv[1])
     torch.set_num_threads(1)
     model = train_vae.build().to(lab.DEVICE)
     model.load_state_dict(lab.load_state(folder / "vae_final.pt"))
-    for shard in range(first, int(sys.argv[2])):
+    for shard in worlds.numbers(sys.argv[2:]):
         path = folder / "pool" / f"{shard:04}.pt"
         known = lab.load_state(path) or {}
         if "placed" in known:

@@ -137,7 +137,7 @@ def main() -> None:
     vae.load_state_dict(lab.load_state(args.state / "vae_final.pt"))
     training = loop.Training(base, args.state / "base.pt", args)
     pool = Pool(args.state / "pool")
-    compiled, seen = torch.compile(base, dynamic=False), {}  # for squares alone: each size more would take minutes
+    compiled, seen = lab.compiled(base), {}  # for squares alone: each size more would take minutes
 
     def loss() -> torch.Tensor:
         x, ids = pool.batch(args.batch)

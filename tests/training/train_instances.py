@@ -198,7 +198,7 @@ def main() -> None:
         patches = {name: reading.get(name, []) + fusing.get(name, []) for name in {**reading, **fusing}}
         return base.unet._forward(x, t, context=context, transformer_options={"patches": patches}), attended, clean
 
-    compiled = torch.compile(forward, dynamic=False)  # for squares alone: each size more would take minutes
+    compiled = lab.compiled(forward)  # for squares alone: each size more would take minutes
 
     def loss() -> torch.Tensor:
         x, ids, inputs, cover = pairs.batch(args.batch, WITH_MASKS if training.step >= MASKS_FROM else 0)

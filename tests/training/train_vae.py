@@ -7,8 +7,10 @@ UNet has learned of them stays true.
 import argparse
 import copy
 import math
+import os
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import lab
@@ -18,6 +20,7 @@ import worlds
 from comfy.ldm.models.autoencoder import AutoencoderKL
 from support.shapeworld.scene import random_scene
 from support.thingworld.scene import random_things
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 CROP, BATCH = 128, 8
 KL = 1e-5
@@ -42,7 +45,20 @@ def crops(rng: np.random.Generator, batch: int, side: int) -> torch.Tensor:
         for _ in range(2 if side < 256 else 1):
             y, x = rng.integers(0, 256 - side + 1, 2)
             out.append(picture[y : y + side, x : x + side])
-    return torch.from_numpy(np.stack(out[:batch])).permute(0, 3, 1, 2).float().to(lab.DEVICE) / 127.5 - 1
+    return torch.from_numpy(np.stack(out[:batch])).permute(0, 3, 1, 2).float() / 127.5 - 1
+
+
+class Crops(IterableDataset):
+    """Batches without end; each process that draws them has numbers of its own."""
+
+    def __init__(self, seed: tuple[int, ...], batch: int, side: int) -> None:
+        self.seed, self.batch, self.side = seed, batch, side
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        worker = get_worker_info()
+        rng = np.random.default_rng((*self.seed, worker.id if worker else 0))
+        while True:
+            yield crops(rng, self.batch, self.side)
 
 
 def edges(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -90,23 +106,28 @@ def main() -> None:
     if (before := lab.load_state(args.state / "vae_before.pt")) is not None:
         model.load_state_dict(before)
         old = copy.deepcopy(model).to(lab.DEVICE, memory_format=torch.channels_last).requires_grad_(False)
+    step = (lab.load_state(path) or {"step": 0})["step"]
+    painters = 0 if lab.DEVICE.type == "cpu" else max(1, len(os.sched_getaffinity(0)) - 2)
+    batches = iter(
+        DataLoader(Crops((1, step), args.batch, args.side), None, num_workers=painters)
+    )  # before a GPU wakes
     model.to(lab.DEVICE, memory_format=torch.channels_last).requires_grad_(True).train()
     if args.decoder_only:
         model.encoder.requires_grad_(False)
         model.quant_conv.requires_grad_(False)
-    model.encoder.compile()
-    model.decoder.compile()
+    if lab.DEVICE.type == "cpu":
+        model.encoder.compile()
+        model.decoder.compile()
     trained = [p for p in model.parameters() if p.requires_grad]
     lab.say(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     optimizer = torch.optim.AdamW(trained, lr=args.lr, betas=(0.9, 0.99), weight_decay=1e-4)
-    ema, step = lab.Ema(model), 0
+    ema = lab.Ema(model)
     if (state := lab.load_state(path)) is not None:
         model.load_state_dict(state["model"])
         if not args.decoder_only and "optimizer" in state:
             optimizer.load_state_dict(state["optimizer"])
         ema.resume(state["ema"], state["ema_steps"])
-        step = state["step"]
-    first, rng = step, np.random.default_rng((1, step))
+    first = step
     begin = saved = time.time()
     end = begin + 60 * args.minutes
     while (now := time.time()) < end:
@@ -114,7 +135,7 @@ def main() -> None:
         rate = args.lr * min(1, (step - first + 1) / 50, 0.02 + 1.4 * (1 - progress))
         for group in optimizer.param_groups:
             group["lr"] = rate
-        x = crops(rng, args.batch, args.side).to(memory_format=torch.channels_last)
+        x = next(batches).to(lab.DEVICE, memory_format=torch.channels_last)
         loss, pixel, gradient, kl, y, mean = loss_of(model, x, args.decoder_only, args.kl * KL, old)
         optimizer.zero_grad(set_to_none=True)
         loss.backward()

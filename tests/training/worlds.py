@@ -1,6 +1,6 @@
 """Which scenes the training sees: the shards of the pool, each with scenes of one world and one canvas."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import lab  # noqa: F401  (makes the pack importable)
@@ -40,6 +40,15 @@ class Plan:
     things: bool
     size: tuple[int, int]
     counts: tuple[int, int]
+
+
+def numbers(texts: Sequence[str]) -> list[int]:
+    """Shards by number and range, "7" and "100-107"."""
+    found = []
+    for text in texts:
+        first, _, last = text.partition("-")
+        found += range(int(first), int(last or first) + 1)
+    return found
 
 
 def plan(shard: int) -> Plan:

@@ -1,13 +1,14 @@
 """Pictures of the things from Fluent Emoji (Microsoft, MIT licence), fetched from the npm registry when first asked for.
 
-Only what trains reads them; nothing of them is shipped. They are kept under INSTDIFF_HOME. Drawing SVG takes resvg-py:
-`pip install resvg-py`, or in a folder of its own, INSTDIFF_HOME/training-tools.
+Only what trains reads them; nothing of them is shipped. Each is drawn once and kept under INSTDIFF_HOME/things, so a copy of that
+folder (a megabyte) serves where no registry is. Drawing SVG takes resvg-py, in INSTDIFF_HOME/training-tools or beside torch.
 """
 
 import colorsys
 import hashlib
 import io
 import json
+import os
 import re
 import sys
 import tarfile
@@ -79,6 +80,18 @@ def _apart(one: float, other: float) -> float:
 @lru_cache(maxsize=512)
 def sprite(word: str, color: str = "", flipped: bool = False) -> Image.Image:
     """The thing's picture, RGBA with premultiplied alpha, cut to what is seen of it; its longer side is nearly SIDE."""
+    path = home() / "things" / f"{'-'.join(filter(None, (word, color)))}.png"
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_suffix(f".{os.getpid()}")
+        _drawn(word, color).save(part, "PNG")
+        os.replace(part, path)
+    picture = Image.open(path)
+    picture.load()
+    return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flipped else picture
+
+
+def _drawn(word: str, color: str) -> Image.Image:
     kind = KIND[word]
     body = drawings()[kind.picture]
     if color:
@@ -88,8 +101,7 @@ def sprite(word: str, color: str = "", flipped: bool = False) -> Image.Image:
     picture = picture.crop(picture.getchannel("A").getbbox())
     pixels = np.asarray(picture, np.float32)
     pixels[..., :3] *= pixels[..., 3:] / 255
-    picture = Image.fromarray((pixels + 0.5).astype(np.uint8), "RGBA")
-    return picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT) if flipped else picture
+    return Image.fromarray((pixels + 0.5).astype(np.uint8))
 
 
 def _resvg():
