@@ -1,6 +1,7 @@
 """The world of things that the next demo model is taught: its words, scenes and masks. Pictures of things stand for those of the emoji set."""
 
 import colorsys
+from functools import lru_cache
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from support.thingworld.words import COATS, KIND, KINDS, LANDSCAPES, OTHER_WORDS
 def plain_pictures(monkeypatch: pytest.MonkeyPatch) -> None:
     """An arrow of one colour for everything, so that its direction shows; as wide as 8, as high as 5."""
 
+    @lru_cache
     def sprite(word: str, color: str = "", flipped: bool = False) -> Image.Image:
         pixels = np.zeros((160, 256, 4), np.uint8)
         pixels[:, 64:] = pixels[60:100, :64] = (
