@@ -14,7 +14,7 @@ import lab
 
 HERE = Path(__file__).resolve().parent
 SHIPPED = HERE.parents[1] / "instdiff_modules" / "shapeworld" / "demo_model.safetensors"
-SHARES = {"vae": 0.12, "base": 0.5, "instances": 0.38}  # of the minutes
+SHARES = {"vae": 0.1, "detector": 0.1, "base": 0.45, "instances": 0.35}  # of the minutes
 POOL = ["0-3", "20-21", "100-107", "200-231"]
 COOL = 0.6  # of a stage's minutes in which its rate falls to nothing
 
@@ -77,6 +77,8 @@ def main() -> None:
         process.wait_for()
     for process in layouts:
         process.wait_for()
+    if not (folder / "detector_final.pt").exists():
+        run("train_detector.py", folder, minutes * SHARES["detector"])
     for name in ("base", "instances"):
         if not (done / name).exists():
             trained(f"train_{name}.py", folder, minutes * SHARES[name], batch)
