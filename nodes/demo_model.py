@@ -19,6 +19,7 @@ from comfy_api.latest import io
 
 from ..instdiff_modules.checkpoint.reading import Checkpoint, InstDiffConfig
 from ..instdiff_modules.shapeworld.demo_file import EMBEDDING, DemoFile, full_embedding, read_demo_file
+from ..instdiff_modules.shapeworld.known_words import SIZE
 from .model import InstDiffModel, build_instdiff_model
 from .types import InstDiffModelSocket
 
@@ -88,6 +89,7 @@ def load_unet(demo: DemoFile, disable_dynamic: bool = False) -> Any:
     class ShapeWorldSD15(comfy.supported_models.SD15):
         unet_extra_config = heads
         latent_format = ShapeWorldLatents
+        instdiff_side = SIZE
 
         def model_type(self, state_dict: dict[str, torch.Tensor], prefix: str = "") -> Any:  # noqa: ARG002 (ComfyUI's signature)
             return comfy.model_base.ModelType.V_PREDICTION
@@ -144,6 +146,11 @@ def load_instdiff(demo: DemoFile, source: str) -> InstDiffModel:
     for name in ("decoder_channels", "depths", "dims"):
         config[name] = tuple(config[name])
     return build_instdiff_model(Checkpoint(dict(demo.tensors["instdiff"]), InstDiffConfig(**config), source))
+
+
+def picture_side(model: Any) -> int | None:
+    """Pixels of the one square size that a MODEL was made for; None for all models but the demo's."""
+    return getattr(getattr(model.model, "model_config", None), "instdiff_side", None)
 
 
 def _patcher(module: torch.nn.Module, load: Any, offload: Any, disable_dynamic: bool) -> Any:
