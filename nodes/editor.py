@@ -47,7 +47,7 @@ class InstDiffLayoutEditor(io.ComfyNode):
                 io.Image.Input(
                     "background",
                     optional=True,
-                    tooltip="Picture to draw on, behind the instances. It does not change the layout; of a batch the first one is shown.",
+                    tooltip="Picture to draw on, behind the instances; of a batch the first one. The layout stays the same. Not connected: an empty canvas.",
                 ),
                 Instances.Input(
                     "instances",

@@ -42,8 +42,8 @@ def _common_inputs() -> list[io.Input]:
             default="",
             optional=True,
             advanced=True,
-            tooltip="Id or number (from 1) of an instance of the incoming layout: adds this location to it instead of making a new instance. "
-            "It keeps its strength, start and end, and its prompt and negative prompt where those here are empty.",
+            tooltip="Empty: a new instance. Id or number (from 1) of an incoming instance: it gets this location as well and keeps its strength, "
+            "start and end. Where prompt or negative is empty here, it keeps its own.",
         ),
         io.Float.Input(
             "strength",

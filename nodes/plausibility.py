@@ -29,7 +29,7 @@ class InstDiffCheckLayout(io.ComfyNode):
             display_name="Check Layout",
             category="InstDiff",
             description="Reports what is implausible in a layout: boxes too small for their object, broken perspective, "
-            "objects cut off, doubles, a wrong number. Corrects it on request.",
+            "objects cut off, duplicates, a wrong number. Corrects it on request.",
             inputs=[
                 Instances.Input(
                     "instances",
