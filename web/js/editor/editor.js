@@ -14,6 +14,7 @@ import { polygonTool, strokeTool } from "./maskTools.js";
 import { listenToPointers } from "./pointer.js";
 import { createScene } from "./scene.js";
 import { selectTool } from "./selectTool.js";
+import { segmentTool } from "./segmentTool.js";
 import { boxTool, pointTool, scribbleTool } from "./shapeTools.js";
 import { viewport } from "./viewport.js";
 
@@ -66,6 +67,7 @@ export function createEditor({ store, host }) {
     polygon: polygonTool(editor),
     point: pointTool(editor),
     scribble: scribbleTool(editor),
+    segment: segmentTool(editor),
   };
   const gesture = createGesture(store, tools);
   const perform = createCommands(editor);
@@ -140,6 +142,7 @@ export function createEditor({ store, host }) {
   const observer = new ResizeObserver(redraw);
   observer.observe(frame.stage);
   scope.add(() => observer.disconnect());
+  scope.add(() => tools.segment.cancel()); // its run would come back to an editor that is gone
 
   // tests and curious people reach the state here
   root.__instdiff = {

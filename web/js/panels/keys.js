@@ -13,6 +13,7 @@ export const KEYS = Object.freeze([
   { key: "g", act: "tool-polygon" },
   { key: "p", act: "tool-point" },
   { key: "s", act: "tool-scribble" },
+  { key: "w", act: "tool-segment" },
   { key: "[", act: "brush-smaller" },
   { key: "]", act: "brush-larger" },
   { key: "z", ctrl: true, act: "undo", hosted: true },
@@ -58,7 +59,7 @@ export const KEYS = Object.freeze([
 export const HELP_GROUPS = Object.freeze({
   tools: [
     ...["tool-select", "tool-box", "tool-brush", "tool-eraser", "tool-polygon", "tool-point", "tool-scribble"],
-    ...["brush-smaller", "brush-larger"],
+    ...["tool-segment", "brush-smaller", "brush-larger"],
   ],
   edit: ["undo", "redo", "copy", "cut", "paste", "duplicate", "group", "ungroup", "delete", "select-all", "escape"],
   instance: [

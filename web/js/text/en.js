@@ -13,6 +13,7 @@ export const en = {
     "tool-polygon": "Mask polygon",
     "tool-point": "Point",
     "tool-scribble": "Scribble",
+    "tool-segment": "Click to mask (SAM3)",
     "brush-smaller": "Smaller brush",
     "brush-larger": "Larger brush",
     undo: "Undo",

@@ -12,6 +12,7 @@ export const zh = {
     "tool-eraser": "遮罩橡皮",
     "tool-polygon": "遮罩多边形",
     "tool-point": "点",
+    "tool-segment": "点击生成遮罩（SAM3）",
     "tool-scribble": "涂鸦线",
     "brush-smaller": "缩小画笔",
     "brush-larger": "放大画笔",
