@@ -23,6 +23,16 @@ def weights(comfy: ComfyPage) -> Iterator[Path]:
     file.unlink(missing_ok=True)
 
 
+def photo(width: int, height: int) -> bytes:
+    """A picture that is no mask, in few bytes."""
+    pixels = np.zeros((height, width, 3), np.uint8)
+    pixels[...] = [60, 120, 180]
+    pixels[height // 4 : height // 2, width // 4 : width // 2] = [180, 120, 60]
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "png")
+    return file.getvalue()
+
+
 def mask_of(editor: Editor, index: int = 0) -> np.ndarray:
     height, width = (mask := editor.instances[index]["mask"])["size"]
     runs = decode_runs(mask["counts"])
@@ -51,9 +61,7 @@ def test_clicks_and_boxes_make_masks(comfy: ComfyPage, editor: Editor, weights: 
     editor.tool("w")
     editor.click(0.5, 0.5)
     assert "Put a picture behind the layout first" in notice(editor)
-    picture = io.BytesIO()
-    Image.fromarray((np.random.default_rng(0).random((200, 400, 3)) * 160 + 40).astype(np.uint8)).save(picture, "png")
-    drop(editor, "photo.png", "image/png", picture.getvalue())
+    drop(editor, "photo.png", "image/png", photo(400, 200))
     wait(editor, "root.__instdiff.store.session.picture?.width === 400")
     editor.tool("w")
     editor.click(0.5, 0.5)
@@ -92,9 +100,7 @@ def test_clicks_and_boxes_make_masks(comfy: ComfyPage, editor: Editor, weights: 
 
 def test_a_run_is_cancelled_alone(comfy: ComfyPage, editor: Editor, weights: Path) -> None:
     weights.write_bytes(b"")
-    picture = io.BytesIO()
-    Image.fromarray((np.random.default_rng(1).random((256, 256, 3)) * 160 + 40).astype(np.uint8)).save(picture, "png")
-    drop(editor, "photo.png", "image/png", picture.getvalue())
+    drop(editor, "photo.png", "image/png", photo(256, 256))
     wait(editor, "root.__instdiff.store.session.picture?.width === 256")
     editor.tool("w")
     editor.click(0.01, 0.01)  # the stand-in takes its time there
