@@ -5,18 +5,21 @@ from server import PromptServer
 
 from . import (
     apply,
+    apply_layout,
     arrange,
     conditioning,
     dataset,
     demo_model,
     edit,
     editor,
+    empty_latent,
     instance_conditioning,
     instances,
     keyframes,
     language,
     layout_io,
     load,
+    load_checkpoint,
     other_packs,
     plausibility,
     preview,
@@ -24,9 +27,11 @@ from . import (
     score,
     timing,
     token_route,
+    train,
 )
 
 MODULES = (
+    load_checkpoint,
     load,
     demo_model,
     editor,
@@ -40,12 +45,15 @@ MODULES = (
     plausibility,
     preview,
     apply,
+    apply_layout,
+    empty_latent,
     conditioning,
     instance_conditioning,
     sampler,
     timing,
     score,
     dataset,
+    train,
 )
 
 

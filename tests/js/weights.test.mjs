@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { connectedSlots, ignoresNegatives } from "../../web/js/weights.js";
+import { connectedSlots, connectedWords, ignoresNegatives } from "../../web/js/weights.js";
 
-const SLOTS = { Demo: 8 };
+const SLOTS = { Demo: 8, Either: { "demo model": 8 } };
 
 /** A graph node: next = the nodes behind its output, loader = the node that gives its weights (null: the socket is free). */
 function node({ type = "", output = "INSTANCES", next = [], loader } = {}) {
@@ -20,6 +20,11 @@ test("the weights behind a layout are found through other nodes, the fewest slot
   const full = node({ loader: node({ type: "Full" }), output: "MODEL" });
   assert.equal(connectedSlots(node({ next: [full] }), SLOTS, 30), 30);
   assert.equal(connectedSlots(node({ next: [node({ next: [full, demo], output: "*" })] }), SLOTS, 30), 8);
+  const either = (value) => node({ loader: { ...node({ type: "Either" }), widgets: [{ value }, { value: "automatic" }] }, output: "MODEL" });
+  assert.equal(connectedSlots(node({ next: [either("demo model")] }), SLOTS, 30), 8);
+  assert.equal(connectedSlots(node({ next: [either("sd15.safetensors")] }), SLOTS, 30), 30);
+  const words = { Demo: ["circle"], Either: { "demo model": ["star"] } };
+  assert.deepEqual([full, demo, either("demo model"), either("other")].map((next) => connectedWords(node({ next: [next] }), words)), [[], ["circle"], ["star"], []]);
   assert.equal(connectedSlots(node({ next: [node({ loader: null })] }), SLOTS, 30), 30);
   assert.equal(connectedSlots(node(), SLOTS, 30), 30);
 });

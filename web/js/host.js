@@ -9,6 +9,7 @@ import { segmented, segmenter } from "./segment/segment.js";
 import { createStore, DEFAULT_SLOTS, newSession } from "./state/store.js";
 import { emptyLayout, layoutToJson } from "./layout/document.js";
 import { savedLayouts } from "./library/saved.js";
+import { createDesk } from "./studio/desk.js";
 import { fill, strings } from "./text.js";
 import { connectedSlots, connectedWords, ignoresNegatives } from "./weights.js";
 import { openWindow } from "./window.js";
@@ -52,12 +53,20 @@ export function layoutWidget(node, name, spec) {
     });
   }
 
+  /** Several changes of the graph as one step of its history. */
+  function atOnce(act) {
+    app.canvas.emitBeforeChange();
+    act();
+    app.canvas.emitAfterChange();
+  }
+
   const legacy = () => editor?.element.closest(".dom-widget"); // the overlay that holds widgets in the classic renderer
   const text = () => strings(host.language);
   const getView = () => ({ ...DEFAULT_VIEW, ...node.properties?.instdiff_view });
 
   const host = {
     commit,
+    desk: createDesk({ node, store, atOnce }),
     get language() {
       return app.extensionManager?.setting?.get?.("Comfy.Locale") ?? "en";
     },
@@ -148,6 +157,7 @@ export function layoutWidget(node, name, spec) {
       api.addEventListener("executed", refresh);
       observer.observe(element);
     }
+    host.desk.start();
     settle();
     store.sessionChanged();
     showWindow();
@@ -156,6 +166,7 @@ export function layoutWidget(node, name, spec) {
   function stop() {
     if (!editor) return;
     editor.flush();
+    host.desk.stop();
     observer.disconnect();
     api.removeEventListener("executed", refresh);
     shownWindow?.close();

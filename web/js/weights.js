@@ -7,20 +7,27 @@ const NO_WORDS = [];
 
 /**
  * @param {object} node a graph node with an output of instances
- * @param {Record<string, number>} slots by the type of the node that loads the weights
+ * @param {Record<string, number | Record<string, number>>} slots by the type of the node that loads the weights, or by what is chosen there
  * @param {number} otherwise of all other weights
  * @returns {number} the smallest number of instances among the weights that are connected; `otherwise` if none are
  */
 export function connectedSlots(node, slots, otherwise) {
-  return Math.min(...connectedLoaders(node).map((type) => slots[type] ?? otherwise), otherwise);
+  return Math.min(...connectedLoaders(node).map((loader) => valueOf(loader, slots) ?? otherwise), otherwise);
 }
 
-/** @returns {string[]} the words that the connected weights know; empty if they know many. words: by the type of the loading node */
+/** @returns {string[]} the words that the connected weights know; empty if they know many. words: as slots above */
 export function connectedWords(node, words) {
-  return words[connectedLoaders(node).find((type) => type in words)] ?? NO_WORDS;
+  return connectedLoaders(node).map((loader) => valueOf(loader, words)).find(Boolean) ?? NO_WORDS;
 }
 
-/** Types of the nodes that load the weights which the layout goes to. */
+/** What a table says of a loader; of one with a menu, of what is chosen in it. */
+function valueOf(loader, table) {
+  const known = table[loader.type];
+  const byChoice = known instanceof Object && !Array.isArray(known);
+  return byChoice ? loader.widgets?.map(({ value }) => known[value]).find(Boolean) : known;
+}
+
+/** The nodes that load the weights which the layout goes to. */
 function connectedLoaders(node) {
   const seen = new Set();
   const found = [];
@@ -29,7 +36,7 @@ function connectedLoaders(node) {
     seen.add(at);
     const input = at.inputs?.findIndex((one) => one.type === WEIGHTS) ?? -1;
     const loader = input >= 0 && at.isInputConnected(input) ? at.getInputNode(input) : null;
-    if (loader) found.push(loader.type);
+    if (loader) found.push(loader);
     (at.outputs ?? []).forEach((output, i) => {
       // a reroute has no type of its own
       if (output.type === INSTANCES || (at !== node && output.type === "*")) for (const next of at.getOutputNodes(i) ?? []) walk(next);

@@ -58,5 +58,5 @@ export function createFrame({ store, host, text, lint }) {
   scope.add(() => closeMenu(element));
   update();
 
-  return { element, stage, status: parts.status, importText, importFile, importPicture, flush: parts.panel.flush, destroy: scope.destroy };
+  return { element, layout, stage, status: parts.status, importText, importFile, importPicture, flush: parts.panel.flush, destroy: scope.destroy };
 }

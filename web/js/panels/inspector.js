@@ -7,7 +7,7 @@ import { createArrangeBar } from "./arrangeBar.js";
 import { createScope, describe, el, focusEditor, iconButton, ownKeys, setText } from "./dom.js";
 import { icon } from "./icons.js";
 import { createNegative } from "./negative.js";
-import { createNumber, createSlider } from "./number.js";
+import { createNumber, createSlider, refuseIn } from "./number.js";
 
 const SHOWN_UNITS = { px: { decimals: 1 }, "%": { decimals: 2 } };
 const LEAST = 1; // px that a side keeps
@@ -18,6 +18,7 @@ export function createInspector({ store, host, text }) {
   const scope = createScope();
   const leave = () => focusEditor(element);
   const cancel = () => store.preview(null);
+  const refuse = refuseIn({ store, text });
   const ids = () => store.session.selection;
   let unit = "px";
 
@@ -47,8 +48,10 @@ export function createInspector({ store, host, text }) {
       prefix: name.toUpperCase(),
       min: 0,
       decimals: 2,
+      whole: () => per(name === "x" || name === "w" ? 0 : 1),
       leave,
       cancel,
+      refuse,
       preview: (value) => send("preview", edgeAction(name, value)),
       commit: (value) => send("dispatch", edgeAction(name, value)),
     });
@@ -64,6 +67,7 @@ export function createInspector({ store, host, text }) {
     placeholder: "–",
     leave,
     cancel,
+    refuse,
     preview: (value) => store.preview({ type: "update", ids: ids(), fields: { [field]: value } }),
     commit: (value) => store.dispatch({ type: "update", ids: ids(), fields: { [field]: value } }),
   });
