@@ -35,7 +35,7 @@ export function createEditor({ store, host }) {
   canvas.setAttribute("aria-label", text.title);
   frame.stage.append(canvas);
   const scene = createScene(canvas);
-  const inPlace = createInPlace({ store, text, root, stage: frame.stage });
+  const inPlace = createInPlace({ store, host, text, root, stage: frame.stage });
 
   let size = { width: 1, height: 1, ratio: 1 };
   let view = viewport(store.shown, size, store.session);

@@ -252,6 +252,7 @@ export const en = {
     ["Alt+drag", "Duplicate. At a handle, or drawing: from the centre"],
     ["Shift+click", "Brush, eraser: a straight line from the last point"],
     ["Alt+drag", "Lasso, ellipse: take from the mask"],
+    ["Shift, Alt+click", "Click to mask: add, take away"],
     ["Alt+click", "Next of overlapping instances"],
     ["Right click", "Menu of the instance or the canvas"],
     ["Wheel", "Zoom"],
