@@ -6,11 +6,13 @@ like SAM3's weights, which the tests write as empty files.
 
 import json
 import time
+from typing import Any
 
+import comfy.model_management
 import comfy.utils
 import torch
 
-import nodes
+import nodes as comfy_nodes
 
 RADIUS = 0.12  # of the picture's width
 PATIENCE = 0.01  # seconds of each of the steps; a point in the picture's left top corner takes ten seconds
@@ -43,7 +45,7 @@ class StandInSAM3:
         for _ in range(4):
             time.sleep(2.5 if slow else PATIENCE)
             progress.update(1)
-            nodes.before_node_execution()  # raises where the run was interrupted
+            comfy.model_management.throw_exception_if_processing_interrupted()
         ys, xs = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
         mask = torch.zeros(height, width)
         for box in bboxes:
@@ -55,9 +57,10 @@ class StandInSAM3:
         return mask[None], []
 
 
-loads = nodes.CheckpointLoaderSimple.load_checkpoint
-nodes.CheckpointLoaderSimple.load_checkpoint = lambda self, ckpt_name: (
+core: Any = comfy_nodes
+loads = core.CheckpointLoaderSimple.load_checkpoint
+core.CheckpointLoaderSimple.load_checkpoint = lambda self, ckpt_name: (
     (None, None, None) if "sam3" in ckpt_name else loads(self, ckpt_name)
 )
-nodes.NODE_CLASS_MAPPINGS["SAM3_Detect"] = StandInSAM3
+core.NODE_CLASS_MAPPINGS["SAM3_Detect"] = StandInSAM3
 NODE_CLASS_MAPPINGS = {}
