@@ -11,14 +11,14 @@ from ..instdiff_modules.layout import fields as layout_fields
 from ..instdiff_modules.layout.frames import add_location, as_frames, canvas_of
 from ..instdiff_modules.layout.instance import Frames, Point
 from ..instdiff_modules.layout.point_text import parse_points, prompts_of, split_lists
-from ..instdiff_modules.layout.units import FRACTIONS, PIXELS
+from ..instdiff_modules.layout.units import FRACTIONS
 from .checks import check_choice
-from .types import Instances
+from .instance_inputs import POINT_UNITS, common_inputs, instances_output, point_inputs, prompt_input
 
-POINT_UNITS = (FRACTIONS, PIXELS)
 NEW = "The new instance"
 
 
+<<<<<<< HEAD
 def _prompt_input() -> io.Input:
     return io.String.Input(
         "prompt",
@@ -107,6 +107,8 @@ def _output() -> list[io.Output]:
     return [Instances.Output(display_name="instances", tooltip="The layout with the new instance in front.")]
 
 
+=======
+>>>>>>> library
 class InstDiffBox(io.ComfyNode):
     """Prompt + box -> INSTANCES."""
 
@@ -119,7 +121,7 @@ class InstDiffBox(io.ComfyNode):
             category="InstDiff",
             description="An object and the box it fills. Chain these nodes, or any of their kind, to build a layout.",
             inputs=[
-                _prompt_input(),
+                prompt_input(),
                 io.Float.Input(
                     "left", default=0.25, **share, tooltip="Left edge as a fraction of the canvas width, 0..1."
                 ),
@@ -138,9 +140,9 @@ class InstDiffBox(io.ComfyNode):
                     **share,
                     tooltip="Bottom edge as a fraction of the canvas height, 0..1; more than top.",
                 ),
-                *_common_inputs(),
+                *common_inputs(),
             ],
-            outputs=_output(),
+            outputs=instances_output(),
         )
 
     @classmethod
@@ -175,7 +177,7 @@ class InstDiffMask(io.ComfyNode):
             category="InstDiff",
             description="An object and the mask of its shape over the whole canvas, at any resolution.",
             inputs=[
-                _prompt_input(),
+                prompt_input(),
                 io.Mask.Input(
                     "mask",
                     tooltip="White where the object belongs. It covers the whole canvas and has its shape (width to height), at any size in pixels. "
@@ -192,9 +194,9 @@ class InstDiffMask(io.ComfyNode):
                     advanced=True,
                     tooltip="Brightness (0..1) above which a pixel of the mask is inside.",
                 ),
-                *_common_inputs(),
+                *common_inputs(),
             ],
-            outputs=_output(),
+            outputs=instances_output(),
         )
 
     @classmethod
@@ -229,12 +231,12 @@ class InstDiffPoints(io.ComfyNode):
             display_name="Instance Points",
             category="InstDiff",
             description="An object and one or more points that lie on it. The model chooses the size.",
-            inputs=_point_inputs(
+            inputs=point_inputs(
                 "0.5, 0.5",
                 'Points on the object: "x, y; x, y", or JSON: [[x, y], ...] or [{"x": .., "y": ..}, ...]. '
                 "The first is the main point; with several, all of them also count as its scribble.",
             ),
-            outputs=_output(),
+            outputs=instances_output(),
         )
 
     @classmethod
@@ -270,12 +272,12 @@ class InstDiffScribble(io.ComfyNode):
             display_name="Instance Scribble",
             category="InstDiff",
             description="An object and a stroke through it: 20 points along the stroke steer the model.",
-            inputs=_point_inputs(
+            inputs=point_inputs(
                 "[[0.3, 0.7], [0.5, 0.5], [0.7, 0.7]]",
                 'Points along the stroke, in their order: [[x, y], ...], [{"x": .., "y": ..}, ...] or "x, y; x, y". '
                 "Several splines of a spline editor, a list of such lists, are an instance each, with a line of the prompt each.",
             ),
-            outputs=_output(),
+            outputs=instances_output(),
         )
 
     @classmethod
