@@ -2,7 +2,7 @@
 
 const names = (kind, list) => Object.fromEntries(list.split(" ").map((name) => [name, kind]));
 const BROWSER = "Blob CustomEvent File FormData HTMLInputElement Image ImageData ResizeObserver TextDecoder TextEncoder URL URLSearchParams "
-  + "cancelAnimationFrame clearTimeout document getComputedStyle location navigator queueMicrotask requestAnimationFrame setTimeout window";
+  + "cancelAnimationFrame clearTimeout document getComputedStyle location navigator performance queueMicrotask requestAnimationFrame setTimeout window";
 const NODE = "Buffer TextDecoder URL atob btoa clearTimeout console performance process queueMicrotask setTimeout structuredClone";
 
 const RULES = [

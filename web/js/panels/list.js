@@ -25,6 +25,7 @@ export function createList({ store, host, text, lint }) {
   let instances = null; // what the rows show
   let state = { selection: new Set(), hover: null };
   let linted = null;
+  let sifted = null;
   let timer = null;
   let anchor = null; // where a range selection begins
   let toShow = null; // id of the row to scroll to in the next frame
@@ -60,6 +61,9 @@ export function createList({ store, host, text, lint }) {
   /** Hide the rows that lack the words of the search; the one that is being written stays. */
   function sift() {
     const words = wordsOf(store.session.search);
+    const key = words.length ? null : instances.length; // without words only the number counts
+    if (key !== null && key === sifted) return;
+    sifted = key;
     const active = body.ownerDocument.activeElement;
     let found = 0;
     instances.forEach((instance, index) => {

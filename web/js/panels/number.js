@@ -99,7 +99,7 @@ export function createNumber(options) {
     /** @param {number | null} value null: several values, or none */
     set(value) {
       shown = value === null ? "" : String(Number(value.toFixed(decimals)));
-      if (!typed) input.value = shown;
+      if (!typed && input.value !== shown) input.value = shown;
     },
     flush: draft.flush,
     destroy() {
