@@ -69,7 +69,9 @@ def test_shift_click_draws_a_straight_line(comfy: ComfyPage, editor: Editor) -> 
     editor.click(0.8, 0.2, "Shift")
     editor.click(0.8, 0.8, "Shift")
     drawn = mask_of(editor)
-    assert len(editor.instances) == 1 and drawn[102, 110:405].all() and drawn[110:405, 410].all() and not drawn[256, 256]
+    assert (
+        len(editor.instances) == 1 and drawn[102, 110:405].all() and drawn[110:405, 410].all() and not drawn[256, 256]
+    )
     assert drawn[:, 256].sum() == pytest.approx(32, abs=2)
     editor.tool("e")
     editor.click(0.5, 0.1)
