@@ -12,10 +12,10 @@ export function areaAround(bounds, view) {
 }
 
 /**
- * @param {object} frame {g, doc, moving: [{instance, index, chosen}], hovered, selected: Set of ids, whole, tool, guides, view, size}
+ * @param {object} frame {g, doc, moving: [{instance, index, chosen}], hovered, selected: Set of ids, whole, tool, guides, view, size, handles: their bounds | null}
  * @returns {number[][] | null} where the frame draws; null: anywhere
  */
-export function areasOf({ g, doc, moving, hovered, selected, whole, tool, guides, view, size }) {
+export function areasOf({ g, doc, moving, hovered, selected, whole, tool, guides, view, size, handles }) {
   if (tool.draw && !tool.areas) return null;
   const isTied = ({ id, parent }) => parent && (selected.has(id) || selected.has(parent));
   if (selected.size && doc.instances.some(isTied)) return null; // lines go to wherever the others are
@@ -29,6 +29,7 @@ export function areasOf({ g, doc, moving, hovered, selected, whole, tool, guides
     areas.push(areaAround(instanceBounds(instance), view), [label.x, label.y, label.x + label.width, label.y + label.height]);
   }
   if (hovered && instanceBounds(hovered)) areas.push(areaAround(instanceBounds(hovered), view));
+  if (handles) areas.push(areaAround(handles, view));
   return [...areas, ...(tool.areas?.(view) ?? [])];
 }
 

@@ -6,6 +6,7 @@ import { lint } from "../layout/lint.js";
 import { createFrame } from "../panels/frame.js";
 import { createScope } from "../panels/dom.js";
 import { createInPlace } from "../panels/inPlace.js";
+import { createStudio } from "../studio/studio.js";
 import { strings } from "../text.js";
 import { listenToClipboard } from "./clipboard.js";
 import { createCommands } from "./commands.js";
@@ -35,7 +36,7 @@ export function createEditor({ store, host }) {
   frame.stage.append(canvas);
   const scene = createScene(canvas);
   const theme = createTheme(root);
-  const inPlace = createInPlace({ store, text, root, stage: frame.stage });
+  const inPlace = createInPlace({ store, host, text, root, stage: frame.stage });
 
   let size = { width: 1, height: 1, ratio: 1 };
   let view = viewport(store.shown, size, store.session);
@@ -82,6 +83,8 @@ export function createEditor({ store, host }) {
     scribble: scribbleTool(editor),
   };
   const gesture = createGesture(store, tools);
+  const studio = createStudio({ store, desk: host.desk, text, frame, view: () => view, redraw });
+  scope.add(studio.destroy);
   const perform = createCommands(editor);
   host.perform = perform;
 
@@ -92,17 +95,20 @@ export function createEditor({ store, host }) {
   function render() {
     pending = 0;
     if (!measure()) return;
+    const behind = studio.behind();
     scene.draw({
       doc: store.shown,
       session: store.session,
       settings: host.getView(),
       view: editor.view(),
       size,
+      behind,
       background: background?.complete && background.naturalWidth ? background : null,
       theme: theme(),
       tool: editor.tool(),
       guides,
     });
+    studio.drawn(behind);
     frame.status.setScale(view.scale);
     inPlace.place(view, size);
   }
@@ -158,6 +164,7 @@ export function createEditor({ store, host }) {
   // tests and curious people reach the state here
   root.__instdiff = {
     store,
+    desk: host.desk,
     perform,
     toClient(x, y) {
       const rect = canvas.getBoundingClientRect();
@@ -177,6 +184,7 @@ export function createEditor({ store, host }) {
     flush() {
       frame.flush();
       inPlace.flush();
+      studio.flush();
     },
     /** Take the focus again after the page rebuilt the widget (undo does); it may take the page some frames to show it. */
     restore(frames = 60) {

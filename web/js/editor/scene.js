@@ -10,6 +10,7 @@ import { areasOf, pixelsOf } from "./areas.js";
 import { drawHandles, drawHover, drawInstance, drawLabel, drawTies } from "./drawInstance.js";
 import { isResizable, movableBounds } from "./hit.js";
 import { fitted } from "./picture.js";
+import { clipLayout, drawBehind } from "../studio/behind.js";
 
 /** @param {HTMLCanvasElement} element the visible canvas */
 export function createScene(element) {
@@ -19,7 +20,8 @@ export function createScene(element) {
 
   /**
    * @param {object} what {doc, session, settings (view settings), view (viewport), size {width, height, ratio}, background: image | null,
-   *   theme: {stage, paper, line}, tool: {draw?(g, view), areas?(view)}, guides: [{axis, at}]}
+   *   behind: pictures of the studio (studio/behind.js) | null, theme: {stage, paper, line}, tool: {draw?(g, view), areas?(view)},
+   *   guides: [{axis, at}]}
    */
   function draw(what) {
     const { doc, session, view, size, tool, guides } = what;
@@ -41,7 +43,8 @@ export function createScene(element) {
     const g = element.getContext("2d");
     const hovered = session.hover !== null && doc.instances.find((instance) => instance.id === session.hover && !selected.has(instance.id));
     const whole = selected.size === 1; // one alone shows its label in full
-    const areas = areasOf({ g, doc, moving, hovered, selected, whole, tool, guides, view, size });
+    const held = session.tool === "select" ? instancesOf(doc, [...active]) : []; // what the handles are around
+    const areas = areasOf({ g, doc, moving, hovered, selected, whole, tool, guides, view, size, handles: movableBounds(held) });
     const key = keyOf(what, w, h, resting);
     const fresh = !same(key, stillKey);
     if (fresh) {
@@ -62,6 +65,13 @@ export function createScene(element) {
       g.drawImage(still, ...place, ...place);
     }
     g.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
+    clipLayout(g, what.behind, view, size);
+    drawMoving(g, what, { selected, moving, held, hovered, whole, painted });
+    g.restore(); // of clipLayout
+    g.restore();
+  }
+
+  function drawMoving(g, { doc, view, size, tool, guides }, { selected, moving, held, hovered, whole, painted }) {
     if (hovered) drawHover(g, hovered, view);
     for (const { instance, index, chosen } of moving) {
       const drawn = painted === instance.id ? { ...instance, mask: undefined } : instance;
@@ -70,16 +80,12 @@ export function createScene(element) {
     drawTies(g, doc, selected, view);
     tool.draw?.(g, view);
     for (const { axis, at } of guides) drawGuide(g, axis, at, view);
-    if (session.tool === "select") {
-      const chosen = instancesOf(doc, [...active]);
-      const bounds = movableBounds(chosen);
-      if (bounds) drawHandles(g, bounds, view, isResizable(chosen));
-    }
+    const bounds = movableBounds(held);
+    if (bounds) drawHandles(g, bounds, view, isResizable(held));
     for (const { instance, index, chosen } of moving) drawLabel(g, instance, index, instanceColor(instance, index), view, size, chosen && whole);
-    g.restore();
   }
 
-  function drawStill({ doc, settings, view, size, background, theme }, w, h, resting) {
+  function drawStill({ doc, settings, view, size, background, behind, theme }, w, h, resting) {
     still.width = w;
     still.height = h;
     const g = still.getContext("2d");
@@ -88,7 +94,8 @@ export function createScene(element) {
     g.fillRect(0, 0, size.width, size.height);
     g.fillStyle = theme.paper;
     g.fillRect(view.left, view.top, view.width, view.height);
-    if (background) {
+    if (behind) drawBehind(g, behind, view);
+    else if (background) {
       g.globalAlpha = settings.opacity;
       const place = fitted({ width: background.naturalWidth, height: background.naturalHeight }, view);
       g.drawImage(background, place.left, place.top, place.width, place.height);
@@ -99,21 +106,24 @@ export function createScene(element) {
     g.strokeStyle = theme.line;
     g.lineWidth = 1;
     g.strokeRect(view.left - 0.5, view.top - 0.5, view.width + 1, view.height + 1);
+    clipLayout(g, behind, view, size);
     for (let i = 0; i < resting.length; i += 2) {
       if (resting[i].visible) drawInstance(g, resting[i], instanceColor(resting[i], resting[i + 1]), view);
     }
     for (let i = 0; i < resting.length; i += 2) {
       if (resting[i].visible) drawLabel(g, resting[i], resting[i + 1], instanceColor(resting[i], resting[i + 1]), view, size);
     }
+    g.restore();
   }
 
   return { draw };
 }
 
 /** Everything that the still layer shows; compared item by item, so instances count by identity. */
-function keyOf({ doc, settings, view, size, background, theme }, w, h, resting) {
+function keyOf({ doc, settings, view, size, background, behind, theme }, w, h, resting) {
   const { opacity, grid, gridSize, thirds } = settings;
-  return [w, h, size.ratio, view.left, view.top, view.scale, doc.width, doc.height, background, background && opacity, grid && gridSize, thirds, theme.stage, theme.paper, theme.line, ...resting];
+  const pictures = behind ? Object.values(behind) : [null, null, null, null, null];
+  return [w, h, size.ratio, view.left, view.top, view.scale, doc.width, doc.height, background, background && opacity, grid && gridSize, thirds, theme.stage, theme.paper, theme.line, ...pictures, ...resting];
 }
 
 function same(a, b) {

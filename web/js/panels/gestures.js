@@ -33,6 +33,7 @@ export const GESTURES = Object.freeze({
     shiftEnter: { shift: ["panels/prompt.js"] },
     arithmetic: {},
     arrows: { shift: ["panels/number.js"] },
-    listClick: { shift: ["panels/list.js"], ctrl: ["panels/list.js"] },
+    stripClick: { shift: ["studio/strip.js"] },
+    listClick: { shift: ["panels/rowClicks.js"], ctrl: ["panels/rowClicks.js"] },
   },
 });

@@ -7,6 +7,7 @@ import { createArrangeBar } from "./arrangeBar.js";
 import { createCalm } from "./calm.js";
 import { createScope, describe, el, focusEditor, iconButton, ownKeys, setAttribute, setProperty, setText } from "./dom.js";
 import { icon } from "./icons.js";
+import { createNegative } from "./negative.js";
 import { createNumber, createSlider, refuseIn } from "./number.js";
 
 const SHOWN_UNITS = { px: { decimals: 1 }, "%": { decimals: 2 } };
@@ -82,6 +83,7 @@ export function createInspector({ store, host, text }) {
   const parent = describe(el("select", { class: "ie-select", "data-act": "parent" }), words.parentHelp);
   const title = el("span", { class: "ie-title" });
   const chips = el("div", { class: "ie-chips" });
+  const negative = createNegative({ store, host, text });
   const bar = createArrangeBar({ store, host, text });
   const hint = el("p", { class: "ie-empty", text: words.none });
   const caption = (name) => el("span", { class: "ie-caption", text: name });
@@ -93,6 +95,7 @@ export function createInspector({ store, host, text }) {
     el("div", { class: "ie-line" }, caption(words.strength), strengthSlider.element, strength.element),
     el("div", { class: "ie-line" }, caption(words.time), time, start.element, end.element),
     el("div", { class: "ie-line" }, caption(words.parent), parent),
+    negative.element,
     bar.element
   );
   const element = el("section", { class: "ie-inspector", "aria-label": words.label }, hint, details);
@@ -157,6 +160,7 @@ export function createInspector({ store, host, text }) {
     setProperty(time, "--to", to ?? 1);
     updateChips(chosen.length === 1 ? chosen[0] : null);
     updateParents();
+    negative.update(chosen);
     const names = new Set(ids());
     bar.update(chosen, count, doc.instances.some((one) => one.parent && (names.has(one.id) || names.has(one.parent))));
   }
@@ -201,13 +205,13 @@ export function createInspector({ store, host, text }) {
     );
   }
 
-  const fields = [...Object.values(edges), strength, strengthSlider, start, end, startSlider, endSlider];
+  const fields = [...Object.values(edges), strength, strengthSlider, start, end, startSlider, endSlider, negative];
   const calm = createCalm(update);
   scope.add(calm.stop);
   scope.add(
     store.subscribe((change) => {
       if (change.preview) calm.soon();
-      else if (change.doc || change.session.has("selection")) calm.now();
+      else if (change.doc || change.session.has("selection") || change.session.has("ignoresNegatives")) calm.now();
     })
   );
   for (const field of fields) scope.add(field.destroy);

@@ -15,9 +15,10 @@ const NEVER = 2 ** 31 - 1; // milliseconds, the longest that a timer takes
  * @param {string[]} options.whenEmpty acts whose keys are the layout's while the field is empty, as after drawing: they mean no text there
  * @param {(act: string) => void} options.perform
  * @param {() => void} [options.close] of a field for a single edit, which is one step: Enter keeps the text, Esc drops it, then it closes
+ * @param {(field: object) => void} [options.assist] adds what helps while one types (assist.js)
  * @returns {{element: HTMLElement, textarea: HTMLTextAreaElement, set: (text: string) => void, flush: () => void, destroy: () => void}}
  */
-export function createPrompt({ label, placeholder, act, commit, leave, whenEmpty, perform, close }) {
+export function createPrompt({ label, placeholder, act, commit, leave, whenEmpty, perform, close, assist }) {
   const scope = createScope();
   const textarea = el("textarea", { rows: 1, spellcheck: "false", autocomplete: "off", placeholder, "data-act": act });
   const element = el("div", { class: "ie-prompt" }, textarea); // its ::after repeats the text and so gives the height
@@ -26,6 +27,7 @@ export function createPrompt({ label, placeholder, act, commit, leave, whenEmpty
   let composing = false;
   let emptied = false; // there was a text since the field got the focus
   const draft = createDraft({ commit, pause: close ? NEVER : undefined });
+  assist?.({ scope, element, textarea });
 
   scope.on(textarea, "input", () => {
     emptied = true;

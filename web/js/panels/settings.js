@@ -1,5 +1,6 @@
 /** What belongs to the whole picture: its prompt and the size of the canvas. */
 import { FROM_INSTANCES, missingInCaption, withPrompts } from "../state/caption.js";
+import { assistPrompt } from "./assist.js";
 import { createScope, describe, el, focusEditor, iconButton, setText } from "./dom.js";
 import { icon } from "./icons.js";
 import { fill } from "../text.js";
@@ -22,6 +23,7 @@ export function createSettings({ store, host, text }) {
     leave,
     whenEmpty: ["undo", "redo"],
     perform: (act) => host.perform(act),
+    assist: assistPrompt({ store, host, text }),
   });
   const source = describe(el("select", { class: "ie-select", "data-act": "caption-from" }), text.settings.caption);
   source.append(el("option", { value: "", text: text.settings.captionFree }), el("option", { value: FROM_INSTANCES, text: text.settings.captionComposed }));

@@ -77,6 +77,7 @@ function update(doc, { ids, fields }) {
       if ("start" in clean) next.end = next.start;
       else next.start = next.end;
     }
+    if (!next.negative) delete next.negative; // written only where there is one
     return Object.keys({ ...clean, start: 0, end: 0 }).every((key) => next[key] === instance[key]) ? instance : next;
   });
 }

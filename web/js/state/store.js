@@ -28,6 +28,8 @@ export function newSession() {
     strokeEnd: null, // {id, at} of the last brush stroke: where a straight line begins
     target: "new",
     slots: DEFAULT_SLOTS, // instances that the connected weights take
+    words: [], // those that the connected weights know, where they are few
+    ignoresNegatives: false, // the graph samples in a way that has no place for an instance's negative prompt
     picture: null, // {width, height} in pixels of the background
   };
 }

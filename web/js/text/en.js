@@ -1,6 +1,10 @@
 /** The editor's words in English; the other languages follow its shape. A placeholder is {name}, a plural {count|one|many}. */
 
+import { assistEn } from "./assistEn.js";
+import { studio } from "./studio.en.js";
+
 export const en = {
+  ...assistEn,
   title: "Layout editor",
   acts: {
     "tool-select": "Select",
@@ -124,7 +128,7 @@ export const en = {
     mask: "{count} {count|mask (only its box is written)|masks (only their boxes are written)}",
     point: "{count} {count|point|points} (only boxes are written)",
     scribble: "{count} {count|scribble|scribbles} (only boxes are written)",
-    settings: "strength, timing or parent of {count} {count|instance|instances}",
+    settings: "negative prompt, strength, timing or parent of {count} {count|instance|instances}",
     hidden: "{count} hidden {count|instance|instances}",
     joint: ", ",
   },
@@ -260,8 +264,10 @@ export const en = {
     shiftEnter: ["Shift+Enter", "A new line in a prompt that is edited in place"],
     arithmetic: ["512/2+10, 50%", "Arithmetic in numbers"],
     arrows: ["↑ ↓", "Step a number; Shift: ten steps"],
+    stripClick: ["Shift+click", "A result of the strip: compare it"],
     listClick: ["Shift, Ctrl+click", "Several rows of the list"],
   },
+  studio,
   error: {
     title: "This layout cannot be read",
     kept: "Nothing is lost: the text below is what the node holds. Fix it, or keep a copy.",

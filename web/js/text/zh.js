@@ -1,6 +1,10 @@
 /** The editor's words in Chinese. */
 
+import { assistZh } from "./assistZh.js";
+import { studio } from "./studio.zh.js";
+
 export const zh = {
+  ...assistZh,
   title: "布局编辑器",
   acts: {
     "tool-select": "选择",
@@ -123,7 +127,7 @@ export const zh = {
     mask: "{count} 个遮罩（只写入其边界框）",
     point: "{count} 个点（只写入方框）",
     scribble: "{count} 条涂鸦线（只写入方框）",
-    settings: "{count} 个实例的强度、时段或从属关系",
+    settings: "{count} 个实例的负面提示词、强度、时段或从属关系",
     hidden: "{count} 个隐藏实例",
     joint: "、",
   },
@@ -229,6 +233,7 @@ export const zh = {
     too_many: "可见实例有 {count} 个，模型只读取 {limit} 个。请隐藏或删除一些。",
     small_box: "只占画面的 {percent} %，可能画不出来。请放大。",
     overlap: "此方框与 {other} 几乎重叠。请移动其中一个。",
+    cut_prompt: "提示词有 {tokens} 个词元，只读取前 {limit} 个。被截去：“{cut}”",
     long_prompt: "提示词约 {tokens} 个词元，只读取前 {limit} 个。请缩短。",
     noun_missing: "整幅图的提示词没有提到“{noun}”，写上会更好。",
   },
@@ -257,8 +262,10 @@ export const zh = {
     shiftEnter: ["Shift+Enter", "就地编辑提示词时换行"],
     arithmetic: ["512/2+10, 50%", "数值框中的算式"],
     arrows: ["↑ ↓", "逐步改变数值；Shift：十步"],
+    stripClick: ["Shift+点击", "结果条中的结果：用于对比"],
     listClick: ["Shift、Ctrl+点击", "选择列表中的多行"],
   },
+  studio,
   error: {
     title: "无法读取此布局",
     kept: "没有丢失任何内容：下面就是节点保存的文本。请修正，或保留一份副本。",
