@@ -40,7 +40,7 @@ export function createNumber(options) {
   let shown = "";
   let typed = false; // the field holds something else than the value
   const read = () => evaluate(input.value, whole());
-  const clamped = (value) => Math.min(max, Math.max(min, value));
+  const clamped = (value) => Math.min(max, Math.max(min, decimals ? value : Math.round(value))); // "7/2" is no whole number
 
   function invalid(is) {
     setAttribute(input, "aria-invalid", is ? "true" : null);
