@@ -2,7 +2,7 @@
 
 const names = (kind, list) => Object.fromEntries(list.split(" ").map((name) => [name, kind]));
 const BROWSER = "AbortController Blob CustomEvent Event File FormData HTMLInputElement Image ImageData ResizeObserver TextDecoder TextEncoder URL URLSearchParams WebSocket "
-  + "cancelAnimationFrame clearTimeout createImageBitmap document fetch getComputedStyle location navigator queueMicrotask requestAnimationFrame setTimeout window";
+  + "cancelAnimationFrame clearTimeout createImageBitmap document fetch getComputedStyle location navigator performance queueMicrotask requestAnimationFrame setTimeout window";
 const NODE = "AbortController Buffer TextDecoder URL atob btoa clearTimeout console performance process queueMicrotask setTimeout structuredClone";
 
 const RULES = [

@@ -191,6 +191,7 @@ export function layoutWidget(node, name, spec) {
     const place = !element.isConnected && earlier?.isConnected ? earlier : element;
     if (editor.element.parentNode !== place) place.append(editor.element);
     places.set(session, place);
+    place.closest(".lg-node")?.setAttribute("data-instdiff", ""); // see editor.css; Vue leaves attributes alone that it did not set
     editor.restore();
   }
   const observer = new ResizeObserver(settle); // told when the element comes onto the page

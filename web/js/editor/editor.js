@@ -18,6 +18,7 @@ import { polygonTool } from "./polygonTool.js";
 import { ellipseTool, lassoTool } from "./regionTools.js";
 import { listenToRightButton } from "./rightButton.js";
 import { createScene } from "./scene.js";
+import { createTheme } from "./theme.js";
 import { selectTool } from "./selectTool.js";
 import { segmentTool } from "./segmentTool.js";
 import { boxTool, pointTool, scribbleTool } from "./shapeTools.js";
@@ -35,6 +36,7 @@ export function createEditor({ store, host }) {
   canvas.setAttribute("aria-label", text.title);
   frame.stage.append(canvas);
   const scene = createScene(canvas);
+  const theme = createTheme(root);
   const inPlace = createInPlace({ store, host, text, root, stage: frame.stage });
 
   let size = { width: 1, height: 1, ratio: 1 };
@@ -95,9 +97,7 @@ export function createEditor({ store, host }) {
   function render() {
     pending = 0;
     if (!measure()) return;
-    const styles = getComputedStyle(root);
     const behind = studio.behind();
-    const color = (name, fallback) => styles.getPropertyValue(name).trim() || fallback;
     scene.draw({
       doc: store.shown,
       session: store.session,
@@ -106,7 +106,7 @@ export function createEditor({ store, host }) {
       size,
       behind,
       background: background?.complete && background.naturalWidth ? background : null,
-      theme: { stage: color("--ie-stage", "#1b1c1f"), paper: color("--ie-paper", "#2a2c30"), line: color("--ie-guide", "#6b6f78") },
+      theme: theme(),
       tool: editor.tool(),
       guides,
     });

@@ -31,6 +31,7 @@ export function createInPlace({ store, host, text, root, stage }) {
       perform: () => {},
       assist: assistPrompt({ store, host, text, cuts: true }),
       close,
+      assist: assistPrompt({ store, host, text, cuts: true }),
     });
     const element = el("div", { class: "ie-in-place" }, prompt.element);
     element.addEventListener("focusout", ({ relatedTarget }) => !element.contains(relatedTarget) && store.setSession({ editing: null }));
