@@ -103,6 +103,7 @@ def test_draw_run_compare_bring_back_go_on(comfy: ComfyPage, studio: StudioPage)
     assert "results" not in workflow and "filename=" not in workflow, "nothing of it is in the workflow"
 
 
+@TWO
 def test_cancel_takes_back_our_run_and_no_other(comfy: ComfyPage, studio: StudioPage) -> None:
     editor = studio.editor
     sampled(comfy, editor, steps=LONG)
@@ -155,6 +156,14 @@ def test_what_went_wrong_is_one_sentence_in_the_studio(comfy: ComfyPage, studio:
     studio.says("VAE Decode: Required input is missing: samples")
     assert studio.editor.root().query_selector(".ie-seed-none").is_visible(), "a muted sampler has no seed to set"
 
+    comfy.run("id => { app.canvas.graph.getNodeById(id).mode = 4; }", editor.node)
+    editor.press("Control+Enter")
+    studio.says("This editor is muted or bypassed")
+    comfy.run("id => { app.canvas.graph.getNodeById(id).mode = 0; }", editor.node)
+
+    for event, words in (("reconnecting", "No connection to ComfyUI"), ("reconnected", "This editor is muted")):
+        comfy.run("async type => { (await import('/scripts/api.js')).api.dispatchEvent(new CustomEvent(type)); }", event)
+        studio.says(words)
     comfy.page.route("**/prompt", lambda route: route.abort())
     editor.press("Control+Enter")
     studio.says("ComfyUI does not answer")

@@ -186,14 +186,17 @@ test("seeds: of samplers, of their noise, of a node that gives it; not of bypass
     root.add("PrimitiveInt", { value: 12 }),
     root.add("KSampler", { seed: 1 }, 4),
   ];
+  const words = root.add("LanguageModel", { seed: 2 });
+  for (const sampler of [first, custom, third]) sampler.outputs[0].type = "LATENT";
+  link(editor, words, "text");
   for (const [to, name] of [[first, "model"], [custom, "guider"], [third, "model"], [off, "model"]]) link(editor, to, name);
   link(noise, custom, "noise", "NOISE");
   link(number, third, "seed");
   const seeds = seedsAfter(placesOf(root, editor));
-  assert.deepEqual(seeds.map(({ id, widget }) => [id, widget.value]), [["2", 3], ["4", 4], ["6", 12]]);
-  assert.deepEqual(seeds.map(isFixed), [false, null, null]);
+  assert.deepEqual(seeds.map(({ id, widget }) => [id, widget.value]), [["2", 3], ["4", 4], ["6", 12], ["8", 2]], "samplers first");
+  assert.deepEqual(seeds.map(isFixed), [false, null, null, null]);
   setSeed(seeds[0], { value: 8.4, fixed: true });
   assert.deepEqual([seeds[0].widget.value, isFixed(seeds[0])], [8, true]);
   const sent = { 2: node("KSampler", { seed: 8 }), 5: node("KSampler", { seed: 12 }) };
-  assert.deepEqual(seeds.map((seed) => sentSeed(seed, sent)), [{ id: "2", value: 8 }, null, { id: "6", value: 12 }]);
+  assert.deepEqual(seeds.map((seed) => sentSeed(seed, sent)), [{ id: "2", value: 8 }, null, { id: "6", value: 12 }, null]);
 });

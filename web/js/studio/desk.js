@@ -80,7 +80,10 @@ export function createDesk({ node, store, atOnce }) {
   /** The editor's part in a graph that is sent: a taker, or none if it isn't in it. */
   function take(prompt) {
     const ids = places().map(placeId).filter((id) => prompt[id]?.class_type === node.type);
-    if (!ids.length) return [];
+    if (!ids.length) {
+      if (store.session.popout) set({ ...state(), problem: { level: "warn", say: (words) => words.notInRun } });
+      return [];
+    }
     const at = seed();
     const layout = prompt[ids[0]].inputs.layout;
     return [{ session: store.session, ids, down: downstream(prompt, ids), seed: at && sentSeed(at, prompt), layout }];

@@ -14,9 +14,11 @@ const LARGEST = 2 ** 50; // as the page draws them; larger ones lose digits in J
  * @property {object | null} control the widget that says what becomes of it after a run
  */
 
-/** @param {object[]} starts places of the editor @returns {Seed[]} each once, the nearest first */
+/** @param {object[]} starts places of the editor @returns {Seed[]} each once, those of samplers before others, the nearest first */
 export function seedsAfter(starts) {
-  const found = placesAfter(starts).filter((place) => place.node.mode !== BYPASSED).flatMap(seedsOf);
+  const places = placesAfter(starts).filter((place) => place.node.mode !== BYPASSED);
+  const samples = ({ node }) => node.outputs?.some((output) => output.type === "LATENT") ?? false; // a language model may have a seed, too
+  const found = [...places.filter(samples), ...places.filter((place) => !samples(place))].flatMap(seedsOf);
   const ids = found.map((seed) => `${seed.id} ${seed.widget?.name}`);
   return found.filter((seed, i) => ids.indexOf(ids[i]) === i);
 }
