@@ -1,7 +1,7 @@
 /** What ESLint looks for in the editor's JavaScript and its tests: mistakes, not taste. tests/test_lint.py runs it. */
 
 const names = (kind, list) => Object.fromEntries(list.split(" ").map((name) => [name, kind]));
-const BROWSER = "Blob CustomEvent File FormData HTMLInputElement Image ImageData ResizeObserver TextDecoder TextEncoder URL URLSearchParams "
+const BROWSER = "Blob CustomEvent Event File FormData HTMLInputElement Image ImageData ResizeObserver TextDecoder TextEncoder URL URLSearchParams "
   + "cancelAnimationFrame clearTimeout createImageBitmap document getComputedStyle location navigator queueMicrotask requestAnimationFrame setTimeout window";
 const NODE = "Buffer TextDecoder URL atob btoa clearTimeout console performance process queueMicrotask setTimeout structuredClone";
 

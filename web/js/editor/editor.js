@@ -5,14 +5,18 @@
 import { lint } from "../layout/lint.js";
 import { createFrame } from "../panels/frame.js";
 import { createScope } from "../panels/dom.js";
+import { createInPlace } from "../panels/inPlace.js";
 import { createStudio } from "../studio/studio.js";
 import { strings } from "../text.js";
 import { listenToClipboard } from "./clipboard.js";
 import { createCommands } from "./commands.js";
 import { createGesture } from "./gesture.js";
 import { listenToKeys } from "./keyboard.js";
-import { polygonTool, strokeTool } from "./maskTools.js";
+import { strokeTool } from "./maskTools.js";
 import { listenToPointers } from "./pointer.js";
+import { polygonTool } from "./polygonTool.js";
+import { ellipseTool, lassoTool } from "./regionTools.js";
+import { listenToRightButton } from "./rightButton.js";
 import { createScene } from "./scene.js";
 import { selectTool } from "./selectTool.js";
 import { boxTool, pointTool, scribbleTool } from "./shapeTools.js";
@@ -30,6 +34,7 @@ export function createEditor({ store, host }) {
   canvas.setAttribute("aria-label", text.title);
   frame.stage.append(canvas);
   const scene = createScene(canvas);
+  const inPlace = createInPlace({ store, text, root, stage: frame.stage });
 
   let size = { width: 1, height: 1, ratio: 1 };
   let view = viewport(store.shown, size, store.session);
@@ -49,6 +54,11 @@ export function createEditor({ store, host }) {
     settings: () => host.getView(),
     view: () => (view = viewport(store.shown, size, store.session)),
     size: () => size,
+    /** The point of an event in CSS pixels of the canvas; right under any zoom of the graph. */
+    screenOf({ clientX, clientY }) {
+      const rect = canvas.getBoundingClientRect();
+      return [((clientX - rect.left) * size.width) / rect.width, ((clientY - rect.top) * size.height) / rect.height];
+    },
     tool: () => gesture.tool(),
     redraw,
     setGuides(next) {
@@ -65,6 +75,8 @@ export function createEditor({ store, host }) {
     brush: strokeTool(editor, 1),
     eraser: strokeTool(editor, 0),
     polygon: polygonTool(editor),
+    lasso: lassoTool(editor),
+    ellipse: ellipseTool(editor),
     point: pointTool(editor),
     scribble: scribbleTool(editor),
   };
@@ -98,6 +110,7 @@ export function createEditor({ store, host }) {
     });
     studio.drawn(behind);
     frame.status.setScale(view.scale);
+    inPlace.place(view, size);
   }
 
   /** The stage's size in CSS pixels. @returns {boolean} whether it can be seen */
@@ -140,8 +153,9 @@ export function createEditor({ store, host }) {
   scope.add(unsubscribe);
 
   listenToKeys({ ...editor, perform }, scope);
-  listenToPointers({ ...editor, gesture }, scope);
-  listenToClipboard({ ...editor, perform }, scope);
+  const pointers = listenToPointers({ ...editor, gesture }, scope);
+  const clipboard = listenToClipboard({ ...editor, perform }, scope);
+  editor.openMenu = listenToRightButton({ ...editor, clipboard, stopGesture: pointers.stop }, scope);
 
   const observer = new ResizeObserver(redraw);
   observer.observe(frame.stage);
@@ -169,6 +183,7 @@ export function createEditor({ store, host }) {
     redraw,
     flush() {
       frame.flush();
+      inPlace.flush();
       studio.flush();
     },
     /** Take the focus again after the page rebuilt the widget (undo does); it may take the page some frames to show it. */
@@ -181,6 +196,7 @@ export function createEditor({ store, host }) {
       gone = true;
       cancelAnimationFrame(pending);
       scope.destroy();
+      inPlace.destroy();
       frame.destroy();
       if (background) background.onload = background.onerror = null;
     },

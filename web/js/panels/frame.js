@@ -4,6 +4,7 @@ import { createScope, el, setAttribute } from "./dom.js";
 import { createHelp } from "./help.js";
 import { fileMenu } from "./fileMenu.js";
 import { createImport } from "./importFlow.js";
+import { createLibrary } from "./library.js";
 import { closeMenu } from "./menu.js";
 import { createPanel } from "./panel.js";
 import { createPictureFlow } from "./pictureFlow.js";
@@ -30,6 +31,7 @@ export function createFrame({ store, host, text, lint }) {
       text,
       openView: viewMenu({ store, host, text, root: element }),
       openFile: fileMenu({ store, host, text, root: element, importText, importFile }),
+      openLibrary: createLibrary({ store, host, text, root: element }),
     }),
     error: createErrorPanel({ store, host, text }),
     status: createStatus({ store, text }),
