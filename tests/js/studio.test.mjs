@@ -55,10 +55,12 @@ function watched() {
 test("a run from the queue to its picture; messages that come before the answer count", () => {
   const { jobs, log, add } = watched();
   jobs.tell("execution_start", { prompt_id: "r" });
-  jobs.tell("b_preview_with_metadata", { jobId: "r", blob: " seen" });
+  jobs.tell("b_preview_with_metadata", { jobId: "r", blob: " early" });
   jobs.tell("executed", { prompt_id: "other", node: "7", output: { images: [image("no")] } });
   const job = add("r");
-  assert.deepEqual(log, ["r queued queued", "r execution_start running", "r b_preview_with_metadata running seen"]);
+  assert.deepEqual(log, ["r queued queued", "r execution_start running"], "pictures are not kept for runs that may never be known");
+  jobs.tell("b_preview_with_metadata", { jobId: "r", blob: " seen" });
+  assert.equal(log.at(-1), "r b_preview_with_metadata running seen");
   jobs.tell("progress_state", { prompt_id: "r", nodes: { 4: { state: "finished", value: 1, max: 1, node_id: "4" }, 5: { state: "running", value: 3, max: 4, node_id: "5.0.1", display_node_id: "5" } } });
   assert.deepEqual(progress(job, words), { text: "Step 3 of 4: my KSampler", share: 0.75 });
   jobs.tell("executed", { prompt_id: "r", node: "7.0", display_node: "7", output: { images: [image("a")] } });

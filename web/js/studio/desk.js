@@ -5,7 +5,7 @@
 import { api } from "../../../../scripts/api.js";
 import { app } from "../../../../scripts/app.js";
 import { placeId, placesOf } from "./graph.js";
-import { ACTIVE } from "./jobs.js";
+import { ACTIVE, PREVIEW } from "./jobs.js";
 import { downstream, pictures } from "./prompt.js";
 import { choose, earlierSeeds, MOST, newStudio, started, withResult } from "./results.js";
 import { activeJobs, cancelJob, isConnected, join, onRun, pastRuns, resume, runGraph } from "./runs.js";
@@ -37,7 +37,7 @@ onRun((what, { job, detail, takers = job?.takers ?? [], problem, prompt }) => {
     let next = stateOf(session);
     if (what === "queued") next = started(next);
     if (what === "refused") next = { ...next, problem: { level: "warn", say: (words) => refusal(problem, prompt, (id) => down.has(id), words) } };
-    if (what === "b_preview_with_metadata") {
+    if (what === PREVIEW) {
       if (!down.has(String(detail.displayNodeId ?? detail.nodeId))) continue;
       previews.set(session, { job, blob: detail.blob });
     }
