@@ -162,7 +162,9 @@ def test_what_went_wrong_is_one_sentence_in_the_studio(comfy: ComfyPage, studio:
     comfy.run("id => { app.canvas.graph.getNodeById(id).mode = 0; }", editor.node)
 
     for event, words in (("reconnecting", "No connection to ComfyUI"), ("reconnected", "This editor is muted")):
-        comfy.run("async type => { (await import('/scripts/api.js')).api.dispatchEvent(new CustomEvent(type)); }", event)
+        comfy.run(
+            "async type => { (await import('/scripts/api.js')).api.dispatchEvent(new CustomEvent(type)); }", event
+        )
         studio.says(words)
     comfy.page.route("**/prompt", lambda route: route.abort())
     editor.press("Control+Enter")
