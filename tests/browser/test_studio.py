@@ -214,9 +214,10 @@ def test_a_reload_in_mid_run_takes_it_up_again(comfy: ComfyPage, studio: StudioP
     comfy.settle(900)  # the page saves half a second later
     comfy.reload()
     editor.ready()
-    studio.wait("root.__instdiff.desk.jobs().length && root.__instdiff.desk.state().results.length === 1")
+    studio.wait("root.__instdiff.desk.jobs().length")
     studio.open()
-    assert studio.state["results"][0]["seed"]["value"] == 7 and studio.thumbs()
+    studio.wait("root.querySelectorAll('.ie-thumb').length === 1")
+    assert studio.state["results"][0]["seed"]["value"] == 7
     studio.says("Step")
     editor.act("studio-cancel")
     studio.says("Cancelled")

@@ -16,7 +16,8 @@ const SETTLED = 700; // milliseconds: after that a node that was loaded has the 
 
 const states = new WeakMap(); // session -> state, see results.js
 const previews = new WeakMap(); // session -> {job, blob}: the last preview of the run that goes on
-const remembered = new WeakSet(); // sessions that know what ran before the page was loaded
+const resumed = new WeakSet(); // sessions that have taken up what still runs from before the page was loaded
+const remembered = new WeakSet(); // sessions that know what ran before
 const desks = new Set();
 
 const stateOf = (session) => states.get(session) ?? newStudio();
@@ -91,13 +92,20 @@ export function createDesk({ node, store, atOnce }) {
 
   const ours = (prompt, workflow) => (workflow === app.rootGraph.id ? take(prompt) : []);
 
-  /** What ran before this page was loaded. */
+  /** The runs of this page that went on while it was loaded anew. */
+  async function takeUp() {
+    const { session } = store;
+    if (resumed.has(session)) return;
+    resumed.add(session);
+    await resume(ours);
+  }
+
+  /** The results from before this page was loaded: when they are to be seen, since the server's history can be large. */
   async function remember() {
     const { session } = store;
     if (remembered.has(session)) return;
     remembered.add(session);
-    await resume(ours);
-    const past = await pastRuns(4 * MOST);
+    const past = await pastRuns(MOST);
     for (const { id, prompt, workflow, outputs } of past) {
       const [taker] = ours(prompt, workflow);
       if (taker && !stateOf(session).results.some((one) => one.id === id)) {
@@ -172,7 +180,7 @@ export function createDesk({ node, store, atOnce }) {
     start() {
       leave ??= join({ take, wantsPreviews: () => Boolean(store.session.popout) && state().on });
       desks.add(desk);
-      timer = setTimeout(() => remember(), SETTLED);
+      timer = setTimeout(takeUp, SETTLED);
     },
     stop() {
       clearTimeout(timer);

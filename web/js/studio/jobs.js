@@ -5,7 +5,7 @@
 
 const EARLY = 100; // messages that are kept for runs that are not known (yet)
 export const PREVIEW = "b_preview_with_metadata";
-const KEPT = 40; // runs that are over
+const KEPT = 5; // runs that are over; each holds its whole graph
 export const ACTIVE = new Set(["queued", "running"]);
 
 /**
