@@ -1,7 +1,7 @@
 /** The editor's words in English; the other languages follow its shape. A placeholder is {name}, a plural {count|one|many}. */
 
 import { assistEn } from "./assistEn.js";
-import { studio } from "./studio.en.js";
+import { studio } from "./studioEn.js";
 
 export const en = {
   ...assistEn,

@@ -1,7 +1,7 @@
 /** The editor's words in Chinese. */
 
 import { assistZh } from "./assistZh.js";
-import { studio } from "./studio.zh.js";
+import { studio } from "./studioZh.js";
 
 export const zh = {
   ...assistZh,
