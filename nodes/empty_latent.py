@@ -32,7 +32,9 @@ class InstDiffEmptyLatent(io.ComfyNode):
             category="InstDiff",
             description="An empty latent of the layout's canvas. For the demo model, which draws at 256x256 alone, the canvas is scaled to that.",
             inputs=[
-                io.Model.Input("model", tooltip="The model that will be sampled: it decides whether the canvas is scaled."),
+                io.Model.Input(
+                    "model", tooltip="The model that will be sampled: it decides whether the canvas is scaled."
+                ),
                 Instances.Input("instances", tooltip="The layout whose canvas counts; 512x512 if it states none."),
                 io.Int.Input(
                     "batch_size",

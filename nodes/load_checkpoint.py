@@ -98,7 +98,9 @@ class InstDiffLoadCheckpoint(io.ComfyNode):
         if checkpoint == DEMO:
             return InstDiffLoadDemoModel.execute()
         path, parts = checkpoint_path(checkpoint), weight_paths(weights)
-        instdiff_model = build_instdiff_model(read_checkpoint(parts))  # first: a wrong file is told before gigabytes are read
+        instdiff_model = build_instdiff_model(
+            read_checkpoint(parts)
+        )  # first: a wrong file is told before gigabytes are read
         return io.NodeOutput(*_base(path), instdiff_model)
 
 

@@ -197,7 +197,7 @@ def test_quickstart_sends_nothing_to_a_stranger_and_starts_nothing(tmp_path: Pat
     with StandIn() as there:
         for command, words in (
             ("demo", "is taken by a ComfyUI with InstDiff"),
-            ("serve", f"open {there.url}/?template=demo"),
+            ("serve", f"open {there.url}/?template=01-Start-here"),
         ):
             done = quickstart(tmp_path, command, "--port", there.server_port)
             assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, done.stderr

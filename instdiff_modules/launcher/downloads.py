@@ -72,14 +72,14 @@ def content_length(url: str) -> int:
 
 def bytes_in(folder: Path) -> int:
     """Of all files in a folder, which may change meanwhile; links are not followed."""
-    size = 0
-    for parent, _, names in os.walk(folder):
-        for name in names:
-            try:
-                size += os.lstat(os.path.join(parent, name)).st_size
-            except OSError:
-                pass  # gone already
-    return size
+    return sum(_bytes_of(os.path.join(parent, name)) for parent, _, names in os.walk(folder) for name in names)
+
+
+def _bytes_of(path: str) -> int:
+    try:
+        return os.lstat(path).st_size
+    except OSError:  # gone already
+        return 0
 
 
 def words(size: float) -> str:

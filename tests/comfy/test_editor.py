@@ -10,8 +10,8 @@ import torch
 from instdiff.instdiff_modules.layout.document import Layout, layout_to_json, parse_layout
 from instdiff.instdiff_modules.layout.incoming import SOURCE, fingerprint
 from instdiff.nodes.demo_model import InstDiffLoadDemoModel
-from instdiff.nodes.load_checkpoint import InstDiffLoadCheckpoint
 from instdiff.nodes.editor import EMPTY, SLOTS, InstDiffLayoutEditor
+from instdiff.nodes.load_checkpoint import InstDiffLoadCheckpoint
 from PIL import Image
 from support.server import ComfyServer, api_graph
 
