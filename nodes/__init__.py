@@ -1,9 +1,11 @@
-"""The pack's nodes for ComfyUI: every file here ends with its list `NODES`, collected below."""
+"""The pack's nodes for ComfyUI: every file with nodes ends with its list `NODES`, collected below."""
 
 from comfy_api.latest import ComfyExtension, io
+from server import PromptServer
 
 from . import (
     apply,
+    apply_layout,
     arrange,
     conditioning,
     dataset,
@@ -24,6 +26,8 @@ from . import (
     sampler,
     score,
     timing,
+    token_route,
+    train,
 )
 
 MODULES = (
@@ -41,6 +45,7 @@ MODULES = (
     plausibility,
     preview,
     apply,
+    apply_layout,
     empty_latent,
     conditioning,
     instance_conditioning,
@@ -48,11 +53,17 @@ MODULES = (
     timing,
     score,
     dataset,
+    train,
 )
 
 
 class InstDiffExtension(ComfyExtension):
     """What `comfy_entrypoint` hands to ComfyUI."""
+
+    async def on_load(self) -> None:
+        """Called once, before the nodes are asked for; without a server there is no page to answer."""
+        if getattr(PromptServer, "instance", None) is not None:
+            token_route.add_route(PromptServer.instance.routes)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """All nodes, in the order in which a graph uses them."""

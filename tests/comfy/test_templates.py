@@ -29,7 +29,9 @@ STAND_INS = {
     "checkpoint": "instdiff_random_sd15.safetensors", "ckpt_name": "instdiff_random_sd15.safetensors", "control_net_name": CONTROLNET,
     "gligen_name": GLIGEN, "lora_name": LORA,
 }  # fmt: skip
-SHOWN: dict[str, float] = {}  # of templates whose picture misses some of its layout: the score to reach
+# The share of instances that pass, with few steps; less where half of the pictures is made without the layout.
+SHOWN = {"13": 0.5}
+SHOWN_ELSEWHERE = 0.66
 FOUND = {
     "class_type": "PrimitiveBoundingBox",
     "inputs": {"x": 8, "y": 60, "width": 48, "height": 58},
@@ -72,7 +74,7 @@ def test_a_thumbnail_lies_beside_it(path):
     thumbnail = path.with_suffix(".jpg")
     assert thumbnail.stat().st_size < 150_000
     with Image.open(thumbnail) as picture:
-        assert picture.format == "JPEG" and 512 <= picture.width <= 768
+        assert picture.format == "JPEG" and picture.size in ((512, 256), (768, 256)), "the layout beside the picture"
         assert np.asarray(picture.convert("L")).std() > 10
 
 
@@ -185,7 +187,8 @@ def with_score(graph: Graph) -> Graph:
         "threshold": 0.5,
     }
     return {**graph, "score": {"class_type": "InstDiffLayoutScore", "inputs": score},
-            "shown": {"class_type": "PreviewAny", "inputs": {"source": ["score", 0]}}}  # fmt: skip
+            "shown": {"class_type": "PreviewAny", "inputs": {"source": ["score", 0]}},
+            "table": {"class_type": "PreviewAny", "inputs": {"source": ["score", 1]}}}  # fmt: skip
 
 
 @every_template
@@ -195,7 +198,7 @@ def test_it_runs_at_once_and_its_picture_shows_its_layout(path, server, object_i
     outputs = server.run(graph).outputs
     shown = {kinds[number]: output["images"] for number, output in outputs.items() if "images" in output}
     assert {drawn.shape for drawn in map(server.image, shown["SaveImage"])} <= {(256, 256, 3), (384, 384, 3)}
-    assert float(outputs["shown"]["text"][0]) >= SHOWN.get(path.stem[:2], 1.0)
+    assert float(outputs["shown"]["text"][0]) >= SHOWN.get(path.stem[:2], SHOWN_ELSEWHERE), outputs["table"]["text"]
 
 
 def made_small(graph: Graph) -> Graph:
@@ -208,7 +211,8 @@ def made_small(graph: Graph) -> Graph:
     for node in graph.values():
         inputs = node["inputs"]
         if node["class_type"] == "InstDiffLayoutScore":
-            inputs |= {"compare_labels": False, "detector": "connected detections"}
+            found = {"detector": "connected detections"} if "boxes" in inputs else {}
+            inputs |= {"compare_labels": False, **found}
         inputs |= {name: file for name, file in STAND_INS.items() if isinstance(inputs.get(name), str)}
         if node["class_type"] == EDITOR:
             inputs["layout"] = json.dumps({**json.loads(inputs["layout"]), "width": 64, "height": 64})
