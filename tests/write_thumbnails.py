@@ -41,7 +41,9 @@ def draw(server: ComfyServer, path: Path, info: ObjectInfo) -> None:
     parts = [layout[0], *pictures[:1], *pictures[1:][-1:]]
     sheet = Image.new("RGB", (SIDE * len(parts), SIDE))
     for column, part in enumerate(parts):
-        sheet.paste(Image.fromarray(server.image(part)).resize((SIDE, SIDE), Image.Resampling.LANCZOS), (column * SIDE, 0))
+        sheet.paste(
+            Image.fromarray(server.image(part)).resize((SIDE, SIDE), Image.Resampling.LANCZOS), (column * SIDE, 0)
+        )
     sheet.save(path.with_suffix(".jpg"), quality=QUALITY)
 
 
