@@ -131,10 +131,10 @@ def test_apply_instdiff_and_apply_layout_on_one_model_both_act():
     with torch.inference_mode():
         both, positive = InstDiffApplyLayout.execute(
             grounded, clip, pack.context("a scene"), pack.frames(pack.OWL)
-        ).args
+        ).args[:2]
         alone, _ = InstDiffApplyLayout.execute(
             pack.base()[0], clip, pack.context("a scene"), pack.frames(pack.OWL)
-        ).args
+        ).args[:2]
 
     def drawn(model: Any, prompt: Any) -> torch.Tensor:
         start = pack.noise()
@@ -225,4 +225,31 @@ def test_prompts_are_encoded_once_each():
         FOX, replace(OWL, prompt=FOX.prompt), replace(OWL, id="c", strength=0.0), replace(OWL, id="d", visible=False)
     )
     InstDiffApplyLayout.execute(tiny_model("FLUX.1"), clip, conditioning("FLUX.1", "x"), layouts)
-    assert clip.encoded == [FOX.prompt]
+    assert clip.encoded == ["", FOX.prompt]  # the empty one is the negative prompt
+
+
+def test_negative_prompts_of_instances_act_in_their_regions():
+    """On the negative side alone, and there as prompts do on the positive side."""
+    name, start, heard = "FLUX.1", noise("FLUX.1"), []
+    layouts = frames(replace(FOX, negative="cartoon"), OWL)
+    given = {"strength": 1.0, "start": 0.0, "end": 1.0, "global_share": 0.5}
+
+    def drawn(layouts: Any, model: Any = None) -> torch.Tensor:
+        with torch.inference_mode():
+            model, positive, negative = InstDiffApplyLayout.execute(
+                model or tiny_model(name), TinyClip(name), conditioning(name, "a scene"), layouts,
+                negative=conditioning(name, "bad"), **given,
+            ).args  # fmt: skip
+        return sample(name, model, positive, start, negative=negative)
+
+    with_words, without = drawn(layouts, listening(tiny_model(name), heard)), drawn(frames(FOX, OWL))
+    assert (with_words - without).abs().max() > 1e-4 and len(heard) == 8
+    assert torch.equal(drawn(frames(replace(FOX, negative="  "), OWL)), without)
+    # swapped sides: what the layout's words do on one side they do on the other
+    one = apply(name, frames(FOX), positive=conditioning(name, "bad"))
+    with torch.inference_mode():
+        _, _, other = InstDiffApplyLayout.execute(
+            tiny_model(name), TinyClip(name), conditioning(name, "a scene"), frames(replace(FOX, negative=FOX.prompt)),
+            negative=conditioning(name, "bad"), strength=1.0, start=0.0, end=1.0, global_share=1.0,
+        ).args  # fmt: skip
+    assert torch.equal(sample(name, *one, start, cfg=1.0), sample(name, one[0], other, start, cfg=1.0))
