@@ -4,11 +4,13 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import comfy.samplers
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
 from instdiff.instdiff_modules.regions.families import REFUSED, family_of
 from instdiff.nodes.apply_layout import InstDiffApplyLayout
+from instdiff.nodes.sampler import with_multi_instance
 from support import small_pack
 from support.closeness import assert_close
 from support.region_models import TinyClip, conditioning, noise, tiny_model
@@ -124,29 +126,40 @@ def test_guidance_computes_nothing_twice():
     assert calls == [1, 1]
 
 
-def test_apply_instdiff_and_apply_layout_on_one_model_both_act():
-    pack = small_pack
+@pytest.fixture(scope="module")
+def both():
+    """(MODEL, CONDITIONING) of Apply InstDiff with the fox and Apply Layout with the owl; the MODEL with either alone."""
+    pack, start = small_pack, {"clip": small_pack.FakeClip(), "positive": small_pack.context("a scene")}
     grounded = pack.apply(pack.frames(pack.FOX))
-    clip = pack.FakeClip()
     with torch.inference_mode():
-        both, positive = InstDiffApplyLayout.execute(
-            grounded, clip, pack.context("a scene"), pack.frames(pack.OWL)
-        ).args[:2]
-        alone, _ = InstDiffApplyLayout.execute(
-            pack.base()[0], clip, pack.context("a scene"), pack.frames(pack.OWL)
-        ).args[:2]
+        model, positive, _ = InstDiffApplyLayout.execute(grounded, instances=pack.frames(pack.OWL), **start).args
+        alone = InstDiffApplyLayout.execute(pack.base()[0], instances=pack.frames(pack.OWL), **start).args[0]
+    return model, positive, grounded, alone
 
-    def drawn(model: Any, prompt: Any) -> torch.Tensor:
-        start = pack.noise()
-        ksampler = pack.comfy.samplers.KSampler(
-            model, 2, model.load_device, "euler", "normal", 1.0, model.model_options
-        )
-        with torch.inference_mode():
-            latent = torch.zeros_like(start)
-            return ksampler.sample(start, prompt, pack.context("bad"), 5.0, latent, disable_pbar=True, seed=5).cpu()
 
-    results = [drawn(both, positive), drawn(grounded, pack.context("a scene")), drawn(alone, positive)]
+def drawn(model: Any, prompt: Any) -> torch.Tensor:
+    start = small_pack.noise()
+    run = comfy.samplers.KSampler(model, 4, model.load_device, "euler", "normal", 1.0, model.model_options)
+    with torch.inference_mode():
+        latent = torch.zeros_like(start)
+        return run.sample(start, prompt, small_pack.context("bad"), 5.0, latent, disable_pbar=True, seed=5).cpu()
+
+
+def test_apply_instdiff_and_apply_layout_on_one_model_both_act(both):
+    model, positive, grounded, alone = both
+    results = [drawn(model, positive), drawn(grounded, small_pack.context("a scene")), drawn(alone, positive)]
     assert all((results[0] - other).abs().max() > 1e-2 for other in results[1:])
+
+
+def test_regions_act_beside_multi_instance_sampling(both):
+    """In the branch with the whole layout and after the merge; a branch of one instance shows that instance alone."""
+    model, positive, grounded, _ = both
+    branched = with_multi_instance(model, 0.5, "average", 0)
+    one = drawn(branched, positive)
+    assert torch.equal(drawn(branched, positive), one)
+    assert (one - drawn(model, positive)).abs().max() > 1e-2
+    without = drawn(with_multi_instance(grounded, 0.5, "average", 0), small_pack.context("a scene"))
+    assert (one - without).abs().max() > 1e-2
 
 
 def test_half_precision_rounds_no_more_than_in_the_plain_model():
