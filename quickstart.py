@@ -112,12 +112,12 @@ def main(argv: list[str]) -> int:
     if home == PACK or PACK in home.parents:
         raise Stopped(f"--home {home} is inside the pack, where ComfyUI would load it. Choose a folder outside {PACK}.")
     if options.command == "test":
-        return test(options, home, Steps(home / "logs" / "install.log", say))
+        return test(options, home, Steps(home / "logs" / "install.log", say, sys.stdout))
     if options.command == "python":
-        return python(options, prepare(options, home, Steps(home / "logs" / "install.log", say))[0])
+        return python(options, prepare(options, home, Steps(home / "logs" / "install.log", say, sys.stdout))[0])
     check_port(options.port, FIRST_TEMPLATE if options.command == "serve" else "")
     graph = None if options.command in ("serve", "train") else graph_of(options)
-    steps = Steps(home / "logs" / "install.log", say)
+    steps = Steps(home / "logs" / "install.log", say, sys.stdout)
     runtime, extra = prepare(options, home, steps)
     if options.command == "train":
         return train(options, runtime)

@@ -43,7 +43,7 @@ def _common_inputs() -> list[io.Input]:
             optional=True,
             advanced=True,
             tooltip="Id or number (from 1) of an instance of the incoming layout: adds this location to it instead of making a new instance. "
-            "It keeps its strength, start and end, and its prompt if the prompt here is empty.",
+            "It keeps its strength, start and end, and its prompt and negative prompt where those here are empty.",
         ),
         io.Float.Input(
             "strength",
@@ -66,6 +66,14 @@ def _common_inputs() -> list[io.Input]:
             default=1.0,
             **share,
             tooltip="When this instance stops acting, as a share of the denoising: 0 (first step) .. 1 (last step). Apply InstDiff's end also applies.",
+        ),
+        io.String.Input(
+            "negative",
+            default="",
+            optional=True,
+            advanced=True,
+            tooltip="Negative prompt for this object: what its own branch of multi-instance sampling avoids, beside the negative prompt of the "
+            "whole picture. Instances to Conditioning uses it too. Plain sampling ignores it.",
         ),
     ]
 
@@ -148,9 +156,12 @@ class InstDiffBox(io.ComfyNode):
         strength: float = 1.0,
         start: float = 0.0,
         end: float = 1.0,
+        negative: str = "",
     ) -> io.NodeOutput:
         box = layout_fields.box((left, top, right, bottom), NEW)
-        return io.NodeOutput(add_location(as_frames(instances), {"box": box}, prompt, target, strength, start, end))
+        return io.NodeOutput(
+            add_location(as_frames(instances), {"box": box}, prompt, target, strength, start, end, negative)
+        )
 
 
 class InstDiffMask(io.ComfyNode):
@@ -197,11 +208,14 @@ class InstDiffMask(io.ComfyNode):
         strength: float = 1.0,
         start: float = 0.0,
         end: float = 1.0,
+        negative: str = "",
     ) -> io.NodeOutput:
         frames = as_frames(instances)
         threshold = layout_fields.number_in(threshold, 0, 1, NEW, "threshold")
         return io.NodeOutput(
-            add_location(frames, masks_per_frame(mask, threshold, frames), prompt, target, strength, start, end)
+            add_location(
+                frames, masks_per_frame(mask, threshold, frames), prompt, target, strength, start, end, negative
+            )
         )
 
 
@@ -236,13 +250,14 @@ class InstDiffPoints(io.ComfyNode):
         strength: float = 1.0,
         start: float = 0.0,
         end: float = 1.0,
+        negative: str = "",
     ) -> io.NodeOutput:
         frames = as_frames(instances)
         xy = read_points(points, units, width, height, frames)
         location: dict[str, Any] = {"point": xy[0]}
         if len(xy) > 1:
             location["scribble"] = spread_points(xy)
-        return io.NodeOutput(add_location(frames, location, prompt, target, strength, start, end))
+        return io.NodeOutput(add_location(frames, location, prompt, target, strength, start, end, negative))
 
 
 class InstDiffScribble(io.ComfyNode):
@@ -276,12 +291,13 @@ class InstDiffScribble(io.ComfyNode):
         strength: float = 1.0,
         start: float = 0.0,
         end: float = 1.0,
+        negative: str = "",
     ) -> io.NodeOutput:
         frames = as_frames(instances)
         strokes = split_lists(points)
         for one, words in zip(strokes, prompts_of(prompt, len(strokes)), strict=True):
             stroke = read_points(one, units, width, height, frames)
-            frames = add_location(frames, {"scribble": stroke}, words, target, strength, start, end)
+            frames = add_location(frames, {"scribble": stroke}, words, target, strength, start, end, negative)
         return io.NodeOutput(frames)
 
 

@@ -114,6 +114,8 @@ def _shared_lists(conds: list, x: Tensor, run: RunOptions) -> set[int]:
     items, negatives = run.items, run.negatives
     if items is None or not negatives or len(items.branches) == items.images:
         return set()
+    if any(branch.negative for branch in items.branches):  # each branch avoids something else
+        return set()
     shared = {
         i for i, entries in enumerate(conds) if entries and all(_same_for_all(entry, negatives) for entry in entries)
     }

@@ -1,8 +1,6 @@
-"""Puts tests/ (not the repository, whose `nodes` would hide ComfyUI's) on sys.path, loads the pack as `instdiff`, and says which
-tests stay together when several workers share them."""
+"""Puts tests/ (not the repository, whose `nodes` would hide ComfyUI's) on sys.path and loads the pack as `instdiff`."""
 
 import gc
-import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,6 +27,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    if hasattr(config, "workerinput"):
+        from support.sharing import step_behind
+
+        step_behind(config.workerinput)
     if config.getoption("device") == "cuda":
         import torch
 
@@ -63,15 +65,8 @@ def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> 
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
-    """A worker gets whole files, and of the browser's tests all with one frontend: what they share is started once."""
-    from xdist.scheduler import LoadScopeScheduling
+    from support.sharing import ByWhatIsShared
 
-    class ByWhatIsShared(LoadScopeScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            frontend = re.search(r"^tests/browser/.*\b(pinned|newest)\b", nodeid)
-            return frontend[1] if frontend else nodeid.partition("::")[0]
-
-    config.option.loadscopereorder = False  # as collected, not the largest first: the browser's have to come last
     return ByWhatIsShared(config, log)
 
 

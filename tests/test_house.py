@@ -160,8 +160,8 @@ def test_the_web_folder_is_named_once() -> None:
 
 # Earlier rooms know nothing of later ones.
 ROOMS = ["commands",
-         "layout", "geometry", "importers", "exporters", "language", "plausibility", "preview", "grounding", "networks", "checkpoint", "sampling", "shapeworld",
-         "metrics", "launcher", "evaluation", "training"]  # fmt: skip
+         "layout", "geometry", "importers", "exporters", "language", "plausibility", "preview", "grounding", "networks", "checkpoint", "sampling", "regions",
+         "shapeworld", "metrics", "launcher", "evaluation", "training"]  # fmt: skip
 
 
 @pytest.mark.parametrize("path", [p for p in MODULES if p.parent.name in ROOMS], ids=name_of)

@@ -11,6 +11,7 @@ from instdiff.instdiff_modules.layout.document import Layout, layout_to_json, pa
 from instdiff.instdiff_modules.layout.incoming import SOURCE, fingerprint
 from instdiff.nodes.demo_model import InstDiffLoadDemoModel
 from instdiff.nodes.editor import EMPTY, SLOTS, InstDiffLayoutEditor
+from instdiff.nodes.load_checkpoint import InstDiffLoadCheckpoint
 from PIL import Image
 from support.server import ComfyServer, api_graph
 
@@ -62,8 +63,11 @@ def test_the_empty_layout_that_it_starts_with():
 
 
 def test_the_page_knows_how_many_instances_the_demo_model_takes():
+    count = InstDiffLoadDemoModel.execute().args[3].config.slots
+    either = InstDiffLoadCheckpoint.define_schema()
     assert SLOTS == {
-        InstDiffLoadDemoModel.define_schema().node_id: InstDiffLoadDemoModel.execute().args[3].config.slots
+        InstDiffLoadDemoModel.define_schema().node_id: count,
+        either.node_id: {either.inputs[0].options[0]: count},
     }
 
 

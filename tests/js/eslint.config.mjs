@@ -1,8 +1,8 @@
 /** What ESLint looks for in the editor's JavaScript and its tests: mistakes, not taste. tests/test_lint.py runs it. */
 
 const names = (kind, list) => Object.fromEntries(list.split(" ").map((name) => [name, kind]));
-const BROWSER = "Blob CustomEvent File FormData HTMLInputElement Image ImageData ResizeObserver TextDecoder TextEncoder URL URLSearchParams "
-  + "cancelAnimationFrame clearTimeout document getComputedStyle location navigator queueMicrotask requestAnimationFrame setTimeout window";
+const BROWSER = "Blob CustomEvent Event File FormData HTMLInputElement Image ImageData ResizeObserver TextDecoder TextEncoder URL URLSearchParams "
+  + "cancelAnimationFrame clearTimeout createImageBitmap document getComputedStyle location navigator queueMicrotask requestAnimationFrame setTimeout window";
 const NODE = "Buffer TextDecoder URL atob btoa clearTimeout console performance process queueMicrotask setTimeout structuredClone";
 
 const RULES = [

@@ -3,11 +3,13 @@ import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 import { createDraft } from "../../web/js/panels/draft.js";
 import { ICONS } from "../../web/js/panels/icons.js";
-import { merged } from "../../web/js/panels/importFlow.js";
-import { HELP_GROUPS, KEYS, keyText, matchKey } from "../../web/js/panels/keys.js";
+import { merged } from "../../web/js/panels/bringIn.js";
+import { HELP_GROUPS, KEYS, keyText, keyTexts, matchKey } from "../../web/js/panels/keys.js";
+import { matches, wordsOf } from "../../web/js/panels/search.js";
 import { fill, strings } from "../../web/js/text.js";
 
-const press = (key, more = {}) => matchKey({ key, code: "", shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, ...more });
+const press = (key, more = {}, tool = "select") =>
+  matchKey({ key, code: "", shiftKey: false, ctrlKey: false, metaKey: false, altKey: false, ...more }, tool);
 const paths = (table, at = "") =>
   typeof table === "object" ? Object.entries(table).flatMap(([key, value]) => paths(value, `${at}.${key}`)) : [at];
 const placeholders = (words) => new Set(words.match(/\{\w+/g) ?? []);
@@ -15,11 +17,11 @@ const get = (table, path) => path.split(".").slice(1).reduce((part, key) => part
 
 test("each key asks for what the table says, and no two entries share one", () => {
   const seen = new Set();
-  for (const { key, shift = false, ctrl = false, act, hosted } of KEYS) {
-    const name = `${ctrl} ${shift} ${key}`;
+  for (const { key, shift = false, ctrl = false, alt = false, tools = [], act, hosted } of KEYS) {
+    const name = `${ctrl} ${alt} ${shift} ${tools} ${key}`;
     assert.ok(!seen.has(name), name);
     seen.add(name);
-    assert.equal(press(key, { shiftKey: shift, ctrlKey: ctrl }), hosted ? null : act);
+    assert.equal(press(key, { shiftKey: shift, ctrlKey: ctrl, altKey: alt }, tools[0] ?? "select"), hosted ? null : act);
   }
 });
 
@@ -34,15 +36,21 @@ test("keys under modifiers, other keyboards and capitals", () => {
   assert.equal(press("v", { isComposing: true }), null);
   assert.equal(press("м", { code: "KeyV" }), "tool-select"); // the V of a Russian keyboard
   assert.equal(press("ö", { code: "Semicolon" }), null);
+  assert.deepEqual(["select", "brush", "eraser"].map((tool) => press("[", {}, tool)), ["backward", "brush-smaller", "brush-smaller"]);
+  assert.equal(press("{", { shiftKey: true }), "back");
+  const third = { ctrlKey: true, altKey: true, getModifierState: (name) => name === "AltGraph" };
+  assert.equal(press("]", third), "forward"); // AltGr+9 of a German keyboard under Windows
+  assert.equal(press("ArrowUp", { altKey: true, shiftKey: true }), "resize-up-far");
 });
 
 test("every act of the keys and of the help has words, every line of the help a key", () => {
   for (const language of ["en", "zh"]) {
     const { acts } = strings(language);
-    for (const { act } of KEYS) assert.ok(acts[act.replace(/^(nudge)-\w+?(-far)?$/, "$1$2")], act);
+    for (const { act } of KEYS) assert.ok(acts[act.replace(/^(nudge|resize)-\w+?(-far)?$/, "$1$2")], act);
     for (const act of Object.values(HELP_GROUPS).flat()) assert.ok(acts[act] && keyText(act), act);
   }
-  assert.equal(keyText("front"), "Shift+PgUp");
+  assert.equal(keyText("front"), "Shift+]");
+  assert.deepEqual(keyTexts("front"), ["Shift+]", "Shift+PgUp"]);
   assert.equal(keyText("nothing"), "");
 });
 
@@ -100,4 +108,14 @@ test("a draft shows each value and keeps the last, once", (t) => {
   draft.drop();
   t.mock.timers.tick(1000);
   assert.deepEqual([kept, shown.at(-1)], [[2, 3], "cancel"]);
+});
+
+test("a search finds what has all words, in any order, or the number", () => {
+  const found = (query) => ["a red Fox in snow", "an owl", ""].map((prompt, index) => matches({ prompt }, index, wordsOf(query))).map(Number).join("");
+  assert.equal(found(""), "111");
+  assert.equal(found("  SNOW fox "), "100");
+  assert.equal(found("ow"), "110");
+  assert.equal(found("3"), "001");
+  assert.equal(found("2 owl"), "010");
+  assert.equal(found("fox owl"), "000");
 });

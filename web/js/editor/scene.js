@@ -8,6 +8,7 @@ import { instancesOf } from "../state/geometry.js";
 import { drawHandles, drawHover, drawInstance, drawLabel, drawTies } from "./drawInstance.js";
 import { isResizable, movableBounds } from "./hit.js";
 import { fitted } from "./picture.js";
+import { clipLayout, drawBehind } from "../studio/behind.js";
 
 /** @param {HTMLCanvasElement} element the visible canvas */
 export function createScene(element) {
@@ -16,10 +17,10 @@ export function createScene(element) {
 
   /**
    * @param {object} what {doc, session, settings (view settings), view (viewport), size {width, height, ratio}, background: image | null,
-   *   theme: {stage, paper, line}, tool: {draw?(g, view)}, guides: [{axis, at}]}
+   *   behind: pictures of the studio (studio/behind.js) | null, theme: {stage, paper, line}, tool: {draw?(g, view)}, guides: [{axis, at}]}
    */
   function draw(what) {
-    const { doc, session, view, size, tool, guides } = what;
+    const { doc, session, size, tool } = what;
     const [w, h] = [Math.round(size.width * size.ratio), Math.round(size.height * size.ratio)];
     if (element.width !== w || element.height !== h) {
       element.width = w;
@@ -44,6 +45,12 @@ export function createScene(element) {
     g.drawImage(still, 0, 0);
     g.globalCompositeOperation = "source-over";
     g.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
+    clipLayout(g, what.behind, what.view, size);
+    drawMoving(g, what, { selected, active, painted });
+    g.restore();
+  }
+
+  function drawMoving(g, { doc, session, view, size, tool, guides }, { selected, active, painted }) {
     const hovered = session.hover !== null && doc.instances.find((instance) => instance.id === session.hover);
     if (hovered && !selected.has(hovered.id)) drawHover(g, hovered, view);
     doc.instances.forEach((instance, index) => {
@@ -65,7 +72,7 @@ export function createScene(element) {
     });
   }
 
-  function drawStill({ doc, settings, view, size, background, theme }, w, h, resting) {
+  function drawStill({ doc, settings, view, size, background, behind, theme }, w, h, resting) {
     still.width = w;
     still.height = h;
     const g = still.getContext("2d");
@@ -74,7 +81,8 @@ export function createScene(element) {
     g.fillRect(0, 0, size.width, size.height);
     g.fillStyle = theme.paper;
     g.fillRect(view.left, view.top, view.width, view.height);
-    if (background) {
+    if (behind) drawBehind(g, behind, view);
+    else if (background) {
       g.globalAlpha = settings.opacity;
       const place = fitted({ width: background.naturalWidth, height: background.naturalHeight }, view);
       g.drawImage(background, place.left, place.top, place.width, place.height);
@@ -85,21 +93,24 @@ export function createScene(element) {
     g.strokeStyle = theme.line;
     g.lineWidth = 1;
     g.strokeRect(view.left - 0.5, view.top - 0.5, view.width + 1, view.height + 1);
+    clipLayout(g, behind, view, size);
     for (let i = 0; i < resting.length; i += 2) {
       if (resting[i].visible) drawInstance(g, resting[i], instanceColor(resting[i], resting[i + 1]), view);
     }
     for (let i = 0; i < resting.length; i += 2) {
       if (resting[i].visible) drawLabel(g, resting[i], resting[i + 1], instanceColor(resting[i], resting[i + 1]), view, size);
     }
+    g.restore();
   }
 
   return { draw };
 }
 
 /** Everything that the still layer shows; compared item by item, so instances count by identity. */
-function keyOf({ doc, settings, view, size, background, theme }, w, h, resting) {
+function keyOf({ doc, settings, view, size, background, behind, theme }, w, h, resting) {
   const { opacity, grid, gridSize, thirds } = settings;
-  return [w, h, size.ratio, view.left, view.top, view.scale, doc.width, doc.height, background, background && opacity, grid && gridSize, thirds, theme.stage, theme.paper, theme.line, ...resting];
+  const pictures = behind ? Object.values(behind) : [null, null, null, null, null];
+  return [w, h, size.ratio, view.left, view.top, view.scale, doc.width, doc.height, background, background && opacity, grid && gridSize, thirds, theme.stage, theme.paper, theme.line, ...pictures, ...resting];
 }
 
 function same(a, b) {

@@ -6,7 +6,8 @@ import { fill } from "../text.js";
 import { createArrangeBar } from "./arrangeBar.js";
 import { createScope, describe, el, focusEditor, iconButton, ownKeys, setText } from "./dom.js";
 import { icon } from "./icons.js";
-import { createNumber, createSlider } from "./number.js";
+import { createNegative } from "./negative.js";
+import { createNumber, createSlider, refuseIn } from "./number.js";
 
 const SHOWN_UNITS = { px: { decimals: 1 }, "%": { decimals: 2 } };
 const LEAST = 1; // px that a side keeps
@@ -17,6 +18,7 @@ export function createInspector({ store, host, text }) {
   const scope = createScope();
   const leave = () => focusEditor(element);
   const cancel = () => store.preview(null);
+  const refuse = refuseIn({ store, text });
   const ids = () => store.session.selection;
   let unit = "px";
 
@@ -46,8 +48,10 @@ export function createInspector({ store, host, text }) {
       prefix: name.toUpperCase(),
       min: 0,
       decimals: 2,
+      whole: () => per(name === "x" || name === "w" ? 0 : 1),
       leave,
       cancel,
+      refuse,
       preview: (value) => send("preview", edgeAction(name, value)),
       commit: (value) => send("dispatch", edgeAction(name, value)),
     });
@@ -63,6 +67,7 @@ export function createInspector({ store, host, text }) {
     placeholder: "–",
     leave,
     cancel,
+    refuse,
     preview: (value) => store.preview({ type: "update", ids: ids(), fields: { [field]: value } }),
     commit: (value) => store.dispatch({ type: "update", ids: ids(), fields: { [field]: value } }),
   });
@@ -77,6 +82,7 @@ export function createInspector({ store, host, text }) {
   const parent = describe(el("select", { class: "ie-select", "data-act": "parent" }), words.parentHelp);
   const title = el("span", { class: "ie-title" });
   const chips = el("div", { class: "ie-chips" });
+  const negative = createNegative({ store, host, text });
   const bar = createArrangeBar({ store, host, text });
   const hint = el("p", { class: "ie-empty", text: words.none });
   const caption = (name) => el("span", { class: "ie-caption", text: name });
@@ -88,6 +94,7 @@ export function createInspector({ store, host, text }) {
     el("div", { class: "ie-line" }, caption(words.strength), strengthSlider.element, strength.element),
     el("div", { class: "ie-line" }, caption(words.time), time, start.element, end.element),
     el("div", { class: "ie-line" }, caption(words.parent), parent),
+    negative.element,
     bar.element
   );
   const element = el("section", { class: "ie-inspector", "aria-label": words.label }, hint, details);
@@ -152,6 +159,7 @@ export function createInspector({ store, host, text }) {
     time.style.setProperty("--to", to ?? 1);
     updateChips(chosen.length === 1 ? chosen[0] : null);
     updateParents();
+    negative.update(chosen);
     const names = new Set(ids());
     bar.update(chosen, count, doc.instances.some((one) => one.parent && (names.has(one.id) || names.has(one.parent))));
   }
@@ -196,8 +204,8 @@ export function createInspector({ store, host, text }) {
     );
   }
 
-  const fields = [...Object.values(edges), strength, strengthSlider, start, end, startSlider, endSlider];
-  scope.add(store.subscribe((change) => (change.doc || change.session.has("selection")) && update()));
+  const fields = [...Object.values(edges), strength, strengthSlider, start, end, startSlider, endSlider, negative];
+  scope.add(store.subscribe((change) => (change.doc || change.session.has("selection") || change.session.has("ignoresNegatives")) && update()));
   for (const field of fields) scope.add(field.destroy);
   scope.add(bar.destroy);
   update();

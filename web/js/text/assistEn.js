@@ -1,0 +1,48 @@
+/** The words of what helps with prompts, layouts and masks, in English: a part of en.js. */
+
+export const assistEn = {
+  tokens: {
+    count: "{tokens} of {limit} tokens",
+    over: "{tokens} tokens, only the first {limit} are read",
+  },
+  library: {
+    title: "Layouts",
+    name: "Name",
+    save: "Save this layout",
+    begin: "Start from",
+    saved: "Saved",
+    none: "No saved layouts yet. They are kept in your ComfyUI user data.",
+    loading: "Loading…",
+    open: "Open {name}: {count} {count|instance|instances}, {width} × {height}",
+    rename: "Rename {name}",
+    remove: "Delete {name}",
+    askOverwrite: "There is a layout “{name}” already.",
+    askName: "A new name for “{name}”",
+    askRemove: "Delete the layout “{name}”? This cannot be undone.",
+    overwrite: "Overwrite",
+    renameIt: "Rename",
+    removeIt: "Delete",
+    noName: "Type a name first.",
+    done: "Saved “{name}”",
+    opened: "Opened “{name}”",
+    failed: "ComfyUI could not do this ({status}). Check that its user folder can be written to.",
+    gone: "ComfyUI does not answer. Start it again, then try again.",
+    broken: "“{name}” cannot be read: {message}",
+    compositions: {
+      single: "Single subject",
+      pair: "Pair",
+      row: "Row of three",
+      thirds: "Rule of thirds",
+      depth: "Foreground and background",
+      portrait: "Portrait with parts",
+    },
+  },
+  complete: { label: "Suggestions", embedding: "embedding" },
+  negative: {
+    label: "Negative prompt",
+    help: "What this object's own branch avoids, beside the negative prompt of the whole picture",
+    placeholder: "What should not be here?",
+    mixed: "Several negative prompts. Type to replace them all.",
+    unused: "This graph samples without branches and ignores it. Use Multi-Instance KSampler.",
+  },
+};

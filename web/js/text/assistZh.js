@@ -1,0 +1,48 @@
+/** assistEn.js 的中文。 */
+
+export const assistZh = {
+  tokens: {
+    count: "{limit} 个词元中的 {tokens} 个",
+    over: "{tokens} 个词元，只读取前 {limit} 个",
+  },
+  library: {
+    title: "布局库",
+    name: "名称",
+    save: "保存此布局",
+    begin: "从这里开始",
+    saved: "已保存",
+    none: "还没有保存的布局。它们存放在你的 ComfyUI 用户数据中。",
+    loading: "正在读取…",
+    open: "打开 {name}：{count} 个实例，{width} × {height}",
+    rename: "重命名 {name}",
+    remove: "删除 {name}",
+    askOverwrite: "已有名为“{name}”的布局。",
+    askName: "“{name}”的新名称",
+    askRemove: "删除布局“{name}”？此操作无法撤销。",
+    overwrite: "覆盖",
+    renameIt: "重命名",
+    removeIt: "删除",
+    noName: "请先输入名称。",
+    done: "已保存“{name}”",
+    opened: "已打开“{name}”",
+    failed: "ComfyUI 未能完成操作（{status}）。请检查其用户文件夹是否可写。",
+    gone: "ComfyUI 没有响应。请重新启动后再试。",
+    broken: "“{name}”无法读取：{message}",
+    compositions: {
+      single: "单个主体",
+      pair: "一对",
+      row: "三个一排",
+      thirds: "三分法",
+      depth: "前景与背景",
+      portrait: "带部件的肖像",
+    },
+  },
+  complete: { label: "建议", embedding: "嵌入" },
+  negative: {
+    label: "负面提示词",
+    help: "该对象自己的分支要避开的内容，在整幅图的负面提示词之外",
+    placeholder: "这里不应出现什么？",
+    mixed: "所选实例的负面提示词各不相同。输入将全部替换。",
+    unused: "此工作流的采样没有分支，不会使用它。请使用多实例K采样器。",
+  },
+};
