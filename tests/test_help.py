@@ -15,6 +15,7 @@ from support.pack import ROOT
 
 DOCS = ROOT / "web" / "docs"
 WORKFLOW = 0x010F  # the EXIF tag in which ComfyUI keeps a picture's workflow
+NODES = ROOT / "nodes"
 Names = Mapping[str, Any]  # what a name stands for: constants, parameters, loop variables
 
 
@@ -33,8 +34,14 @@ class Source:
 
     def __init__(self, text: str) -> None:
         body = ast.parse(text).body
-        self.functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
-        self.constants: dict[str, Any] = {}
+        shared = [
+            Source((NODES / f"{node.module}.py").read_text(encoding="utf-8"))
+            for node in body
+            if isinstance(node, ast.ImportFrom) and node.level == 1 and (node.module or "").endswith("_inputs")
+        ]
+        self.functions = {name: node for other in shared for name, node in other.functions.items()}
+        self.functions |= {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+        self.constants: dict[str, Any] = {name: value for other in shared for name, value in other.constants.items()}
         for node in body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 self.constants[node.targets[0].id] = self.value(node.value, self.constants)
@@ -50,7 +57,7 @@ class Source:
                     yield node_id, Schema(title, list(self.inputs(keywords["inputs"], self.constants)))
 
     def inputs(self, node: ast.expr, names: Names) -> Iterator[Input]:
-        """Inputs of a schema's list, through sums, comprehensions and the file's own functions; fails on anything else."""
+        """Inputs of a schema's list, through sums, comprehensions and functions of the file or of *_inputs.py; fails on anything else."""
         if isinstance(node, ast.List):
             for item in node.elts:
                 yield from self.inputs(item, names)
@@ -107,9 +114,7 @@ def bound(target: ast.expr, value: Any) -> dict[str, Any]:
 
 
 SCHEMAS = dict(
-    schema
-    for path in sorted((ROOT / "nodes").glob("*.py"))
-    for schema in Source(path.read_text(encoding="utf-8")).schemas()
+    schema for path in sorted(NODES.glob("*.py")) for schema in Source(path.read_text(encoding="utf-8")).schemas()
 )
 INPUTS = [(node, given) for node, schema in SCHEMAS.items() for given in schema.inputs]
 
