@@ -56,6 +56,18 @@ def test_scenes_show_what_their_captions_and_layouts_say(size: tuple[int, int], 
         assert one.caption.endswith(end) and one.caption.count(" in the ") == int(end.startswith("in the "))
 
 
+def test_captions_say_how_things_lie_to_each_other() -> None:
+    cat, tree, owl = (scene.Item(word, "", "", center, 0.2) for word, center in (("cat", (0.2, 0.5)), ("tree", (0.7, 0.6)), ("owl", (0.6, 0.1))))  # fmt: skip
+    told = [scene.ThingScene(256, 256, "beach", things).caption for things in ((cat, tree, owl), (owl, tree), (tree, owl), (tree, cat))]  # fmt: skip
+    assert told == [
+        "a cat left of a tree and an owl on the beach",
+        "an owl above a tree on the beach",
+        "a tree below an owl on the beach",
+        "a tree right of a cat on the beach",
+    ]
+    assert scene.ThingScene(256, 256, "blue", (cat, tree), 1).caption == "a cat and a tree on a blue background"
+
+
 def test_what_stands_lower_in_a_landscape_stands_in_front() -> None:
     found = [one for seed in range(40) if (one := random_things((4, seed), counts=(4, 6))).background in LANDSCAPES]
     for one in found:

@@ -73,8 +73,10 @@ def repair(studio: Studio, given: list[Layout], seeds: list[int]) -> tuple[list[
     found = [share]
     for turn in range(1, ROUNDS + 1):
         mask = InstDiffSelectFailed.execute(tuple(given), results, GROW, True).args[1]
-        again = partial(_inpainted, studio, pictures, mask, [seed + 1000 * turn for seed in seeds])
-        pictures = _batched(again, given, list(range(len(given))))
+        failed = [i for i in range(len(given)) if mask[i].any()]
+        if failed:  # the others would come out as they are
+            again = partial(_inpainted, studio, pictures, mask, [seed + 1000 * turn for seed in seeds])
+            pictures[failed] = _batched(again, [given[i] for i in failed], failed)
         share, results = shares(pictures, given)
         found.append(share)
     return found, [(picture * 255).round().byte().numpy() for picture in pictures]

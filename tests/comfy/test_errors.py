@@ -130,7 +130,7 @@ def valid(node_id):
         "InstDiffApplyLayout": {
             "model": model, "clip": FakeClip(), "positive": context("a scene"), "instances": frames(FOX), "strength": 1.0, "start": 0.0,
             "end": 1.0, "global_share": 1.0, "method": "regions", "overlap": "front only", "outside": "global prompt",
-            "picture_attention": "free", "point_size": 0.15, "stroke_width": 0.15,
+            "picture_attention": "free", "point_size": 0.15, "stroke_width": 0.15, "negative": context("bad"),
         },
         "InstDiffKSampler": {
             "model": applied(), "seed": 1, "steps": 2, "cfg": 5.0, "sampler_name": "euler", "scheduler": "normal",

@@ -1,7 +1,7 @@
 """Which worker runs what when several share the tests (pytest-xdist).
 
-A worker gets whole files, and of the browser's tests all with one frontend: what they share is started once. They wait for their page
-most of the time, so the last of three workers has them alone, from the beginning, and the others keep the processor busy meanwhile.
+A worker gets whole files, and of the browser's tests all on one page: what they share is started once. They wait for their page most of the
+time, so the last of three workers has nothing else, from the beginning, and the others keep the processor busy meanwhile.
 """
 
 import os
@@ -14,13 +14,20 @@ from xdist.scheduler import LoadScopeScheduling
 SPARED = 3  # workers of which one is spared for the browser
 BEHIND = 5  # by how much the others are nicer, so that a page is answered at once
 # What takes long or waits, so that no worker has it left when the others are done.
-FIRST = ("comfy/test_demo_model.py", "test_stops.py", "test_evaluation_ray.py", "test_lint.py", "comfy/test_parity.py")
+FIRST = (
+    "comfy/test_demo_model.py",
+    "test_stops.py",
+    "test_evaluation_ray.py",
+    "test_training_loop.py",
+    "test_lint.py",
+    "comfy/test_parity.py",
+)
 
 
-def frontend(nodeid: str) -> str:
-    """Which frontend a test of the browser has; empty for all other tests."""
-    found = re.search(r"^tests/browser/.*\b(pinned|newest)\b", nodeid)
-    return found[1] if found else ""
+def page(nodeid: str) -> str:
+    """The page that a test of the browser needs, by its frontend ("newest nodes2"); empty for all other tests."""
+    found = re.search(r"^tests/browser/.*\[(?:.*\b(classic|nodes2)-)?.*\b(pinned|newest)\b", nodeid)
+    return f"{found[2]} {found[1] or ''}".strip() if found else ""
 
 
 def step_behind(worker: Mapping[str, Any]) -> None:
@@ -36,7 +43,7 @@ def last(workers: int) -> str:
 
 class ByWhatIsShared(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
-        return frontend(nodeid) or nodeid.partition("::")[0]
+        return page(nodeid) or nodeid.partition("::")[0]
 
     def schedule(self) -> None:
         self.config.option.loadscopereorder = False  # our own order is in _next
@@ -46,12 +53,14 @@ class ByWhatIsShared(LoadScopeScheduling):
         """What a worker does next; None if nothing is left for it. The browser's tests come last: while Playwright runs, no other
         code can start an event loop."""
         files = [scope for scope in self.workqueue if scope.endswith(".py")]
-        pages = [scope for scope in self.workqueue if scope not in files]
-        spared = self.numnodes >= SPARED and node.gateway.id == last(self.numnodes)
-        if files and not (spared and any(map(frontend, self.collection or ()))):
+        pages = sorted(scope for scope in self.workqueue if scope not in files)
+        at_end = node.gateway.id == last(self.numnodes)
+        if files and not (at_end and self.numnodes >= SPARED and any(map(page, self.collection or ()))):
             places = {f"tests/{name}": place for place, name in enumerate(FIRST)}
             return min(files, key=lambda file: places.get(file, len(places)))
-        return pages[0] if pages else None
+        if pages:  # from two sides, since each frontend has a server of its own
+            return pages[0] if at_end else pages[-1]
+        return None
 
     def _assign_work_unit(self, node: Any) -> None:
         scope = self._next(node)

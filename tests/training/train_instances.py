@@ -122,7 +122,7 @@ def phrase_features(text: torch.nn.Module) -> torch.Tensor:
     """(n, width): CLIP's pooled feature of every instance caption, at its end token, before any projection."""
     ids = tokens.encode(make_layouts.PHRASES).long().to(lab.DEVICE)
     end = (ids == 2).int().argmax(1)  # row 2 is the end token
-    return text(ids)[torch.arange(len(ids)), end]
+    return text(ids)[torch.arange(len(ids), device=ids.device), end]
 
 
 def frozen_base(folder: Path) -> train_base.Base:

@@ -10,6 +10,7 @@ import grounded
 import lab
 import tokens
 import torch
+from instdiff.instdiff_modules.checkpoint.reading import write_checkpoint
 from instdiff.instdiff_modules.shapeworld.demo_file import EMBEDDING, read_demo_file
 
 REST = (
@@ -39,6 +40,7 @@ def main() -> None:
     }
     grow(parts["text"], parts["instdiff"])
     folder, rest = Path(sys.argv[2]), lab.load_state(REST)
+    write_checkpoint(folder / "instdiff.safetensors", parts["instdiff"], {})
     lab.save_state(folder / "vae_final.pt", parts["vae"])
     base = {f"{name}.{key}": value for name in ("unet", "text") for key, value in parts[name].items()}
     base |= {f"heads.{key}": value.float() for key, value in rest["heads"].items()}

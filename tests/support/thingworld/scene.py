@@ -48,7 +48,11 @@ class ThingScene:
 
     @property
     def caption(self) -> str:
-        return self._sentence([thing.phrase for thing in self.things])
+        """Half of the scenes say of every second thing where it is beside the next one: "a cat left of a tree and an owl above a car"."""
+        if self.seed % 2:
+            return self._sentence([thing.phrase for thing in self.things])
+        pairs = [self.things[i : i + 2] for i in range(0, len(self.things), 2)]
+        return self._sentence([self._related(*pair) if len(pair) == 2 else pair[0].phrase for pair in pairs])
 
     @property
     def bare_caption(self) -> str:
@@ -57,6 +61,12 @@ class ThingScene:
     @property
     def placed_caption(self) -> str:
         return self._sentence([f"{thing.phrase} {captions.place(*thing.center)}" for thing in self.things])
+
+    def _related(self, one: Item, other: Item) -> str:
+        right, down = (b - a for a, b in zip(one.center, other.center, strict=True))
+        beside = abs(right) * self.width > abs(down) * self.height
+        relation = ("left of" if right > 0 else "right of") if beside else ("above" if down > 0 else "below")
+        return f"{one.phrase} {relation} {other.phrase}"
 
     def _sentence(self, phrases: list[str]) -> str:
         if self.background in LANDSCAPES:

@@ -99,7 +99,7 @@ def phrases() -> list[str]:
 
 
 # In the order of the demo model's embedding, behind the words of the shape world: new words go to the end.
-WORDS = ("an", "at", "facing", *LANDSCAPES, *(kind.word for kind in KINDS))
+WORDS = ("an", "at", "facing", "of", "above", "below", *LANDSCAPES, *(kind.word for kind in KINDS))
 OTHER_WORDS: Mapping[str, str] = {
     other: kind.word for kind in KINDS for other in kind.other
 }  # share a word's embedding

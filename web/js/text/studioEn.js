@@ -17,6 +17,7 @@ export const studio = {
   noServer: "ComfyUI does not answer. Check that it is running, then run again.",
   offline: "No connection to ComfyUI. Trying again…",
   noPicture: "The run made no picture from this layout. Check that the editor leads to a sampler and an image output, and that none is muted.",
+  notInRun: "This editor is muted or bypassed, so the run does not use its layout.",
 
   seed: "Seed",
   seedHelp: "Seed of {node}",

@@ -17,6 +17,7 @@ export const studio = {
   noServer: "ComfyUI 没有响应。请确认它正在运行，然后重试。",
   offline: "与 ComfyUI 的连接已断开，正在重试…",
   noPicture: "这次运行没有由此布局生成图片。请检查编辑器是否连到采样器和图片输出，且都没有被静音。",
+  notInRun: "此编辑器已被静音或绕过，运行时不会用到它的布局。",
 
   seed: "种子",
   seedHelp: "{node} 的种子",
