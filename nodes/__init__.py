@@ -1,30 +1,37 @@
-"""The pack's nodes for ComfyUI: every file here ends with its list `NODES`, collected below."""
+"""The pack's nodes for ComfyUI: every file with nodes ends with its list `NODES`, collected below."""
 
 from comfy_api.latest import ComfyExtension, io
+from server import PromptServer
 
 from . import (
     apply,
+    apply_layout,
     arrange,
     conditioning,
     dataset,
     demo_model,
     edit,
     editor,
+    empty_latent,
     instance_conditioning,
     instances,
     keyframes,
     language,
     layout_io,
     load,
+    load_checkpoint,
     other_packs,
     plausibility,
     preview,
     sampler,
     score,
     timing,
+    train,
 )
+from .token_route import add_route
 
 MODULES = (
+    load_checkpoint,
     load,
     demo_model,
     editor,
@@ -38,17 +45,25 @@ MODULES = (
     plausibility,
     preview,
     apply,
+    apply_layout,
+    empty_latent,
     conditioning,
     instance_conditioning,
     sampler,
     timing,
     score,
     dataset,
+    train,
 )
 
 
 class InstDiffExtension(ComfyExtension):
     """What `comfy_entrypoint` hands to ComfyUI."""
+
+    async def on_load(self) -> None:
+        """Called once, before the nodes are asked for; without a server there is no page to answer."""
+        if getattr(PromptServer, "instance", None) is not None:
+            add_route(PromptServer.instance.routes)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """All nodes, in the order in which a graph uses them."""

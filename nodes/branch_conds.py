@@ -23,6 +23,8 @@ def of_batch(conds: Mapping[str, Sequence[dict] | None], batch: BranchedBatch) -
     controls: dict[int, Any] = {}  # ComfyUI computes conditionings together that have the very same control
     out = {name: [_of_items(cond, batch, controls) for cond in some or ()] for name, some in conds.items()}
     out["positive"] = [with_prompts(cond, batch) for cond in out["positive"]]
+    if out.get("negative") and any(branch.negative for branch in batch.branches):
+        out["negative"] = [with_negatives(cond, batch) for cond in out["negative"]]
     return out
 
 
@@ -55,11 +57,7 @@ def _of_images(control: Any, batch: BranchedBatch, known: dict[int, Any]) -> Any
 
 
 def with_prompts(cond: dict, batch: BranchedBatch) -> dict:
-    """A conditioning whose cross-attention holds one prompt for each item of the batch, unless it is one instance's own.
-
-    Prompts of several lengths are repeated to their least common multiple, as ComfyUI does: softmax attention over
-    repeated keys gives the same result.
-    """
+    """A conditioning whose cross-attention holds one prompt for each item of the batch, unless it is one instance's own."""
     if OWNER in cond:
         return cond
     own: Tensor = cond["model_conds"]["c_crossattn"].cond
@@ -67,6 +65,27 @@ def with_prompts(cond: dict, batch: BranchedBatch) -> dict:
         own[item % own.shape[0]] if branch.is_global else batch.prompts[branch.layer, branch.prompt][0]
         for item, branch in enumerate(batch.branches)
     ]
-    longest = math.lcm(*(prompt.shape[0] for prompt in prompts))
-    items = torch.stack([prompt.to(own).repeat(longest // prompt.shape[0], 1) for prompt in prompts])
+    return _with_texts(cond, prompts)
+
+
+def with_negatives(cond: dict, batch: BranchedBatch) -> dict:
+    """A negative conditioning with each branch's own negative prompt behind its own text, as by Conditioning (Concat)."""
+    own: Tensor = cond["model_conds"]["c_crossattn"].cond
+    texts = []
+    for item, branch in enumerate(batch.branches):
+        text = own[item % own.shape[0]]
+        more = batch.prompts[branch.layer, branch.negative][0] if branch.negative else text[:0]
+        texts.append(torch.cat([text, more.to(text)]))
+    return _with_texts(cond, texts)
+
+
+def _with_texts(cond: dict, texts: Sequence[Tensor]) -> dict:
+    """A conditioning with a text (tokens, width) for each item of the batch.
+
+    Texts of several lengths are repeated to their least common multiple, as ComfyUI does: softmax attention over repeated
+    keys gives the same result.
+    """
+    longest = math.lcm(*(text.shape[0] for text in texts))
+    like = cond["model_conds"]["c_crossattn"].cond
+    items = torch.stack([text.to(like).repeat(longest // text.shape[0], 1) for text in texts])
     return {**cond, "model_conds": {**cond["model_conds"], "c_crossattn": comfy.conds.CONDCrossAttn(items)}}

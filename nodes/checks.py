@@ -25,6 +25,7 @@ __all__ = [
     "check_latent",
     "check_model",
     "check_prompt_width",
+    "check_text_encoder",
     "check_weights",
     "check_whole",
     "number_in",
@@ -73,6 +74,12 @@ def check_model(value: Any) -> None:
 def check_clip(value: Any) -> None:
     advice = "Connect the CLIP of an SD1.5 checkpoint, or Load CLIP if the checkpoint holds none."
     _check_kind(value, "a CLIP", ("tokenize", "encode_from_tokens"), advice)
+
+
+def check_text_encoder(value: Any) -> None:
+    """A CLIP of any family of models."""
+    advice = "Connect the text encoder that goes with the MODEL."
+    _check_kind(value, "a CLIP", ("tokenize", "encode_from_tokens_scheduled"), advice)
 
 
 def check_weights(value: Any) -> None:

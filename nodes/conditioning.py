@@ -1,5 +1,7 @@
 """The node that lets other methods use a layout: masked and area conditioning, attention couple, GLIGEN."""
 
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from comfy_api.latest import io
@@ -17,10 +19,11 @@ from .types import Instances, Regions
 
 WHERE = "Instances to Conditioning"
 MAX_STRENGTH = 10
+_log = logging.getLogger(__name__)
 
 
 class InstDiffToConditioning(io.ComfyNode):
-    """CONDITIONING + CLIP + INSTANCES -> CONDITIONING with a region for each instance, Regions, masks."""
+    """CONDITIONING + CLIP + INSTANCES -> CONDITIONING with a region for each instance, Regions, masks, negative CONDITIONING."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -63,6 +66,11 @@ class InstDiffToConditioning(io.ComfyNode):
                     **side,
                     tooltip="Height of the picture in pixels, 0..16384: that of the latent. 0: the canvas's own (512 if unknown).",
                 ),
+                io.Conditioning.Input(
+                    "negative",
+                    optional=True,
+                    tooltip="The negative prompt of the whole picture; it acts everywhere. Not connected: an empty prompt.",
+                ),
             ],
             outputs=[
                 io.Conditioning.Output(
@@ -76,6 +84,10 @@ class InstDiffToConditioning(io.ComfyNode):
                 io.Mask.Output(
                     display_name="masks",
                     tooltip="The mask of each instance, back to front. A single black mask if there are none.",
+                ),
+                io.Conditioning.Output(
+                    display_name="negative",
+                    tooltip="For the sampler's negative: the whole picture's negative prompt, and in their regions those of the instances that have one.",
                 ),
             ],
         )
@@ -91,11 +103,14 @@ class InstDiffToConditioning(io.ComfyNode):
         gligen: Any = None,
         width: int = 0,
         height: int = 0,
+        negative: Any = None,
     ) -> io.NodeOutput:
         checks.check_choice(method, METHODS, WHERE, "method")
         strength = checks.number_in(strength, 0, MAX_STRENGTH, WHERE, "strength")
         checks.check_conditioning(positive, "positive", None)
         checks.check_clip(clip)
+        if negative is not None:
+            checks.check_conditioning(negative, "negative", None)
         frames = as_frames(instances)
         if len(frames) != 1:
             raise ValueError(
@@ -107,18 +122,39 @@ class InstDiffToConditioning(io.ComfyNode):
         width, height = output_size(frames[0], width, height)
         shown, masks = visible_instances(frames[0]), layout_masks(frames, height, width)
         boxes = [extent(instance) for instance in shown]
-        encoded = [clip.encode_from_tokens_scheduled(clip.tokenize(instance.prompt)) for instance in shown]
+
+        def encode(prompt: str) -> Any:
+            return clip.encode_from_tokens_scheduled(clip.tokenize(prompt))
+
+        encoded = [encode(instance.prompt) for instance in shown]
+        negative = encode("") if negative is None else negative
         if method == GLIGEN:
             features = [clip.encode_from_tokens(clip.tokenize(i.prompt), return_pooled="unprojected")[1] for i in shown]
             conditioning = with_gligen(positive, gligen, features, boxes, width, height)
+            if any(instance.negative.strip() for instance in shown):
+                _log.warning("%s: GLIGEN has no negative prompts for single instances; they are ignored.", WHERE)
         else:
             # not strict: without instances there is one black mask
-            regional = [in_region(*one, method, strength) for one in zip(encoded, shown, masks, boxes, strict=False)]
+            rows = list(zip(encoded, shown, masks, boxes, strict=False))
             conditioning = [
                 *([] if method == ALONE and shown else positive),
-                *(pair for region in regional for pair in region),
+                *(pair for row in rows for pair in in_region(*row, method, strength)),
             ]
-        return io.NodeOutput(conditioning, to_regions(positive, masks[: len(shown)], encoded), masks)
+            if any(instance.negative.strip() for instance in shown):
+                negative = _negatives(negative, encode, rows, method, strength)
+        return io.NodeOutput(conditioning, to_regions(positive, masks[: len(shown)], encoded), masks, negative)
+
+
+def _negatives(
+    whole: Any, encode: Callable[[str], Any], rows: Sequence[Any], method: str, strength: float
+) -> list[Any]:
+    """The negative prompts of the instances beside that of the whole picture; alone: one for each, the whole's where it has none."""
+    given = [] if method == ALONE else list(whole)
+    for _, instance, mask, box in rows:
+        words = instance.negative.strip()
+        if words or method == ALONE:
+            given += in_region(encode(words) if words else whole, instance, mask, box, method, strength)
+    return given
 
 
 NODES = [InstDiffToConditioning]

@@ -6,6 +6,7 @@ Everything is built by ComfyUI's own classes, so that all stock nodes treat it a
 from pathlib import Path
 from typing import Any
 
+import comfy.latent_formats
 import comfy.model_base
 import comfy.model_management
 import comfy.model_patcher
@@ -18,6 +19,7 @@ from comfy_api.latest import io
 
 from ..instdiff_modules.checkpoint.reading import Checkpoint, InstDiffConfig
 from ..instdiff_modules.shapeworld.demo_file import EMBEDDING, DemoFile, full_embedding, read_demo_file
+from ..instdiff_modules.shapeworld.known_words import SIZE
 from .model import InstDiffModel, build_instdiff_model
 from .types import InstDiffModelSocket
 
@@ -59,6 +61,26 @@ class InstDiffLoadDemoModel(io.ComfyNode):
         return io.NodeOutput(load_unet(demo), load_clip(demo), load_vae(demo), load_instdiff(demo, DEMO_FILE.name))
 
 
+class ShapeWorldLatents(comfy.latent_formats.SD15):
+    """SD1.5's latents in scale; the colours that previews read out of them are those of the demo model's own VAE.
+
+    The factors (4 channels x RGB, and what is added) map a latent, as samplers see it, to its 8x8 block's mean colour in -1..1:
+    least squares over 200 true scenes (tests/training/preview_factors.py). On 50 others the share of variance explained (R2) is
+    0.95, 0.92 and 0.96 for red, green and blue; with SD1.5's own factors 0.25, 0.18 and below 0.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.latent_rgb_factors = [
+            [0.3899, 0.5342, -0.0134],
+            [-0.0158, 0.2372, 0.7200],
+            [0.1465, 0.1051, -0.1634],
+            [-0.2858, 0.3072, -0.2864],
+        ]
+        self.latent_rgb_factors_bias = [0.3008, 0.0303, -0.0561]
+        self.taesd_decoder_name = None  # TAESD reads SD1.5's latents alone; ComfyUI then takes the factors
+
+
 def load_unet(demo: DemoFile, disable_dynamic: bool = False) -> Any:
     """MODEL: SD1.5 in all but its sizes, and that it predicts v: at high noise its picture counts for more so (trained in an hour, not in weeks)."""
     sizes = dict(demo.config["unet"])
@@ -66,6 +88,8 @@ def load_unet(demo: DemoFile, disable_dynamic: bool = False) -> Any:
 
     class ShapeWorldSD15(comfy.supported_models.SD15):
         unet_extra_config = heads
+        latent_format = ShapeWorldLatents
+        instdiff_side = SIZE
 
         def model_type(self, state_dict: dict[str, torch.Tensor], prefix: str = "") -> Any:  # noqa: ARG002 (ComfyUI's signature)
             return comfy.model_base.ModelType.V_PREDICTION
@@ -122,6 +146,11 @@ def load_instdiff(demo: DemoFile, source: str) -> InstDiffModel:
     for name in ("decoder_channels", "depths", "dims"):
         config[name] = tuple(config[name])
     return build_instdiff_model(Checkpoint(dict(demo.tensors["instdiff"]), InstDiffConfig(**config), source))
+
+
+def picture_side(model: Any) -> int | None:
+    """Pixels of the one square size that a MODEL was made for; None for all models but the demo's."""
+    return getattr(getattr(model.model, "model_config", None), "instdiff_side", None)
 
 
 def _patcher(module: torch.nn.Module, load: Any, offload: Any, disable_dynamic: bool) -> Any:

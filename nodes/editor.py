@@ -11,11 +11,18 @@ from ..instdiff_modules.layout.document import layout_to_json, parse_layout
 from ..instdiff_modules.layout.incoming import SOURCE, take_incoming
 from ..instdiff_modules.layout.instance import Frames, Layout
 from ..instdiff_modules.preview.batch import draw_frames, first_picture, preview_size
+from ..instdiff_modules.shapeworld.known_words import CHOICE
+from ..instdiff_modules.shapeworld.vocabulary import COLOR_NAMES, SHAPES, TEXTURES
 from .types import Instances
 
 EMPTY = layout_to_json(Layout(width=DEFAULT_SIDE, height=DEFAULT_SIDE))
 WIDGET = "INSTDIFF_LAYOUT"  # the widget that web/js registers
-SLOTS = {"InstDiffLoadDemoModel": 8}  # how many instances weights take, by their loader; all others take 30
+DEMO = "InstDiffLoadDemoModel"
+CHOICES = "InstDiffLoadCheckpoint"  # has a menu, in which CHOICE is the demo model
+# How many instances weights take, by their loader, or by what is chosen there; all others take 30. The words that they know, if they are few.
+SLOTS = {DEMO: 8, CHOICES: {CHOICE: 8}}
+KNOWN_WORDS = [*SHAPES, *COLOR_NAMES, *TEXTURES[1:], "background"]
+WORDS = {DEMO: KNOWN_WORDS, CHOICES: {CHOICE: KNOWN_WORDS}}
 
 
 class InstDiffLayoutEditor(io.ComfyNode):
@@ -28,19 +35,19 @@ class InstDiffLayoutEditor(io.ComfyNode):
             display_name="Layout Editor",
             category="InstDiff",
             is_output_node=True,
-            description="Draw boxes, masks, points and scribbles on the node, with a prompt for each.",
+            description="Draw boxes, masks, points and scribbles on the node, with a prompt for each. Press ? for the keys.",
             inputs=[
                 io.String.Input(
                     "layout",
                     default=EMPTY,
                     socketless=True,
-                    extra_dict={"widgetType": WIDGET, "slots": SLOTS},
-                    tooltip="The layout drawn here, as a JSON document. Press ? in the editor for its keys.",
+                    extra_dict={"widgetType": WIDGET, "slots": SLOTS, "words": WORDS},
+                    tooltip=None,  # Nodes 2.0 would show it over the neighbour whenever the mouse rests while drawing
                 ),
                 io.Image.Input(
                     "background",
                     optional=True,
-                    tooltip="Picture to draw on, behind the instances. It does not change the layout; of a batch the first one is shown.",
+                    tooltip="Picture to draw on, behind the instances; of a batch the first one. The layout stays the same. Not connected: an empty canvas.",
                 ),
                 Instances.Input(
                     "instances",

@@ -113,6 +113,8 @@ def prepare_run(
     batch = None
     if settings is not None and settings.share > 0:
         batch = prepare_branches(guider, applied, settings, noise.shape, parts)
+    if batch is None:
+        _warn_of_unused_negatives(applied)
     # The run's own copy of the options, which ComfyUI drops with the run.
     guider.model_options = _innermost(with_run_options(guider.model_options, RunOptions(batch=batch)))
     return executor(noise, latent_image, sampler, sigmas, denoise_mask, *args, **kwargs)
@@ -142,13 +144,16 @@ def prepare_branches(
     for branch in branches:
         if branch.layer is not None and branch.prompt is not None:
             one = applied[branch.layer]
-            if (branch.layer, branch.prompt) not in prompts:
-                prompts[branch.layer, branch.prompt] = one.encode(branch.prompt)
+            for words in filter(None, (branch.prompt, branch.negative)):
+                if (branch.layer, words) not in prompts:
+                    prompts[branch.layer, words] = one.encode(words)
             frame = branch.image % one.bank.frames
             one.bank.prepare(token_sets_of(one.bank.timeline(frame, branch.members, part) for part in parts))
     width = next(iter(prompts.values())).shape[-1]
-    for cond in guider.conds["positive"]:
-        checks.check_prompt_width(cond.get("cross_attn"), width, "positive")
+    sides = ("positive", "negative") if any(branch.negative for branch in branches) else ("positive",)
+    for side in sides:
+        for cond in guider.conds.get(side) or ():
+            checks.check_prompt_width(cond.get("cross_attn"), width, side)
     return BranchedBatch(
         branches, images, settings.share, settings.mode, settings.feather, prompts, merge=settings.merge
     )
@@ -184,6 +189,14 @@ def begin_run(
             options = replace(options, batch=_batch_of(guider.model_patcher, options.batch, noise.shape[0]))
         return BranchedRun(guider, options, sigmas)(executor, extra_args, callback, noise, *args, **kwargs)
     return executor(guider, sigmas, extra_args, callback, noise, *args, **kwargs)
+
+
+def _warn_of_unused_negatives(applied: Sequence[Applied]) -> None:
+    if any(i.negative.strip() and i.strength for one in applied for frame in one.frames for i in frame):
+        _log.warning(
+            "Negative prompts of instances act in the branches of multi-instance sampling; this run has none and ignores them. "
+            "Use Multi-Instance KSampler, or set share above 0."
+        )
 
 
 def _batch_of(model: Any, batch: BranchedBatch, images: int) -> BranchedBatch:

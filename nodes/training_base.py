@@ -65,6 +65,17 @@ def base_of(model: Any, clip: Any, vae: Any, device: torch.device, dtype: torch.
     )
 
 
+def copied(model: Any) -> Any:
+    """A MODEL whose weights are its own, with its LoRAs applied, on the device where it is run. ValueError where it can't be loaded again."""
+    if model.cached_patcher_init is None:
+        raise ValueError(
+            "This MODEL cannot be copied, so it would be changed by training. Load the base with Load Checkpoint or Load InstDiff Demo Model."
+        )
+    copy = model.clone(disable_dynamic=True, force_deepcopy=True)
+    comfy.model_management.load_models_gpu([copy], force_full_load=True)
+    return copy
+
+
 def _text_width(clip: Any) -> int:
     transformer = getattr(getattr(clip.cond_stage_model, "clip_l", None), "transformer", None)
     if transformer is None:

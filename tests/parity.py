@@ -20,6 +20,7 @@ if __name__ == "__main__":  # the modules below need the pack's alias and ComfyU
 
 import torch
 from support.goldens import load_manifest
+from support.parity_eligen import ELIGEN_CASES
 from support.parity_networks import NETWORK_CASES, Row
 from support.parity_preprocess import PREPROCESS_CASES
 from support.parity_sampling import SAMPLING_CASES
@@ -34,6 +35,7 @@ CASES: dict[str, Callable[..., Iterator[Row]]] = {
     **SAMPLING_CASES,
     **TRAINING_CASES,
     **STEP_CASES,
+    **ELIGEN_CASES,
 }
 
 

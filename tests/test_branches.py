@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 import torch
 from instdiff.instdiff_modules.layout.instance import Instance
-from instdiff.instdiff_modules.sampling.branch import EXACT, TWO_GROUPS, branches_of, instance_key
+from instdiff.instdiff_modules.sampling.branch import EXACT, TWO_GROUPS, Branch, branches_of, instance_key
 from instdiff.instdiff_modules.sampling.branched_batch import BranchedBatch
 from instdiff.instdiff_modules.sampling.merge import MERGES, merge, region
 from instdiff.instdiff_modules.sampling.shared_noise import SharedNoise
@@ -26,6 +26,15 @@ def test_the_global_branches_come_first_then_a_row_for_each_instance():
     assert branches[2].prompt == "a red fox" and branches[0].prompt is None
     assert branches[2].interval == (0.1, 0.8) and branches[0].interval == (0.0, 1.0)
     assert branches[2].keys == {instance_key(FOX)} and branches[0].keys is None
+
+
+def test_the_negative_prompts_of_a_branch_are_those_of_its_instances():
+    a, b, c = (
+        Instance(id=name, prompt=name, box=(0, 0, 1, 1), negative=words)
+        for name, words in (("a", " x\n"), ("b", ""), ("c", "y"))
+    )
+    assert [branch.negative for branch in branches_of([[[a, b, c]]], 1)] == ["", "x", "", "y"]
+    assert Branch(0, 0, (0, 1, 2), (a, b, c), (0, 1, 2)).negative == "x, y"
 
 
 def test_layouts_of_two_nodes_lie_on_each_other():

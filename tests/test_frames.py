@@ -43,6 +43,14 @@ def test_a_target_gets_the_location_instead(target):
     assert add_location((WIDE,), POINT, "a vixen", target)[0].instances[0].prompt == "a vixen"
 
 
+def test_a_negative_prompt_is_kept_unless_another_is_given():
+    careful = add_location((WIDE,), POINT, "the moon", negative=" blur\n")
+    assert careful[0].instances[-1].negative == "blur"
+    for given, expected in (("", "blur"), ("text", "text")):
+        box = add_location(careful, {"box": (0, 0, 1, 1)}, "", "3", negative=given)[0].instances[-1]
+        assert (box.prompt, box.negative) == ("the moon", expected)
+
+
 @pytest.mark.parametrize(
     "prompt, target, words",
     [

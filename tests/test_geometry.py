@@ -8,13 +8,13 @@ from instdiff.instdiff_modules.geometry import points as geometry
 from instdiff.instdiff_modules.geometry.masks import (
     decode_mask,
     draw_box,
-    draw_polygons,
     encode_mask,
     mask_box,
     mask_extent,
     resize_nearest,
     resize_seg,
 )
+from instdiff.instdiff_modules.geometry.polygons import mask_of_polygons
 from instdiff.instdiff_modules.layout.instance import Mask
 from instdiff.instdiff_modules.layout.rle import encode_runs
 
@@ -216,7 +216,9 @@ def test_outlines_do_not_depend_on_where_a_mask_lies_on_its_canvas():
 
 
 def test_polygons_are_drawn_in_x_y_order():
-    mask = draw_polygons([[10, 2, 18, 2, 18, 6, 10, 6]], 10, 20)
+    drawn = mask_of_polygons([[10, 2, 18, 2, 18, 6, 10, 6]], 10, 20, "Instance 1")
+    assert drawn is not None
+    mask = decode_mask(drawn)
     assert mask[2:6, 10:18].all() and mask.sum() == 32
 
 

@@ -1,25 +1,30 @@
 """Heavy but legal: what is large is answered within seconds and a gigabyte, or by one sentence; seen by the work done, not by the clock."""
 
+import random
 import time
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
-from instdiff.instdiff_modules.geometry import keyframes, masks, points
+from instdiff.instdiff_modules.geometry import keyframes, masks, points, polygons
 from instdiff.instdiff_modules.geometry.edit_instances import MOVE, Edit, edit_instances
 from instdiff.instdiff_modules.geometry.grouping import two_groups
 from instdiff.instdiff_modules.geometry.growing import grown, thinned
+from instdiff.instdiff_modules.geometry.interior import interior_points, lengths
 from instdiff.instdiff_modules.geometry.masks import decode_mask, encode_mask, mask_box, mask_extent, resize_nearest
 from instdiff.instdiff_modules.geometry.polygons import mask_of_polygons
 from instdiff.instdiff_modules.geometry.raster import layout_boxes
 from instdiff.instdiff_modules.grounding.bank import TokenBank, token_sets_of
 from instdiff.instdiff_modules.grounding.inputs import build_grounding
 from instdiff.instdiff_modules.importers import read_layout
+from instdiff.instdiff_modules.importers.given import XYXY, Given
+from instdiff.instdiff_modules.importers.kinds import read_any
 from instdiff.instdiff_modules.importers.tracking import read_tracking
 from instdiff.instdiff_modules.layout import fields, rle
 from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layout
 from instdiff.instdiff_modules.layout.instance import Instance, Layout, Mask
+from instdiff.instdiff_modules.layout.units import PIXELS
 from instdiff.instdiff_modules.metrics import matching
 from instdiff.instdiff_modules.metrics.record import Region
 from instdiff.instdiff_modules.metrics.score import Settings, score_picture
@@ -29,6 +34,7 @@ from instdiff.instdiff_modules.plausibility.rules import Rules
 from instdiff.instdiff_modules.preview.batch import draw_frames
 from instdiff.instdiff_modules.preview.draw import draw_layout
 from skimage.transform import resize
+from support.authors_demo import draw_polygons
 
 BOX = (0.1, 0.1, 0.5, 0.5)
 
@@ -159,23 +165,51 @@ def test_an_endless_outline_is_drawn_coarsely_and_then_refused(caplog):
         mask_of_polygons([[0, 0, 1, 0, 1, 1]] * 10001, 64, 64, "Instance 1", beside=1)
 
 
+def test_each_of_many_outlines_has_its_share_of_the_time(monkeypatch):
+    monkeypatch.setattr(polygons, "MAX_OUTLINES", 3_000_000)
+    ring = np.random.RandomState(0).rand(60, 2) * 8192
+    shapes = [{"label": "x", "shape_type": "polygon", "points": ring.tolist()}] * 200
+    labelme = {"version": "5.0", "imagePath": "a.png", "imageWidth": 8192, "imageHeight": 8192, "shapes": shapes}
+    detections = [
+        {"label": "x", "segmentation": [ring.reshape(-1).tolist()], "bbox": [0, 0, 9, 9], "bbox_mode": "xyxy"}
+    ] * 200
+    fractions = " ".join(map(str, (ring / 8192).reshape(-1)))
+    for value, given in (
+        (labelme, Given()),
+        ("\n".join([f"0 {fractions}"] * 200), Given((8192, 8192))),
+        (detections, Given((8192, 8192), PIXELS, XYXY)),
+    ):
+        (layout,) = read_any(value, given)
+        masks_of = [instance.mask for instance in layout.instances]
+        assert len(masks_of) == 200 and all(mask is not None and mask.width < 800 for mask in masks_of)
+
+
 def test_many_polygons_are_joined_as_pycocotools_joins_them():
     rng = np.random.RandomState(0)
     rings = [(rng.rand(4, 2) * (90, 70)).reshape(-1).tolist() for _ in range(100)]
     for count in (1, 2, 33, 100):
         mask = mask_of_polygons(rings[:count], 70, 90, "Instance 1")
-        assert mask is not None and (decode_mask(mask) == masks.draw_polygons(rings[:count], 70, 90)).all()
+        assert mask is not None and (decode_mask(mask) == draw_polygons(rings[:count], 70, 90)).all()
 
 
 # grounding, the token bank
 
 
-def test_interior_points_need_no_order_of_all_pixels():
+@pytest.mark.parametrize("kind", ["noise", "ring", "whole", "corner"])
+def test_interior_points_of_large_masks_follow_the_reference_rule(kind):
     rng = np.random.RandomState(0)
-    for _ in range(50):
-        values = rng.randint(0, rng.randint(2, 40), 300).astype(float)
-        ranks = np.sort(rng.randint(0, 300, 20))
-        assert (points._at_ranks(values, ranks) == np.argsort(values, kind="stable")[ranks]).all()
+    y, x = np.mgrid[:300, :500]
+    mask = {
+        "noise": rng.rand(300, 500) < 0.5,
+        "ring": abs(np.hypot(y - 150, x - 250) - 120) < 0.7,
+        "whole": np.ones((300, 500), bool),
+        "corner": (y > 200) | (x < 20),
+    }[kind]
+    pixels = np.argwhere(mask)
+    order = np.argsort(lengths(pixels - pixels.mean(0)), kind="stable")
+    segment = len(pixels) // 128
+    expected = pixels[order[np.arange(128) * segment + segment // 2]][:, ::-1]
+    assert (interior_points(mask, 128, random.Random(0)) == expected).all()
 
 
 def test_ragged_and_huge_masks_are_grounded():

@@ -92,8 +92,10 @@ def test_later_duplicates_get_a_new_id():
 
 
 def test_missing_and_numeric_ids_become_text():
-    layout = parse_layout({"version": 1, "instances": [{"point": [0, 0]}, {"id": 7, "point": [1, 1]}]})
-    assert [i.id for i in layout.instances] == ["i1", "7"]
+    layout = parse_layout(
+        {"version": 1, "instances": [{"point": [0, 0]}, {"id": 7, "point": [1, 1]}, {"id": 8.0, "point": [1, 1]}]}
+    )
+    assert [i.id for i in layout.instances] == ["i1", "7", "8"]
 
 
 def test_unique_ids_keeps_what_is_unique():

@@ -8,6 +8,7 @@ import re
 import sys
 from collections import Counter
 from dataclasses import fields, replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from instdiff.instdiff_modules.layout.document import layout_to_json
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.training import batches, check, command, drops
 from instdiff.instdiff_modules.training.buckets import Plan, bucket_sizes, nearest_bucket
+from instdiff.instdiff_modules.training.cache import Texts
 from instdiff.instdiff_modules.training.config import TrainConfig, parse_config, read_config
 from instdiff.instdiff_modules.training.dataset import open_picture, read_datasets
 from instdiff.instdiff_modules.training.draws import SeededDraws
@@ -332,3 +334,12 @@ def test_the_command_ends_with_a_sentence(text, said, tmp_path, capsys):
     assert command.main(["--config", str(tmp_path / "train.toml")], no_base) == 2
     errors = capsys.readouterr().err
     assert said in errors and errors.count("\n") == 1
+
+
+def test_of_captions_longer_than_clip_reads_the_beginning_counts_so_that_a_batch_fits_together(tmp_path):
+    def encode(text):  # ComfyUI goes on with another 77 tokens
+        return torch.arange(77.0 * (1 + len(text) // 100))[:, None].expand(-1, 4), torch.zeros(4)
+
+    texts = Texts(tmp_path, SimpleNamespace(text_key="", encode_text=encode))
+    long, short = texts.context("a red star, " * 30), texts.context("a red star")
+    assert torch.equal(long, short) and long.shape == (77, 4)

@@ -3,7 +3,6 @@
 pycocotools and scikit-image are imported where they are used: most graphs need neither, and ComfyUI starts sooner.
 """
 
-from collections.abc import Sequence
 from itertools import chain
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -86,14 +85,6 @@ def encode_mask(mask: np.ndarray) -> Mask:
     from pycocotools import mask as coco
 
     return as_mask(coco.encode(_transposed(mask != 0).view(np.uint8).T))
-
-
-def draw_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) -> np.ndarray:
-    """COCO polygons, each [x1, y1, x2, y2, ...] in pixels -> (height, width) bool, their union."""
-    from pycocotools import mask as coco
-
-    given: Any = [list(map(float, polygon)) for polygon in polygons]  # the stubs of pycocotools know whole numbers only
-    return decode_mask(as_mask(coco.merge(coco.frPyObjects(given, height, width))))
 
 
 def as_mask(encoded: Any) -> Mask:

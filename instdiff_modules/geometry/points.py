@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 
 from ..layout.instance import Box, Point
+from .interior import interior_points, lengths
 from .masks import decode_mask, encode_mask, mask_box, pixel_range, resize_seg
 
 __all__ = [
@@ -69,21 +70,6 @@ def _halved(mask: np.ndarray) -> np.ndarray:
     height, width = mask.shape
     even = np.pad(mask, ((0, height % 2), (0, width % 2)))
     return even[::2, ::2] | even[1::2, ::2] | even[::2, 1::2] | even[1::2, 1::2]
-
-
-def interior_points(mask: np.ndarray, count: int, rng: random.Random) -> np.ndarray:
-    """`count` points (x, y) inside a mask (H, W), spread by distance from its centre; (0, 2) if it is empty.
-
-    A mask with fewer pixels than points gives random ones, drawn from `rng` (sample_uniform_sparse_points).
-    """
-    pixels = np.argwhere(mask)  # (n, 2) as y, x
-    if len(pixels) == 0:
-        return np.zeros((0, 2))
-    if len(pixels) < count:
-        return np.array([pixels[rng.choice(range(len(pixels)))][::-1] for _ in range(count)], dtype=np.float64)
-    segment = len(pixels) // count
-    chosen = _at_ranks(_lengths(pixels - pixels.mean(0)), np.arange(count) * segment + segment // 2)
-    return pixels[chosen][:, ::-1].astype(np.float64)
 
 
 def mask_polygon_points(
@@ -185,25 +171,7 @@ def _rounds(low: float, high: float, size: int) -> bool:
 
 def _by_distance(points: np.ndarray) -> np.ndarray:
     """Sort (n, 2) by distance to (0, 0); equal ones keep their order."""
-    return points[np.argsort(_lengths(points), kind="stable")]
-
-
-def _lengths(vectors: np.ndarray) -> np.ndarray:
-    """(n, 2) -> (n,). A matmul per vector, since it rounds as the reference's np.linalg.norm of each vector does;
-    sums over the axis differ in the last bit, which changes the order of pixels that are equally far away."""
-    return np.sqrt((vectors[:, None, :] @ vectors[:, :, None])[:, 0, 0])
-
-
-def _at_ranks(values: np.ndarray, ranks: np.ndarray) -> np.ndarray:
-    """np.argsort(values, kind="stable")[ranks], without sorting the indices of the others."""
-    ordered = np.sort(values)
-    at = ordered[ranks]
-    tie = ranks - np.searchsorted(ordered, at)  # which one of those that are equal
-    distinct = np.unique(at)
-    place = np.searchsorted(distinct, values)
-    equal = np.flatnonzero(distinct[np.minimum(place, len(distinct) - 1)] == values)
-    equal = equal[np.argsort(place[equal], kind="stable")]
-    return equal[np.searchsorted(place[equal], np.searchsorted(distinct, at)) + tie]
+    return points[np.argsort(lengths(points), kind="stable")]
 
 
 def _spread(n: int, count: int, authors: bool) -> list[int]:

@@ -40,7 +40,8 @@ def read_coco(document: Mapping[str, Any], given: Given = NOTHING_SAID) -> Layou
     if len(annotations) > MAX_INSTANCES:
         raise ValueError(f"{where} has {len(annotations)} annotations, at most {MAX_INSTANCES} are read.")
     numbers = Numbered()
-    instances = keep_good(annotations, lambda a, i: _instance(a, i, names, numbers, (width, height), len(annotations)))
+    beside = given.among(len(annotations)).beside
+    instances = keep_good(annotations, lambda a, i: _instance(a, i, names, numbers, (width, height), beside))
     numbers.warn(where)
     caption = chosen.get("caption")
     return Layout(

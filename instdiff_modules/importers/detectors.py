@@ -53,7 +53,7 @@ def read_items(
 
     A Question where units, order or canvas are neither declared nor chosen, or the numbers contradict them. Odd items are left out.
     """
-    canvas = canvas or given.canvas
+    canvas, given = canvas or given.canvas, given.among(len(items))
     check_count(items, given)
     numbers = Numbered()
     wheres = [named(i, *_names(item)) for i, item in enumerate(items, 1)]
@@ -104,7 +104,7 @@ def _outline(item: Any, units: str, canvas: Canvas | None, given: Given, where: 
         raise ValueError(f"{where}: its outline needs the size of the canvas. Set width and height.")
     size = known_canvas(canvas, given, "Outlines are")
     width, height = sides_of(units, canvas, given)
-    return outline_of(item, size, (size[0] / width, size[1] / height), where)
+    return outline_of(item, size, (size[0] / width, size[1] / height), where, given.beside)
 
 
 def _sound_place(item: Any, where: str, given: Given) -> Place | None:

@@ -33,7 +33,8 @@ Canvas = tuple[int, int]  # width, height in pixels
 
 class Given(NamedTuple):
     """What the user says. canvas: (width, height) in pixels. image: id or file name, for data of several. wire: the value came over a
-    wire of ComfyUI, not as JSON text. where: the node, for sentences. data_canvas: what the data itself says, which counts more."""
+    wire of ComfyUI, not as JSON text. where: the node, for sentences. beside: how many masks the data may have, so that each is
+    drawn in its share of the time."""
 
     canvas: Canvas | None = None
     units: str = NOT_DECLARED
@@ -42,6 +43,10 @@ class Given(NamedTuple):
     prompts: str = ""
     wire: bool = False
     where: str = "Instances from JSON"
+    beside: int = 1
+
+    def among(self, masks: int) -> "Given":
+        return self._replace(beside=max(self.beside, masks))
 
 
 NOTHING_SAID = Given()

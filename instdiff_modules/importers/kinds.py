@@ -120,6 +120,7 @@ def _read_frames(value: Sequence[Any], given: Given) -> Frames:
     """Documents must all be sound; of lists of boxes one that holds odd ones alone is an empty frame."""
     if len(value) > MAX_FRAMES:
         raise ValueError(f"{given.where}: the data hold {len(value)} frames, at most {MAX_FRAMES} are read.")
+    given = given.among(sum(len(item) for item in value if isinstance(item, list)))
     frames: list[Layout] = []
     problems: list[str] = []
     for i, item in enumerate(value, 1):

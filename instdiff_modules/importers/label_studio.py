@@ -48,6 +48,7 @@ def read_tasks(value: Any, given: Given) -> Layout:
     regions = [region for region in results if _is_region(region)]
     if len(regions) > MAX_INSTANCES:
         raise ValueError(f"The task has {len(regions)} regions, at most {MAX_INSTANCES} are read.")
+    given = given.among(len(regions))
     sizes = [
         size
         for r in regions
@@ -171,7 +172,7 @@ def _location(kind: str, value: Mapping[str, Any], canvas: Canvas | None, given:
         if not isinstance(points, list) or len(points) < 3:
             raise ValueError(f"{where}: a polygon needs at least three points, got {fields.shorten(points)}.")
         corners = [fields.numbers(xy, 2, where, "a point", "[x, y] in percent") for xy in points]
-        return {"mask": mask_of_rings([_pixels(corners, width, height)], width, height, where)}
+        return {"mask": mask_of_rings([_pixels(corners, width, height)], width, height, where, given.beside)}
     x, y = number("x") * width / 100, number("y") * height / 100
     if kind == "ellipse":
         rx, ry = number("radiusX") * width / 100, number("radiusY") * height / 100
@@ -182,7 +183,7 @@ def _location(kind: str, value: Mapping[str, Any], canvas: Canvas | None, given:
         offsets = [(0, 0), (w, 0), (w, h), (0, h)]
     cos, sin = math.cos(turn), math.sin(turn)
     ring = [v for dx, dy in offsets for v in (x + dx * cos - dy * sin, y + dx * sin + dy * cos)]
-    return {"mask": mask_of_rings([ring], width, height, where)}
+    return {"mask": mask_of_rings([ring], width, height, where, given.beside)}
 
 
 def _pixels(corners: Sequence[Sequence[float]], width: int, height: int) -> list[float]:

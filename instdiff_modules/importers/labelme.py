@@ -40,10 +40,14 @@ def read_labelme(value: Mapping[str, Any], given: Given) -> Layout:
     if len(shapes) > MAX_INSTANCES:
         raise ValueError(f"The LabelMe file has {len(shapes)} shapes, at most {MAX_INSTANCES} are read.")
     width, height = known_canvas(stated_canvas(value) or given.canvas, given, "LabelMe's shapes are")
-    return Layout(tuple(keep_good(shapes, lambda shape, i: _shape(shape, i, width, height))), width, height)
+    return Layout(
+        tuple(keep_good(shapes, lambda shape, i: _shape(shape, i, width, height, given.among(len(shapes)).beside))),
+        width,
+        height,
+    )
 
 
-def _shape(shape: Any, position: int, width: int, height: int) -> Instance:
+def _shape(shape: Any, position: int, width: int, height: int, beside: int) -> Instance:
     label = an_object(shape, named(position)).get("label")
     where = named(position, label)
     kind = shape.get("shape_type") or "polygon"
@@ -54,13 +58,15 @@ def _shape(shape: Any, position: int, width: int, height: int) -> Instance:
         raise ValueError(f"{where}: a shape needs points [[x, y], ...] in pixels, got {fields.shorten(given)}.")
     points = [fields.numbers(xy, 2, where, "a point", "[x, y] in pixels") for xy in given]
     about = {"group_id": group} if isinstance(group := id_of(shape.get("group_id")), int) else {}
-    location = _location(kind, points, width, height, where)
+    location = _location(kind, points, width, height, where, beside)
     return Instance(
         f"i{position}", fields.text(text_of(label), where, "label"), **location, extra=about | score_of(shape)
     )
 
 
-def _location(kind: str, points: list[tuple[float, ...]], width: int, height: int, where: str) -> dict[str, Any]:
+def _location(
+    kind: str, points: list[tuple[float, ...]], width: int, height: int, where: str, beside: int
+) -> dict[str, Any]:
     if kind in ("rectangle", "mask"):
         if len(points) < 2:
             raise ValueError(f"{where}: a rectangle needs two corners, got {len(points)}.")
@@ -81,4 +87,4 @@ def _location(kind: str, points: list[tuple[float, ...]], width: int, height: in
         points = [(x + radius * math.cos(turn), y + radius * math.sin(turn)) for turn in turns]
     if len(points) < 3:
         raise ValueError(f"{where}: a polygon needs at least three points, got {len(points)}.")
-    return {"mask": mask_of_rings([[v for xy in points for v in xy]], width, height, where)}
+    return {"mask": mask_of_rings([[v for xy in points for v in xy]], width, height, where, beside)}

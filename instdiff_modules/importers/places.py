@@ -116,15 +116,17 @@ def has_outline(item: Mapping[str, Any]) -> bool:
     )
 
 
-def outline_of(item: Mapping[str, Any], size: tuple[int, int], scale: tuple[float, float], where: str) -> Mask | None:
+def outline_of(
+    item: Mapping[str, Any], size: tuple[int, int], scale: tuple[float, float], where: str, beside: int
+) -> Mask | None:
     """The mask of an item: run-lengths, rings, ultralytics' {x: [...], y: [...]} or Roboflow's [{x, y}, ...]; None if it has none.
 
-    size: of the canvas. scale: pixels of it for one of the item's units, along x and y.
+    size: of the canvas. scale: pixels of it for one of the item's units, along x and y. beside: how many masks the data may have.
     """
     (width, height), inner = size, _inner(item)
     if "x4" in inner:
         corners = [(inner.get(f"x{i}"), inner.get(f"y{i}")) for i in (1, 2, 3, 4)]
-        return mask_of_rings([_scaled(corners, scale, where)], width, height, where)
+        return mask_of_rings([_scaled(corners, scale, where)], width, height, where, beside)
     key = next((key for key in ("segmentation", "segments", "points", "polygon", "mask") if item.get(key)), None)
     if key is None:
         return None
@@ -133,13 +135,13 @@ def outline_of(item: Mapping[str, Any], size: tuple[int, int], scale: tuple[floa
         xs, ys = value["x"], value["y"]
         if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):
             raise ValueError(f"{where}: {key} must hold as many x as y, got {fields.shorten(value)}.")
-        return mask_of_rings([_scaled(list(zip(xs, ys, strict=True)), scale, where)], width, height, where)
+        return mask_of_rings([_scaled(list(zip(xs, ys, strict=True)), scale, where)], width, height, where, beside)
     if isinstance(value, list) and all(isinstance(point, Mapping) for point in value):
         points = [(point.get("x"), point.get("y")) for point in value]
-        return mask_of_rings([_scaled(points, scale, where)], width, height, where)
+        return mask_of_rings([_scaled(points, scale, where)], width, height, where, beside)
     if scale != (1, 1) and not isinstance(value, Mapping):
         raise ValueError(f"{where}: {key} is read in pixels only.")
-    return read_segmentation(value, width, height, where)
+    return read_segmentation(value, width, height, where, beside)
 
 
 def _inner(item: Mapping[str, Any]) -> Mapping[str, Any]:

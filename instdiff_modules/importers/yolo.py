@@ -31,7 +31,7 @@ def read_yolo(text: str, given: Given) -> Layout:
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) > MAX_INSTANCES:
         raise ValueError(f"{given.where}: there are {len(lines)} lines, at most {MAX_INSTANCES} are read.")
-    numbers = Numbered()
+    given, numbers = given.among(len(lines)), Numbered()
     instances = keep_good(lines, lambda line, i: _line(line, i, numbers, given))
     numbers.warn(given.where)
     return Layout(tuple(instances), *(given.canvas or (None, None)))
@@ -73,4 +73,4 @@ def _line(line: str, position: int, numbers: Numbered, given: Given) -> Instance
         )
     width, height = known_canvas(given.canvas, given, "The outlines are drawn")
     ring = [v * (height if i % 2 else width) for i, v in enumerate(values)]
-    return Instance(f"i{position}", prompt, mask=mask_of_rings([ring], width, height, where), extra=about)
+    return Instance(f"i{position}", prompt, mask=mask_of_rings([ring], width, height, where, given.beside), extra=about)

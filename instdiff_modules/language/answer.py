@@ -80,7 +80,7 @@ def _read(text: str, units: str, order: str, size: tuple[int, int] | None) -> An
         return Answer(layout, notes + said, "as Omost's program places them")
     notes += draft.notes
     if draft.foreign is not None and ((units, order) == (DECLARED, DECLARED) or not draft.items):
-        return Answer(_foreign(draft, notes), notes, "in a format that says what its numbers are")
+        return Answer(_foreign(draft, size, notes), notes, "in a format that says what its numbers are")
     if not (draft.items or draft.tagged):
         raise ValueError("The answer's list of instances is empty. Ask the model again")
     if max(len(draft.items), len(draft.tagged)) > MAX_INSTANCES:
@@ -100,9 +100,11 @@ def _read(text: str, units: str, order: str, size: tuple[int, int] | None) -> An
     return Answer(_with_parts(layout, draft, made, notes), notes, declared)
 
 
-def _foreign(draft: Draft, notes: list[str]) -> Layout:
-    """The authors' demo files and COCO: their own readers know them."""
+def _foreign(draft: Draft, size: tuple[int, int] | None, notes: list[str]) -> Layout:
+    """The authors' demo files, COCO and Omost's canvas: their own readers know them."""
     layout = read_layout(draft.foreign or {})
+    if size and not layout.width:
+        layout = replace(layout, width=size[0], height=size[1])
     kept = tuple(instance for instance in layout.instances if instance.prompt.strip())
     if len(kept) < len(layout.instances):
         notes.append(f"Instances without a prompt ({len(layout.instances) - len(kept)}) were left out.")

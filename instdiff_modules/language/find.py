@@ -10,8 +10,9 @@ from .entries import may_hold_layout
 from .gather import Gathered
 from .inline import find_inline
 from .json_pieces import Found, NotJSON
-from .lines import BOX_KEYS, PROMPT_KEYS, count_boxes, line_items, table_items
+from .lines import BOX_KEYS, PROMPT_KEYS, count_boxes, line_items
 from .omost_calls import is_omost
+from .tables import table_items
 from .tagged import Tagged
 from .tags import find_tags
 from .tolerant import read_value
@@ -38,7 +39,7 @@ class Draft(NamedTuple):
     around: str
     notes: list[str]
     tagged: Sequence[Tagged] = ()
-    foreign: Mapping[str, Any] | None = None
+    foreign: Mapping[str, Any] | Sequence[Any] | None = None
     hint: str = ""
     order: str | None = None
     program: str = ""

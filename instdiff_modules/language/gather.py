@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..importers.omost import conditions, is_canvas
 from .boxes import box_of, get, is_placed, words_of
 from .coordinates import box_numbers
 from .entries import (
@@ -29,7 +30,7 @@ _BACKGROUND_BOXES = ("background_box", "background_bbox", "background_region", "
 class Gathered:
     """items: the fields of each object. parents: of which item it is a part, by its index, or None. document: the fields around the lists.
 
-    foreign: a document of a format that fixes its units.
+    foreign: a document of a format that fixes its units: the authors' demo files, COCO, an Omost canvas.
     notes: what was left out, a sentence each. texts: strings that may hold a layout themselves. seen: what stands there, if there are no items.
     """
 
@@ -37,7 +38,7 @@ class Gathered:
         self.items: list[Mapping[str, Any]] = []
         self.parents: list[int | None] = []
         self.document: dict[str, Any] = {}
-        self.foreign: Mapping[str, Any] | None = None
+        self.foreign: Mapping[str, Any] | Sequence[Any] | None = None
         self.notes: list[str] = []
         self.texts: list[str] = []
         self.empty = self.alone = False  # an empty list of objects; one object that stands by itself
@@ -71,6 +72,8 @@ class Gathered:
         """A value as it came. Its depth is bounded by the reader of the JSON."""
         if isinstance(value, str):
             self.texts.append(value)
+        elif is_canvas(conditions(value)):
+            self.foreign = value
         elif isinstance(value, list):
             self._list(value, "")
         elif isinstance(value, Mapping):

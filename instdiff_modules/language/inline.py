@@ -18,6 +18,8 @@ SHIKRA = Kind("Shikra", 1, units=FRACTIONS, fixed=True)
 _LIST = re.compile(
     r"(?P<open>\[\[?)\s{0,4}(?P<body>\d{1,7}(?:\.\d{1,7})?(?:\s{0,4}(?:\]\s{0,4})?[,;]\s{0,4}(?:\[\s{0,4})?\d{1,7}(?:\.\d{1,7})?){3,39})\s{0,4}\]\]?"
 )
+_PAIR = r"[01]?\.\d{1,7}\s{0,4},\s{0,4}[01]?\.\d{1,7}"
+_POINTS = re.compile(rf"\[\s{{0,4}}(?P<body>{_PAIR}(?:\s{{0,4}};\s{{0,4}}{_PAIR}){{0,19}})\s{{0,4}}\]")
 _WORDS_END = re.compile(r"[\n.,;:!?()\[\]{}<>|\"]")
 _ARTICLE = re.compile(r"\b(?:an?|the|one|two|three|four|his|her|their|its|another|some)\b(?!\s{0,3}$)", re.I)
 _LINK = re.compile(
@@ -49,6 +51,8 @@ def find_inline(text: str) -> Inline:
         before = before.removesuffix(_GLM)
         if before.rstrip().endswith(">"):
             continue  # of a tag
+        if _POINTS.fullmatch(match[0]):
+            continue  # pairs, not fours
         words, linked = _phrase(before)
         body = match["body"]
         numbers = [float(v) for v in re.findall(r"\d{1,7}(?:\.\d{1,7})?", body)]
@@ -63,7 +67,20 @@ def find_inline(text: str) -> Inline:
         else:
             items += [{"prompt": words, "box": list(four)} for four in fours]
             any_linked = any_linked or linked
-    return Inline(tagged, items, None if any_linked else XYXY)
+    return Inline(sorted([*tagged, *_points(text)], key=lambda t: t.at), items, None if any_linked else XYXY)
+
+
+def _points(text: str) -> list[Tagged]:
+    """Shikra's points: "the cat[0.250,0.400]"."""
+    found = []
+    for match in _POINTS.finditer(text):
+        words, linked = _phrase(text[max(0, match.start() - 160) : match.start()].rstrip())
+        numbers = [float(v) for v in re.findall(r"\d?\.\d{1,7}", match["body"])]
+        if words and not linked and max(numbers) <= 1 and words.lower() not in BOX_KEYS:
+            found += [
+                Tagged(words, tuple(numbers[i : i + 2]), SHIKRA, match.start()) for i in range(0, len(numbers), 2)
+            ]
+    return found
 
 
 def _phrase(before: str) -> tuple[str, bool]:

@@ -1,4 +1,4 @@
-"""Answers without JSON: lines of a name and four numbers, YAML of that kind, tables. Also the names that fields go by."""
+"""Answers without JSON: lines of a name and four numbers, YAML of that kind. Also the names that fields go by."""
 
 import re
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ _ENTRY = re.compile(rf"[ \t]{{0,40}}-[ \t]{{1,9}}({_NUMBER})[ \t]{{0,40}}$")  # 
 _COUNTER = re.compile(r"\d{1,3}[.)]\s")
 _BULLETS = " \t>*+-•"
 _JOINTS = ":=-–—|>"  # what stands between a name and its box
-_MARKS = " *_`\"'“”,"
+MARKS = " *_`\"'“”,"
 
 
 def line_items(text: str) -> list[Mapping[str, Any]]:
@@ -37,8 +37,8 @@ def line_items(text: str) -> list[Mapping[str, Any]]:
                 found.append({"prompt": prompt, "box": match["box"]})
                 prompt = ""  # the next box needs a name of its own
         key, colon, value = line.partition(":")
-        if not behind and colon and key.strip(_MARKS).lower() in PROMPT_KEYS and value.strip(_MARKS):
-            prompt = value.strip(_MARKS)
+        if not behind and colon and key.strip(MARKS).lower() in PROMPT_KEYS and value.strip(MARKS):
+            prompt = value.strip(MARKS)
     return found
 
 
@@ -48,7 +48,7 @@ def _with_blocks_in_line(lines: list[str]) -> list[str]:
     while at < len(lines):
         line = lines[at]
         at += 1
-        if line.rstrip().endswith(":") and _bare(line[:MAX_WIDTH]).strip(_MARKS + ":").lower() in BOX_KEYS:
+        if line.rstrip().endswith(":") and _bare(line[:MAX_WIDTH]).strip(MARKS + ":").lower() in BOX_KEYS:
             entries = [_ENTRY.match(entry[:MAX_WIDTH]) for entry in lines[at : at + 5]]
             if len(entries) >= 4 and all(entries[:4]) and not (len(entries) == 5 and entries[4]):
                 line = f"{line.rstrip()} [{', '.join(entry[1] for entry in entries[:4] if entry)}]"
@@ -73,24 +73,5 @@ def _name(before: str) -> str | None:
     """The name that a colon or a dash joins to a box; None if nothing joins them, or the text before is more than a name."""
     bare = before.rstrip(" \t*_")
     joined = bare[-1:] != "" and bare[-1] in _JOINTS
-    name = bare.rstrip(_JOINTS + " \t*_").strip(_MARKS)
+    name = bare.rstrip(_JOINTS + " \t*_").strip(MARKS)
     return name if joined and len(name) <= MAX_NAME and not any(c in "[](){}|:=" for c in name) else None
-
-
-def table_items(text: str) -> list[Mapping[str, Any]]:
-    """Rows of a Markdown table, each by the names in its head; [] if there is no table."""
-    head: list[str] = []
-    found = []
-    for line in text.splitlines():
-        cells = (
-            [cell.strip(_MARKS) for cell in line[:MAX_WIDTH].strip().strip("|").split("|")]
-            if "|" in line[:MAX_WIDTH]
-            else []
-        )
-        if len(cells) < 2:
-            head = []
-        elif not head:
-            head = cells
-        elif len(cells) == len(head) and not set(line) <= set("|-: \t"):
-            found.append({name.lower(): cell for name, cell in zip(head, cells, strict=True)})
-    return found

@@ -19,15 +19,19 @@ def start(
     output: IO[bytes] | IO[str],
     errors: IO[bytes] | None = None,
     cwd: Path | None = None,
+    temp: Path | None = None,
 ) -> subprocess.Popen[bytes]:
-    """A command behind the guard, in a session of its own: Ctrl+C reaches only us, and we then end it in good order."""
+    """A command behind the guard, in a session of its own: Ctrl+C reaches only us, and we then end it in good order.
+
+    temp: where it keeps temporary files, if not in the usual place.
+    """
     return subprocess.Popen(
         [sys.executable, "-I", "-S", str(SCRIPT), *map(str, command)],
         stdin=subprocess.PIPE,
         stdout=output,
         stderr=subprocess.STDOUT if errors is None else errors,
         cwd=cwd,
-        env=clean_environment(),
+        env=clean_environment(temp),
         creationflags=subprocess.CREATE_NEW_PROCESS_GROUP if sys.platform == "win32" else 0,
         start_new_session=sys.platform != "win32",
     )

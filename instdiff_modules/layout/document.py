@@ -1,6 +1,6 @@
 """The layout document, version 1: JSON text <-> Layout.
 
-    {"version": 1, "width": 768, "height": 512, "prompt": "caption", "instances": [{"id": "a1", "prompt": "a red fox",
+    {"version": 1, "width": 768, "height": 512, "prompt": "caption", "instances": [{"id": "a1", "prompt": "a red fox", "negative": "cartoon",
      "box": [x0, y0, x1, y1], "point": [x, y], "scribble": [[x, y], ...], "mask": {"size": [h, w], "counts": "..."},
      "strength": 1.0, "start": 0.0, "end": 1.0, "color": "#e6194b", "visible": true, "locked": false, "parent": "a0"}]}
 
@@ -51,6 +51,7 @@ LAYOUT_FIELDS = ("version", "width", "height", "prompt", "instances")
 INSTANCE_FIELDS = (
     "id",
     "prompt",
+    "negative",
     "box",
     "point",
     "scribble",
@@ -161,7 +162,9 @@ def parse_instance(item: Any, position: int, choose: Callable[[Places, str], dic
     """
     if not isinstance(item, Mapping):
         raise ValueError(f"Instance {position} must be a JSON object, got {fields.shorten(item)}.")
-    name = item.get("id")
+    name: Any = item.get("id")
+    if isinstance(name, float) and name.is_integer():  # 3.0, as the editor's JavaScript reads it
+        name = int(name)
     name = f"i{position}" if name is None or name == "" else str(name) if type(name) is int else name
     where = (
         f"Instance {position} ({fields.shorten(name) if not isinstance(name, str) else ' '.join(name.split())[:40]})"
@@ -179,6 +182,7 @@ def parse_instance(item: Any, position: int, choose: Callable[[Places, str], dic
     return Instance(
         id=name,
         prompt=fields.text(_given(item, "prompt", ""), where, "prompt"),
+        negative=fields.text(_given(item, "negative", ""), where, "negative"),
         **locations,
         strength=fields.number_in(_given(item, "strength", 1.0), 0, 2, where, "strength"),
         start=start,
@@ -193,6 +197,8 @@ def parse_instance(item: Any, position: int, choose: Callable[[Places, str], dic
 
 def _instance_to_dict(instance: Instance) -> dict[str, Any]:
     item: dict[str, Any] = {"id": instance.id, "prompt": instance.prompt}
+    if instance.negative:
+        item["negative"] = instance.negative
     if instance.box is not None:
         item["box"] = list(instance.box)
     if instance.point is not None:

@@ -43,22 +43,25 @@ def add_location(
     strength: float = 1.0,
     start: float = 0.0,
     end: float = 1.0,
+    negative: str = "",
 ) -> Frames:
     """Add an instance in front of all others, to every frame.
 
     locations: checked values by field name (box, point, scribble, mask), for all frames or one per frame, None where
     the instance is absent. With `target`, the id or number of an instance, they are added to that instance instead: it
-    keeps its strength, start and end, and its prompt if `prompt` is empty.
+    keeps its strength, start and end, and its prompt and negative prompt where those given are empty.
     """
     if isinstance(locations, Mapping):
         locations = [locations] * len(frames)
     prompt = check.text(prompt, "The new instance", "prompt").strip()
+    negative = check.text("" if negative is None else negative, "The new instance", "negative").strip()
     target = check.text("" if target is None else target, "The new instance", "target").strip()
     if target:
         if not any(find_index(layout, target) is not None for layout in frames):
             raise ValueError(f"There is no instance {target!r} to add this location to. {describe(frames)}")
         return tuple(
-            _add_location(layout, given, prompt, target) for layout, given in zip(frames, locations, strict=True)
+            _add_location(layout, given, prompt, target, negative)
+            for layout, given in zip(frames, locations, strict=True)
         )
     if not prompt:
         raise ValueError("The prompt is empty. Write what to draw, or name the instance that this location belongs to.")
@@ -69,7 +72,7 @@ def add_location(
             f"The new instance: start {start:g} lies after end {end:g}. Both are shares 0..1 of the denoising."
         )
     name = _new_id(frames)
-    new = Instance(id=name, prompt=prompt, strength=strength, start=start, end=end)
+    new = Instance(id=name, prompt=prompt, negative=negative, strength=strength, start=start, end=end)
     return tuple(
         layout if given is None else _with(layout, (*layout.instances, replace(new, **given)))
         for layout, given in zip(frames, locations, strict=True)
@@ -146,7 +149,7 @@ def describe(frames: Frames, limit: int = 8) -> str:
     return f"The layout has {listed}{more}." if instances else "The layout has no instances."
 
 
-def _add_location(layout: Layout, given: Mapping[str, Any] | None, prompt: str, target: str) -> Layout:
+def _add_location(layout: Layout, given: Mapping[str, Any] | None, prompt: str, target: str, negative: str) -> Layout:
     index = find_index(layout, target)
     if index is None or given is None:
         return layout
@@ -156,7 +159,7 @@ def _add_location(layout: Layout, given: Mapping[str, Any] | None, prompt: str, 
             raise ValueError(
                 f"Instance {index + 1} ({old.id}) already has a {name}. Leave target empty to make a new instance."
             )
-    new = replace(old, **given, prompt=prompt or old.prompt)
+    new = replace(old, **given, prompt=prompt or old.prompt, negative=negative or old.negative)
     return _with(layout, (*layout.instances[:index], new, *layout.instances[index + 1 :]))
 
 

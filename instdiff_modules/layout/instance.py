@@ -36,6 +36,7 @@ class Instance:
     color: str = ""  # "#rrggbb", or empty for the palette's
     visible: bool = True  # invisible instances do not generate
     locked: bool = False  # for the editor
+    negative: str = ""  # what its own branch avoids, beside the negative prompt of the whole picture
     parent: str = ""  # id of the instance that this one is a part of, or empty
     extra: Mapping[str, Any] = field(default_factory=dict)  # unknown fields, kept for the next program
 

@@ -9,22 +9,24 @@ from collections.abc import Sequence
 import numpy as np
 
 _FIRST_CHARACTER = 48  # each character holds 6 bits: 5 of the number, 1 that says whether more follow
+_LAST_BITS = 63
 _STRANGE = re.compile("[^0-o]")
 _MOST_CHARACTERS = 6  # of one run: 29 bits and a sign
 _LONGEST_RUN = 2**31 - 1
-_CHUNK = (
-    2**17
-)  # characters that are decoded at once: what lies between text and runs would take twenty times their memory
+_CHUNK = 2**17  # characters that are decoded at once: what lies between text and runs takes ten times their memory
 
 
 def decode_runs(counts: str) -> np.ndarray:
     """Compressed counts -> run lengths (n,) int32, zeros first. ValueError if the text is not such an encoding."""
     if not counts:
         return np.zeros(0, np.int32)
-    strange = _STRANGE.search(counts)
-    if strange:
+    bits = np.frombuffer(counts.encode("ascii", "replace"), np.uint8) - np.uint8(_FIRST_CHARACTER)
+    if (
+        bits.max() > _LAST_BITS or not counts.isascii()
+    ):  # a search through the whole text takes longer than all the rest
+        strange = _STRANGE.search(counts)
+        assert strange is not None
         raise ValueError(f"character {strange[0]!r} is not part of COCO's run-length encoding")
-    bits = np.frombuffer(counts.encode("ascii"), np.uint8) - np.uint8(_FIRST_CHARACTER)
     if bits[-1] & 32:
         raise ValueError("the text ends in the middle of a run")
     runs = np.empty(np.count_nonzero(bits & 32 == 0), np.int32)
@@ -56,13 +58,15 @@ def decode_runs(counts: str) -> np.ndarray:
 def _numbers(bits: np.ndarray) -> np.ndarray:
     """The characters of whole numbers, 6 bits each -> the numbers (n,) int64, with their signs."""
     last = np.flatnonzero(bits & 32 == 0)  # characters of their numbers
-    first = np.concatenate(([0], last[:-1] + 1))
-    length = last - first + 1
+    length = np.diff(last, prepend=-1)
     if length.max() > _MOST_CHARACTERS:
         raise ValueError("a run is longer than any picture")
-    shift = 5 * (np.arange(bits.size) - np.repeat(first, length))
-    numbers = np.add.reduceat((bits & 31).astype(np.int64) << shift, first)
-    numbers -= (bits[last].astype(np.int64) >> 4 & 1) << 5 * length  # the highest bit is the sign
+    numbers = ((bits[last] & 31).astype(np.int64) ^ 16) - 16  # the last character holds the highest bits and the sign
+    longer, back = np.flatnonzero(length > 1), 1
+    while longer.size:
+        numbers[longer] = numbers[longer] << 5 | bits[last[longer] - back] & 31
+        back += 1
+        longer = longer[length[longer] > back]
     return numbers
 
 

@@ -45,6 +45,11 @@ class Branch:
         return None if self.is_global else ", ".join(instance.prompt for instance in self.instances)
 
     @property
+    def negative(self) -> str:
+        """The negative prompts of its instances, to avoid beside the conditioning's own; empty if they have none."""
+        return ", ".join(words for instance in self.instances if (words := instance.negative.strip()))
+
+    @property
     def interval(self) -> tuple[float, float]:
         """When any of its instances acts, as shares of the denoising."""
         if self.is_global:

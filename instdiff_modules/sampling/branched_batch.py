@@ -25,7 +25,7 @@ class BranchedBatch:
     """`branches[k * images + i]` belongs to image i; row 0 are the global branches.
 
     share: of the steps, in 0..1, with one latent for each branch. mode and feather (latent cells): see `merge`.
-    prompts: encodings (1, tokens, width) by the layer and the words of a branch. merged: whether the branches are one again.
+    prompts: encodings (1, tokens, width) by the layer and the words, positive or negative, of a branch. merged: whether the branches are one again.
     """
 
     def __init__(

@@ -4,7 +4,7 @@ from collections import Counter
 from pathlib import Path
 
 from ..checkpoint.files import open_weights
-from ..checkpoint.reading import read_checkpoint
+from ..checkpoint.reading import Checkpoint, read_checkpoint
 from ..checkpoint.shapes import InstDiffConfig
 from .base import Base, sizes
 from .config import TrainConfig
@@ -15,9 +15,11 @@ from .samples import Samples
 from .values import BACKBONES
 
 
-def build(config: TrainConfig, base: Base) -> Grounded:
-    """The networks at their first weights: those of network_weights, else the start of a training from nothing."""
-    if not config.network_weights:
+def build(config: TrainConfig, base: Base, checkpoint: Checkpoint | None = None) -> Grounded:
+    """The networks at their first weights: the checkpoint's, those of network_weights, else the start of a training from nothing."""
+    if checkpoint is None and config.network_weights:
+        checkpoint = read_checkpoint([config.path(config.network_weights)])
+    if checkpoint is None:
         backbone = BACKBONES[config.mask_backbone]
         own = sizes(base.unet, base.text_dim, config.slots, config.mid_dim, **backbone)
         net = Grounded(own, base.unet, config.train_parts)
@@ -25,13 +27,12 @@ def build(config: TrainConfig, base: Base) -> Grounded:
         if config.mask_backbone_weights:
             _load_backbone(net, config.path(config.mask_backbone_weights))
         return net
-    checkpoint = read_checkpoint([config.path(config.network_weights)])
     own = checkpoint.config
     wanted = sizes(base.unet, base.text_dim, own.slots, own.mid_dim, depths=own.depths, dims=own.dims)
     if not _same(wanted, own):
         raise ValueError(
             f"{checkpoint.source} does not fit the base: its fusers are made for a UNet of other widths or blocks. "
-            "Choose the weights of this base, or leave network_weights out."
+            "Choose the weights of this base, or train from nothing."
         )
     net = Grounded(own, base.unet, config.train_parts)
     net.load_official({name: tensor.float() for name, tensor in checkpoint.tensors.items()})

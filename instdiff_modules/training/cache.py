@@ -19,6 +19,7 @@ from .frames import Frame
 from .states import whole_file
 
 _log = logging.getLogger(__name__)
+CLIP_TOKENS = 77
 Told = Callable[[str, int, int], None]  # what, how many are done, of how many
 
 
@@ -101,8 +102,9 @@ class Texts:
         told("texts", len(wanted), len(wanted))
 
     def context(self, text: str) -> Tensor:
-        """(tokens, width) float32; it is kept in half precision."""
-        return self._get(text, "context").float()
+        """(77, width) float32; it is kept in half precision. Of a longer text the beginning, as the authors have it: in a batch all
+        are equally long."""
+        return self._get(text, "context")[:CLIP_TOKENS].float()
 
     def pooled(self, text: str) -> Tensor:
         """(text_dim,) float32."""

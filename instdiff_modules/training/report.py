@@ -68,13 +68,14 @@ class Table:
             csv.DictWriter(file, COLUMNS, lineterminator="\n").writerow(full)
 
     def draw(self, path: Path) -> None:
-        """The curves as a PNG: every loss as a dot, its running mean as a line."""
-        curves = {
-            name: [(int(row["step"]), float(row[name])) for row in self.rows if row[name]]
-            for name in ("loss", "held_out_loss")
-        }
+        """The curves as a PNG."""
         with whole_file(path, "the curves") as unfinished:
-            _plot(curves).save(unfinished, "PNG")
+            self.picture().save(unfinished, "PNG")
+
+    def picture(self) -> Image.Image:
+        """The curves: every loss as a dot, its running mean as a line."""
+        names = ("loss", "held_out_loss")
+        return _plot({name: [(int(row["step"]), float(row[name])) for row in self.rows if row[name]] for name in names})
 
 
 def _rows(path: Path) -> list[dict[str, str]]:

@@ -40,6 +40,12 @@ class States:
         for old in self.steps()[: -self.keep]:
             self.path(old).unlink(missing_ok=True)
 
+    def forget(self, beyond: int) -> None:
+        """Remove the states of later steps than this."""
+        for step in self.steps():
+            if step > beyond:
+                self.path(step).unlink(missing_ok=True)
+
     def newest(self) -> dict[str, Any] | None:
         """The newest state that can be read, None if there is none. A damaged one is passed over with a warning."""
         for unfinished in self.folder.glob(".*.part"):

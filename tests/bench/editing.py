@@ -2,7 +2,7 @@
 
     python tests/bench/editing.py        draws, measures, writes editing.json beside this file, its table and a picture
 
-Repair is the template closed_loop: score, select what failed, inpaint that alone, score again, twice. Edits are those of the node Edit Instances;
+Repair is the template Repaint only what failed: score, select what failed, inpaint that alone, score again, twice. Edits are those of the node Edit Instances;
 the picture is drawn again from the same noise, and compared with one from other noise, outside the edited places.
 """
 

@@ -2,7 +2,7 @@
 
     python tests/bench/instance_lora.py        draws, measures, writes instance_lora.json beside this file, the table and picture of the help page
 
-The LoRA (tests/data/checkered_lora.safetensors, made by tests/training/train_lora.py) makes plain things checkered. In every layout one plain
+The LoRA (instdiff_modules/shapeworld/loras, made by tests/training/train_lora.py) makes plain things checkered. In every layout one plain
 instance gets it through Instance Conditioning; the same noise without it and with the LoRA on the whole model stand beside it.
 """
 
@@ -37,7 +37,7 @@ from support.shapeworld.scene import random_scene
 from support.studio import Settings, Studio, only
 
 HERE = Path(__file__).resolve().parent
-LORA = ROOT / "tests" / "data" / "checkered_lora.safetensors"
+LORA = ROOT / "instdiff_modules" / "shapeworld" / "loras" / "instdiff_demo_checkered.safetensors"
 STREAM, COUNT, TEXTURE, SHARE = 7007, 40, "checkered", 0.36
 SETTINGS = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0)
 ROWS = {

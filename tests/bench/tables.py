@@ -1,6 +1,6 @@
 """Results of the demo model's benches as Markdown tables, from the files that those benches write.
 
-Each function takes a parsed file: shapeworld.json, overlap.json, editing.json or instance_lora.json.
+Each function takes a parsed file: shapeworld.json, overlap.json, editing.json, instance_lora.json or regions.json.
 """
 
 from typing import Any
@@ -120,6 +120,30 @@ def lora(data: Data) -> str:
         rows.append([title, rounded(one["checkered chosen"], 2), rounded(one["checkered others"], 2), changed])
     head = ["", "chosen instance checkered", "others made checkered", "pixels changed inside / outside, of 255"]
     return markdown(head, rows)
+
+
+def models(data: Data) -> str:
+    """Of regions.json: the proof for each family of models."""
+    rows = [
+        (
+            name, str(one["calls"]), f"{_small(one['first_outside'])} / {_small(one['first_inside'])}",
+            f"{'convolutions mix' if one['final_outside'] is None else _small(one['final_outside'])} / {_small(one['final_inside'])}",
+            *(_small(one[key]) for key in ("allowed", "batch", "apart", "again", "absent")),
+        )
+        for name, one in data["families"].items()
+    ]  # fmt: skip
+    head = [
+        "model",
+        "masked calls",
+        "first meeting: outside / inside",
+        "cut, prediction: outside / inside",
+        "all allowed",
+    ]
+    return markdown([*head, "batch of two", "one call or two", "second run", "nothing to do"], rows)
+
+
+def _small(value: float) -> str:
+    return "0" if value == 0 else f"{value:.1e}" if value < 1e-3 else f"{value:.2g}"
 
 
 def percent(value: float | None) -> str:

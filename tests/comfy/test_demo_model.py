@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import comfy.model_patcher
 import folder_paths
+import latent_preview
 import numpy as np
 import pytest
 import torch
@@ -18,10 +19,12 @@ from instdiff.instdiff_modules.metrics.score import Settings as Measure
 from instdiff.instdiff_modules.metrics.score import score_picture
 from instdiff.instdiff_modules.shapeworld.demo_file import EMBEDDING, full_embedding, read_demo_file
 from instdiff.instdiff_modules.shapeworld.detector import detect
+from instdiff.instdiff_modules.shapeworld.vocabulary import COLORS, SHADES
 from instdiff.nodes.demo_model import DEMO_FILE, InstDiffLoadDemoModel
 from instdiff.nodes.load import FOLDER, InstDiffLoadModel, InstDiffSaveModel
 from support.pack import ROOT
 from support.shapeworld.layouts import scene_layout
+from support.shapeworld.render import render
 from support.shapeworld.scene import random_scene
 from support.studio import Settings, Studio, only
 
@@ -134,6 +137,27 @@ def test_the_base_draws_the_background_it_is_told(studio: Studio) -> None:
     given = [Layout((), 256, 256, f"a white star on a {color} background") for color in colors]
     pictures = studio.draw(given, range(4), SETTINGS, grounded=False)
     assert sum(detect(picture)[0] == color for picture, color in zip(pictures, colors, strict=True)) >= 3
+
+
+def test_previews_show_every_object_in_its_colour(studio: Studio, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As samplers make them: from latents of true scenes, by the latent format of the model that they are given."""
+    monkeypatch.setattr(latent_preview.args, "preview_method", latent_preview.LatentPreviewMethod.Auto)
+    previewer = latent_preview.get_previewer(studio.model.load_device, studio.model.model.latent_format)
+    names = list(COLORS)
+    shades = torch.tensor([list(COLORS.values()), list(SHADES.values())]).float()
+    right = []
+    for i in range(20):
+        scene = random_scene((4713, i), counts=(2, 5))
+        drawn = render(scene)
+        latent = studio.model.model.process_latent_in(studio.vae.encode(torch.from_numpy(drawn.picture)[None] / 255))
+        _, preview, _ = previewer.decode_latent_to_preview_image("JPEG", latent)
+        shown = torch.from_numpy(np.array(preview)).float()
+        blocks = torch.from_numpy(drawn.visible).unfold(1, 8, 8).unfold(2, 8, 8).all(-1).all(-1)
+        for thing, inside in zip(scene.things, blocks, strict=True):
+            nearest = (shades - shown[inside].mean(0)).norm(dim=-1).amin(0).argmin()
+            right.append((thing.color, names[nearest], bool(inside.any())))
+    seen = [color == shown for color, shown, whole in right if whole]
+    assert len(seen) > 40 and np.mean(seen) > 0.8, right
 
 
 def test_boxes_put_things_where_captions_alone_do_not(studio: Studio, layouts: list[Layout], placed: Totals) -> None:

@@ -15,6 +15,7 @@ from instdiff.instdiff_modules.layout.document import Layout, parse_layout
 from instdiff.instdiff_modules.layout.units import FRACTIONS, PIXELS, THOUSANDTHS
 from instdiff.nodes import apply as apply_nodes
 from instdiff.nodes import (
+    apply_layout,
     arrange,
     conditioning,
     dataset,
@@ -38,8 +39,8 @@ import nodes as comfy_nodes
 
 NAN, INF = float("nan"), float("inf")
 FILES = (
-    load, editor, make, layout_io, arrange, other_packs, keyframes, edit, language, plausibility, preview, apply_nodes, conditioning,
-    sampler, score, dataset,
+    load, editor, make, layout_io, arrange, other_packs, keyframes, edit, language, plausibility, preview, apply_nodes, apply_layout,
+    conditioning,    sampler, score, dataset,
 )  # fmt: skip
 ALL_NODES = {n.GET_SCHEMA().node_id: n for file in FILES for n in file.NODES}
 DOCUMENT = {
@@ -65,13 +66,15 @@ def applied():
 def valid(node_id):
     """Inputs with which a node works."""
     model, weights = base()
-    common = {"instances": WIDE, "target": "", "strength": 1.0, "start": 0.0, "end": 1.0}
+    common = {"instances": WIDE, "target": "", "strength": 1.0, "start": 0.0, "end": 1.0, "negative": ""}
     points = {"prompt": "x", "points": "48, 32; 50, 40", "units": PIXELS, "width": 96, "height": 64, **common}
     multi = {"share": 0.5, "merge": "average", "feather": 0, "speed": "exact"}
     latent = {"samples": noise(height=8, width=12), "noise_mask": mask(8, 12)}
     return {
         "InstDiffLoadModel": {"model": "damaged.pth", "dtype": "auto", **dict.fromkeys(load.PARTS, load.AUTOMATIC)},
         "InstDiffLoadDemoModel": {},
+        "InstDiffLoadCheckpoint": {"checkpoint": "damaged.pth", "weights": "damaged.pth"},
+        "InstDiffEmptyLatent": {"model": model, "instances": WIDE, "batch_size": 2},
         "InstDiffSaveModel": {"instdiff_model": weights, "filename_prefix": "x", "dtype": "as loaded"},
         "InstDiffBox": {**BOX, **common},
         "InstDiffMask": {"prompt": "x", "mask": mask(), "threshold": 0.5, **common},
@@ -89,7 +92,7 @@ def valid(node_id):
         "InstDiffFromMasks": {"masks": mask(), "prompts": "a fox", "threshold": 0.5},
         "InstDiffToConditioning": {
             "positive": context("a scene"), "clip": FakeClip(), "instances": WIDE, "method": "masks", "strength": 1.0, "gligen": None, "width": 96,
-            "height": 64,
+            "height": 64, "negative": context("bad"),
         },
         "InstDiffInstanceConditioning": {
             "positive": context("a scene"), "instances": WIDE, "conditioning": context("a dragon"), "which": "1", "strength": 2.0,
@@ -123,6 +126,11 @@ def valid(node_id):
         "InstDiffApply": {
             "model": model, "clip": FakeClip(), "instdiff_model": weights, "instances": frames(FOX), "strength": 1.0, "start": 0.0,
             "end": 0.8, "fade": 0.0, "scaleu": "on", "masked_attention": "off", "location_formats": "as given", "point_seed": 0,
+        },
+        "InstDiffApplyLayout": {
+            "model": model, "clip": FakeClip(), "positive": context("a scene"), "instances": frames(FOX), "strength": 1.0, "start": 0.0,
+            "end": 1.0, "global_share": 1.0, "method": "regions", "overlap": "front only", "outside": "global prompt",
+            "picture_attention": "free", "point_size": 0.15, "stroke_width": 0.15, "negative": context("bad"),
         },
         "InstDiffKSampler": {
             "model": applied(), "seed": 1, "steps": 2, "cfg": 5.0, "sampler_name": "euler", "scheduler": "normal",
@@ -291,6 +299,11 @@ def test_files_that_cannot_be_written(prefix):
     ("InstDiffApply", {"instances": frames(*[dataclasses.replace(FOX, id=str(i)) for i in range(31)])}, "31 instances, the loaded model takes at most 30"),
     ("InstDiffApply", {"start": 0.5, "end": 0.5}, "Expected start below end"),
     ("InstDiffApply", {"clip": None}, "Expected a CLIP, got nothing"),
+    ("InstDiffApplyLayout", {"instances": frames(dataclasses.replace(FOX, prompt=" "))}, "Instance 1 (a) has an empty prompt"),
+    ("InstDiffApplyLayout", {"start": 0.5, "end": 0.5}, "expected start below end"),
+    ("InstDiffApplyLayout", {"clip": None}, "Expected a CLIP, got nothing"),
+    ("InstDiffApplyLayout", {"positive": [[torch.zeros(1, 77, 2048), {}]]}, "a prompt of width 768 in the positive conditioning, got one of width 2048"),
+    ("InstDiffApplyLayout", {"method": "EliGen"}, "EliGen exists for FLUX.1 and Qwen-Image, the MODEL is of kind Stable Diffusion 1.5"),
     ("InstDiffKSampler", {"steps": 5, "denoise": 1e-9}, "Lower steps or raise denoise"),
     ("InstDiffKSampler", {"sampler_name": "plms", "steps": 500, "denoise": 0.4}, "a schedule of 1250 steps, plms has at most 999"),
     ("InstDiffKSampler", {"sampler_name": "plms", "steps": 1000}, "plms has at most 999"),

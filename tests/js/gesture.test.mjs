@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { createGesture, toolForPress } from "../../web/js/editor/gesture.js";
+import { freshBox, newBox } from "../../web/js/editor/newBox.js";
 import { drawsOnce, place } from "../../web/js/editor/placing.js";
 import { viewport } from "../../web/js/editor/viewport.js";
 import { emptyLayout, layoutToJson } from "../../web/js/layout/document.js";
@@ -75,4 +76,15 @@ test("after a drawing Select is chosen and the empty prompt has the focus", () =
   place(store, store.doc.instances[0], "box", [0.1, 0.1, 0.5, 0.5]);
   assert.equal(store.session.focusPrompt, null);
   assert.deepEqual(["box", "polygon", "brush", "eraser", "select"].map(drawsOnce), [true, true, false, false, false]);
+});
+
+test("a new box lies in the middle, whole on the canvas and beside the one before", () => {
+  assert.deepEqual(freshBox(emptyLayout(512, 512)), [180 / 512, 180 / 512, 332 / 512, 332 / 512].map((v) => Math.round(v * 1e5) / 1e5));
+  const store = storeWith();
+  for (let n = 0; n < 40; n++) newBox(store);
+  const boxes = store.doc.instances.map(({ box }) => box);
+  assert.ok(new Set(boxes.slice(0, 12).map(String)).size === 12 && boxes.flat().every((v) => v >= 0 && v <= 1));
+  assert.ok(Math.abs(boxes[1][0] - boxes[0][0] - 16 / 512) < 1e-4);
+  assert.deepEqual(freshBox(emptyLayout(1024, 64), [1, 0]), [0.98438, 0, 1, 0.25]);
+  assert.deepEqual(freshBox(emptyLayout(1, 1)), [0, 0, 1, 1]);
 });

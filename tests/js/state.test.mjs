@@ -148,6 +148,14 @@ test("unknown fields of document and instance survive editing", () => {
   assert.deepEqual(next.instances.map((i) => i.note), [{ k: [1] }, { k: [1] }]);
 });
 
+test("a negative prompt is written only where there is one", () => {
+  const doc = withBoxes([0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]);
+  const careful = reduce(doc, { type: "update", ids: ["i1", "i2"], fields: { negative: "blur" } });
+  assert.deepEqual(careful.instances.map(({ negative }) => negative), ["blur", "blur"]);
+  assert.deepEqual(reduce(careful, { type: "update", ids: ["i1", "i2"], fields: { negative: "" } }), doc);
+  assert.equal(reduce(doc, { type: "update", ids: ["i1"], fields: { negative: "" } }), doc);
+});
+
 test("start pushes end and end pushes start", () => {
   let doc = withBoxes([0, 0, 1, 1]);
   doc = reduce(doc, { type: "update", ids: ["i1"], fields: { end: 0.4 } });

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from instdiff.instdiff_modules.geometry.masks import SEG_SIZE, draw_polygons, resize_nearest
+from instdiff.instdiff_modules.geometry.masks import SEG_SIZE, as_mask, decode_mask, resize_nearest
 from instdiff.instdiff_modules.geometry.points import (
     POLYGON_POINTS,
     SCRIBBLE_POINTS,
@@ -116,6 +116,14 @@ def sampled(
 def authors_scribble(points: Sequence[Point], height: int, width: int) -> np.ndarray:
     """One scribble in pixels -> (40,), as their script evidently means it."""
     return scale_points(reorder_points(points), height, width)
+
+
+def draw_polygons(polygons: Sequence[Sequence[float]], height: int, width: int) -> np.ndarray:
+    """COCO polygons, each [x1, y1, x2, y2, ...] in pixels -> (height, width) bool, their union (annToMask)."""
+    from pycocotools import mask as coco
+
+    given: Any = [list(map(float, polygon)) for polygon in polygons]  # the stubs of pycocotools know whole numbers only
+    return decode_mask(as_mask(coco.merge(coco.frPyObjects(given, height, width))))
 
 
 def authors_eval_inputs(

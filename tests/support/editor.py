@@ -24,6 +24,9 @@ SESSION = {
     "popout": False,
     "help": False,
     "notice": None,
+    "search": "",
+    "editing": None,
+    "strokeEnd": None,
     "target": "new",
 }
 

@@ -29,10 +29,10 @@ def main() -> None:
     torch.set_num_threads(1)
     model = train_vae.build().to(lab.DEVICE)
     model.load_state_dict(lab.load_state(folder / "vae.pt")["ema"])
-    x = train_vae.crops(np.random.default_rng(99), 48, 256)
+    x = train_vae.crops(np.random.default_rng(99), 48, 256).to(lab.DEVICE)
     latents = torch.cat([model.quant_conv(model.encoder(part)).chunk(2, 1)[0] for part in x.split(8)])
     before = model.decoder(model.post_quant_conv(latents[:8]))
-    if len(sys.argv) <= 2:
+    if not (folder / "vae_before.pt").exists():  # else it has kept to latents of the right scale
         fold(model, latents)
     mean, logvar = model.quant_conv(model.encoder(x[:8])).chunk(2, 1)
     after = model.decoder(model.post_quant_conv(mean))

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+import heads
 import lab
 import models
 import torch
@@ -13,7 +14,7 @@ from instdiff.instdiff_modules.networks.scaleu import gains, scaleu
 from instdiff.instdiff_modules.networks.unifusion import UniFusion
 from torch import Tensor, nn
 
-SLOTS, MID = 8, 96
+SLOTS, MID = 30, 96
 DEPTHS, DIMS = (1, 1, 2, 1), (16, 32, 48, 64)
 WIDTH = models.CLIP["hidden_size"]
 # Where models.UNET has transformers, and the channels that enter each of its five decoder blocks.
@@ -104,8 +105,7 @@ def attention_error(attended: list[Tensor], cover: Tensor) -> Tensor:
     errors = []
     for given in attended:
         share = given.float()
-        side = round(share.shape[1] ** 0.5)
-        want = F.adaptive_avg_pool2d(cover, side).flatten(2).mT
+        want = F.adaptive_avg_pool2d(cover, heads.grid(share.shape[1], cover.shape[-2:])).flatten(2).mT
         pull = -(want * (2 * share + 1e-4).clamp(max=1).log()).sum(-1)
         push = -(1 - want.sum(-1)).clamp(min=0) * (1 - share.sum(-1)).clamp(min=1e-4).log()
         errors.append((pull + push).mean())

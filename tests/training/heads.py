@@ -28,10 +28,16 @@ WAVES = (
 )  # periods of sine and cosine over a side, beside x and y themselves: products of them compare a token with a box
 
 
-def places(side: int, device: torch.device) -> Tensor:
-    """(side * side, 2 + 4 * len(WAVES)): x and y in -1..1 and their waves, row by row."""
-    line = torch.linspace(-1, 1, side, device=device)
-    xy = torch.stack((line.repeat(side), line.repeat_interleave(side)), -1)
+def grid(count: int, latent: tuple[int, int]) -> tuple[int, int]:
+    """Rows and columns of `count` visual tokens of a latent (h, w)."""
+    rows = round((count * latent[0] / latent[1]) ** 0.5)
+    return rows, count // rows
+
+
+def places(rows: int, columns: int, device: torch.device) -> Tensor:
+    """(rows * columns, 2 + 4 * len(WAVES)): x and y in -1..1 and their waves, row by row."""
+    across, down = (torch.linspace(-1, 1, count, device=device) for count in (columns, rows))
+    xy = torch.stack((across.repeat(rows), down.repeat_interleave(columns)), -1)
     return torch.cat([xy, *(f(torch.pi * wave * xy) for wave in WAVES for f in (torch.sin, torch.cos))], -1)
 
 
@@ -63,9 +69,10 @@ class Heads(nn.Module):
         return found if places is None else {**found, "middle_patch": [read_places]}
 
 
-def place_error(read: list[Tensor]) -> Tensor:
-    """Mean squared error of the places that the heads read."""
-    return torch.stack([(p.float() - places(round(p.shape[1] ** 0.5), p.device)).square().mean() for p in read]).mean()
+def place_error(read: list[Tensor], latent: tuple[int, int]) -> Tensor:
+    """Mean squared error of the places that the heads read from a picture with a latent (h, w)."""
+    errors = [(p.float() - places(*grid(p.shape[1], latent), p.device)).square().mean() for p in read]
+    return torch.stack(errors).mean()
 
 
 def clean_error(read: list[Tensor], x: Tensor) -> Tensor:

@@ -18,13 +18,20 @@ SAVE_EVERY, GRID_EVERY, LOG_EVERY, WARMUP = 420, 600, 50, 100
 def arguments(batch: int, lr: float) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("state", type=Path, help="folder with everything that one stage leaves to the next")
-    parser.add_argument("until", help="HH:MM")
+    parser.add_argument("until", help="HH:MM, or minutes from now as +90")
     parser.add_argument("--batch", type=int, default=batch, help="per process")
     parser.add_argument("--lr", type=float, default=lr)
     parser.add_argument(
         "--cool", type=float, default=0, help="minutes before the end in which the rate falls to nothing"
     )
     return parser.parse_args()
+
+
+def _end(until: str) -> float:
+    if until.startswith("+"):
+        return time.time() + 60 * float(until)
+    end = time.mktime(time.strptime(time.strftime("%Y-%m-%d ") + until, "%Y-%m-%d %H:%M"))
+    return end if end > time.time() else end + 86400  # tomorrow
 
 
 class Training:
@@ -35,8 +42,7 @@ class Training:
         if self.team > 1:
             dist.init_process_group("gloo")
         self.module, self.path, self.args, self.step, self.rate = module, path, args, 0, args.lr
-        until = time.mktime(time.strptime(time.strftime("%Y-%m-%d ") + args.until, "%Y-%m-%d %H:%M"))
-        self.until = until if until > time.time() else until + 86400  # tomorrow
+        self.until = _end(args.until)
         self.optimizer, self.ema = muon.Pair(module, args.lr), lab.Ema(module)
         if (state := lab.load_state(path)) is not None:
             module.load_state_dict({k: v.float() for k, v in state["model"].items()})

@@ -1,7 +1,7 @@
-"""What stage two needs of each scene of the pool: python make_layouts.py STATE_DIR SHARDS
+"""What stage two needs of each scene of the pool: python make_layouts.py STATE_DIR SHARDS...
 
-Shard k, beside the latents of the same scenes: count (n,), phrase (n, 6) index of `PHRASES`, boxes (n, 6, 4),
-points (n, 6, 3, 2), scribbles (n, 6, 2, 40), polygons (n, 6, 512), masks (n, 6, 8192) packed bits of 256x256.
+Shard k, beside the latents of the same scenes: count (n,), phrase (n, 30) index of `PHRASES`, boxes (n, 30, 4),
+points (n, 30, 3, 2), scribbles (n, 30, 2, 40), polygons (n, 30, 512) half, labels (n, H, W): which instance, from 1 on, a pixel shows.
 
 Points and strokes lie well inside their objects, unlike those of the bench, which may lie a pixel from the rim: a model that
 puts them there needs no pixel's precision. What it brought stands in the README beside this file.
@@ -13,6 +13,7 @@ from pathlib import Path
 import lab
 import numpy as np
 import torch
+import worlds
 from instdiff.instdiff_modules.geometry.points import (
     mask_polygon_points,
     mask_scribble_points,
@@ -20,15 +21,16 @@ from instdiff.instdiff_modules.geometry.points import (
     scale_points,
 )
 from instdiff.instdiff_modules.shapeworld import vocabulary as words
-from make_pool import SHARD, pool_scene
 from scipy.ndimage import distance_transform_edt
 from support.shapeworld.layouts import scene_layout, stroke
-from support.shapeworld.render import render
+from support.thingworld.words import phrases
+from worlds import SHARD, draw_scene, plan, scene_of
 
-MOST = 6
+MOST = 30
 POINT_DEPTH = 0.65  # of an object's greatest depth
 STROKE_DEPTH, STROKE_MARGIN = 0.7, 10  # of the greatest depth, but no more than so many pixels
-PHRASES = [words.phrase(s, c, t) for s in words.SHAPES for c in words.COLORS for t in words.TEXTURES]
+SHAPE_PHRASES = [words.phrase(s, c, t) for s in words.SHAPES for c in words.COLORS for t in words.TEXTURES]
+PHRASES = [*SHAPE_PHRASES, *phrases()]
 
 
 def deep_points(mask: np.ndarray, rng: np.random.RandomState) -> tuple[tuple[float, float], tuple[float, float]]:
@@ -54,27 +56,33 @@ def deep_stroke(mask: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 
 def _depth(mask: np.ndarray) -> np.ndarray:
     """How far each pixel lies inside, in pixels."""
-    return distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    part = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    out = np.zeros(mask.shape)
+    out[part] = distance_transform_edt(np.pad(mask[part], 1))[1:-1, 1:-1]
+    return out
 
 
 def layouts(first: int, count: int) -> dict[str, torch.Tensor]:
+    width, height = plan(first // SHARD).size
     out = {
         "count": np.zeros(count, np.uint8),
         "phrase": np.zeros((count, MOST), np.int16),
         "boxes": np.zeros((count, MOST, 4), np.float32),
         "points": np.zeros((count, MOST, 3, 2), np.float32),
         "scribbles": np.zeros((count, MOST, 2, 40), np.float32),
-        "polygons": np.zeros((count, MOST, 512), np.float32),
-        "masks": np.zeros((count, MOST, 8192), np.uint8),
+        "polygons": np.zeros((count, MOST, 512), np.float16),
+        "labels": np.zeros((count, height, width), np.uint8),
     }
+    index = {text: i for i, text in enumerate(PHRASES)}
     for n in range(count):
-        scene = pool_scene(first + n)
-        drawn = render(scene)
+        scene = scene_of(first + n)
+        drawn = draw_scene(scene)
         layout = scene_layout(scene, first + n, drawn.visible)
         rng = np.random.RandomState(first + n)
         out["count"][n] = len(layout.instances)
         for i, (instance, mask) in enumerate(zip(layout.instances, drawn.visible, strict=True)):
-            out["phrase"][n, i] = PHRASES.index(instance.prompt)
+            out["phrase"][n, i] = index[instance.prompt]
             out["boxes"][n, i] = instance.box
             x0, y0, x1, y1 = instance.box
             out["points"][n, i] = (
@@ -82,15 +90,15 @@ def layouts(first: int, count: int) -> dict[str, torch.Tensor]:
                 *deep_points(mask, rng),
             )  # the first is what a box stands for
             out["scribbles"][n, i, 0] = deep_stroke(mask, np.random.default_rng((first + n, i))).reshape(-1)
-            out["scribbles"][n, i, 1] = scale_points(mask_scribble_points(mask, rng), 256, 256)
-            out["polygons"][n, i] = scale_points(mask_polygon_points(mask), 256, 256)
-            out["masks"][n, i] = np.packbits(mask.reshape(-1))
+            out["scribbles"][n, i, 1] = scale_points(mask_scribble_points(mask, rng), height, width)
+            out["polygons"][n, i] = scale_points(mask_polygon_points(mask), height, width)
+            out["labels"][n][mask] = i + 1
     return {key: torch.from_numpy(value) for key, value in out.items()}
 
 
 def main() -> None:
     folder = Path(sys.argv[1])
-    for shard in range(int(sys.argv[2])):
+    for shard in worlds.numbers(sys.argv[2:]):
         path = folder / "layouts" / f"{shard:04}.pt"
         if not path.exists():
             lab.save_state(path, layouts(shard * SHARD, SHARD))

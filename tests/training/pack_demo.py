@@ -8,8 +8,9 @@ import grounded
 import lab
 import models
 import tokens
+import torch
 from instdiff.instdiff_modules.checkpoint.shapes import InstDiffConfig
-from instdiff.instdiff_modules.shapeworld.demo_file import DemoFile
+from instdiff.instdiff_modules.shapeworld.demo_file import EMBEDDING, DemoFile
 from support.write_demo_file import write_demo_file
 from unpack_demo import REST
 
@@ -39,11 +40,14 @@ def main() -> None:
     net = grounded.Grounding()
     net.load_state_dict(lab.averaged(states["instances"]))
     parts["instdiff"] = net.official_state_dict()
+    others = tokens.other_words()
+    rows = parts["text"][EMBEDDING]
+    parts["text"][EMBEDDING] = torch.cat((rows, rows[list(others.values())]))
     config = {
         "unet": models.UNET,
         "text": models.CLIP,
         "vae": lab.DDCONFIG,
-        "vocabulary": tokens.vocabulary(),
+        "vocabulary": [*tokens.vocabulary(), *others],
         "instdiff": asdict(CONFIG),
     }
     target.parent.mkdir(parents=True, exist_ok=True)

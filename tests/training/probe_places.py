@@ -7,7 +7,6 @@ import grounded
 import lab
 import noise
 import torch
-import torch.nn.functional as F
 import train_instances
 from instdiff.instdiff_modules.grounding.inputs import GroundingInputs
 from make_layouts import MOST
@@ -28,12 +27,11 @@ def main() -> None:
         for k, v in torch.load(folder / part / name, weights_only=True).items()
     }
     there = torch.arange(MOST, device=lab.DEVICE) < d["count"][:, None]
-    pad = grounded.SLOTS - MOST
 
     def slots(values: torch.Tensor) -> torch.Tensor:
-        return F.pad(values * there[..., None], (0, 0, 0, pad))
+        return values * there[..., None]
 
-    flag, none = F.pad(there.float(), (0, pad)), torch.zeros(COUNT, grounded.SLOTS, device=lab.DEVICE)
+    flag, none = there.float(), torch.zeros(COUNT, grounded.SLOTS, device=lab.DEVICE)
     right = GroundingInputs(
         slots(d["boxes"]),
         slots(d["points"][:, :, 0]),

@@ -19,7 +19,7 @@ def main() -> None:
     torch.manual_seed(1)
     base = train_instances.frozen_base(folder)
     pool = train_base.Pool(folder / "pool")
-    x, right = pool.latents[:64].float(), pool.captions[:64].long()
+    x, right = pool.held["shapes"]["latents"].float(), pool.held["shapes"]["captions"].long()
     prompts = {"right": right, "other": right.roll(1, 0), "none": pool.empty.long().expand(64, -1)}
     contexts = {name: base.text(ids) for name, ids in prompts.items()}
     spread = contexts["right"].std(0).mean() / contexts["right"].std()

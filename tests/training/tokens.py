@@ -5,7 +5,8 @@ from functools import lru_cache
 import lab  # noqa: F401
 import torch
 from comfy.sd1_clip import SDTokenizer
-from support.shapeworld.captions import WORDS
+from support.shapeworld import captions
+from support.thingworld import words
 
 UNKNOWN, LENGTH = 0, 77
 
@@ -23,9 +24,15 @@ def bpe(prompt: str) -> list[int]:
 def vocabulary() -> list[int]:
     """BPE numbers of the rows from 1 on: start, end, then those of the world's words; row 0 stands for all others."""
     known = [49406, 49407]
-    for word in WORDS:
+    for word in (*captions.WORDS, *words.WORDS):
         known += [token for token in bpe(word) if token not in known]
     return known
+
+
+@lru_cache(maxsize=1)
+def other_words() -> dict[int, int]:
+    """BPE number of a word that means the same as one of the world's -> that one's row."""
+    return {bpe(other)[1]: _rows()[bpe(word)[1]] for other, word in words.OTHER_WORDS.items()}
 
 
 @lru_cache(maxsize=1)

@@ -3,6 +3,7 @@
 Resumes from base.pt. The last 64 scenes of the pool's first shard are held out.
 """
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,8 +15,9 @@ import noise
 import tokens
 import torch
 import train_vae
-from support.shapeworld.render import render
+import worlds
 from support.shapeworld.scene import random_scene
+from support.thingworld.scene import random_things
 
 NO_CAPTION, NO_BACKGROUND = 0.1, 0.12  # shares of the training pairs
 # Nothing in this world needs to know where it is: backgrounds are plain, captions name no places. Features without a place leave a fuser
@@ -27,31 +29,40 @@ HELD, HELD_TIMES = 64, (200, 400, 550, 700, 850, 970)
 
 
 class Pool:
-    """Latents and captions of all shards."""
+    """Latents and captions of all shards, those of one canvas together. Held out are the last scenes of each world's first shard."""
 
     def __init__(self, folder: Path) -> None:
         self.empty = tokens.encode([""])[0].to(lab.DEVICE)
-        parts = [torch.load(path, weights_only=True) for path in sorted(folder.glob("*.pt"))]
-        self.held = {k: v[-HELD:].to(lab.DEVICE) for k, v in parts[0].items()}
-        parts[0] = {k: v[:-HELD] for k, v in parts[0].items()}
-        self.latents, self.captions, self.bare, self.placed = (
-            torch.cat([p[k] for p in parts]).to(lab.DEVICE) for k in ("latents", "captions", "bare", "placed")
-        )
+        self.held: dict[str, dict[str, torch.Tensor]] = {}
+        self.canvases: dict[tuple[int, ...], dict[str, list[torch.Tensor]]] = {}
+        for path in sorted(folder.glob("*.pt")):
+            part = torch.load(path, weights_only=True)
+            world = "things" if worlds.plan(int(path.stem)).things else "shapes"
+            if world not in self.held:
+                self.held[world] = {k: v[-HELD:].to(lab.DEVICE) for k, v in part.items()}
+                part = {k: v[:-HELD] for k, v in part.items()}
+            canvas = self.canvases.setdefault(tuple(part["latents"].shape[-2:]), {key: [] for key in part})
+            for key, value in part.items():
+                canvas[key].append(value)
+        self.all = [{k: torch.cat(v).to(lab.DEVICE) for k, v in canvas.items()} for canvas in self.canvases.values()]
+        self.sizes = torch.tensor([float(len(canvas["latents"])) for canvas in self.all])
 
     def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
-        at = torch.randint(len(self.latents), (size,)).to(lab.DEVICE)
+        """Latents (size, 4, h, w) of one canvas, and rows of their captions (size, 77)."""
+        d = self.all[int(torch.multinomial(self.sizes, 1))]
+        at = torch.randint(len(d["latents"]), (size,)).to(lab.DEVICE)
         placed = (torch.rand(size, 1) < PLACED).to(lab.DEVICE)
-        ids, luck = torch.where(placed, self.placed[at], self.captions[at]), torch.rand(size).to(lab.DEVICE)
+        ids, luck = torch.where(placed, d["placed"][at], d["captions"][at]), torch.rand(size).to(lab.DEVICE)
         bare, none = luck < NO_BACKGROUND, luck > 1 - NO_CAPTION
-        ids[bare], ids[none] = self.bare[at[bare]], self.empty
-        return self.latents[at].float(), ids.long()
+        ids[bare], ids[none] = d["bare"][at[bare]], self.empty
+        return d["latents"][at].float(), ids.long()
 
     @torch.no_grad()
     def held_error(
-        self, v: Callable[..., torch.Tensor], captions: str = "captions", size: int = 16
+        self, v: Callable[..., torch.Tensor], world: str, captions: str = "captions", size: int = 16
     ) -> dict[int, float]:
-        """Mean squared error of the noise on the held-out scenes, the same noise every time."""
-        x, ids = self.held["latents"].float(), self.held[captions].long()
+        """Mean squared error of the noise on a world's held-out scenes, the same noise every time."""
+        x, ids = self.held[world]["latents"].float(), self.held[world][captions].long()
         target = torch.randn(x.shape, generator=torch.Generator().manual_seed(9)).to(x.device)
         errors = {}
         for time in HELD_TIMES:
@@ -90,7 +101,10 @@ class Base(torch.nn.Module):
 @torch.no_grad()
 def draw(base: Base, vae, path: Path, seed: int = 0, count: int = 16) -> None:
     """A grid: the real scenes above, pictures of their captions below."""
-    scenes = [random_scene((8, i), counts=(1 + i % 3, 1 + i % 3)) for i in range(count)]
+    scenes = [
+        (random_things if i >= count // 2 else random_scene)((8, i), counts=(1 + i % 3, 1 + i % 3))
+        for i in range(count)
+    ]
     ids = tokens.encode([scene.caption for scene in scenes] + [""] * count).long().to(lab.DEVICE)
     context = base.text(ids)
 
@@ -106,7 +120,7 @@ def draw(base: Base, vae, path: Path, seed: int = 0, count: int = 16) -> None:
         velocity, torch.randn(count, 4, 32, 32, generator=torch.Generator().manual_seed(seed)).to(lab.DEVICE)
     )
     pictures = vae.decoder(vae.post_quant_conv(latents / lab.LATENT_SCALE)).cpu() / 2 + 0.5
-    real = torch.stack([torch.from_numpy(render(scene).picture).permute(2, 0, 1) / 255 for scene in scenes])
+    real = torch.stack([torch.from_numpy(worlds.draw_scene(scene).picture).permute(2, 0, 1) / 255 for scene in scenes])
     order = [half[row : row + 8] for row in range(0, count, 8) for half in (real, pictures)]
     lab.save_grid(path, torch.cat(order), 8)
 
@@ -123,15 +137,16 @@ def main() -> None:
     vae.load_state_dict(lab.load_state(args.state / "vae_final.pt"))
     training = loop.Training(base, args.state / "base.pt", args)
     pool = Pool(args.state / "pool")
-    forward, seen = torch.compile(base), {}
+    compiled, seen = lab.compiled(base), {}  # for squares alone: each size more would take minutes
 
     def loss() -> torch.Tensor:
         x, ids = pool.batch(args.batch)
         t = noise.draw_times(len(x), x.device)
         target = noise.draw_noise(x)
         with lab.autocast():
-            out, places, clean = forward(noise.noised(x, target, t), t, ids)
-        off, blurred = heads.place_error(places), heads.clean_error(clean, x)
+            ask = compiled if x.shape[-2] == x.shape[-1] else base
+            out, places, clean = ask(noise.noised(x, target, t), t, ids)
+        off, blurred = heads.place_error(places, x.shape[-2:]), heads.clean_error(clean, x)
         for name, value in (("places", off), ("clean latent", blurred)):
             seen[name] = 0.98 * seen.get(name, 1) + 0.02 * value.item()
         error = ((out.float() - noise.velocity(x, target, t)) ** 2).mean((1, 2, 3))
@@ -140,10 +155,10 @@ def main() -> None:
     def look(step: int) -> None:
         lab.say("mean squared error of the heads: " + ", ".join(f"{name} {value:.4f}" for name, value in seen.items()))
         draw(base, vae, args.state / "grids" / f"base_{step:06}.png")
-        for captions in ("captions", "placed"):
-            held = pool.held_error(forward, captions)
+        for world, captions in itertools.product(pool.held, ("captions", "placed")):
+            held = pool.held_error(base, world, captions)
             lab.say(
-                f"held-out error of the noise, {captions}, at t = "
+                f"held-out error of the noise, {world}, {captions}, at t = "
                 + ", ".join(f"{t}: {error:.5f}" for t, error in held.items())
             )
 

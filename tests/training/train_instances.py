@@ -32,6 +32,7 @@ MIXED = 0.25  # of the pictures have instances with different formats
 ANY_PIXEL = 0.15  # of the points are any pixel well inside the object, the rest its middle
 RINGS = 2  # times as often as others pictures with a ring are drawn: where one is meant by a point on its band is the hardest to tell
 NO_INSTANCE, NO_CAPTION, NOTHING = 0.1, 0.1, 0.1
+SQUARE = (32, 32)  # latents of the grids
 
 
 LOCATIONS = ("box", "mask", "point", "scribble")
@@ -49,26 +50,28 @@ def draw_formats(shares: dict[str, float], size: int) -> dict[str, torch.Tensor]
 
 
 class Pairs:
-    """Latents, captions and grounding inputs of the shards that have both."""
+    """Latents, captions and grounding inputs of the shards that have both, those of one canvas together."""
 
     def __init__(self, folder: Path, text: torch.Tensor) -> None:
-        names = sorted(path.name for path in (folder / "layouts").glob("*.pt"))
-        parts = [
-            {
-                **torch.load(folder / "pool" / n, weights_only=True),
-                **torch.load(folder / "layouts" / n, weights_only=True),
-            }
-            for n in names
-        ]
-        self.data = {key: torch.cat([part[key] for part in parts]).to(lab.DEVICE) for key in parts[0]}
+        canvases: dict[tuple[int, ...], list[dict[str, torch.Tensor]]] = {}
+        for path in sorted((folder / "layouts").glob("*.pt")):
+            part = {**torch.load(folder / "pool" / path.name, weights_only=True), **torch.load(path, weights_only=True)}
+            canvases.setdefault(tuple(part["latents"].shape[-2:]), []).append(part)
+        self.canvases = {
+            size: {key: torch.cat([part[key] for part in parts]).to(lab.DEVICE) for key in parts[0]}
+            for size, parts in canvases.items()
+        }
         ring = torch.tensor([phrase.split()[-1] == "ring" for phrase in make_layouts.PHRASES]).to(lab.DEVICE)
-        real = torch.arange(make_layouts.MOST, device=lab.DEVICE) < self.data["count"][:, None]
-        self.often = 1 + (RINGS - 1) * (ring[self.data["phrase"].long()] & real).any(1).float()
+        for data in self.canvases.values():
+            real = torch.arange(make_layouts.MOST, device=lab.DEVICE) < data["count"][:, None]
+            data["often"] = 1 + (RINGS - 1) * (ring[data["phrase"].long()] & real).any(1).float()
+        self.sizes = torch.tensor([float(len(data["count"])) for data in self.canvases.values()])
         self.text, self.empty = text, tokens.encode([""])[0].long().to(lab.DEVICE)
 
     def batch(self, size: int, with_masks: float) -> tuple[torch.Tensor, torch.Tensor, GroundingInputs, torch.Tensor]:
-        """-> latents, captions, grounding inputs; what each instance covers, (size, SLOTS, 32, 32)."""
-        d, at, here = self.data, torch.multinomial(self.often, size, replacement=True), {"device": lab.DEVICE}
+        """-> latents of one canvas, captions, grounding inputs; what each instance covers, (size, SLOTS, h, w)."""
+        d, here = list(self.canvases.values())[int(torch.multinomial(self.sizes, 1))], {"device": lab.DEVICE}
+        at = torch.multinomial(d["often"], size, replacement=True)
         bare = torch.rand(size, 1, **here) < train_base.NO_BACKGROUND  # as a multi-instance branch's prompt is
         ids = torch.where(bare, d["bare"][at], d["captions"][at]).long()
         quiet = torch.rand(size, **here) < NO_CAPTION
@@ -83,23 +86,18 @@ class Pairs:
         box = has["box"] | has["mask"]
         kind = torch.where(box, 0, 1 + (torch.rand(box.shape, **here) < ANY_PIXEL).long())
         pick = torch.arange(size, **here)[:, None], torch.arange(make_layouts.MOST, **here)[None, :]
-        bits = (d["masks"][at][..., None] >> torch.arange(7, -1, -1, dtype=torch.uint8, **here)) & 1
-        shapes = bits.view(size, make_layouts.MOST, 256, 256).float()
-        cover = F.pad(
-            F.avg_pool2d(shapes, 8) * present[..., None, None], (0, 0, 0, 0, 0, grounded.SLOTS - make_layouts.MOST)
-        )
-        seg = has["mask"].any(1)
+        labels, latents = d["labels"][at], d["latents"][at].float()
+        cover = torch.zeros(size, grounded.SLOTS, *latents.shape[-2:], **here)
         segs = torch.zeros(size, grounded.SLOTS, *((512, 512) if masked else (1, 1)), dtype=torch.bfloat16, **here)
-        if masked:
-            masks = shapes[:masked].to(torch.bfloat16) * has["mask"][:masked, :, None, None]
-            segs[:masked, : make_layouts.MOST] = F.interpolate(masks, (512, 512), mode="bilinear")
+        for i in range(int(d["count"][at].max())):
+            shape = (labels == i + 1).to(torch.bfloat16)[:, None]
+            cover[:, i] = F.avg_pool2d(shape, 8)[:, 0].float() * present[:, i, None, None]
+            if masked:
+                shown = shape[:masked] * has["mask"][:masked, i, None, None, None]
+                segs[:masked, i] = F.interpolate(shown, (512, 512), mode="bilinear")[:, 0]
 
         def slots(values: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-            values = values * mask[..., None]
-            return F.pad(values, (0, 0, 0, grounded.SLOTS - make_layouts.MOST))
-
-        def flags(mask: torch.Tensor) -> torch.Tensor:
-            return F.pad(mask.float(), (0, grounded.SLOTS - make_layouts.MOST))
+            return values.float() * mask[..., None]
 
         stroke = torch.randint(2, box.shape, **here)
         inputs = GroundingInputs(
@@ -109,22 +107,22 @@ class Pairs:
             slots(d["polygons"][at], has["mask"]),
             segs,
             slots(self.text[d["phrase"][at].long()], present),
-            flags(present),
-            flags(box),
-            flags(box | has["point"]),
-            flags(has["scribble"]),
-            flags(has["mask"]),
-            seg.float(),
+            present.float(),
+            box.float(),
+            (box | has["point"]).float(),
+            has["scribble"].float(),
+            has["mask"].float(),
+            has["mask"].any(1).float(),
         )
-        return d["latents"][at].float(), ids, inputs, cover
+        return latents, ids, inputs, cover
 
 
 @torch.no_grad()
 def phrase_features(text: torch.nn.Module) -> torch.Tensor:
-    """(256, width): CLIP's pooled feature of every instance caption, at its end token, before any projection."""
+    """(n, width): CLIP's pooled feature of every instance caption, at its end token, before any projection."""
     ids = tokens.encode(make_layouts.PHRASES).long().to(lab.DEVICE)
     end = (ids == 2).int().argmax(1)  # row 2 is the end token
-    return text(ids)[torch.arange(len(ids)), end]
+    return text(ids)[torch.arange(len(ids), device=ids.device), end]
 
 
 def frozen_base(folder: Path) -> train_base.Base:
@@ -137,14 +135,13 @@ def frozen_base(folder: Path) -> train_base.Base:
 def draw(base, net, pairs: Pairs, vae, path: Path, count: int = 16) -> None:
     """Scenes above, pictures with their boxes below."""
     torch.manual_seed(5)
-    d, at = pairs.data, torch.arange(count, device=lab.DEVICE)
+    d, at = pairs.canvases[SQUARE], torch.arange(count, device=lab.DEVICE)
     box = torch.arange(make_layouts.MOST, device=lab.DEVICE) < d["count"][at][:, None]
-    pad = grounded.SLOTS - make_layouts.MOST
 
     def slots(v):
-        return F.pad(v * box[..., None], (0, 0, 0, pad))
+        return v * box[..., None]
 
-    flag, none = F.pad(box.float(), (0, pad)), torch.zeros(count, grounded.SLOTS, device=lab.DEVICE)
+    flag, none = box.float(), torch.zeros(count, grounded.SLOTS, device=lab.DEVICE)
     segs = torch.zeros(count, grounded.SLOTS, 1, 1, device=lab.DEVICE)
     given = GroundingInputs(
         slots(d["boxes"][at]),
@@ -195,12 +192,13 @@ def main() -> None:
 
     seen = {}
 
-    @torch.compile(dynamic=False)
     def forward(x, t, context, given):
         attended, clean = [], []
         reading, fusing = base.heads.patches(None, clean), net.patches(given, attended)
         patches = {name: reading.get(name, []) + fusing.get(name, []) for name in {**reading, **fusing}}
         return base.unet._forward(x, t, context=context, transformer_options={"patches": patches}), attended, clean
+
+    compiled = lab.compiled(forward)  # for squares alone: each size more would take minutes
 
     def loss() -> torch.Tensor:
         x, ids, inputs, cover = pairs.batch(args.batch, WITH_MASKS if training.step >= MASKS_FROM else 0)
@@ -209,7 +207,8 @@ def main() -> None:
         with lab.autocast():
             with torch.no_grad():
                 context = base.text(ids)
-            out, attended, clean = forward(noise.noised(x, target, t), t.float(), context, net.tokens(inputs))
+            ask = compiled if x.shape[-2:] == SQUARE else forward
+            out, attended, clean = ask(noise.noised(x, target, t), t.float(), context, net.tokens(inputs))
         off, blurred = grounded.attention_error(attended, cover), heads.clean_error(clean, x)
         error = (noise.loss_weights(t) * ((out.float() - noise.velocity(x, target, t)) ** 2).mean((1, 2, 3))).mean()
         for name, value in (("attention", off), ("clean", blurred), ("velocity", error)):

@@ -58,18 +58,21 @@ def main() -> None:
     net.requires_grad_(False).eval()
     features = train_instances.phrase_features(base.text)
     pairs = train_instances.Pairs(folder, features)
-    kinds = torch.arange(len(make_layouts.PHRASES)) // len(TEXTURES) * len(TEXTURES)
+    squares = pairs.canvases[train_instances.SQUARE]
+    pairs.canvases = {train_instances.SQUARE: squares}
+    pairs.sizes = torch.ones(1)
+    kinds = torch.arange(len(make_layouts.SHAPE_PHRASES)) // len(TEXTURES) * len(TEXTURES)
     versions = []
     for texture in ("plain", TEXTURE):
         which = kinds + TEXTURES.index(texture)
-        ids = tokens.encode([make_layouts.PHRASES[i] for i in which])
-        versions.append((features[which], ids[pairs.data["phrase"][:, 0].long()]))
+        ids = tokens.encode([make_layouts.SHAPE_PHRASES[i] for i in which])
+        versions.append((features[which], ids[squares["phrase"][:, 0].long()]))
     lora = LoRA(base.unet).to(lab.DEVICE)
     optimizer, begin, mean, step = torch.optim.AdamW(lora.parameters(), lr=LR, weight_decay=0), time.time(), 0.0, 0
     while (spent := (time.time() - begin) / minutes / 60) < 1:
         t, out = None, []
         for (pairs.text, words), lora.on in zip(versions, (True, False), strict=True):
-            pairs.data["captions"] = pairs.data["bare"] = words
+            squares["captions"] = squares["bare"] = words
             torch.manual_seed(step)
             x, ids, inputs, *_ = pairs.batch(BATCH, 0)
             t = noise.draw_times(len(x), x.device)

@@ -1,15 +1,36 @@
-"""Training states out of the shipped file, to go on from it: python unpack_demo.py FILE STATE_DIR - and `heads.pt`, which is not shipped."""
+"""Training states out of the shipped file, to go on from it: python unpack_demo.py FILE STATE_DIR - and `heads.pt`, which is not shipped.
+
+Words that the file does not know begin with random embeddings, slots that it lacks see masks as its own do.
+"""
 
 import sys
 from pathlib import Path
 
 import grounded
 import lab
-from instdiff.instdiff_modules.shapeworld.demo_file import read_demo_file
+import tokens
+import torch
+from instdiff.instdiff_modules.checkpoint.reading import write_checkpoint
+from instdiff.instdiff_modules.shapeworld.demo_file import EMBEDDING, read_demo_file
 
 REST = (
     Path(__file__).resolve().parent / "heads.pt"
 )  # what training needs beside the shipped weights; `pack_demo.py` writes it
+
+
+SEES = "position_net.in_conv.weight"
+
+
+def grow(text: dict[str, torch.Tensor], instdiff: dict[str, torch.Tensor]) -> None:
+    """To the words and slots of today, in place."""
+    text[EMBEDDING] = text[EMBEDDING][: len(tokens.vocabulary()) + 1]  # behind these, words that share an embedding
+    rows, width = text[EMBEDDING].shape
+    new = text[EMBEDDING].std() * torch.randn(
+        len(tokens.vocabulary()) + 1 - rows, width, generator=torch.Generator().manual_seed(0)
+    )
+    text[EMBEDDING] = torch.cat((text[EMBEDDING], new))
+    slots = instdiff[SEES].shape[1]
+    instdiff[SEES] = torch.stack([instdiff[SEES][:, i % slots] for i in range(grounded.SLOTS)], 1)
 
 
 def main() -> None:
@@ -17,7 +38,9 @@ def main() -> None:
         name: {key: value.float() for key, value in part.items()}
         for name, part in read_demo_file(Path(sys.argv[1])).tensors.items()
     }
+    grow(parts["text"], parts["instdiff"])
     folder, rest = Path(sys.argv[2]), lab.load_state(REST)
+    write_checkpoint(folder / "instdiff.safetensors", parts["instdiff"], {})
     lab.save_state(folder / "vae_final.pt", parts["vae"])
     base = {f"{name}.{key}": value for name in ("unet", "text") for key, value in parts[name].items()}
     base |= {f"heads.{key}": value.float() for key, value in rest["heads"].items()}

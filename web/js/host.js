@@ -1,13 +1,17 @@
 /** The layout editor as a widget of a ComfyUI node: value, undo, session, background, full window. */
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
+import { embeddings, tokens } from "./assist/server.js";
 import { backgroundUrl, uploadPicture } from "./background.js";
 import { createEditor } from "./editor/editor.js";
 import { layoutPng, saveBlob } from "./editor/png.js";
+import { segmented, segmenter } from "./segment/segment.js";
 import { createStore, DEFAULT_SLOTS, newSession } from "./state/store.js";
 import { emptyLayout, layoutToJson } from "./layout/document.js";
+import { savedLayouts } from "./library/saved.js";
+import { createDesk } from "./studio/desk.js";
 import { fill, strings } from "./text.js";
-import { connectedSlots } from "./weights.js";
+import { connectedSlots, connectedWords, ignoresNegatives } from "./weights.js";
 import { openWindow } from "./window.js";
 
 const DEFAULT_VIEW = { background: "input", opacity: 0.5, thirds: false, grid: false, gridSize: 8, snap: true };
@@ -35,13 +39,25 @@ export function layoutWidget(node, name, spec) {
     app.canvas.emitBeforeChange();
     widget.value = json;
     app.canvas.emitAfterChange();
-    countSlots();
+    lookAround();
     node.graph?.setDirtyCanvas?.(true, false);
   }
 
-  /** The weights may be exchanged anywhere in the graph, so this is asked anew whenever something happens here. */
-  function countSlots() {
-    store.setSession({ slots: connectedSlots(node, spec?.[1]?.slots ?? {}, DEFAULT_SLOTS) });
+  /** The graph may be changed anywhere behind this node, so this is asked anew whenever something happens here. */
+  function lookAround() {
+    const { slots = {}, words = {} } = spec?.[1] ?? {};
+    store.setSession({
+      slots: connectedSlots(node, slots, DEFAULT_SLOTS),
+      words: connectedWords(node, words),
+      ignoresNegatives: ignoresNegatives(node),
+    });
+  }
+
+  /** Several changes of the graph as one step of its history. */
+  function atOnce(act) {
+    app.canvas.emitBeforeChange();
+    act();
+    app.canvas.emitAfterChange();
   }
 
   const legacy = () => editor?.element.closest(".dom-widget"); // the overlay that holds widgets in the classic renderer
@@ -50,12 +66,18 @@ export function layoutWidget(node, name, spec) {
 
   const host = {
     commit,
+    desk: createDesk({ node, store, atOnce }),
     get language() {
       return app.extensionManager?.setting?.get?.("Comfy.Locale") ?? "en";
     },
     undo: () => app.extensionManager.command.execute("Comfy.Undo"),
     redo: () => app.extensionManager.command.execute("Comfy.Redo"),
     getView,
+    tokens,
+    embeddings,
+    layouts: savedLayouts(api),
+    segmenter,
+    segmented,
     setView(patch) {
       node.properties ??= {};
       node.properties.instdiff_view = { ...node.properties.instdiff_view, ...patch };
@@ -135,6 +157,7 @@ export function layoutWidget(node, name, spec) {
       api.addEventListener("executed", refresh);
       observer.observe(element);
     }
+    host.desk.start();
     settle();
     store.sessionChanged();
     showWindow();
@@ -143,6 +166,7 @@ export function layoutWidget(node, name, spec) {
   function stop() {
     if (!editor) return;
     editor.flush();
+    host.desk.stop();
     observer.disconnect();
     api.removeEventListener("executed", refresh);
     shownWindow?.close();
@@ -154,7 +178,7 @@ export function layoutWidget(node, name, spec) {
 
   function refresh() {
     editor?.refreshBackground();
-    if (editor) countSlots();
+    if (editor) lookAround();
   }
 
   /**
@@ -167,6 +191,7 @@ export function layoutWidget(node, name, spec) {
     const place = !element.isConnected && earlier?.isConnected ? earlier : element;
     if (editor.element.parentNode !== place) place.append(editor.element);
     places.set(session, place);
+    place.closest(".lg-node")?.setAttribute("data-instdiff", ""); // see editor.css; Vue leaves attributes alone that it did not set
     editor.restore();
   }
   const observer = new ResizeObserver(settle); // told when the element comes onto the page

@@ -1,7 +1,8 @@
-/** Entry: registers the layout editor with ComfyUI. Only this file, host.js and background.js touch the page's own modules. */
+/** Entry: registers the layout editor with ComfyUI. Only this file, host.js, background.js, studio/desk.js and studio/runs.js touch the page's own modules. */
 import { app } from "../../../scripts/app.js";
 import { watchResults } from "./background.js";
 import { layoutWidget } from "./host.js";
+import { watchRuns } from "./studio/runs.js";
 
 app.registerExtension({
   name: "InstDiff.LayoutEditor",
@@ -11,6 +12,9 @@ app.registerExtension({
     sheet.href = new URL("../css/editor.css", import.meta.url).href; // the pack's folder may have any name
     document.head.append(sheet);
   },
-  setup: watchResults,
+  setup() {
+    watchResults();
+    watchRuns();
+  },
   getCustomWidgets: () => ({ INSTDIFF_LAYOUT: layoutWidget }),
 });

@@ -10,7 +10,7 @@ export function openWindow(element, text, onClose) {
   const overlay = document.createElement("div");
   overlay.className = "instdiff-window";
   overlay.setAttribute("role", "dialog");
-  overlay.setAttribute("aria-modal", "true");
+  // not aria-modal: behind a modal dialog the page takes no commands, and from here one runs and saves
   overlay.setAttribute("aria-label", text.title);
   overlay.style.cssText = "position:fixed;inset:0;z-index:1000;display:flex;padding:12px;background:rgba(0,0,0,.6)";
   overlay.append(element);

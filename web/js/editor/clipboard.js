@@ -1,14 +1,19 @@
 /** Copy, cut and paste of instances as JSON text, and files dropped on the editor. */
 import { layoutToJson, parseLayout } from "../layout/document.js";
 import { withParts } from "../layout/parts.js";
+import { keyText } from "../panels/keys.js";
 import { fill } from "../text.js";
 import { instanceBounds, instancesOf } from "../state/geometry.js";
 
 const PASTE_OFFSET = 16; // pixels of the layout, where the copy would lie exactly on its original
 
-/** @param {object} editor {store, root, text, importText(text), importFile(file), importPicture(file), perform(act)} @param {{on: Function}} scope */
+/**
+ * @param {object} editor {store, host, root, text, importText(text), importFile(file), importPicture(file), perform(act)}
+ * @param {{on: Function}} scope
+ * @returns {{copy(cut: boolean): void, paste(): void}} the same for menus, which have no event of the clipboard
+ */
 export function listenToClipboard(editor, scope) {
-  const { store, root, text } = editor;
+  const { store, host, root, text } = editor;
   // events instead of navigator.clipboard: they need no permission and work on a plain http address in a local network
   const typing = (event) => event.target.closest?.("input, textarea, select, [contenteditable]");
 
@@ -17,12 +22,20 @@ export function listenToClipboard(editor, scope) {
       event.stopPropagation();
       return;
     }
-    const chosen = copied(store.doc, store.session.selection);
     event.stopPropagation(); // else the graph copies the node
+    const chosen = copied(store.doc, store.session.selection);
     if (!chosen.length) return;
     event.preventDefault();
+    event.clipboardData.setData("text/plain", asText(chosen));
+    isCopied(chosen, cut);
+  }
+
+  function asText(chosen) {
     const { width, height } = store.doc;
-    event.clipboardData.setData("text/plain", layoutToJson({ version: 1, width, height, prompt: "", instances: chosen }));
+    return layoutToJson({ version: 1, width, height, prompt: "", instances: chosen });
+  }
+
+  function isCopied(chosen, cut) {
     store.notify(fill(text.notices.copied, { count: chosen.length }));
     if (cut) editor.perform("delete");
   }
@@ -38,6 +51,10 @@ export function listenToClipboard(editor, scope) {
       else store.notify(text.notices.clipboardEmpty, "warn");
       return;
     }
+    pasteText(given);
+  }
+
+  function pasteText(given) {
     let layout;
     try {
       layout = parseLayout(given);
@@ -47,6 +64,29 @@ export function listenToClipboard(editor, scope) {
     }
     pasteInstances(store, layout.instances);
     store.notify(fill(text.notices.pasted, { count: layout.instances.length }));
+  }
+
+  async function copyByMenu(cut) {
+    const chosen = copied(store.doc, store.session.selection);
+    try {
+      await host.clipboardWrite(asText(chosen));
+    } catch {
+      store.notify(fill(text.notices.copyRefusedKey, { key: keyText(cut ? "cut" : "copy") }), "warn"); // plain http
+      return;
+    }
+    isCopied(chosen, cut);
+  }
+
+  async function pasteByMenu() {
+    let given;
+    try {
+      given = await host.clipboardRead();
+    } catch {
+      store.notify(fill(text.notices.clipboardRefused, { key: keyText("paste") }), "warn");
+      return;
+    }
+    if (given?.trim()) pasteText(given);
+    else store.notify(text.notices.clipboardEmpty, "warn");
   }
 
   scope.on(root, "copy", (event) => copy(event, false));
@@ -68,6 +108,8 @@ export function listenToClipboard(editor, scope) {
     if (isImage(file)) editor.importPicture(file);
     else editor.importFile(file);
   });
+
+  return { copy: copyByMenu, paste: pasteByMenu };
 }
 
 /** The instances with these ids and their parts; the parent of a part that comes without it stays behind. */

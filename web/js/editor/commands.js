@@ -1,9 +1,10 @@
 /** What keys, buttons and menus ask for: `perform(act)`. The acts and their keys are listed in panels/keys.js. */
 import { withParts } from "../layout/parts.js";
-import { area, instancesOf, moved } from "../state/geometry.js";
+import { area, instancesOf, moved, resized } from "../state/geometry.js";
 import { keyText } from "../panels/keys.js";
 import { fill } from "../text.js";
-import { movableBounds } from "./hit.js";
+import { isResizable, movableBounds } from "./hit.js";
+import { newBox } from "./newBox.js";
 import { canvasOf } from "./picture.js";
 import { drawsOnce } from "./placing.js";
 import { zoomedAt } from "./viewport.js";
@@ -11,23 +12,33 @@ import { zoomedAt } from "./viewport.js";
 const BRUSH_RANGE = [1, 512]; // pixels of the layout
 const ZOOM_STEP = 1.25;
 const DUPLICATE_OFFSET = 16; // pixels of the layout
+const LEAST = 4; // pixels of the layout that a side keeps
 const NUDGES = { left: [-1, 0], right: [1, 0], up: [0, -1], down: [0, 1] };
 
 /**
- * @param {object} editor {store, host, root, view(), size(), tool(), text}
+ * @param {object} editor {store, host, root, view(), size(), tool(), openMenu(), text}
  * @returns {(act: string) => boolean} performs an act; false: not ours, or left to the browser (copy, cut and paste come as events)
  */
 export function createCommands(editor) {
   const { store, host } = editor;
   const ids = () => store.session.selection;
 
-  function nudge(direction, far) {
-    const bounds = movableBounds(instancesOf(store.doc, withParts(store.doc, ids())));
-    if (!bounds) return;
-    const [x, y] = NUDGES[direction];
-    const step = far ? 10 : 1;
-    const to = moved(bounds, (x * step) / store.doc.width, (y * step) / store.doc.height);
-    store.dispatch({ type: "transform", ids: ids(), from: bounds, to });
+  /** Move the selection by a step; or its right and lower edges alone. */
+  function nudge(direction, far, edges = false) {
+    const chosen = instancesOf(store.doc, withParts(store.doc, ids()));
+    const from = movableBounds(chosen);
+    if (!from || (edges && !isResizable(chosen))) return;
+    const sides = [store.doc.width, store.doc.height];
+    const [dx, dy] = NUDGES[direction].map((way, axis) => (way * (far ? 10 : 1)) / sides[axis]);
+    const least = sides.map((side, axis) => Math.min(LEAST / side, from[axis + 2] - from[axis]));
+    const to = edges ? resized(from, dx ? "e" : "s", dx, dy, { least }) : moved(from, dx, dy);
+    store.dispatch({ type: "transform", ids: ids(), from, to });
+  }
+
+  /** A box in the middle of what is seen. The keyboard places it, so the focus stays. */
+  function newInstance() {
+    const { width, height } = editor.size();
+    if (newBox(store, editor.view().toLayout([width / 2, height / 2])) !== null) store.notify(editor.text.notices.newBox);
   }
 
   function cycle(step) {
@@ -88,6 +99,11 @@ export function createCommands(editor) {
     store.setSession(zoomedAt(editor.view(), size, [size.width / 2, size.height / 2], factor));
   }
 
+  function search() {
+    store.setSession({ tab: "list" });
+    editor.root.querySelector('[data-act="search"]').focus({ preventScroll: true }); // nothing where there are too few to search
+  }
+
   function escape() {
     if (store.session.help) store.setSession({ help: false });
     else if (editor.tool().cancel()) return;
@@ -114,7 +130,9 @@ export function createCommands(editor) {
     escape,
     next: () => cycle(1),
     previous: () => cycle(-1),
-    "focus-prompt": () => ids().length && store.setSession({ focusPrompt: ids().at(-1) }),
+    "focus-prompt": () => (ids().length ? store.setSession({ focusPrompt: ids().at(-1) }) : newInstance()),
+    "edit-here": () => ids().length && store.setSession({ editing: ids().at(-1) }),
+    "new-instance": newInstance,
     "toggle-visible": () => flip("visible", false),
     "toggle-locked": () => flip("locked", true),
     "zoom-in": () => zoom(ZOOM_STEP),
@@ -122,6 +140,8 @@ export function createCommands(editor) {
     "zoom-fit": () => store.setSession({ zoom: null, pan: [0, 0] }),
     "zoom-actual": () => store.setSession({ zoom: 1, pan: [0, 0] }),
     "canvas-picture": () => store.session.picture && store.dispatch({ type: "setCanvas", ...canvasOf(store.session.picture) }),
+    search,
+    menu: () => editor.openMenu(),
     popout: () => store.setSession({ popout: !store.session.popout }),
     help: () => store.setSession({ help: !store.session.help }),
   };
@@ -137,7 +157,7 @@ export function createCommands(editor) {
 
   return function perform(act) {
     if (act.startsWith("tool-")) chooseTool(act.slice(5));
-    else if (act.startsWith("nudge-")) nudge(act.split("-")[1], act.endsWith("-far"));
+    else if (/^(nudge|resize)-/.test(act)) nudge(act.split("-")[1], act.endsWith("-far"), act.startsWith("resize"));
     else if (acts[act]) acts[act]();
     else return false;
     return true;

@@ -5,15 +5,22 @@
 import { lint } from "../layout/lint.js";
 import { createFrame } from "../panels/frame.js";
 import { createScope } from "../panels/dom.js";
+import { createInPlace } from "../panels/inPlace.js";
+import { createStudio } from "../studio/studio.js";
 import { strings } from "../text.js";
 import { listenToClipboard } from "./clipboard.js";
 import { createCommands } from "./commands.js";
 import { createGesture } from "./gesture.js";
 import { listenToKeys } from "./keyboard.js";
-import { polygonTool, strokeTool } from "./maskTools.js";
+import { strokeTool } from "./maskTools.js";
 import { listenToPointers } from "./pointer.js";
+import { polygonTool } from "./polygonTool.js";
+import { ellipseTool, lassoTool } from "./regionTools.js";
+import { listenToRightButton } from "./rightButton.js";
 import { createScene } from "./scene.js";
+import { createTheme } from "./theme.js";
 import { selectTool } from "./selectTool.js";
+import { segmentTool } from "./segmentTool.js";
 import { boxTool, pointTool, scribbleTool } from "./shapeTools.js";
 import { viewport } from "./viewport.js";
 
@@ -29,6 +36,8 @@ export function createEditor({ store, host }) {
   canvas.setAttribute("aria-label", text.title);
   frame.stage.append(canvas);
   const scene = createScene(canvas);
+  const theme = createTheme(root);
+  const inPlace = createInPlace({ store, host, text, root, stage: frame.stage });
 
   let size = { width: 1, height: 1, ratio: 1 };
   let view = viewport(store.shown, size, store.session);
@@ -48,6 +57,11 @@ export function createEditor({ store, host }) {
     settings: () => host.getView(),
     view: () => (view = viewport(store.shown, size, store.session)),
     size: () => size,
+    /** The point of an event in CSS pixels of the canvas; right under any zoom of the graph. */
+    screenOf({ clientX, clientY }) {
+      const rect = canvas.getBoundingClientRect();
+      return [((clientX - rect.left) * size.width) / rect.width, ((clientY - rect.top) * size.height) / rect.height];
+    },
     tool: () => gesture.tool(),
     redraw,
     setGuides(next) {
@@ -64,10 +78,15 @@ export function createEditor({ store, host }) {
     brush: strokeTool(editor, 1),
     eraser: strokeTool(editor, 0),
     polygon: polygonTool(editor),
+    lasso: lassoTool(editor),
+    ellipse: ellipseTool(editor),
     point: pointTool(editor),
     scribble: scribbleTool(editor),
+    segment: segmentTool(editor),
   };
   const gesture = createGesture(store, tools);
+  const studio = createStudio({ store, desk: host.desk, text, frame, view: () => view, redraw });
+  scope.add(studio.destroy);
   const perform = createCommands(editor);
   host.perform = perform;
 
@@ -78,20 +97,22 @@ export function createEditor({ store, host }) {
   function render() {
     pending = 0;
     if (!measure()) return;
-    const styles = getComputedStyle(root);
-    const color = (name, fallback) => styles.getPropertyValue(name).trim() || fallback;
+    const behind = studio.behind();
     scene.draw({
       doc: store.shown,
       session: store.session,
       settings: host.getView(),
       view: editor.view(),
       size,
+      behind,
       background: background?.complete && background.naturalWidth ? background : null,
-      theme: { stage: color("--ie-stage", "#1b1c1f"), paper: color("--ie-paper", "#2a2c30"), line: color("--ie-guide", "#6b6f78") },
+      theme: theme(),
       tool: editor.tool(),
       guides,
     });
+    studio.drawn(behind);
     frame.status.setScale(view.scale);
+    inPlace.place(view, size);
   }
 
   /** The stage's size in CSS pixels. @returns {boolean} whether it can be seen */
@@ -134,16 +155,19 @@ export function createEditor({ store, host }) {
   scope.add(unsubscribe);
 
   listenToKeys({ ...editor, perform }, scope);
-  listenToPointers({ ...editor, gesture }, scope);
-  listenToClipboard({ ...editor, perform }, scope);
+  const pointers = listenToPointers({ ...editor, gesture }, scope);
+  const clipboard = listenToClipboard({ ...editor, perform }, scope);
+  editor.openMenu = listenToRightButton({ ...editor, clipboard, stopGesture: pointers.stop }, scope);
 
   const observer = new ResizeObserver(redraw);
   observer.observe(frame.stage);
   scope.add(() => observer.disconnect());
+  scope.add(() => tools.segment.cancel()); // its run would come back to an editor that is gone
 
   // tests and curious people reach the state here
   root.__instdiff = {
     store,
+    desk: host.desk,
     perform,
     toClient(x, y) {
       const rect = canvas.getBoundingClientRect();
@@ -160,7 +184,11 @@ export function createEditor({ store, host }) {
     perform,
     refreshBackground,
     redraw,
-    flush: () => frame.flush(),
+    flush() {
+      frame.flush();
+      inPlace.flush();
+      studio.flush();
+    },
     /** Take the focus again after the page rebuilt the widget (undo does); it may take the page some frames to show it. */
     restore(frames = 60) {
       if (!store.session.focused || root.contains(document.activeElement)) return;
@@ -171,6 +199,7 @@ export function createEditor({ store, host }) {
       gone = true;
       cancelAnimationFrame(pending);
       scope.destroy();
+      inPlace.destroy();
       frame.destroy();
       if (background) background.onload = background.onerror = null;
     },

@@ -31,13 +31,14 @@ function isInsideSelection(store, { at, screen, view }) {
 /**
  * @param {object} store
  * @param {Record<string, object>} tools by name
- * @returns {object} {tool(), at(e), begin(e), end()}: the tool of the gesture that goes on, else the chosen one; the tool that a press at `e`
+ * @returns {object} {select, tool(), at(e), begin(e), end()}: the select tool; the tool of the gesture that goes on, else the chosen one; the tool that a press at `e`
  *   would go to; from the press on; up to the release
  */
 export function createGesture(store, tools) {
   let holder = null;
   const at = (e) => tools[toolForPress(store, e)] ?? tools.select;
   return {
+    select: tools.select,
     tool: () => holder ?? tools[store.session.tool] ?? tools.select,
     at,
     begin: (e) => (holder = at(e)),

@@ -13,7 +13,7 @@ export function listenToKeys(editor, scope) {
       event.stopPropagation();
       return;
     }
-    const act = matchKey(event);
+    const act = matchKey(event, store.session.tool);
     if (act === "next" || act === "previous") {
       // Tab steps through the instances only on the canvas itself, and leaves it at the last one
       const { instances } = store.doc;

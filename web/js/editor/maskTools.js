@@ -1,32 +1,25 @@
-/** The tools that make masks: brush, eraser and polygon. The interface of a tool is described in selectTool.js. */
-import { encodeMask } from "../layout/rle.js";
-import { instanceColor, nextColor } from "../state/colors.js";
-import { emptyBitmap, fillPolygon, isEmpty, paintSegment, resample } from "../state/raster.js";
-import { instancesAt } from "./hit.js";
-import { maskBitmap, repaint, tintedCanvas } from "./masks.js";
-import { place, soleSelected, targetOf } from "./placing.js";
-import { tidy } from "../state/geometry.js";
+/** The tools that paint masks: brush and eraser. The interface of a tool is described in selectTool.js. */
+import { paintSegment } from "../state/raster.js";
+import { workingBitmap } from "../state/working.js";
+import { colorOf, finishMask, maskToErase } from "./maskWork.js";
+import { repaint, tintedCanvas } from "./masks.js";
+import { targetOf } from "./placing.js";
 
-/** A bitmap to paint on: a copy of the instance's mask, or an empty one, at the canvas's own resolution. */
-function workingBitmap(doc, instance) {
-  const empty = emptyBitmap(doc.width, doc.height);
-  return instance?.mask ? resample(maskBitmap(instance.mask), empty.width, empty.height) : empty;
-}
-
-function colorOf(doc, instance) {
-  return instance ? instanceColor(instance, doc.instances.indexOf(instance)) : nextColor(doc);
-}
-
-/** Brush (value 1) or eraser (value 0): a round stroke; a pen's pressure makes it thinner. */
+/**
+ * Brush (value 1) or eraser (value 0): a round stroke; a pen's pressure makes it thinner. Shift+click goes on in a straight line from where
+ * the last stroke on the same mask ended.
+ */
 export function strokeTool(editor, value) {
   const { store } = editor;
   let stroke = null; // {target, bitmap, picture, color, last}
   let cursor = null;
 
-  function targetForStroke(e) {
-    if (value) return targetOf(store, "brush");
-    const selected = soleSelected(store);
-    return selected?.mask ? selected : (instancesAt(store.doc, e.at, e.view).find((i) => i.mask) ?? null);
+  const targetForStroke = (e) => (value ? targetOf(store, "brush") : maskToErase(store, e));
+
+  /** Where a straight line to `e` begins, or null. */
+  function lineStart(e) {
+    const { strokeEnd } = store.session;
+    return e.shift && strokeEnd && strokeEnd.id === targetForStroke(e)?.id ? strokeEnd.at : null;
   }
 
   function down(e) {
@@ -37,7 +30,7 @@ export function strokeTool(editor, value) {
     }
     const bitmap = workingBitmap(store.doc, target);
     const color = colorOf(store.doc, target);
-    stroke = { target, bitmap, color, picture: tintedCanvas(bitmap, color), last: e.at };
+    stroke = { target, bitmap, color, picture: tintedCanvas(bitmap, color), last: lineStart(e) ?? e.at };
     if (target && !store.session.selection.includes(target.id)) store.setSession({ selection: [target.id] });
     paint(e);
   }
@@ -60,12 +53,11 @@ export function strokeTool(editor, value) {
 
   function up() {
     if (!stroke) return;
-    const { target, bitmap } = stroke;
+    const { target, bitmap, last } = stroke;
     stroke = null;
     editor.redraw();
-    if (!isEmpty(bitmap)) place(store, target, "mask", encodeMask(bitmap));
-    else if (target && (target.box || target.point || target.scribble)) place(store, target, "mask", null);
-    else if (target) store.notify(editor.text.notices.lastLocation, "warn");
+    const id = finishMask(editor, target, bitmap);
+    if (id) store.setSession({ strokeEnd: { id, at: last } });
   }
 
   return {
@@ -96,6 +88,8 @@ export function strokeTool(editor, value) {
         g.drawImage(stroke.picture, view.left, view.top, view.width, view.height);
         g.globalAlpha = 1;
       }
+      const start = cursor && !stroke && lineStart(cursor);
+      if (start) drawLine(g, view.toScreen(start), view.toScreen(cursor.at), store.session.brush * view.scale);
       if (cursor) drawBrush(g, view.toScreen(cursor.at), (store.session.brush / 2) * view.scale * (cursor.pressure ?? 1));
     },
     busy: () => stroke !== null,
@@ -113,102 +107,15 @@ function drawBrush(g, [x, y], radius) {
   g.stroke();
 }
 
-const CLOSE_REACH = 9; // CSS pixels
-
-/** Click corner after corner; a click on the first one, a double click or Enter closes, Backspace takes one back, Escape drops it. */
-export function polygonTool(editor) {
-  const { store } = editor;
-  let cursor = null;
-  let pressed = null; // as the mouse goes down; all happens as it comes up, so that the prompt keeps the focus it is given
-  // corners live in the session: neither another tool nor an undo in between, which rebuilds the editor, loses them
-  const cornersOf = () => store.session.corners;
-
-  function close() {
-    const [points, target] = [cornersOf(), targetOf(store, "polygon")];
-    reset();
-    if (points.length < 3) {
-      store.notify(editor.text.notices.polygonCorners, "warn");
-      return;
-    }
-    const bitmap = workingBitmap(store.doc, target);
-    fillPolygon(bitmap, points.map(([x, y]) => [x * bitmap.width, y * bitmap.height]), 1);
-    if (!isEmpty(bitmap)) place(store, target, "mask", encodeMask(bitmap));
-  }
-
-  function reset() {
-    store.setSession({ corners: [] });
-  }
-
-  return {
-    down(e) {
-      pressed = e;
-      hoverAt(e);
-    },
-    move: (e) => hoverAt(e),
-    up(e) {
-      if (!pressed) return;
-      const corners = cornersOf();
-      const [at, again] = [e.view.toScreen(corners[0] ?? e.at), pressed.clicks > 1];
-      pressed = null;
-      if (corners.length >= 3 && Math.hypot(at[0] - e.screen[0], at[1] - e.screen[1]) <= CLOSE_REACH) close();
-      else if (corners.length && again) close(); // the first click of the double click set the last corner
-      else store.setSession({ corners: [...corners, [tidy(e.at[0]), tidy(e.at[1])]] });
-    },
-    hover: (e) => hoverAt(e),
-    leave() {
-      cursor = null;
-      editor.redraw();
-    },
-    /** Enter and Backspace while corners are set. @returns {boolean} whether the key was used */
-    key(name) {
-      if (!cornersOf().length) return false;
-      if (name === "Enter") close();
-      else if (name === "Backspace" || name === "Delete") store.setSession({ corners: cornersOf().slice(0, -1) });
-      else return false;
-      return true;
-    },
-    cancel() {
-      if (pressed) {
-        pressed = null; // the corners before it stay, as when a second finger zooms
-        return true;
-      }
-      const was = cornersOf().length > 0;
-      reset();
-      return was;
-    },
-    /** Another tool is chosen: the corners wait. */
-    pause() {
-      pressed = null;
-      editor.redraw();
-    },
-    draw(g, view) {
-      const corners = cornersOf();
-      if (!corners.length) return;
-      const target = targetOf(store, "polygon");
-      g.beginPath();
-      for (const corner of corners) g.lineTo(...view.toScreen(corner));
-      if (cursor) g.lineTo(...view.toScreen(cursor));
-      g.fillStyle = g.strokeStyle = colorOf(store.doc, target);
-      g.globalAlpha = 0.3;
-      g.fill();
-      g.globalAlpha = 1;
-      g.lineWidth = 2;
-      g.stroke();
-      corners.forEach((corner, i) => {
-        const [x, y] = view.toScreen(corner);
-        g.beginPath();
-        g.arc(x, y, i ? 3.5 : 6, 0, 2 * Math.PI);
-        g.fillStyle = "#ffffff";
-        g.fill();
-        g.stroke();
-      });
-    },
-    busy: () => cornersOf().length > 0,
-  };
-
-  function hoverAt(e) {
-    cursor = e.at;
-    editor.redraw();
-    return "crosshair";
+/** The straight line that a click with Shift would paint. */
+function drawLine(g, from, to, width) {
+  g.lineCap = "round";
+  for (const [color, wide] of [["rgba(255, 255, 255, 0.3)", Math.max(width, 2)], ["rgba(0, 0, 0, 0.6)", 2.5], ["#ffffff", 1]]) {
+    g.beginPath();
+    g.moveTo(...from);
+    g.lineTo(...to);
+    g.strokeStyle = color;
+    g.lineWidth = wide;
+    g.stroke();
   }
 }

@@ -20,6 +20,7 @@ export function targetOf(store, kind) {
 /**
  * Finish a drawing: one undo step. A new instance is selected; the prompt field gets the focus as long as it is empty. The tool gives way to
  * Select, unless it was chosen twice; brush and eraser stay, since one stroke rarely makes a mask.
+ * @returns {string} the instance's id
  */
 export function place(store, target, kind, value) {
   const id = target?.id ?? freeId(takenIds(store.doc));
@@ -30,9 +31,10 @@ export function place(store, target, kind, value) {
   if (!target?.prompt) next.focusPrompt = id;
   if (drawsOnce(store.session.tool) && !store.session.toolStays) next.tool = "select";
   store.setSession(next);
+  return id;
 }
 
 /** @returns {boolean} whether one drawing ends the use of a tool, so that choosing it twice keeps it */
 export function drawsOnce(tool) {
-  return ["box", "polygon", "point", "scribble"].includes(tool);
+  return ["box", "polygon", "lasso", "ellipse", "point", "scribble"].includes(tool);
 }

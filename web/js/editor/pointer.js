@@ -5,23 +5,18 @@ const WHEEL_ZOOM = 1.0015; // per unit of wheel travel
 const LINE_HEIGHT = 16; // CSS pixels that a wheel "line" stands for
 
 /**
- * @param {object} editor {store, host, root, canvas, view(), size(), gesture}
+ * @param {object} editor {store, host, root, canvas, view(), size(), screenOf(event), gesture}
  * @param {{on: Function}} scope listeners are removed with it
+ * @returns {{stop: () => boolean}} ends a gesture for a menu; false: a drawing goes on, which a long press of pen or finger is a part of
  */
 export function listenToPointers(editor, scope) {
-  const { store, host, root, canvas, gesture } = editor;
+  const { store, host, root, canvas, gesture, screenOf } = editor;
+  let hovering = null; // the last event of a mouse or pen that hovers
   const touches = new Map(); // pointer id -> screen point
   let active = null; // pointer id that draws
   let panning = null; // {id, last}
   let pinch = null; // {distance, middle}
   let space = false;
-
-  /** The point in CSS pixels of the canvas; right under any zoom of the graph. */
-  function screenOf(event) {
-    const rect = canvas.getBoundingClientRect();
-    const size = editor.size();
-    return [((event.clientX - rect.left) * size.width) / rect.width, ((event.clientY - rect.top) * size.height) / rect.height];
-  }
 
   function toolEvent(event) {
     const view = editor.view();
@@ -93,9 +88,17 @@ export function listenToPointers(editor, scope) {
       const tool = gesture.tool();
       if (points.length > 1 && tool.everyPoint) for (const point of points) tool.move(toolEvent(point));
       else tool.move(e);
-    } else if (active === null && event.pointerType !== "touch") {
-      canvas.style.cursor = space ? "grab" : (gesture.at(e).hover?.(e) ?? "default");
-    }
+    } else if (active === null && event.pointerType !== "touch") hover((hovering = e));
+  }
+
+  function hover(e) {
+    canvas.style.cursor = space ? "grab" : (gesture.at(e).hover?.(e) ?? "default");
+  }
+
+  /** Shift, Alt and Ctrl show what they do before the mouse moves. */
+  function modified(event) {
+    if (!hovering || active !== null || !["Shift", "Alt", "Control", "Meta"].includes(event.key)) return;
+    hover((hovering = { ...hovering, view: editor.view(), shift: event.shiftKey, alt: event.altKey, ctrl: event.ctrlKey || event.metaKey }));
   }
 
   function up(event) {
@@ -128,15 +131,11 @@ export function listenToPointers(editor, scope) {
     drop();
   });
   scope.on(canvas, "pointerleave", () => {
+    hovering = null;
     if (active !== null) return;
     editor.setCursor(null);
     store.setSession({ hover: null });
     gesture.tool().leave?.();
-  });
-  scope.on(root, "contextmenu", (event) => {
-    if (event.target.closest("input, textarea")) return;
-    event.preventDefault();
-    event.stopPropagation();
   });
   // The middle button pans the layout. Nodes 2.0 pans the graph with it, and gives it the focus, before the widget hears of it; only the
   // window comes before that.
@@ -162,6 +161,7 @@ export function listenToPointers(editor, scope) {
     if (active === null && !panning) canvas.style.cursor = "default";
   });
   scope.on(root, "focusout", () => (space = false));
+  for (const type of ["keydown", "keyup"]) scope.on(window, type, modified, { capture: true });
 
   // ComfyUI zooms its graph with two fingers from listeners around the widget; only the window comes before them
   for (const type of ["touchstart", "touchmove", "touchend", "touchcancel"]) {
@@ -188,6 +188,15 @@ export function listenToPointers(editor, scope) {
     capture: true,
     passive: false,
   });
+
+  return {
+    stop() {
+      if (active === null) return true;
+      if (gesture.tool() !== gesture.select) return false;
+      drop();
+      return true;
+    },
+  };
 }
 
 function pinchOf(touches) {

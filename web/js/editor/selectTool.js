@@ -1,7 +1,12 @@
-/** The select tool: click, Shift-click, Alt-click through overlaps, marquee, move, resize with eight handles. Which press is its: gesture.js. */
+/**
+ * The select tool: click, Shift-click, marquee, move, resize with eight handles, double click for the prompt. Alt with a click goes through
+ * what overlaps, with a drag it drags copies. Which press is its: gesture.js.
+ */
 import { withParts } from "../layout/parts.js";
 import { contains, HANDLES, handlePosition, instanceBounds, instancesOf, moved, rectangle, resized, touches } from "../state/geometry.js";
 import { snapMove, snapPoint, snapTargets } from "../state/snap.js";
+import { areaAround } from "./areas.js";
+import { drawCopies, dropCopies } from "./copies.js";
 import { CURSORS, handleAt, instancesAt, isResizable, movableBounds } from "./hit.js";
 
 const SLOP = 3; // CSS pixels that a click may wander before it is a drag
@@ -9,11 +14,11 @@ const SNAP_REACH = 6; // CSS pixels
 
 /**
  * @param {object} editor {store, settings(), setGuides(list), redraw()}
- * A tool: down(e), move(e), up(e), cancel(), hover(e) -> cursor, draw(g, view), everyPoint: whether a stroke wants the points between two frames. `e` = {at: layout point, screen: [x, y], view, shift, alt, ctrl, coarse}
+ * A tool: down(e), move(e), up(e), cancel(), hover(e) -> cursor, draw(g, view), areas(view): see areas.js, everyPoint: whether a stroke wants the points between two frames. `e` = {at: layout point, screen: [x, y], view, shift, alt, ctrl, coarse}
  */
 export function selectTool(editor) {
   const { store } = editor;
-  let drag = null; // {kind: "press" | "move" | "resize" | "marquee", ...}
+  let drag = null; // {kind: "press" | "move" | "copy" | "resize" | "marquee", ...}
 
   function down(e) {
     const chosen = family(store.session.selection);
@@ -25,10 +30,9 @@ export function selectTool(editor) {
       return;
     }
     const under = instancesAt(store.doc, e.at, e.view);
-    if (e.alt && under.length) {
-      const at = under.findIndex((instance) => store.session.selection.includes(instance.id));
-      select([under[(at + 1) % under.length].id]);
-      drag = { ...start, kind: "press", bounds: null };
+    const inGroup = chosen.length > 1 && bounds && contains(bounds, e.at);
+    if (e.alt && (under.length || inGroup)) {
+      drag = { ...start, kind: "press", ...altPress(under, inGroup) };
       return;
     }
     if (e.shift) {
@@ -36,10 +40,9 @@ export function selectTool(editor) {
       return;
     }
     const already = under.find((instance) => store.session.selection.includes(instance.id));
-    const inGroup = chosen.length > 1 && bounds && contains(bounds, e.at);
     if (already || inGroup) {
       // a press on the selection moves it; a mere click chooses the front-most one
-      drag = { ...start, kind: "press", movable: true, click: under[0]?.id ?? null };
+      drag = { ...start, kind: "press", movable: true, click: under[0]?.id ?? null, edit: e.clicks > 1 };
     } else if (under.length) {
       select([under[0].id]);
       drag = { ...start, kind: "press", movable: true, bounds: movableBounds(family([under[0].id])), click: under[0].id };
@@ -48,12 +51,26 @@ export function selectTool(editor) {
     }
   }
 
+  /** What a press with Alt begins: copies of the selection, or of what lies in front, if it becomes a drag; else the next one below. */
+  function altPress(under, inGroup) {
+    const at = under.findIndex((instance) => store.session.selection.includes(instance.id));
+    const next = under.length ? { click: under[(at + 1) % under.length].id } : {};
+    const ids = at >= 0 || inGroup ? store.session.selection : [under[0].id];
+    return { ...next, copied: ids, bounds: movableBounds(family(ids)) };
+  }
+
   function move(e) {
     if (!drag) return;
     if (drag.kind === "press") {
       if (Math.hypot(e.screen[0] - drag.screen[0], e.screen[1] - drag.screen[1]) < SLOP) return;
-      if (drag.movable && drag.bounds) drag.kind = "move";
+      if (drag.copied) drag.kind = "copy";
+      else if (drag.movable && drag.bounds) drag.kind = "move";
       else return;
+    }
+    if (drag.kind === "copy") {
+      drag.to = moveTarget(e);
+      editor.redraw();
+      return;
     }
     if (drag.kind === "marquee") {
       drag.rect = rectangle(drag.from, e.at);
@@ -68,7 +85,9 @@ export function selectTool(editor) {
   function up(e) {
     if (!drag) return;
     const done = drag;
-    if (done.to) store.dispatch(transformAction());
+    if (done.kind === "copy") select(dropCopies(store, done));
+    else if (done.to) store.dispatch(transformAction());
+    else if (done.edit && done.click) store.setSession({ selection: [done.click], editing: done.click });
     else if (done.kind === "press" && done.toggle) toggle(store, done.toggle);
     else if (done.kind === "press" && done.click !== undefined) select(done.click === null ? [] : [done.click]);
     else if (done.kind === "marquee" && !done.rect) select(done.kept);
@@ -94,11 +113,12 @@ export function selectTool(editor) {
     const under = instancesAt(store.doc, e.at, e.view);
     store.setSession({ hover: under[0]?.id ?? null });
     if (handle) return CURSORS[handle];
-    if (under.length || (chosen.length > 1 && bounds && contains(bounds, e.at))) return "move";
+    if (under.length || (chosen.length > 1 && bounds && contains(bounds, e.at))) return e.alt ? "copy" : "move";
     return "default";
   }
 
   function draw(g, view) {
+    if (drag?.kind === "copy" && drag.to) drawCopies(g, view, store.doc, drag);
     if (drag?.kind !== "marquee" || !drag.rect) return;
     const [x, y] = view.toScreen(drag.rect.slice(0, 2));
     const [right, bottom] = view.toScreen(drag.rect.slice(2));
@@ -107,6 +127,12 @@ export function selectTool(editor) {
     g.strokeStyle = "#1a6be0";
     g.lineWidth = 1;
     g.strokeRect(x, y, right - x, bottom - y);
+  }
+
+  /** What draw() takes of the canvas; see areas.js. */
+  function areas(view) {
+    const rect = drag?.kind === "copy" ? drag.to : drag?.kind === "marquee" && drag.rect;
+    return rect ? [areaAround(rect, view)] : [];
   }
 
   function moveTarget(e) {
@@ -137,7 +163,7 @@ export function selectTool(editor) {
   }
 
   function targets() {
-    const chosen = new Set(withParts(store.doc, store.session.selection));
+    const chosen = new Set(drag.kind === "copy" ? [] : withParts(store.doc, store.session.selection));
     const others = store.doc.instances.filter((i) => i.visible && !chosen.has(i.id)).map(instanceBounds);
     return snapTargets(others, store.doc, editor.settings());
   }
@@ -149,7 +175,7 @@ export function selectTool(editor) {
   const insideMarquee = (rect) =>
     store.doc.instances.filter((i) => i.visible && !i.locked && touches(instanceBounds(i), rect)).map((i) => i.id);
 
-  return { down, move, up, cancel, hover, draw, busy: () => drag !== null };
+  return { down, move, up, cancel, hover, draw, areas, busy: () => drag !== null };
 }
 
 /** A click where nothing is dragged: choose the front-most instance there; with Shift or Ctrl add it, or take it out. */

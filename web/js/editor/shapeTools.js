@@ -1,7 +1,9 @@
 /** The tools that draw a box, a point or a scribble. The interface of a tool is described in selectTool.js. */
-import { instanceBounds, rectangle, simplify, tidy } from "../state/geometry.js";
+import { instanceBounds, simplify, tidy } from "../state/geometry.js";
 import { nextColor } from "../state/colors.js";
 import { snapPoint, snapTargets } from "../state/snap.js";
+import { spanned } from "../state/regions.js";
+import { areaAround } from "./areas.js";
 import { drawScribble } from "./drawInstance.js";
 import { place, targetOf } from "./placing.js";
 import { clickAt } from "./selectTool.js";
@@ -28,7 +30,7 @@ export function boxTool(editor) {
   function move(e) {
     if (!drag) return;
     if (!drag.rect && Math.hypot(e.screen[0] - drag.screen[0], e.screen[1] - drag.screen[1]) < SLOP) return;
-    drag.rect = spanned(drag.from, snapped(e, e.at), e);
+    drag.rect = spanned(store.doc, drag.from, snapped(e, e.at), e);
     editor.redraw();
   }
 
@@ -49,17 +51,6 @@ export function boxTool(editor) {
     const { shift, guides } = snapPoint(point, snapTargets(others, store.doc, editor.settings()), reach);
     editor.setGuides(guides);
     return [point[0] + shift[0], point[1] + shift[1]];
-  }
-
-  /** The box from the press to the pointer; square and centred boxes stop where the canvas ends, so that they stay square and centred. */
-  function spanned(from, to, { shift, alt }) {
-    const canvas = [store.doc.width, store.doc.height];
-    const way = [0, 1].map((a) => (to[a] >= from[a] ? 1 : -1));
-    const room = [0, 1].map((a) => (alt ? Math.min(from[a], 1 - from[a]) : way[a] > 0 ? 1 - from[a] : from[a]) * canvas[a]);
-    let reach = [0, 1].map((a) => Math.abs(to[a] - from[a]) * canvas[a]);
-    if (shift) reach = reach.fill(Math.min(Math.max(...reach), ...room));
-    const step = [0, 1].map((a) => (way[a] * Math.min(reach[a], room[a])) / canvas[a]);
-    return rectangle(alt ? [from[0] - step[0], from[1] - step[1]] : from, [from[0] + step[0], from[1] + step[1]]);
   }
 
   function draw(g, view) {
@@ -89,7 +80,8 @@ export function boxTool(editor) {
     return "crosshair";
   }
 
-  return { down, move, up, cancel, hover, draw, busy: () => drag !== null };
+  const areas = (view) => (drag?.rect ? [areaAround(drag.rect, view)] : []);
+  return { down, move, up, cancel, hover, draw, areas, busy: () => drag !== null };
 }
 
 /** Click: a point. */

@@ -16,7 +16,9 @@ export const MAX_INSTANCES = 1000;
 export const LOCATION_KINDS = ["box", "mask", "point", "scribble"];
 
 const LAYOUT_FIELDS = ["version", "width", "height", "prompt", "instances"];
-const INSTANCE_FIELDS = ["id", "prompt", "box", "point", "scribble", "mask", "strength", "start", "end", "color", "visible", "locked", "parent"];
+const INSTANCE_FIELDS = [
+  ...["id", "prompt", "negative", "box", "point", "scribble", "mask", "strength", "start", "end", "color", "visible", "locked", "parent"],
+];
 
 /** @returns {object} a layout without instances; width, height in pixels */
 export function emptyLayout(width = DEFAULT_SIDE, height = DEFAULT_SIDE) {
@@ -145,9 +147,11 @@ export function parseInstance(item, position, notes, choose = allOf) {
     throw new LayoutError(`${where}: start ${start} lies after end ${end}. Both are shares 0..1 of the denoising.`);
   }
   const parent = fields.text(Number.isSafeInteger(item.parent) ? String(item.parent) : (item.parent ?? ""), where, "parent");
+  const negative = fields.text(item.negative ?? "", where, "negative");
   return {
     id,
     prompt: fields.text(item.prompt ?? "", where, "prompt"),
+    ...(negative ? { negative } : {}),
     ...locations,
     strength: fields.numberIn(item.strength ?? 1, 0, 2, where, "strength"),
     start,

@@ -1,6 +1,7 @@
 /**
  * The layout in other programs' formats, for the instances that are visible: what is hidden does not generate here, and the others have no
- * word for it. Prompts, boxes and masks arrive whole everywhere they can be held; strength, start, end, colour and lock stay behind.
+ * word for it. Prompts, boxes and masks arrive whole everywhere they can be held; negative prompts, strength, start, end, colour and lock stay
+ * behind.
  */
 import { GRID, omostCanvas } from "./toOmost.js";
 import { decodeMask, encodeMask, maskArea, maskBounds } from "./rle.js";
@@ -85,12 +86,12 @@ const HELD = { authors: ["box", "mask", "point", "scribble"], coco: ["box", "mas
 /**
  * What a format has no place for, counted.
  * @param {object} doc @param {"authors" | "coco" | "boxes" | "elements" | "omost"} format
- * @returns {{what: "mask" | "point" | "scribble" | "hidden" | "settings", count: number}[]} settings: strength, start, end and parent
+ * @returns {{what: "mask" | "point" | "scribble" | "hidden" | "settings", count: number}[]} settings: negative, strength, start, end and parent
  */
 export function lostIn(doc, format) {
   const shown = visible(doc);
   const kinds = ["mask", "point", "scribble"].filter((kind) => !HELD[format].includes(kind));
-  const isSet = ({ strength, start, end, parent }) => strength !== 1 || start !== 0 || end !== 1 || parent;
+  const isSet = ({ negative, strength, start, end, parent }) => negative || strength !== 1 || start !== 0 || end !== 1 || parent;
   return [
     ...kinds.map((what) => ({ what, count: shown.filter((instance) => instance[what]).length })),
     { what: "settings", count: shown.filter(isSet).length },

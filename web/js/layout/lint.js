@@ -14,16 +14,18 @@ const MESSAGES = {
   small_box: ({ percent }) => `This covers only ${percent} % of the picture and may not be drawn. Make it larger.`,
   overlap: ({ other }) => `This box covers almost the same region as ${other}. Move one of them.`,
   long_prompt: ({ tokens, limit }) => `The prompt has about ${tokens} tokens, only the first ${limit} are read. Shorten it.`,
+  cut_prompt: ({ tokens, limit, cut }) => `The prompt has ${tokens} tokens, only the first ${limit} are read. Cut off: "${cut}"`,
   noun_missing: ({ noun }) => `The prompt of the whole picture does not mention "${noun}". Naming it there helps.`,
 };
 
 /**
  * @param {object} doc a layout document
- * @param {{maxInstances?: number}} [options] how many instances the checkpoint reads
+ * @param {{maxInstances?: number, tokensOf?: (prompt: string) => {parts: number, cut: string} | null}} [options] how many instances the
+ *   checkpoint reads; what the tokenizer said of a prompt, null as long as it said nothing
  * @returns {{id: string | null, code: string, message: string, values: object}[]} remarks on the whole (id null) first, then by instance
  *   from back to front; `values` are what the message is about, for other languages. Hidden instances get none.
  */
-export function lint(doc, { maxInstances = 30 } = {}) {
+export function lint(doc, { maxInstances = 30, tokensOf = () => null } = {}) {
   const remarks = [];
   const remark = (id, code, values = {}) => remarks.push({ id, code, message: MESSAGES[code](values), values });
   const visible = doc.instances.filter((instance) => instance.visible !== false);
@@ -37,8 +39,10 @@ export function lint(doc, { maxInstances = 30 } = {}) {
     const other = box && boxes.find((before) => isAlike(before.box, box));
     if (other) remark(id, "overlap", { other: nameOf(other, doc), id: other.id });
     if (box) boxes.push(instance);
-    const tokens = estimateTokens(instance.prompt);
-    if (tokens > MAX_TOKENS) remark(id, "long_prompt", { tokens, limit: MAX_TOKENS });
+    const counted = tokensOf(instance.prompt);
+    const tokens = counted?.tokens ?? estimateTokens(instance.prompt);
+    if (counted?.parts > 1) remark(id, "cut_prompt", { tokens, limit: MAX_TOKENS, cut: brief(counted.cut) });
+    else if (!counted && tokens > MAX_TOKENS) remark(id, "long_prompt", { tokens, limit: MAX_TOKENS });
     const nouns = doc.prompt.trim() && !instance.parent ? mainNouns(instance.prompt) : []; // the parts come with their whole
     if (nouns.length && !nouns.some((noun) => mentions(doc.prompt, noun))) remark(id, "noun_missing", { noun: nouns[0] });
   }
@@ -57,5 +61,9 @@ function isAlike(a, b) {
 
 function nameOf(instance, doc) {
   const text = instance.prompt.trim().split(/\s+/).join(" ");
-  return text ? `"${text.length > 30 ? `${text.slice(0, 30)}...` : text}"` : `instance ${doc.instances.indexOf(instance) + 1}`;
+  return text ? `"${brief(text)}"` : `instance ${doc.instances.indexOf(instance) + 1}`;
+}
+
+function brief(text) {
+  return text.length > 30 ? `${text.slice(0, 30)}...` : text;
 }

@@ -45,6 +45,19 @@ export function canBePart(doc, id, parent) {
   return parents.has(parent) && !ancestors(parents, parent).has(id);
 }
 
+/** @returns {object | null} the instance that could well be the whole of this one: the smallest that holds its middle and is larger */
+export function wholeAround(doc, id, boundsOf) {
+  const areaOf = ([x0, y0, x1, y1]) => (x1 - x0) * (y1 - y0);
+  const own = doc.instances.find((instance) => instance.id === id);
+  const [x0, y0, x1, y1] = boundsOf(own);
+  const holds = ([left, top, right, bottom]) => 2 * left <= x0 + x1 && x0 + x1 <= 2 * right && 2 * top <= y0 + y1 && y0 + y1 <= 2 * bottom;
+  const able = doc.instances.filter((one) => {
+    const bounds = boundsOf(one);
+    return one.id !== own.parent && one.visible && holds(bounds) && areaOf(bounds) > areaOf([x0, y0, x1, y1]) && canBePart(doc, id, one.id);
+  });
+  return able.reduce((best, one) => (best && areaOf(boundsOf(best)) <= areaOf(boundsOf(one)) ? best : one), null);
+}
+
 /** @returns {number} 0 for what stands alone, 1 for a part, 2 for a part of a part */
 export function depthOf(doc, instance) {
   const parents = new Map(doc.instances.map((one) => [one.id, one.parent]));

@@ -4,6 +4,7 @@ import { createScope, el, setAttribute } from "./dom.js";
 import { createHelp } from "./help.js";
 import { fileMenu } from "./fileMenu.js";
 import { createImport } from "./importFlow.js";
+import { createLibrary } from "./library.js";
 import { closeMenu } from "./menu.js";
 import { createPanel } from "./panel.js";
 import { createPictureFlow } from "./pictureFlow.js";
@@ -30,6 +31,7 @@ export function createFrame({ store, host, text, lint }) {
       text,
       openView: viewMenu({ store, host, text, root: element }),
       openFile: fileMenu({ store, host, text, root: element, importText, importFile }),
+      openLibrary: createLibrary({ store, host, text, root: element }),
     }),
     error: createErrorPanel({ store, host, text }),
     status: createStatus({ store, text }),
@@ -56,5 +58,5 @@ export function createFrame({ store, host, text, lint }) {
   scope.add(() => closeMenu(element));
   update();
 
-  return { element, stage, status: parts.status, importText, importFile, importPicture, flush: parts.panel.flush, destroy: scope.destroy };
+  return { element, layout, stage, status: parts.status, importText, importFile, importPicture, flush: parts.panel.flush, destroy: scope.destroy };
 }

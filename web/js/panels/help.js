@@ -1,7 +1,8 @@
 /** The overlay that lists every tool and key; shown while session.help is set. */
 import { createScope, describe, el, focusEditor, iconButton } from "./dom.js";
+import { GESTURES } from "./gestures.js";
 import { icon } from "./icons.js";
-import { HELP_GROUPS, keyText } from "./keys.js";
+import { HELP_GROUPS, keyText, keyTexts } from "./keys.js";
 
 /** @returns {{element: HTMLElement, destroy: () => void}} */
 export function createHelp({ store, text }) {
@@ -23,8 +24,8 @@ export function createHelp({ store, text }) {
       el(
         "div",
         { class: "ie-help-groups" },
-        ...Object.entries(HELP_GROUPS).map(([name, acts]) => group(name, acts.map((act) => line(keyText(act), text.acts[act])))),
-        group("mouse", text.gestures.map(([keys, words]) => line(keys, words)))
+        ...Object.entries(HELP_GROUPS).map(([name, acts]) => group(name, acts.map((act) => line(keyTexts(act).join(", "), text.acts[act])))),
+        ...Object.entries(GESTURES).map(([name, gestures]) => group(name, Object.keys(gestures).map((one) => line(...text.gestures[one]))))
       )
     );
   }

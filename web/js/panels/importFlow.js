@@ -7,6 +7,7 @@ import { Question } from "../layout/oddItems.js";
 import { fill } from "../text.js";
 import { ask } from "./ask.js";
 import { askReading } from "./askReading.js";
+import { bringIn } from "./bringIn.js";
 
 const MAX_NOTES = 12; // that a person may want to read
 
@@ -48,16 +49,7 @@ export function createImport({ store, host, text, root }) {
     if (!read) return false;
     const { doc: layout, notes } = read;
     const count = layout.instances.length;
-    const there = store.doc.instances.length;
-    const how = there ? await askHow(count, there) : "import-replace";
-    if (how === "import-replace") {
-      store.dispatch({ type: "replace", doc: merged(store.doc, layout) });
-      store.setSession({ selection: [], zoom: null, pan: [0, 0] });
-    } else if (how === "import-add") {
-      const before = new Set(store.doc.instances.map((instance) => instance.id));
-      store.dispatch({ type: "paste", instances: layout.instances, dx: 0, dy: 0 });
-      store.setSession({ selection: store.doc.instances.filter(({ id }) => !before.has(id)).map(({ id }) => id) });
-    } else return false;
+    if (!(await bringIn({ store, text, root }, layout))) return false;
     const imported = fill(text.notices.imported, { count });
     if (!notes.length) store.notify(imported);
     else if (notes.length === 1) store.notify(`${imported}. ${notes[0]}`, "warn");
@@ -95,27 +87,4 @@ export function createImport({ store, host, text, root }) {
     ];
     if ((await ask(root, { message, choices })) === "workflow-load") await host.loadWorkflow(given);
   }
-
-  function askHow(count, there) {
-    return ask(root, {
-      message: fill(text.ask.incoming, { count, there }),
-      choices: [
-        { act: "import-replace", label: text.ask.replace },
-        { act: "import-add", label: text.ask.add, primary: true },
-        { act: "import-cancel", label: text.cancel },
-      ],
-    });
-  }
-}
-
-/**
- * The imported layout in place of the present one. A caption that was typed stays where the import has none, and the mark of the connected
- * layout stays, else that layout would come back at the next run.
- * @param {object} doc @param {object} layout @returns {object}
- */
-export function merged(doc, layout) {
-  const next = { ...layout, prompt: layout.prompt || doc.prompt };
-  if (doc.source !== undefined) next.source = doc.source;
-  if (!layout.prompt && doc.caption_from !== undefined) next.caption_from = doc.caption_from;
-  return next;
 }

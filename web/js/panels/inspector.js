@@ -4,9 +4,11 @@ import { withParts } from "../layout/parts.js";
 import { instancesOf, selectionBounds } from "../state/geometry.js";
 import { fill } from "../text.js";
 import { createArrangeBar } from "./arrangeBar.js";
-import { createScope, describe, el, focusEditor, iconButton, ownKeys, setText } from "./dom.js";
+import { createCalm } from "./calm.js";
+import { createScope, describe, el, focusEditor, iconButton, ownKeys, setAttribute, setProperty, setText } from "./dom.js";
 import { icon } from "./icons.js";
-import { createNumber, createSlider } from "./number.js";
+import { createNegative } from "./negative.js";
+import { createNumber, createSlider, refuseIn } from "./number.js";
 
 const SHOWN_UNITS = { px: { decimals: 1 }, "%": { decimals: 2 } };
 const LEAST = 1; // px that a side keeps
@@ -17,6 +19,7 @@ export function createInspector({ store, host, text }) {
   const scope = createScope();
   const leave = () => focusEditor(element);
   const cancel = () => store.preview(null);
+  const refuse = refuseIn({ store, text });
   const ids = () => store.session.selection;
   let unit = "px";
 
@@ -46,8 +49,10 @@ export function createInspector({ store, host, text }) {
       prefix: name.toUpperCase(),
       min: 0,
       decimals: 2,
+      whole: () => per(name === "x" || name === "w" ? 0 : 1),
       leave,
       cancel,
+      refuse,
       preview: (value) => send("preview", edgeAction(name, value)),
       commit: (value) => send("dispatch", edgeAction(name, value)),
     });
@@ -63,6 +68,7 @@ export function createInspector({ store, host, text }) {
     placeholder: "–",
     leave,
     cancel,
+    refuse,
     preview: (value) => store.preview({ type: "update", ids: ids(), fields: { [field]: value } }),
     commit: (value) => store.dispatch({ type: "update", ids: ids(), fields: { [field]: value } }),
   });
@@ -77,6 +83,7 @@ export function createInspector({ store, host, text }) {
   const parent = describe(el("select", { class: "ie-select", "data-act": "parent" }), words.parentHelp);
   const title = el("span", { class: "ie-title" });
   const chips = el("div", { class: "ie-chips" });
+  const negative = createNegative({ store, host, text });
   const bar = createArrangeBar({ store, host, text });
   const hint = el("p", { class: "ie-empty", text: words.none });
   const caption = (name) => el("span", { class: "ie-caption", text: name });
@@ -88,6 +95,7 @@ export function createInspector({ store, host, text }) {
     el("div", { class: "ie-line" }, caption(words.strength), strengthSlider.element, strength.element),
     el("div", { class: "ie-line" }, caption(words.time), time, start.element, end.element),
     el("div", { class: "ie-line" }, caption(words.parent), parent),
+    negative.element,
     bar.element
   );
   const element = el("section", { class: "ie-inspector", "aria-label": words.label }, hint, details);
@@ -116,8 +124,8 @@ export function createInspector({ store, host, text }) {
   function update() {
     const doc = store.shown;
     const chosen = instancesOf(doc, ids());
-    hint.hidden = chosen.length > 0;
-    details.hidden = !chosen.length;
+    setAttribute(hint, "hidden", chosen.length > 0);
+    setAttribute(details, "hidden", !chosen.length);
     if (!chosen.length) return;
 
     const count = doc.instances.length;
@@ -131,7 +139,7 @@ export function createInspector({ store, host, text }) {
     const show = (field, value, axis, flat) => {
       const scale = 10 ** decimals;
       field.set(Math.round(value * per(axis) * scale) / scale);
-      field.input.disabled = locked || flat;
+      setAttribute(field.input, "disabled", locked || flat);
     };
     show(edges.x, bounds[0], 0, false);
     show(edges.y, bounds[1], 1, false);
@@ -147,11 +155,12 @@ export function createInspector({ store, host, text }) {
     end.set(to);
     startSlider.set(from);
     endSlider.set(to);
-    startSlider.element.style.zIndex = from > 0.5 ? 1 : 0; // where both are at the right end, this one is the one to pull
-    time.style.setProperty("--from", from ?? 0);
-    time.style.setProperty("--to", to ?? 1);
+    setProperty(startSlider.element, "z-index", from > 0.5 ? 1 : 0); // where both are at the right end, this one is the one to pull
+    setProperty(time, "--from", from ?? 0);
+    setProperty(time, "--to", to ?? 1);
     updateChips(chosen.length === 1 ? chosen[0] : null);
     updateParents();
+    negative.update(chosen);
     const names = new Set(ids());
     bar.update(chosen, count, doc.instances.some((one) => one.parent && (names.has(one.id) || names.has(one.parent))));
   }
@@ -196,8 +205,15 @@ export function createInspector({ store, host, text }) {
     );
   }
 
-  const fields = [...Object.values(edges), strength, strengthSlider, start, end, startSlider, endSlider];
-  scope.add(store.subscribe((change) => (change.doc || change.session.has("selection")) && update()));
+  const fields = [...Object.values(edges), strength, strengthSlider, start, end, startSlider, endSlider, negative];
+  const calm = createCalm(update);
+  scope.add(calm.stop);
+  scope.add(
+    store.subscribe((change) => {
+      if (change.preview) calm.soon();
+      else if (change.doc || change.session.has("selection") || change.session.has("ignoresNegatives")) calm.now();
+    })
+  );
   for (const field of fields) scope.add(field.destroy);
   scope.add(bar.destroy);
   update();

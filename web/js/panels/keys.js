@@ -1,9 +1,12 @@
 /** Every key of the editor, once: dispatch, tooltips and the help overlay all read this table. */
 
+const SIZED = ["brush", "eraser"]; // tools that have a size
+
 /**
- * key: KeyboardEvent.key, letters in lower case. shift and ctrl (Ctrl or Cmd) must be held, or not held, exactly so; a symbol's own
- * shift does not count. hosted: ComfyUI takes this key before us, it stands here for the tooltip alone.
- * @type {ReadonlyArray<{key: string, act: string, shift?: boolean, ctrl?: boolean, hosted?: boolean}>}
+ * key: KeyboardEvent.key, letters in lower case. shift, alt and ctrl (Ctrl or Cmd) must be held, or not held, exactly so; a symbol's own
+ * shift does not count. tools: only while one of these is chosen; such an entry stands before the one for all others.
+ * hosted: ComfyUI takes this key before us, it stands here for the tooltip alone.
+ * @type {ReadonlyArray<{key: string, act: string, shift?: boolean, ctrl?: boolean, alt?: boolean, tools?: string[], hosted?: boolean}>}
  */
 export const KEYS = Object.freeze([
   { key: "v", act: "tool-select" },
@@ -11,15 +14,20 @@ export const KEYS = Object.freeze([
   { key: "m", act: "tool-brush" },
   { key: "e", act: "tool-eraser" },
   { key: "g", act: "tool-polygon" },
+  { key: "q", act: "tool-lasso" },
+  { key: "o", act: "tool-ellipse" },
   { key: "p", act: "tool-point" },
   { key: "s", act: "tool-scribble" },
-  { key: "[", act: "brush-smaller" },
-  { key: "]", act: "brush-larger" },
+  { key: "w", act: "tool-segment" },
+  { key: "[", act: "brush-smaller", tools: SIZED },
+  { key: "]", act: "brush-larger", tools: SIZED },
   { key: "z", ctrl: true, act: "undo", hosted: true },
   { key: "y", ctrl: true, act: "redo", hosted: true },
   { key: "z", ctrl: true, shift: true, act: "redo", hosted: true },
   { key: "Escape", act: "escape" },
   { key: "Enter", act: "focus-prompt" },
+  { key: "F2", act: "edit-here" },
+  { key: "n", act: "new-instance" },
   { key: "Tab", act: "next" },
   { key: "Tab", shift: true, act: "previous" },
   { key: "a", ctrl: true, act: "select-all" },
@@ -41,6 +49,14 @@ export const KEYS = Object.freeze([
   { key: "ArrowRight", shift: true, act: "nudge-right-far" },
   { key: "ArrowUp", shift: true, act: "nudge-up-far" },
   { key: "ArrowDown", shift: true, act: "nudge-down-far" },
+  ...["Left", "Right", "Up", "Down"].flatMap((way) => [
+    { key: `Arrow${way}`, alt: true, act: `resize-${way.toLowerCase()}` },
+    { key: `Arrow${way}`, alt: true, shift: true, act: `resize-${way.toLowerCase()}-far` },
+  ]),
+  { key: "]", act: "forward" },
+  { key: "[", act: "backward" },
+  { key: "}", act: "front" }, // Shift+]
+  { key: "{", act: "back" },
   { key: "PageUp", act: "forward" },
   { key: "PageDown", act: "backward" },
   { key: "PageUp", shift: true, act: "front" },
@@ -50,6 +66,9 @@ export const KEYS = Object.freeze([
   { key: "-", act: "zoom-out" },
   { key: "0", act: "zoom-fit" },
   { key: "1", act: "zoom-actual" },
+  { key: "/", act: "search" },
+  { key: "ContextMenu", act: "menu" },
+  { key: "F10", shift: true, act: "menu" },
   { key: "f", act: "popout" },
   { key: "?", act: "help" },
 ]);
@@ -57,15 +76,15 @@ export const KEYS = Object.freeze([
 /** The help overlay's groups of acts; the mouse's gestures have words of their own in text.gestures. */
 export const HELP_GROUPS = Object.freeze({
   tools: [
-    ...["tool-select", "tool-box", "tool-brush", "tool-eraser", "tool-polygon", "tool-point", "tool-scribble"],
-    ...["brush-smaller", "brush-larger"],
+    ...["tool-select", "tool-box", "tool-brush", "tool-eraser", "tool-polygon", "tool-lasso", "tool-ellipse", "tool-point"],
+    ...["tool-scribble", "tool-segment", "brush-smaller", "brush-larger"],
   ],
   edit: ["undo", "redo", "copy", "cut", "paste", "duplicate", "group", "ungroup", "delete", "select-all", "escape"],
   instance: [
-    ...["focus-prompt", "next", "previous", "nudge", "nudge-far", "toggle-visible", "toggle-locked"],
+    ...["focus-prompt", "edit-here", "new-instance", "next", "previous", "nudge", "nudge-far", "resize", "resize-far", "toggle-visible", "toggle-locked"],
     ...["forward", "backward", "front", "back"],
   ],
-  view: ["zoom-in", "zoom-out", "zoom-fit", "zoom-actual", "popout", "help"],
+  view: ["zoom-in", "zoom-out", "zoom-fit", "zoom-actual", "popout", "search", "menu", "help"],
 });
 
 const SHOWN = {
@@ -77,15 +96,20 @@ const SHOWN = {
   PageDown: "PgDn",
   Escape: "Esc",
   Delete: "Del",
+  ContextMenu: "Menu",
+  "{": "Shift+[",
+  "}": "Shift+]",
 };
-const TOGETHER = { nudge: "← ↑ ↓ →", "nudge-far": "Shift+← ↑ ↓ →" };
+const ARROWS = "← ↑ ↓ →";
+const TOGETHER = { nudge: ARROWS, "nudge-far": `Shift+${ARROWS}`, resize: `Alt+${ARROWS}`, "resize-far": `Alt+Shift+${ARROWS}` };
 
 /**
  * @param {KeyboardEvent} event
+ * @param {string} [tool] that is chosen
  * @returns {string | null} what the key asks of the editor. A letter of a non-Latin keyboard counts by its place.
  */
-export function matchKey(event) {
-  const found = entryOf(event);
+export function matchKey(event, tool) {
+  const found = entryOf(event, tool);
   return found && !found.hosted ? found.act : null;
 }
 
@@ -94,23 +118,38 @@ export function keyMatches(event, act) {
   return entryOf(event)?.act === act;
 }
 
-function entryOf(event) {
-  if (event.isComposing || event.altKey) return undefined;
-  const ctrl = Boolean(event.ctrlKey || event.metaKey);
+function entryOf(event, tool) {
+  if (event.isComposing) return undefined;
+  if (event.key === "Escape") return KEYS.find((entry) => entry.key === "Escape"); // cancels a drag with Alt or Shift, too
+  const third = event.getModifierState?.("AltGraph"); // a symbol of the third level, "[" of many keyboards: Windows reports Ctrl+Alt
+  const ctrl = !third && Boolean(event.ctrlKey || event.metaKey);
+  const alt = !third && Boolean(event.altKey);
   let key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   if (key.length === 1 && key > "\u007f" && /^Key[A-Z]$/.test(event.code ?? "")) key = event.code[3].toLowerCase();
   const symbol = key.length === 1 && !/[a-z]/.test(key);
   return KEYS.find(
-    (entry) => entry.key === key && Boolean(entry.ctrl) === ctrl && (symbol || Boolean(entry.shift) === Boolean(event.shiftKey))
+    (entry) =>
+      entry.key === key &&
+      Boolean(entry.ctrl) === ctrl &&
+      Boolean(entry.alt) === alt &&
+      (symbol || Boolean(entry.shift) === Boolean(event.shiftKey)) &&
+      (!entry.tools || entry.tools.includes(tool))
   );
 }
 
-/** @param {string} act @returns {string} its key as people write it ("Ctrl+D"), or "" */
+/** @param {string} act @returns {string} its first key as people write it ("Ctrl+D"), or "" */
 export function keyText(act) {
-  if (act in TOGETHER) return TOGETHER[act];
-  const entry = KEYS.find((one) => one.act === act);
-  if (!entry) return "";
+  return keyTexts(act)[0] ?? "";
+}
+
+/** @returns {string[]} all keys of an act as people write them */
+export function keyTexts(act) {
+  if (act in TOGETHER) return [TOGETHER[act]];
+  return KEYS.filter((one) => one.act === act).map(written);
+}
+
+function written(entry) {
   const mac = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "");
   const key = SHOWN[entry.key] ?? (entry.key.length === 1 ? entry.key.toUpperCase() : entry.key);
-  return (entry.ctrl ? (mac ? "⌘" : "Ctrl+") : "") + (entry.shift ? "Shift+" : "") + key;
+  return (entry.ctrl ? (mac ? "⌘" : "Ctrl+") : "") + (entry.alt ? "Alt+" : "") + (entry.shift ? "Shift+" : "") + key;
 }

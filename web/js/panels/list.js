@@ -1,10 +1,14 @@
 /** The list of instances, the front-most on top. Rows are kept by id and touched only when their instance changed. */
+import { estimateTokens } from "../layout/promptText.js";
 import { depthOf } from "../layout/parts.js";
-import { createScope, el, reveal, setText } from "./dom.js";
+import { createScope, el, focusEditor, reveal, setText } from "./dom.js";
 import { listenToRowDrag } from "./reorder.js";
 import { createRow } from "./row.js";
+import { listenToRowClicks } from "./rowClicks.js";
+import { createSearch, matches, wordsOf } from "./search.js";
 import { fill } from "../text.js";
 
+const WORTH_ASKING = 60; // tokens, as estimated
 const LINT_PAUSE = 200; // milliseconds without an edit before the layout is looked over
 
 /**
@@ -18,13 +22,14 @@ export function createList({ store, host, text, lint }) {
   const general = el("p", { class: "ie-general", hidden: true });
   const empty = el("p", { class: "ie-empty", text: text.list.empty });
   const body = el("div", { class: "ie-rows", role: "list", "aria-label": text.list.label });
-  const element = el("div", { class: "ie-list" }, general, empty, body);
+  const search = createSearch({ store, text, leave: () => focusEditor(element), down: toFirst, enter: take });
+  const element = el("div", { class: "ie-list" }, search.element, general, empty, body);
   const rows = new Map(); // id -> row
   let instances = null; // what the rows show
   let state = { selection: new Set(), hover: null };
   let linted = null;
+  let sifted = null;
   let timer = null;
-  let anchor = null; // where a range selection begins
   let toShow = null; // id of the row to scroll to in the next frame
   let frame = 0;
 
@@ -52,7 +57,36 @@ export function createList({ store, host, text, lint }) {
     instances = next;
     for (const id of fresh) rows.get(id).state(stateOf(id));
     arrange();
-    empty.hidden = next.length > 0;
+    sift();
+  }
+
+  /** Hide the rows that lack the words of the search; the one that is being written stays. */
+  function sift() {
+    const words = wordsOf(store.session.search);
+    const key = words.length ? null : instances.length; // without words only the number counts
+    if (key !== null && key === sifted) return;
+    sifted = key;
+    const active = body.ownerDocument.activeElement;
+    let found = 0;
+    instances.forEach((instance, index) => {
+      const hit = matches(instance, index, words);
+      const { element: row } = rows.get(instance.id);
+      row.hidden = !hit && !row.contains(active);
+      if (hit) found++;
+    });
+    search.update(instances.length, found);
+    empty.hidden = found > 0;
+    setText(empty, instances.length ? text.search.none : text.list.empty);
+  }
+
+  function toFirst() {
+    shownRows()[0]?.querySelector("textarea").focus({ preventScroll: true });
+  }
+
+  /** Select what was found; the keys of the canvas act on it. */
+  function take() {
+    store.setSession({ selection: shownRows().map((row) => row.dataset.id).reverse() });
+    focusEditor(element);
   }
 
   /** Put the rows into order, moving as few as can be; the focus survives a move. */
@@ -92,7 +126,7 @@ export function createList({ store, host, text, lint }) {
     timer = null;
     linted = store.doc;
     const found = new Map([[null, []]]);
-    for (const { id, code, message, values } of lint(store.doc, { maxInstances: store.session.slots })) {
+    for (const { id, code, message, values } of lint(store.doc, { maxInstances: store.session.slots, tokensOf })) {
       if (!found.has(id)) found.set(id, []);
       found.get(id).push({ code, words: text.lint[code] ? fill(text.lint[code], values ?? {}) : message });
     }
@@ -101,10 +135,20 @@ export function createList({ store, host, text, lint }) {
     general.hidden = !found.get(null).length;
   }
 
+  /** Prompts that may be too long are counted by the server; its answer comes for the next look. */
+  function tokensOf(prompt) {
+    const known = host.tokens.known(prompt);
+    if (!known && estimateTokens(prompt) > WORTH_ASKING) {
+      host.tokens.count(prompt).then((answer) => answer && (timer ??= setTimeout(look, LINT_PAUSE)));
+    }
+    return known;
+  }
+
   function focusPrompt() {
     const row = rows.get(store.session.focusPrompt);
     if (!row) return;
     const { textarea } = row.prompt;
+    if (row.element.hidden) store.setSession({ search: "" });
     show(store.session.focusPrompt);
     textarea.focus({ preventScroll: true });
     textarea.setSelectionRange(textarea.value.length, textarea.value.length);
@@ -121,37 +165,9 @@ export function createList({ store, host, text, lint }) {
   }
 
   const idOf = (target) => target.closest(".ie-row")?.dataset.id ?? null;
-  const shownRows = () => instances.map((instance) => rows.get(instance.id).element).reverse();
+  const shownRows = () => instances.map((instance) => rows.get(instance.id).element).filter((row) => !row.hidden).reverse();
 
-  function select(id, event) {
-    const chosen = store.session.selection;
-    if (event.shiftKey && anchor !== null && rows.has(anchor)) {
-      const order = instances.map((instance) => instance.id);
-      const [from, to] = [order.indexOf(anchor), order.indexOf(id)].sort((a, b) => a - b);
-      const range = order.slice(from, to + 1);
-      store.setSession({ selection: event.ctrlKey || event.metaKey ? [...new Set([...chosen, ...range])] : range });
-      return;
-    }
-    anchor = id;
-    if (event.ctrlKey || event.metaKey) {
-      store.setSession({ selection: chosen.includes(id) ? chosen.filter((other) => other !== id) : [...chosen, id] });
-    } else if (chosen.length !== 1 || chosen[0] !== id) store.setSession({ selection: [id] });
-  }
-
-  const several = (event) => event.shiftKey || event.ctrlKey || event.metaKey;
-  scope.on(body, "mousedown", (event) => {
-    // choosing several rows neither moves the caret nor marks text
-    if (several(event) && idOf(event.target) && store.session.selection.length && !isTyping(event)) event.preventDefault();
-  });
-  scope.on(body, "click", (event) => {
-    const id = idOf(event.target);
-    if (id === null || event.target.closest("button, input") || isTyping(event)) return;
-    select(id, several(event) ? event : { shiftKey: false, ctrlKey: false });
-  });
-  scope.on(body, "focusin", (event) => {
-    const id = idOf(event.target);
-    if (id !== null && event.target.localName === "textarea" && !store.session.selection.includes(id)) select(id, {});
-  });
+  listenToRowClicks({ scope, store, list: body, idOf, shown: () => shownRows().map((row) => row.dataset.id).reverse() });
   scope.on(body, "pointerover", (event) => store.setSession({ hover: event.pointerType === "touch" ? null : idOf(event.target) }));
   scope.on(body, "pointerleave", () => store.setSession({ hover: null }));
   scope.on(body, "keydown", (event) => {
@@ -166,11 +182,6 @@ export function createList({ store, host, text, lint }) {
     show(id);
   });
 
-  /** Shift+click in the field that already has the focus marks text there. */
-  function isTyping(event) {
-    return event.shiftKey && event.target.localName === "textarea" && event.target === event.target.ownerDocument.activeElement;
-  }
-
   listenToRowDrag({
     scope,
     list: body,
@@ -179,8 +190,9 @@ export function createList({ store, host, text, lint }) {
     drop(row, gap) {
       const { selection } = store.session;
       const ids = selection.includes(row.dataset.id) ? selection : [row.dataset.id];
-      // the gap counts rows from the front, the document from the back, and without those that move
-      const behind = instances.slice(0, instances.length - gap);
+      // the gap counts rows that are shown from the front, the document all from the back, and without those that move
+      const shown = shownRows().map((one) => instances.findIndex(({ id }) => id === one.dataset.id));
+      const behind = instances.slice(0, gap < shown.length ? shown[gap] + 1 : shown.at(-1));
       store.dispatch({ type: "reorder", ids, to: behind.filter((instance) => !ids.includes(instance.id)).length });
     },
   });
@@ -192,11 +204,13 @@ export function createList({ store, host, text, lint }) {
         clearTimeout(timer);
         timer = setTimeout(look, LINT_PAUSE);
       }
+      if (change.session.has("search")) sift();
       if (change.session.has("selection") || change.session.has("hover")) updateState();
       if (store.session.focusPrompt !== null) focusPrompt();
     })
   );
   scope.add(() => (clearTimeout(timer), cancelAnimationFrame(frame)));
+  scope.add(search.destroy);
   scope.add(() => rows.forEach((row) => row.destroy()));
   update();
   updateState();

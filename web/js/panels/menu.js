@@ -23,21 +23,31 @@ const openMenus = new WeakMap(); // root -> {anchor, close}
  * @param {{root: HTMLElement, anchor: HTMLElement, label: string, items: Item[], onClose?: () => void}} options
  */
 export function toggleMenu({ root, anchor, label, items, onClose }) {
-  const before = openMenus.get(root);
-  before?.close();
-  if (before?.anchor === anchor) return;
+  if (openMenus.get(root)?.anchor === anchor) closeMenu(root, true);
+  else openMenu({ root, anchor, label, items, onClose, position: (menu) => placeBelow(root, anchor, menu) });
+}
 
+/**
+ * Open a menu at a place of the page; the editor has the focus again when it closes.
+ * @param {{root: HTMLElement, at: number[], label: string, items: Item[]}} options at: [x, y] in CSS pixels of the page
+ */
+export function openMenuAt({ root, at, label, items }) {
+  openMenu({ root, anchor: null, label, items, position: (menu) => placeAt(root, at, menu) });
+}
+
+function openMenu({ root, anchor, label, items, onClose, position }) {
+  closeMenu(root);
   const scope = createScope();
   const menu = el("div", { class: "ie-menu", role: "menu", "aria-label": label });
   const refreshers = items.map((item) => addItem(menu, item, { close, refresh, scope }));
   refresh();
   root.append(menu);
-  place(root, anchor, menu);
-  setAttribute(anchor, "aria-expanded", "true");
+  position(menu);
+  if (anchor) setAttribute(anchor, "aria-expanded", "true");
   openMenus.set(root, { anchor, close });
   choices(menu)[0]?.focus({ preventScroll: true });
 
-  const outside = ({ target }) => !menu.contains(target) && !anchor.contains(target);
+  const outside = ({ target }) => !menu.contains(target) && !anchor?.contains(target);
   scope.on(root.ownerDocument, "pointerdown", (event) => outside(event) && close(false), true);
   scope.on(menu, "focusout", ({ relatedTarget: to }) => to && !menu.contains(to) && to !== anchor && close(false));
   scope.on(menu, "keydown", (event) => onKey(event, menu, close));
@@ -51,15 +61,15 @@ export function toggleMenu({ root, anchor, label, items, onClose }) {
     openMenus.delete(root);
     scope.destroy();
     menu.remove();
-    setAttribute(anchor, "aria-expanded", "false");
-    if (giveFocusBack) anchor.focus({ preventScroll: true });
+    if (anchor) setAttribute(anchor, "aria-expanded", "false");
+    if (giveFocusBack) (anchor ?? root).focus({ preventScroll: true });
     onClose?.();
   }
 }
 
 /** Close the menu that is open in this root, if any. */
-export function closeMenu(root) {
-  openMenus.get(root)?.close(false);
+export function closeMenu(root, giveFocusBack = false) {
+  openMenus.get(root)?.close(giveFocusBack);
 }
 
 function addItem(menu, item, { close, refresh, scope }) {
@@ -101,7 +111,7 @@ function onKey(event, menu, close) {
   const all = choices(menu);
   const at = all.indexOf(menu.ownerDocument.activeElement);
   const to = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: all.length - 1 }[event.key];
-  const inField = event.target instanceof HTMLInputElement && event.target.type === "number";
+  const inField = event.target instanceof HTMLInputElement && event.target.type === "text";
   if (event.key === "Escape") {
     event.preventDefault();
     close();
@@ -114,8 +124,18 @@ function onKey(event, menu, close) {
   }
 }
 
+/** At a place of the page, moved as far as it takes to lie inside the root. */
+function placeAt(root, [x, y], menu) {
+  const scale = scaleOf(root);
+  const outer = root.getBoundingClientRect();
+  menu.style.maxHeight = `${root.clientHeight - 2 * GAP}px`;
+  const within = (v, most) => `${Math.max(GAP, Math.min(v, most - GAP))}px`;
+  menu.style.left = within((x - outer.left) / scale, root.clientWidth - menu.offsetWidth);
+  menu.style.top = within((y - outer.top) / scale, root.clientHeight - menu.offsetHeight);
+}
+
 /** Below the anchor, inside the root, as high as there is room. */
-function place(root, anchor, menu) {
+function placeBelow(root, anchor, menu) {
   const scale = scaleOf(root);
   const outer = root.getBoundingClientRect();
   const button = anchor.getBoundingClientRect();

@@ -1,6 +1,10 @@
 /** Number fields and sliders: shown live while they change, kept as one step at the end. */
-import { createScope, describe, el, ownKeys } from "./dom.js";
+import { evaluate, isPlain } from "../state/expression.js";
+import { fill } from "../text.js";
+import { createScope, describe, el, ownKeys, setAttribute } from "./dom.js";
 import { createDraft } from "./draft.js";
+
+const SHOWN = 24; // characters of what cannot be read
 
 /**
  * @typedef {object} NumberOptions
@@ -10,54 +14,92 @@ import { createDraft } from "./draft.js";
  * @property {number} [min] @property {number} [max] @property {number} [step]
  * @property {number} [decimals] most decimals shown
  * @property {string} [placeholder] shown for a mixed value
+ * @property {() => number} [whole] what 100 % is; 1 unless given
  * @property {(value: number) => void} [preview]
  * @property {() => void} [cancel] undoes the preview
  * @property {(value: number) => void} commit
  * @property {() => void} [leave] Esc
+ * @property {(why: string, at: string) => void} [refuse] what is typed is no arithmetic (see expression.js); the old value stays
  */
 
-/** @param {NumberOptions} options @returns {{element, input, set(value: number | null), limit(min, max), flush(), destroy()}} */
+/** @returns {(why: string, at: string) => void} says in the status line why a field keeps its old value */
+export function refuseIn({ store, text }) {
+  return (why, at) => store.notify(fill(text.numbers[why], { at: at.length > SHOWN ? `${at.slice(0, SHOWN)}…` : at }), "warn");
+}
+
+/** A field for a number or for arithmetic. @param {NumberOptions} options @returns {{element, input, set(value: number | null), flush(), destroy()}} */
 export function createNumber(options) {
-  const { act, label, prefix, min, max, step = "any", decimals = 2, placeholder, preview, commit, cancel, leave } = options;
+  const { act, label, prefix, min = -Infinity, max = Infinity, step = 1, decimals = 2, placeholder, whole = () => 1 } = options;
+  const { preview, commit, cancel, leave, refuse } = options;
   const scope = createScope();
-  const input = el("input", { type: "number", min, max, step, placeholder, "data-act": act, inputmode: "decimal", autocomplete: "off" });
+  const input = el("input", { type: "text", placeholder, "data-act": act, inputmode: "decimal", autocomplete: "off", spellcheck: "false" });
   describe(input, label);
   const letter = prefix ? el("span", { class: "ie-prefix", text: prefix, "aria-hidden": "true" }) : null;
   const element = el("label", { class: "ie-number" }, letter, input);
   const draft = createDraft({ preview, commit, cancel });
-  let shown = null;
-  const clamped = () => Math.min(Number(input.max || Infinity), Math.max(Number(input.min || -Infinity), input.valueAsNumber));
-  const back = () => {
-    draft.drop();
-    input.value = shown ?? "";
-  };
+  let shown = "";
+  let typed = false; // the field holds something else than the value
+  const read = () => evaluate(input.value, whole());
+  const clamped = (value) => Math.min(max, Math.max(min, decimals ? value : Math.round(value))); // "7/2" is no whole number
 
-  scope.on(input, "input", () => (Number.isFinite(input.valueAsNumber) ? draft.set(clamped()) : draft.drop()));
-  scope.on(input, "blur", () => {
+  function invalid(is) {
+    setAttribute(input, "aria-invalid", is ? "true" : null);
+  }
+
+  function back() {
+    typed = false;
+    invalid(false);
+    input.value = shown;
+  }
+
+  /** Keep what is typed; what cannot be read is named, once. @returns {boolean} whether it could be read */
+  function settle() {
+    const { why, at = "" } = typed ? read() : {};
     draft.flush();
-    input.value = shown ?? ""; // an unfinished "-" goes, a clamped number shows
+    if (!why || why === "empty") back();
+    else if (!input.hasAttribute("aria-invalid")) {
+      invalid(true);
+      refuse?.(why, at);
+    }
+  }
+
+  function show(value) {
+    input.value = String(Number(value.toFixed(decimals)));
+    typed = true;
+    draft.set(Number(input.value));
+  }
+
+  scope.on(input, "input", () => {
+    typed = true;
+    invalid(false);
+    const { value } = read();
+    if (value === undefined) draft.drop();
+    else draft.set(clamped(value));
+    if (!isPlain(input.value)) draft.hold(); // half an expression is not a value
+  });
+  scope.on(input, "blur", () => {
+    settle();
+    back(); // a clamped number shows
   });
   scope.on(input, "focus", () => input.select());
   scope.on(input, "keydown", (event) => {
-    if (event.key !== "Enter" || event.ctrlKey || event.metaKey) return;
-    draft.flush();
-    input.value = shown ?? "";
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const way = { ArrowUp: 1, ArrowDown: -1 }[event.key];
+    if (event.key === "Enter") settle();
+    if (!way) return;
+    event.preventDefault();
+    const from = read().value ?? Number(shown);
+    show(clamped(from + way * step * (event.shiftKey ? 10 : 1)));
   });
-  ownKeys(scope, input, { flush: draft.flush, leave: () => (back(), leave?.()) });
+  ownKeys(scope, input, { flush: draft.flush, leave: () => (draft.drop(), back(), leave?.()) });
 
   return {
     element,
     input,
     /** @param {number | null} value null: several values, or none */
     set(value) {
-      const text = value === null ? "" : String(Number(value.toFixed(decimals)));
-      shown = text;
-      // "0." is as good as 0: what is being typed stays as long as it means the same
-      if (!draft.pending && input.value !== text && (text === "" || input.valueAsNumber !== Number(text))) input.value = text;
-    },
-    limit(least, most) {
-      input.min = least;
-      input.max = most;
+      shown = value === null ? "" : String(Number(value.toFixed(decimals)));
+      if (!typed && input.value !== shown) input.value = shown;
     },
     flush: draft.flush,
     destroy() {

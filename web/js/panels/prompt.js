@@ -3,6 +3,8 @@ import { createScope, describe, el, ownKeys } from "./dom.js";
 import { createDraft } from "./draft.js";
 import { keyMatches } from "./keys.js";
 
+const NEVER = 2 ** 31 - 1; // milliseconds, the longest that a timer takes
+
 /**
  * @param {object} options
  * @param {string} options.label for screen readers
@@ -12,9 +14,11 @@ import { keyMatches } from "./keys.js";
  * @param {() => void} options.leave Esc: give the focus back to the canvas
  * @param {string[]} options.whenEmpty acts whose keys are the layout's while the field is empty, as after drawing: they mean no text there
  * @param {(act: string) => void} options.perform
+ * @param {() => void} [options.close] of a field for a single edit, which is one step: Enter keeps the text, Esc drops it, then it closes
+ * @param {(field: object) => void} [options.assist] adds what helps while one types (assist.js)
  * @returns {{element: HTMLElement, textarea: HTMLTextAreaElement, set: (text: string) => void, flush: () => void, destroy: () => void}}
  */
-export function createPrompt({ label, placeholder, act, commit, leave, whenEmpty, perform }) {
+export function createPrompt({ label, placeholder, act, commit, leave, whenEmpty, perform, close, assist }) {
   const scope = createScope();
   const textarea = el("textarea", { rows: 1, spellcheck: "false", autocomplete: "off", placeholder, "data-act": act });
   const element = el("div", { class: "ie-prompt" }, textarea); // its ::after repeats the text and so gives the height
@@ -22,7 +26,8 @@ export function createPrompt({ label, placeholder, act, commit, leave, whenEmpty
   textarea.removeAttribute("title"); // a tooltip over text that one reads is in the way
   let composing = false;
   let emptied = false; // there was a text since the field got the focus
-  const draft = createDraft({ commit });
+  const draft = createDraft({ commit, pause: close ? NEVER : undefined });
+  assist?.({ scope, element, textarea });
 
   scope.on(textarea, "input", () => {
     emptied = true;
@@ -55,7 +60,18 @@ export function createPrompt({ label, placeholder, act, commit, leave, whenEmpty
     leave();
     perform(found);
   });
+  if (close) scope.on(textarea, "keydown", onlyEdit);
   ownKeys(scope, textarea, { flush: draft.flush, leave: () => (draft.flush(), leave()) });
+
+  function onlyEdit(event) {
+    const enter = event.key === "Enter" && !event.shiftKey && !event.ctrlKey && !event.metaKey;
+    if (event.isComposing || event.defaultPrevented || !(enter || event.key === "Escape")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (enter) draft.flush();
+    else draft.drop();
+    close();
+  }
 
   return {
     element,

@@ -1,6 +1,7 @@
 /** One row of the list: handle, colour, prompt, what locations it holds, eye and lock. */
 import { LOCATION_KINDS } from "../layout/document.js";
 import { instanceColor } from "../state/colors.js";
+import { assistPrompt } from "./assist.js";
 import { createScope, describe, el, focusEditor, iconButton, setAttribute } from "./dom.js";
 import { createDraft } from "./draft.js";
 import { icon } from "./icons.js";
@@ -25,6 +26,7 @@ export function createRow({ id, store, host, text }) {
     leave: () => focusEditor(element),
     whenEmpty: ["undo", "redo", "delete"],
     perform: (act) => host.perform(act),
+    assist: assistPrompt({ store, host, text, cuts: true }),
   });
   const tie = el("span", { class: "ie-tie", role: "img", hidden: true }, icon("part", 12));
   const kinds = el("span", { class: "ie-kinds", role: "img" });

@@ -1,9 +1,10 @@
 /** What belongs to the whole picture: its prompt and the size of the canvas. */
 import { FROM_INSTANCES, missingInCaption, withPrompts } from "../state/caption.js";
+import { assistPrompt } from "./assist.js";
 import { createScope, describe, el, focusEditor, iconButton, setText } from "./dom.js";
 import { icon } from "./icons.js";
 import { fill } from "../text.js";
-import { createNumber } from "./number.js";
+import { createNumber, refuseIn } from "./number.js";
 import { createPrompt } from "./prompt.js";
 
 const SIDE = { min: 64, max: 16384, step: 8 }; // pixels
@@ -22,13 +23,18 @@ export function createSettings({ store, host, text }) {
     leave,
     whenEmpty: ["undo", "redo"],
     perform: (act) => host.perform(act),
+    assist: assistPrompt({ store, host, text }),
   });
   const source = describe(el("select", { class: "ie-select", "data-act": "caption-from" }), text.settings.caption);
   source.append(el("option", { value: "", text: text.settings.captionFree }), el("option", { value: FROM_INSTANCES, text: text.settings.captionComposed }));
   const add = el("button", { type: "button", class: "ie-wide", "data-act": "caption-add", hidden: true });
-  const side = (act, label, prefix, commit) => createNumber({ act, label, prefix, ...SIDE, decimals: 0, commit, leave });
-  const width = side("canvas-width", text.settings.width, "W", (value) => setCanvas(value, store.doc.height));
-  const height = side("canvas-height", text.settings.height, "H", (value) => setCanvas(store.doc.width, value));
+  const refuse = refuseIn({ store, text });
+  const side = (name, prefix, commit) => {
+    const options = { act: `canvas-${name}`, label: text.settings[name], whole: () => store.doc[name] };
+    return createNumber({ ...options, prefix, ...SIDE, decimals: 0, commit, leave, refuse });
+  };
+  const width = side("width", "W", (value) => setCanvas(value, store.doc.height));
+  const height = side("height", "H", (value) => setCanvas(store.doc.width, value));
   const swap = iconButton("canvas-swap", icon("swap"), text.settings.swap);
   const picture = iconButton("canvas-picture", icon("picture"), text.settings.picture);
   const presets = describe(el("select", { class: "ie-select", "data-act": "canvas-preset" }), text.settings.presets);

@@ -5,7 +5,7 @@ import { keyText } from "./keys.js";
 import { fill } from "../text.js";
 import { createSlider } from "./number.js";
 
-const TOOLS = ["select", "box", "brush", "eraser", "polygon", "point", "scribble"];
+const TOOLS = ["select", "box", "brush", "eraser", "polygon", "lasso", "ellipse", "point", "scribble", "segment"];
 const SIZED = new Set(["brush", "eraser"]);
 const BRUSH = [1, 512]; // px of the layout
 
@@ -13,9 +13,10 @@ const BRUSH = [1, 512]; // px of the layout
  * @param {object} options
  * @param {object} options.store @param {object} options.host @param {object} options.text
  * @param {(anchor: HTMLElement) => void} options.openView @param {(anchor: HTMLElement) => void} options.openFile
+ * @param {() => void} options.openLibrary
  * @returns {{element: HTMLElement, destroy: () => void}}
  */
-export function createToolbar({ store, host, text, openView, openFile }) {
+export function createToolbar({ store, host, text, openView, openFile, openLibrary }) {
   const scope = createScope();
   const button = (act, picture = act, words = text.acts[act]) => iconButton(act, icon(picture), words, keyText(act));
   const tools = Object.fromEntries(TOOLS.map((tool) => [tool, button(`tool-${tool}`, tool)]));
@@ -46,7 +47,7 @@ export function createToolbar({ store, host, text, openView, openFile }) {
     el("div", { class: "ie-group ie-tools" }, ...Object.values(tools), target),
     el("div", { class: "ie-group ie-history" }, button("undo"), button("redo")),
     brush,
-    el("div", { class: "ie-group ie-menus" }, view, file, popout, button("help"))
+    el("div", { class: "ie-group ie-menus" }, view, file, button("library", "library", text.library.title), popout, button("help"))
   );
   const buttons = [...element.querySelectorAll("button")];
 
@@ -55,10 +56,11 @@ export function createToolbar({ store, host, text, openView, openFile }) {
     if (!act) return;
     if (act === "view-menu") openView(view);
     else if (act === "file-menu") openFile(file);
+    else if (act === "library") openLibrary();
     else if (act === "target") store.setSession({ target: store.session.target === "selected" ? "new" : "selected" });
     else host.perform(act);
     // after a click by pointer the keys belong to the canvas again
-    if (event.detail && !act.endsWith("-menu") && act !== "help") focusEditor(element);
+    if (event.detail && !act.endsWith("-menu") && !["help", "library"].includes(act)) focusEditor(element);
   });
   scope.on(element, "keydown", (event) => {
     const at = buttons.indexOf(event.target);

@@ -2,7 +2,7 @@
 import { createScope, el, focusEditor } from "./dom.js";
 import { keyText } from "./keys.js";
 import { toggleMenu } from "./menu.js";
-import { createNumber, createSlider } from "./number.js";
+import { createNumber, createSlider, refuseIn } from "./number.js";
 
 /** @returns {(anchor: HTMLElement) => void} opens the menu below a button, or closes it */
 export function viewMenu({ store, host, text, root }) {
@@ -30,6 +30,8 @@ export function viewMenu({ store, host, text, root }) {
       max: 512,
       step: 1,
       decimals: 0,
+      whole: () => host.getView().gridSize,
+      refuse: refuseIn({ store, text }),
       commit: (value) => set({ gridSize: Math.round(value) }),
       leave,
     });

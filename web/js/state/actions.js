@@ -5,6 +5,7 @@
  */
 import { LOCATION_KINDS } from "../layout/document.js";
 import { canBePart, withParts } from "../layout/parts.js";
+import { converted } from "./convert.js";
 import { captioned, FROM_INSTANCES } from "./caption.js";
 import { aligned, arranged, distributed, reordered } from "./arrange.js";
 import { instanceBounds, instancesOf, moved, selectionBounds, union } from "./geometry.js";
@@ -17,7 +18,7 @@ const RANGES = { strength: [0, 2], start: [0, 1], end: [0, 1] };
 
 const HANDLERS = {
   ...{ add, remove, update, setLocation, transform, duplicate, paste, reorder, arrange, align, distribute },
-  ...{ setCanvas, setPrompt, setCaptionFrom, setParent, replace },
+  ...{ setCanvas, setPrompt, setCaptionFrom, setParent, convert, replace },
 };
 
 /** @returns the document after the action; `doc` itself if the action changes nothing. Error for an unknown type. */
@@ -76,6 +77,7 @@ function update(doc, { ids, fields }) {
       if ("start" in clean) next.end = next.start;
       else next.start = next.end;
     }
+    if (!next.negative) delete next.negative; // written only where there is one
     return Object.keys({ ...clean, start: 0, end: 0 }).every((key) => next[key] === instance[key]) ? instance : next;
   });
 }
@@ -173,6 +175,11 @@ function setParent(doc, { ids, parent }) {
   const behind = next.instances.slice(0, Math.max(0, at)).filter((instance) => able.includes(instance.id));
   const chosen = new Set(behind.map((instance) => instance.id));
   return behind.length ? withInstances(next, reordered(next.instances, chosen, at + 1 - behind.length)) : next;
+}
+
+/** Make a mask or box of what the instances hold. @param {number} width of a scribble's brush, px of the layout */
+function convert(doc, { ids, kind, width }) {
+  return change(doc, ids, (instance) => converted(doc, instance, kind, width));
 }
 
 function replace(doc, action) {

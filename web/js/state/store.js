@@ -14,6 +14,7 @@ export function newSession() {
     toolStays: false, // after a drawing, instead of giving way to Select
     selection: [],
     hover: null,
+    search: "", // in the list of instances
     brush: 32,
     zoom: null,
     pan: [0, 0],
@@ -21,10 +22,14 @@ export function newSession() {
     help: false,
     focused: false,
     focusPrompt: null,
+    editing: null, // id of the instance whose prompt is edited at its place
     notice: null,
     corners: [], // of a polygon that is not closed yet
+    strokeEnd: null, // {id, at} of the last brush stroke: where a straight line begins
     target: "new",
     slots: DEFAULT_SLOTS, // instances that the connected weights take
+    words: [], // those that the connected weights know, where they are few
+    ignoresNegatives: false, // the graph samples in a way that has no place for an instance's negative prompt
     picture: null, // {width, height} in pixels of the background
   };
 }
