@@ -118,7 +118,9 @@ GRAPHS: Mapping[str, Columns] = {
     "InstDiffApply": sampled(),
     "InstDiffApplyLayout": sampled(
         apply=False, model="regions.0", positive="regions.1", seed=2,
-        more=[Node("regions", "InstDiffApplyLayout", {"global_share": 0.3}, {"model": "demo.0", "clip": "demo.1", "positive": "prompt.0", "instances": "layout.0"})],
+        more=[Node("regions", "InstDiffApplyLayout", {"global_share": 0.3}, {
+            "model": "demo.0", "clip": "demo.1", "positive": "prompt.0", "instances": "layout.0",
+        })],
     ),
     "InstDiffBox": [[box("star", RED)], [box("circle", BLUE, "star.0")], [look("circle.0")]],
     "InstDiffCaptionInstances": sampled(
