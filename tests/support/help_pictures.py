@@ -20,7 +20,7 @@ from support.pack import ROOT
 
 DOCS = ROOT / "web" / "docs"
 SCREEN = {"width": 1900, "height": 1300}
-GAP, BETWEEN, TITLE, MARGIN = 24, 14, 30, 14  # in the graph's units
+GAP, BETWEEN, TITLE, MARGIN = 24, 44, 30, 14  # in the graph's units; nodes are taller in Nodes 2.0
 WIDEST = 1000  # pixels of a graph's picture: a help page is not wider
 KEPT = ("id", "type", "pos", "size", "flags", "order", "mode", "inputs", "outputs", "properties", "widgets_values")
 
