@@ -65,7 +65,7 @@ def photograph(comfy: ComfyPage, name: str) -> Path:
     picture = cut_out(comfy)
     kept = PngInfo()  # PNG: not every server says what a .webp is, and then ComfyUI does not look into it
     kept.add_text("workflow", json.dumps(lean(graph), separators=(",", ":")))
-    return _saved(picture, name, 40, kept)
+    return _saved(picture, name, kept)
 
 
 def ran(comfy: ComfyPage) -> None:
@@ -180,12 +180,13 @@ def score_picture(comfy: ComfyPage) -> Path:
     _, entry = comfy.queue(90)
     [number] = comfy.nodes("InstDiffLayoutScore")
     [image] = entry["outputs"][str(number)]["images"]
-    return _saved(Image.fromarray(comfy.server.image(image)), "layout-score", 32)
+    return _saved(Image.fromarray(comfy.server.image(image)), "layout-score")
 
 
-def _saved(picture: Image.Image, name: str, colors: int = 64, kept: PngInfo | None = None) -> Path:
+def _saved(picture: Image.Image, name: str, kept: PngInfo | None = None) -> Path:
+    """The octree keeps the few vivid colours among the many greys."""
     path = DOCS / f"{name}.png"
-    few = picture.quantize(colors, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE)
+    few = picture.quantize(96, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
     few.save(path, optimize=True, pnginfo=kept)
     return path
 
