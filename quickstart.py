@@ -15,7 +15,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -39,10 +38,18 @@ from instdiff_modules.launcher.guard import dies_with_its_parent
 from instdiff_modules.launcher.install import FIRST_TEMPLATE, PACK, Runtime
 from instdiff_modules.launcher.layouts import ORDERS, UNITS, Asked, check_text, checked_layout
 from instdiff_modules.launcher.machine import check_python
+from instdiff_modules.launcher.pictures import write_alone, write_picture
 from instdiff_modules.launcher.progress import Progress
-from instdiff_modules.launcher.server import Server, check_port
+from instdiff_modules.launcher.server import SERVED, Server, check_none_serves, check_port
+from instdiff_modules.launcher.state import write_state
 from instdiff_modules.launcher.steps import Steps
 from instdiff_modules.layout.plain_files import file_size
+from instdiff_modules.shapeworld.known_words import WORDS
+
+ABOUT_THE_DEMO = (
+    f"Without --workflow it draws with the demo model, which knows these words: {WORDS}. The caption of the layout names all objects and "
+    "the background: 'a red star and a blue ring on a green background'. An example: web/about/layout.json"
+)
 
 
 def say(line: str) -> None:
@@ -72,7 +79,9 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     commands.add_parser("demo", parents=[common, picture], help="make the demo picture (the default)")
     serve = commands.add_parser("serve", parents=[common], help="open the editor in the browser")
     serve.add_argument("--no-browser", action="store_true", help="only print the address")
-    run = commands.add_parser("run", parents=[common, picture], help="make a picture from a layout document")
+    run = commands.add_parser(
+        "run", parents=[common, picture], help="make a picture from a layout document", epilog=ABOUT_THE_DEMO
+    )
     run.add_argument(
         "--layout", type=file_path, required=True, metavar="FILE", help="a layout of any kind that is read"
     )
@@ -116,6 +125,8 @@ def main(argv: list[str]) -> int:
     if options.command == "python":
         return python(options, prepare(options, home, Steps(home / "logs" / "install.log", say, sys.stdout))[0])
     check_port(options.port, FIRST_TEMPLATE if options.command == "serve" else "")
+    if options.command == "serve" and not options.port:
+        check_none_serves(home, FIRST_TEMPLATE)
     graph = None if options.command in ("serve", "train") else graph_of(options)
     steps = Steps(home / "logs" / "install.log", say, sys.stdout)
     runtime, extra = prepare(options, home, steps)
@@ -183,6 +194,7 @@ def serve(options: argparse.Namespace, home: Path, runtime: Runtime, extra: tupl
     base = install.make_base(home)
     say("Starting ComfyUI ...")
     with Server(runtime, base, home / "logs" / "server.log", options.port, extra, say) as server:
+        write_state(home / SERVED, {"port": server.port})
         say(f"ComfyUI is at {server.url}/{FIRST_TEMPLATE}")
         say(f"Models go into {home / 'models'}, pictures come into {base / 'output'}.")
         say("Ctrl+C stops it.")
@@ -256,24 +268,6 @@ def read(path: Path) -> str:
         raise Stopped(f"{path} is not text in UTF-8. What to do: give a JSON file.") from problem
     except ValueError as problem:
         raise Stopped(str(problem)) from problem
-
-
-def write_picture(data: bytes, folder: Path, name: Path) -> Path:
-    """Write a picture as NAME_00001.png, or with the next number that is free: nothing is overwritten. ComfyUI's own number goes."""
-    stem, number = re.sub(r"_\d{5}_?$", "", name.stem).rstrip("_"), 1
-    while (path := folder / f"{stem}_{number:05}{name.suffix}").exists():
-        number += 1
-    path.write_bytes(data)
-    return path
-
-
-def write_alone(data: bytes, layout: str, beside: Path) -> Path:
-    """Write the demo's picture without the layout into the folder `alone`, and its layout beside it: as instdiff_modules.metrics takes them."""
-    folder = beside.parent / "alone"
-    folder.mkdir(exist_ok=True)
-    path = write_picture(data, folder, Path(beside.name))
-    path.with_suffix(".json").write_text(layout, encoding="utf-8")
-    return path
 
 
 def terminate(*_: object) -> None:

@@ -26,9 +26,9 @@ from . import (
     sampler,
     score,
     timing,
-    token_route,
     train,
 )
+from .token_route import add_route
 
 MODULES = (
     load_checkpoint,
@@ -63,7 +63,7 @@ class InstDiffExtension(ComfyExtension):
     async def on_load(self) -> None:
         """Called once, before the nodes are asked for; without a server there is no page to answer."""
         if getattr(PromptServer, "instance", None) is not None:
-            token_route.add_route(PromptServer.instance.routes)
+            add_route(PromptServer.instance.routes)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """All nodes, in the order in which a graph uses them."""

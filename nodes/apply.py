@@ -29,7 +29,7 @@ class ApplyInstDiff(io.ComfyNode):
                 io.Model.Input(
                     "model",
                     tooltip=(
-                        "A Stable Diffusion 1.5 model (SDXL or Flux don't fit), with or without LoRA. It is not changed: the output is a patched copy."
+                        "A Stable Diffusion 1.5 model (not SDXL or FLUX), with or without LoRA. It is not changed: the output is a patched copy."
                     ),
                 ),
                 io.Clip.Input(

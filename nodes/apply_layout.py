@@ -13,6 +13,9 @@ from . import checks
 from .layout_texts import (
     ELIGEN,
     METHODS,
+    NEGATIVE,
+    POSITIVE,
+    SIDES,
     LayoutSettings,
     active,
     check_widths,
@@ -36,7 +39,7 @@ MENUS = {"method": METHODS, "outside": OUTSIDES, "picture_attention": PICTURES, 
 
 
 class InstDiffApplyLayout(io.ComfyNode):
-    """MODEL + CLIP + CONDITIONING + INSTANCES -> MODEL, CONDITIONING."""
+    """MODEL + CLIP + CONDITIONING + INSTANCES -> MODEL, positive and negative CONDITIONING."""
 
     @classmethod
     def define_schema(cls) -> io.Schema:
@@ -93,7 +96,7 @@ class InstDiffApplyLayout(io.ComfyNode):
                     default=METHODS[0],
                     optional=True,
                     tooltip="regions: works with every model. EliGen: masks and positions as EliGen's LoRA for FLUX and "
-                    "Qwen-Image was trained; load that LoRA with Load LoRA first. EliGen heeds start, end and the widths alone.",
+                    "Qwen-Image was trained; load that LoRA with Load LoRA first. EliGen uses only start, end, point_size and stroke_width.",
                 ),
                 io.Combo.Input(
                     "overlap",
@@ -139,6 +142,12 @@ class InstDiffApplyLayout(io.ComfyNode):
                     advanced=True,
                     tooltip="Width of the soft stroke that a scribble stands for, as a share (0.01..1) of the picture's shorter side.",
                 ),
+                io.Conditioning.Input(
+                    "negative",
+                    optional=True,
+                    tooltip="What the whole picture should avoid. The instances' own negative prompts act in their regions beside it. "
+                    "Not connected: an empty prompt.",
+                ),
             ],
             outputs=[
                 io.Model.Output(tooltip="For the sampler. Use it together with the conditioning."),
@@ -146,29 +155,41 @@ class InstDiffApplyLayout(io.ComfyNode):
                     display_name="conditioning",
                     tooltip="For the sampler's positive: the prompt with the instances' prompts.",
                 ),
+                io.Conditioning.Output(
+                    display_name="negative",
+                    tooltip="For the sampler's negative: with the instances' negative prompts, if there are any.",
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, model: Any, clip: Any, positive: Any, instances: Frames, **widgets: Any) -> io.NodeOutput:
+    def execute(
+        cls, model: Any, clip: Any, positive: Any, instances: Frames, negative: Any = None, **widgets: Any
+    ) -> io.NodeOutput:
         settings = LayoutSettings(**widgets)
         layouts = as_frames(instances)
         check_settings(settings)
         checks.check_model(model)
-        checks.check_conditioning(positive, "positive", None)
+        checks.check_text_encoder(clip)
+        checks.check_conditioning(positive, POSITIVE, None)
         for layout in layouts:
             check_prompts(layout)
+        if negative is None:
+            negative = clip.encode_from_tokens_scheduled(clip.tokenize(""))
+        checks.check_conditioning(negative, NEGATIVE, None)
         layouts = without_hidden(layouts)
         if settings.strength == 0 or not any(active(layout.instances) for layout in layouts):
-            return io.NodeOutput(model.clone(), positive)
+            return io.NodeOutput(model.clone(), positive, negative)
         check_window(settings)
         network = model.get_model_object("diffusion_model")
         family = family_of(network, model.model)
         check_method(settings, family)
-        checks.check_text_encoder(clip)
-        texts = encode_all(clip, layouts, settings, family)
-        check_widths(texts, positive, family.width(network))
-        return io.NodeOutput(attach_regions(model), with_regions(positive, layouts, texts, settings))
+        sides = []
+        for side, conditioning in zip(SIDES, (positive, negative), strict=True):
+            texts = encode_all(clip, layouts, settings, family, side)
+            check_widths(texts, conditioning, family.width(network), side)
+            sides.append(with_regions(conditioning, layouts, texts, settings, side))
+        return io.NodeOutput(attach_regions(model), *sides)
 
 
 def check_settings(settings: LayoutSettings) -> None:

@@ -23,8 +23,8 @@ def of_batch(conds: Mapping[str, Sequence[dict] | None], batch: BranchedBatch) -
     controls: dict[int, Any] = {}  # ComfyUI computes conditionings together that have the very same control
     out = {name: [_of_items(cond, batch, controls) for cond in some or ()] for name, some in conds.items()}
     out["positive"] = [with_prompts(cond, batch) for cond in out["positive"]]
-    if any(branch.negative for branch in batch.branches):
-        out["negative"] = [with_negatives(cond, batch) for cond in out.get("negative", ())]
+    if out.get("negative") and any(branch.negative for branch in batch.branches):
+        out["negative"] = [with_negatives(cond, batch) for cond in out["negative"]]
     return out
 
 

@@ -186,13 +186,13 @@ class InstDiffSaveDataset(io.ComfyNode):
                     "captions",
                     optional=True,
                     force_input=True,
-                    tooltip="Captions of the whole pictures: one for each, or one for all. Without: those of the layouts.",
+                    tooltip="Captions of the whole pictures: one for each, or one for all. Not connected: those of the layouts.",
                 ),
                 io.String.Input(
                     "names",
                     optional=True,
                     force_input=True,
-                    tooltip="Names for the files, one for each picture. Without: a name that follows from the pixels.",
+                    tooltip="Names for the files, one for each picture. Not connected: a name made from the pixels.",
                 ),
                 io.Float.Input(
                     "min_score",

@@ -35,19 +35,19 @@ class InstDiffLayoutEditor(io.ComfyNode):
             display_name="Layout Editor",
             category="InstDiff",
             is_output_node=True,
-            description="Draw boxes, masks, points and scribbles on the node, with a prompt for each.",
+            description="Draw boxes, masks, points and scribbles on the node, with a prompt for each. Press ? for the keys.",
             inputs=[
+                # without a tooltip: Nodes 2.0 would show it over the neighbour whenever the mouse rests while drawing
                 io.String.Input(
                     "layout",
                     default=EMPTY,
                     socketless=True,
                     extra_dict={"widgetType": WIDGET, "slots": SLOTS, "words": WORDS},
-                    tooltip="The layout drawn here, as a JSON document. Press ? in the editor for its keys.",
                 ),
                 io.Image.Input(
                     "background",
                     optional=True,
-                    tooltip="Picture to draw on, behind the instances. It does not change the layout; of a batch the first one is shown.",
+                    tooltip="Picture to draw on, behind the instances; of a batch the first one. The layout stays the same. Not connected: an empty canvas.",
                 ),
                 Instances.Input(
                     "instances",

@@ -72,7 +72,11 @@ def drawn_at(width: int, height: int, side: int | None) -> tuple[int, int]:
             *(side, side, width, height),
         )
     scale = 1 if side is None else side / max(width, height)
-    return tuple(min(max(round(one * scale / CELL) * CELL, SMALLEST), LARGEST) for one in (width, height))
+
+    def cells(given: int) -> int:
+        return min(max(round(given * scale / CELL) * CELL, SMALLEST), LARGEST)
+
+    return cells(width), cells(height)
 
 
 NODES = [InstDiffEmptyLatent]

@@ -11,100 +11,11 @@ from ..instdiff_modules.layout import fields as layout_fields
 from ..instdiff_modules.layout.frames import add_location, as_frames, canvas_of
 from ..instdiff_modules.layout.instance import Frames, Point
 from ..instdiff_modules.layout.point_text import parse_points, prompts_of, split_lists
-from ..instdiff_modules.layout.units import FRACTIONS, PIXELS
+from ..instdiff_modules.layout.units import FRACTIONS
 from .checks import check_choice
-from .types import Instances
+from .instance_inputs import POINT_UNITS, common_inputs, instances_output, point_inputs, prompt_input
 
-POINT_UNITS = (FRACTIONS, PIXELS)
 NEW = "The new instance"
-
-
-def _prompt_input() -> io.Input:
-    return io.String.Input(
-        "prompt",
-        multiline=True,
-        default="",
-        dynamic_prompts=True,
-        tooltip="Prompt for this object. May be empty only if target names an instance that already has a prompt.",
-    )
-
-
-def _common_inputs() -> list[io.Input]:
-    share: dict[str, Any] = {"min": 0.0, "max": 1.0, "step": 0.01, "optional": True, "advanced": True}
-    return [
-        Instances.Input(
-            "instances",
-            optional=True,
-            tooltip="Layout to add to; the new instance lies in front of all others. Not connected: a new layout.",
-        ),
-        io.String.Input(
-            "target",
-            default="",
-            optional=True,
-            advanced=True,
-            tooltip="Id or number (from 1) of an instance of the incoming layout: adds this location to it instead of making a new instance. "
-            "It keeps its strength, start and end, and its prompt and negative prompt where those here are empty.",
-        ),
-        io.Float.Input(
-            "strength",
-            default=1.0,
-            min=0.0,
-            max=2.0,
-            step=0.05,
-            optional=True,
-            advanced=True,
-            tooltip="How strongly this instance steers, 0..2. 0: no effect. 1: as trained. Apply InstDiff has a strength for all.",
-        ),
-        io.Float.Input(
-            "start",
-            default=0.0,
-            **share,
-            tooltip="When this instance begins to act, as a share of the denoising: 0 (first step) .. 1 (last step).",
-        ),
-        io.Float.Input(
-            "end",
-            default=1.0,
-            **share,
-            tooltip="When this instance stops acting, as a share of the denoising: 0 (first step) .. 1 (last step). Apply InstDiff's end also applies.",
-        ),
-        io.String.Input(
-            "negative",
-            default="",
-            optional=True,
-            advanced=True,
-            tooltip="Negative prompt for this object: what its own branch of multi-instance sampling avoids, beside the negative prompt of the "
-            "whole picture. Instances to Conditioning uses it too. Plain sampling ignores it.",
-        ),
-    ]
-
-
-def _point_inputs(text: str, tooltip: str) -> list[io.Input]:
-    side: dict[str, Any] = {"default": 0, "min": 0, "max": layout_fields.MAX_SIDE, "optional": True, "advanced": True}
-    return [
-        _prompt_input(),
-        io.String.Input("points", multiline=True, default=text, tooltip=tooltip),
-        io.Combo.Input(
-            "units",
-            options=list(POINT_UNITS),
-            default=FRACTIONS,
-            tooltip="What the numbers are: fractions of the canvas (0..1), or pixels (as point editors give them).",
-        ),
-        io.Int.Input(
-            "width",
-            **side,
-            tooltip="Only for pixels: width of the canvas they were measured on, 0..16384 pixels. 0: that of the incoming layout.",
-        ),
-        io.Int.Input(
-            "height",
-            **side,
-            tooltip="Only for pixels: height of the canvas they were measured on, 0..16384 pixels. 0: that of the incoming layout.",
-        ),
-        *_common_inputs(),
-    ]
-
-
-def _output() -> list[io.Output]:
-    return [Instances.Output(display_name="instances", tooltip="The layout with the new instance in front.")]
 
 
 class InstDiffBox(io.ComfyNode):
@@ -119,7 +30,7 @@ class InstDiffBox(io.ComfyNode):
             category="InstDiff",
             description="An object and the box it fills. Chain these nodes, or any of their kind, to build a layout.",
             inputs=[
-                _prompt_input(),
+                prompt_input(),
                 io.Float.Input(
                     "left", default=0.25, **share, tooltip="Left edge as a fraction of the canvas width, 0..1."
                 ),
@@ -138,9 +49,9 @@ class InstDiffBox(io.ComfyNode):
                     **share,
                     tooltip="Bottom edge as a fraction of the canvas height, 0..1; more than top.",
                 ),
-                *_common_inputs(),
+                *common_inputs(),
             ],
-            outputs=_output(),
+            outputs=instances_output(),
         )
 
     @classmethod
@@ -175,7 +86,7 @@ class InstDiffMask(io.ComfyNode):
             category="InstDiff",
             description="An object and the mask of its shape over the whole canvas, at any resolution.",
             inputs=[
-                _prompt_input(),
+                prompt_input(),
                 io.Mask.Input(
                     "mask",
                     tooltip="White where the object belongs. It covers the whole canvas and has its shape (width to height), at any size in pixels. "
@@ -192,9 +103,9 @@ class InstDiffMask(io.ComfyNode):
                     advanced=True,
                     tooltip="Brightness (0..1) above which a pixel of the mask is inside.",
                 ),
-                *_common_inputs(),
+                *common_inputs(),
             ],
-            outputs=_output(),
+            outputs=instances_output(),
         )
 
     @classmethod
@@ -229,12 +140,12 @@ class InstDiffPoints(io.ComfyNode):
             display_name="Instance Points",
             category="InstDiff",
             description="An object and one or more points that lie on it. The model chooses the size.",
-            inputs=_point_inputs(
+            inputs=point_inputs(
                 "0.5, 0.5",
                 'Points on the object: "x, y; x, y", or JSON: [[x, y], ...] or [{"x": .., "y": ..}, ...]. '
                 "The first is the main point; with several, all of them also count as its scribble.",
             ),
-            outputs=_output(),
+            outputs=instances_output(),
         )
 
     @classmethod
@@ -270,12 +181,12 @@ class InstDiffScribble(io.ComfyNode):
             display_name="Instance Scribble",
             category="InstDiff",
             description="An object and a stroke through it: 20 points along the stroke steer the model.",
-            inputs=_point_inputs(
+            inputs=point_inputs(
                 "[[0.3, 0.7], [0.5, 0.5], [0.7, 0.7]]",
                 'Points along the stroke, in their order: [[x, y], ...], [{"x": .., "y": ..}, ...] or "x, y; x, y". '
                 "Several splines of a spline editor, a list of such lists, are an instance each, with a line of the prompt each.",
             ),
-            outputs=_output(),
+            outputs=instances_output(),
         )
 
     @classmethod

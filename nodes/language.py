@@ -76,7 +76,7 @@ class InstDiffLayoutRequest(io.ComfyNode):
                 Instances.Input(
                     "instances",
                     optional=True,
-                    tooltip="A layout for the model to change as the wish says, instead of making a new one. "
+                    tooltip="A layout for the model to change as the wish says. Not connected: a new layout. "
                     "Its boxes are put into words; of several frames those of the first.",
                 ),
             ],

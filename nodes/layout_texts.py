@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import comfy.conds
+import torch
 
 from ..instdiff_modules.layout.document import Frames, visible_instances
 from ..instdiff_modules.layout.instance import Instance
@@ -16,6 +17,7 @@ from ..instdiff_modules.regions.weights import FRONT
 from . import checks
 from .region_calls import KEY, regions_in
 
+POSITIVE, NEGATIVE = SIDES = ("positive", "negative")
 REGIONS, ELIGEN = METHODS = ("regions", "EliGen")
 T5_TOKENS = 512  # of every prompt, as EliGen was trained on FLUX
 
@@ -35,9 +37,9 @@ class LayoutSettings:
     point_size: float = WIDTHS.point
     stroke_width: float = WIDTHS.stroke
 
-    def regions(self, layouts: Frames, texts: Mapping[str, Text], before: Regions | None) -> Regions:
+    def regions(self, layouts: Frames, texts: Mapping[str, Text], before: Regions | None, side: str) -> Regions:
         """The layout's regions, in front of those that an Apply Layout before has put into the conditioning."""
-        layer = tuple(tuple(self._region(i, texts) for i in active(layout.instances)) for layout in layouts)
+        layer = tuple(tuple(self._region(i, texts, side) for i in active(layout.instances)) for layout in layouts)
         trained = self.method == ELIGEN
         return Regions(
             (*(before.layers if before else ()), layer),
@@ -47,10 +49,19 @@ class LayoutSettings:
             trained,
         )
 
-    def _region(self, instance: Instance, texts: Mapping[str, Text]) -> Region:
-        force = Force() if self.method == ELIGEN else Force(self.strength, self.global_share, instance.strength)
+    def _region(self, instance: Instance, texts: Mapping[str, Text], side: str) -> Region:
+        text = texts[words(instance, side)]
+        share = (
+            self.global_share if text.tokens.shape[1] else 1.0
+        )  # where nothing else is said, the prompt of the picture is
+        force = Force() if self.method == ELIGEN else Force(self.strength, share, instance.strength)
         start, end = max(self.start, instance.start), min(self.end, instance.end)
-        return Region(instance, texts[instance.prompt], force, start, max(start, end))
+        return Region(instance, text, force, start, max(start, end))
+
+
+def words(instance: Instance, side: str) -> str:
+    """Of one side of guidance."""
+    return instance.prompt if side == POSITIVE else instance.negative.strip()
 
 
 def active(instances: Sequence[Instance]) -> tuple[Instance, ...]:
@@ -58,13 +69,19 @@ def active(instances: Sequence[Instance]) -> tuple[Instance, ...]:
     return tuple(i for i in instances if i.visible and i.strength > 0)
 
 
-def encode_all(clip: Any, layouts: Frames, settings: LayoutSettings, family: Family) -> dict[str, Text]:
-    """Each prompt of the layouts, encoded once."""
+def encode_all(
+    clip: Any, layouts: Frames, settings: LayoutSettings, family: Family, side: str = POSITIVE
+) -> dict[str, Text]:
+    """Each prompt of one side of the layouts, encoded once. No words are no tokens."""
     if settings.method == ELIGEN and family.name == "FLUX.1":
         clip = clip.clone()
         clip.set_tokenizer_option("t5xxl_min_length", T5_TOKENS)
-    prompts = dict.fromkeys(i.prompt for layout in layouts for i in active(visible_instances(layout)))
-    return {prompt: _encoded(clip, prompt) for prompt in prompts}
+    given = dict.fromkeys(words(i, side) for layout in layouts for i in active(layout.instances))
+    texts = {prompt: _encoded(clip, prompt) for prompt in given if prompt}
+    if "" in given and texts:
+        width = next(iter(texts.values())).tokens.shape[-1]
+        texts[""] = Text(torch.zeros(1, 0, width))
+    return texts
 
 
 def _encoded(clip: Any, prompt: str) -> Text:
@@ -74,7 +91,7 @@ def _encoded(clip: Any, prompt: str) -> Text:
     )
 
 
-def check_widths(texts: Mapping[str, Text], positive: Any, width: int | None) -> None:
+def check_widths(texts: Mapping[str, Text], conditioning: Any, width: int | None, side: str = POSITIVE) -> None:
     """ValueError for a CLIP of another family than the MODEL or the prompt."""
     for text in texts.values():
         found = text.tokens.shape[-1]
@@ -83,16 +100,20 @@ def check_widths(texts: Mapping[str, Text], positive: Any, width: int | None) ->
                 f"The CLIP gives prompts of width {found}, the MODEL takes {width}: they belong to different models. Connect the "
                 "text encoder that goes with the MODEL."
             )
-        for prompt, *_ in positive:
-            checks.check_prompt_width(prompt, found, "positive")
+        for prompt, *_ in conditioning:
+            checks.check_prompt_width(prompt, found, side)
 
 
-def with_regions(conditioning: Any, layouts: Frames, texts: Mapping[str, Text], settings: LayoutSettings) -> list:
-    """The CONDITIONING with the layout's regions in each of its entries."""
+def with_regions(
+    conditioning: Any, layouts: Frames, texts: Mapping[str, Text], settings: LayoutSettings, side: str = POSITIVE
+) -> list:
+    """The CONDITIONING with the layout's regions in each of its entries; without words for them as it is."""
+    if not texts:
+        return conditioning
     out = []
     for tokens, options in conditioning:
         given = dict(options.get("model_conds", {}))
-        regions = settings.regions(layouts, texts, regions_in(options))
+        regions = settings.regions(layouts, texts, regions_in(options), side)
         out.append([tokens, {**options, "model_conds": {**given, KEY: comfy.conds.CONDConstant(regions)}}])
     return out
 

@@ -18,6 +18,7 @@ from ..instdiff_modules.sampling.fuser_patch import FuserPatch
 from ..instdiff_modules.sampling.instance_conditioning import OWNER, call_parts
 from ..instdiff_modules.sampling.options import Items, RunOptions, run_options, with_run_options
 from ..instdiff_modules.sampling.scaleu_patch import ScaleUPatch
+from .region_calls import KEY as REGIONS
 
 PLACES = comfy.patcher_extension.WrappersMP
 # What ComfyUI cuts to the batch of a call, or repeats over it from its first item on.
@@ -82,7 +83,7 @@ def keeps_what_it_sees(model_options: Mapping[str, Any]) -> bool:
     options = model_options.get("transformer_options", {})
     wrappers = options.get("wrappers", {})
     return any(options.get("patches_replace", {}).values()) or any(
-        key != OURS for place in CALL_WRAPPERS for key in wrappers.get(place, {})
+        key not in (OURS, REGIONS) for place in CALL_WRAPPERS for key in wrappers.get(place, {})
     )
 
 

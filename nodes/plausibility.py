@@ -29,7 +29,7 @@ class InstDiffCheckLayout(io.ComfyNode):
             display_name="Check Layout",
             category="InstDiff",
             description="Reports what is implausible in a layout: boxes too small for their object, broken perspective, "
-            "objects cut off, doubles, a wrong number. Corrects it on request.",
+            "objects cut off, duplicates, a wrong number. Corrects it on request.",
             inputs=[
                 Instances.Input(
                     "instances",
@@ -89,7 +89,7 @@ class InstDiffCheckLayout(io.ComfyNode):
                 ),
                 io.String.Output(
                     display_name="report",
-                    tooltip="What was found and what was corrected, in Markdown. It can also go back to the language model.",
+                    tooltip="The findings and corrections as text, for Preview as Text or for another answer of the language model.",
                 ),
                 io.String.Output(display_name="findings", tooltip="The same as JSON, for programs."),
             ],

@@ -27,7 +27,7 @@ class InstDiffPreview(io.ComfyNode):
                 io.Image.Input(
                     "background",
                     optional=True,
-                    tooltip="Image to draw on, for example the generated one. A batch is matched with the frames.",
+                    tooltip="Image to draw on, for example the generated one. A batch is matched with the frames. Not connected: a dark canvas.",
                 ),
                 io.Int.Input(
                     "width",

@@ -224,6 +224,10 @@ def with_masks(
             "The regions did not reach the model: another node on the MODEL replaces its attention, so the picture would "
             "ignore the layout. Remove that node or Apply Layout."
         )
+    if family.trained_positions and not forward.positioned and any(row and row.placed.trained for row in rows):
+        raise ValueError(
+            f"EliGen on {family.name} needs a newer ComfyUI, which lets text positions be set. Update it, or set method to regions."
+        )
     return out
 
 

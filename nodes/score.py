@@ -53,7 +53,7 @@ class InstDiffLayoutScore(io.ComfyNode):
                     "boxes",
                     optional=True,
                     force_input=True,
-                    tooltip="BOUNDING_BOX of a detector such as RT-DETR or SAM3, in pixels of this image.",
+                    tooltip="BOUNDING_BOX of a detector such as RT-DETR or SAM3, in pixels of this image. Not needed for shape world.",
                 ),
                 io.Mask.Input(
                     "masks",

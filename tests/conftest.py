@@ -2,6 +2,7 @@
 
 import gc
 import sys
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,16 @@ def pytest_configure(config: pytest.Config) -> None:
             raise pytest.UsageError(
                 "--device cuda: this PyTorch sees no GPU. Leave the option out, or install PyTorch with CUDA."
             )
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection(session: pytest.Session) -> Generator[None, object, object]:
+    """What is imported and collected stays: to look through it for garbage again and again would take a fifth of the start."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
 
 
 @pytest.hookimpl(trylast=True)

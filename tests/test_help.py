@@ -4,14 +4,18 @@ The schemas are read from the sources of nodes/*.py, so this runs where there is
 """
 
 import ast
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pytest
+from PIL import Image
 from support.pack import ROOT
 
 DOCS = ROOT / "web" / "docs"
+WORKFLOW = 0x010F  # the EXIF tag in which ComfyUI keeps a picture's workflow
+NODES = ROOT / "nodes"
 Names = Mapping[str, Any]  # what a name stands for: constants, parameters, loop variables
 
 
@@ -30,8 +34,14 @@ class Source:
 
     def __init__(self, text: str) -> None:
         body = ast.parse(text).body
-        self.functions = {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
-        self.constants: dict[str, Any] = {}
+        shared = [
+            Source((NODES / f"{node.module}.py").read_text(encoding="utf-8"))
+            for node in body
+            if isinstance(node, ast.ImportFrom) and node.level == 1 and (node.module or "").endswith("_inputs")
+        ]
+        self.functions = {name: node for other in shared for name, node in other.functions.items()}
+        self.functions |= {node.name: node for node in body if isinstance(node, ast.FunctionDef)}
+        self.constants: dict[str, Any] = {name: value for other in shared for name, value in other.constants.items()}
         for node in body:
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
                 self.constants[node.targets[0].id] = self.value(node.value, self.constants)
@@ -47,7 +57,7 @@ class Source:
                     yield node_id, Schema(title, list(self.inputs(keywords["inputs"], self.constants)))
 
     def inputs(self, node: ast.expr, names: Names) -> Iterator[Input]:
-        """Inputs of a schema's list, through sums, comprehensions and the file's own functions; fails on anything else."""
+        """Inputs of a schema's list, through sums, comprehensions and functions of the file or of *_inputs.py; fails on anything else."""
         if isinstance(node, ast.List):
             for item in node.elts:
                 yield from self.inputs(item, names)
@@ -104,9 +114,7 @@ def bound(target: ast.expr, value: Any) -> dict[str, Any]:
 
 
 SCHEMAS = dict(
-    schema
-    for path in sorted((ROOT / "nodes").glob("*.py"))
-    for schema in Source(path.read_text(encoding="utf-8")).schemas()
+    schema for path in sorted(NODES.glob("*.py")) for schema in Source(path.read_text(encoding="utf-8")).schemas()
 )
 INPUTS = [(node, given) for node, schema in SCHEMAS.items() for given in schema.inputs]
 
@@ -155,3 +163,26 @@ def test_the_page_is_headed_by_the_name_of_the_node_and_its_pictures_exist(node:
     assert page(node).startswith(f"# {SCHEMAS[node].title}\n")
     for picture in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page(node)):
         assert (DOCS / picture).is_file(), f"{node}.md shows {picture}"
+
+
+@pytest.mark.parametrize("node", SCHEMAS)
+def test_the_page_shows_a_graph_that_opens_and_says_what_goes_wrong(node: str) -> None:
+    """The picture holds its graph, as ComfyUI's own pictures do. `python tests/write_pictures.py` takes it."""
+    text = page(node)
+    assert f"]({node}.webp)\n\nDrag this picture onto the canvas" in text and "\n## What goes wrong\n" in text
+    path = DOCS / f"{node}.webp"
+    assert path.stat().st_size < 45_000
+    with Image.open(path) as picture:
+        assert picture.width <= 1000 and max(picture.convert("L").getextrema()) > 200
+        kept = picture.getexif()[WORKFLOW]
+    graph = json.loads(kept.removeprefix("workflow:"))
+    kinds = {one["id"]: one["type"] for one in graph["nodes"]}
+    assert node in kinds.values() and {kind for kind in kinds.values() if kind.startswith("InstDiff")} <= set(SCHEMAS)
+    assert all(source in kinds and target in kinds for _, source, _, target, _, _ in graph["links"])
+
+
+@pytest.mark.parametrize("node", [node for node, schema in SCHEMAS.items() if schema.inputs])
+def test_the_page_names_the_inputs_that_matter(node: str) -> None:
+    [line] = re.findall(r"^What matters most: (.+)$", page(node), re.M)
+    named = set(re.findall(r"`(\w+)`", line))
+    assert named <= {given.name for given in SCHEMAS[node].inputs}

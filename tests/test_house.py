@@ -146,7 +146,11 @@ def test_what_is_imported_is_required_and_torch_is_left_alone() -> None:
     standard = set(sys.stdlib_module_names) | COMFY
     used = {package_of.get(name, name) for path in MODULES + NODES for name in imported(path) if name not in standard}
     required = requirement_names((ROOT / "requirements.txt").read_text().splitlines())
-    optional = {"torch", "ray"}  # torch is ComfyUI's own; Ray is for clusters, and its absence is a sentence
+    optional = {
+        "torch",
+        "aiohttp",
+        "ray",
+    }  # the first two are ComfyUI's own; Ray is for clusters, and its absence is a sentence
     assert used - optional == required
     project = re.search(r"^dependencies = \[(.*?)\]", (ROOT / "pyproject.toml").read_text(), re.M | re.S)[1]
     assert requirement_names(re.findall(r'"([^"]+)"', project)) == required

@@ -1,6 +1,8 @@
 """`quickstart.py run --layout`: what is said of a layout before ComfyUI starts, and which options answer what it leaves open."""
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,8 @@ from instdiff.instdiff_modules.launcher import graph, layouts
 from instdiff.instdiff_modules.launcher.demo_layout import for_the_demo
 from instdiff.instdiff_modules.launcher.errors import Stopped
 from instdiff.instdiff_modules.layout.document import parse_layout
-from instdiff.instdiff_modules.shapeworld.known_words import KNOWN, unknown_words
+from instdiff.instdiff_modules.shapeworld.known_words import KNOWN, WORDS, unknown_words
+from support.pack import ROOT
 from support.shapeworld import captions
 
 STAR = {"prompt": "a red star", "box": [0.1, 0.1, 0.5, 0.5]}
@@ -18,7 +21,7 @@ FOUND = [{"label": "a red star", "bbox": [10, 10, 100, 100]}, {"label": "a blue 
 
 
 def ours(*instances: object, **fields: object) -> str:
-    size = {"width": 256, "height": 256, "prompt": "a red star and a blue ring"}
+    size = {"width": 256, "height": 256, "prompt": "a red star and a blue ring on a white background"}
     return json.dumps({"version": 1, **size, "instances": list(instances), **fields})
 
 
@@ -60,9 +63,35 @@ def test_the_demo_gets_a_caption_and_a_canvas_where_there_are_none() -> None:
         answer(json.dumps({"version": 1, "instances": [STAR, {**STAR, "prompt": "a blue ring"}]}), {})["text"]
     )
     layout = parse_layout(text)
-    assert (layout.prompt, layout.width, layout.height) == ("a red star and a blue ring", 256, 256)
+    assert (layout.prompt, layout.width, layout.height) == (
+        "a red star and a blue ring on a white background",
+        256,
+        256,
+    )
     assert "no caption" in said[0] and "256x256 is drawn" in said[1]
     assert "on a canvas of 384x256 objects miss their places" in notes(ours(STAR, width=384), demo=True)
+
+
+def test_a_caption_without_a_background_is_told_what_to_add() -> None:
+    assert "end the caption with 'on a white background'" in notes(ours(STAR, prompt="a red star"), demo=True)
+    white = {**STAR, "prompt": "a white star"}
+    assert "'on a black background'" in notes(ours(white, prompt="a white star, no background"), demo=True)
+    assert notes(ours(STAR, prompt="a red star on a Purple background."), demo=True) == ""
+    assert notes(ours(STAR, prompt="a red star")) == "", "other models have other captions"
+
+
+def test_the_example_of_the_readme_is_in_the_pack_and_its_help_lists_the_words(capsys) -> None:
+    example = (ROOT / "web" / "about" / "layout.json").read_text(encoding="utf-8")
+    assert notes(example, demo=True) == "" and example in (ROOT / "README.md").read_text(encoding="utf-8")
+    assert "--layout web/about/layout.json" in (ROOT / "README.md").read_text(encoding="utf-8")
+    helped = subprocess.run(
+        [sys.executable, ROOT / "quickstart.py", "run", "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    said = " ".join(helped.split())
+    assert WORDS in said and "on a green background" in said
+    for page in ("README.md", "web/docs/InstDiffLoadDemoModel.md"):
+        told = (ROOT / page).read_text(encoding="utf-8")
+        assert all(word in told for word in WORDS.replace(";", ",").split(", ")), page
 
 
 def test_a_caption_beside_a_detectors_list_counts_and_the_options_answer_what_is_open() -> None:

@@ -18,6 +18,7 @@ from instdiff.instdiff_modules.launcher.client import Client, GraphRefused
 from instdiff.instdiff_modules.launcher.errors import Stopped
 from instdiff.instdiff_modules.launcher.install import Runtime
 from instdiff.instdiff_modules.launcher.server import Server
+from instdiff.instdiff_modules.launcher.state import write_state
 from support import synthetic_coco
 from support.pack import ROOT
 from support.stand_in_comfyui import StandIn, png
@@ -197,12 +198,31 @@ def test_quickstart_sends_nothing_to_a_stranger_and_starts_nothing(tmp_path: Pat
     with StandIn() as there:
         for command, words in (
             ("demo", "is taken by a ComfyUI with InstDiff"),
-            ("serve", f"open {there.url}/?template=demo"),
+            ("serve", f"open {there.url}/?template=01-Start-here"),
         ):
             done = quickstart(tmp_path, command, "--port", there.server_port)
             assert done.returncode == 1 and words in done.stderr and "Traceback" not in done.stderr, done.stderr
             assert "Starting" not in done.stdout and "Installing" not in done.stdout
         assert not there.taken
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the home is made of shell scripts")
+def test_serve_offers_the_editor_that_runs_already(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_home(tmp_path / "home")
+    with StandIn() as there:
+        write_state(tmp_path / "home" / server.SERVED, {"port": there.server_port})
+        done = quickstart(tmp_path, "serve", "--no-browser")
+        assert done.returncode == 1 and f"runs already: open {there.url}/?template=01-Start-here" in done.stderr
+        assert "give it a --port" in done.stderr and "Starting" not in done.stdout
+        monkeypatch.setattr(server, "USUAL_PORT", there.server_port)
+        with pytest.raises(Stopped, match=f"open {there.url}/"):
+            server.check_none_serves(tmp_path / "nobody", "")
+        there.instdiff = False
+        server.check_none_serves(tmp_path / "home", "")
+    for port in ("no", 3.0, None, 2**20, True):
+        write_state(tmp_path / "home" / server.SERVED, {"port": port})
+        monkeypatch.setattr(server, "USUAL_PORT", server.free_port())
+        server.check_none_serves(tmp_path / "home", "")
 
 
 def test_a_comfyui_that_takes_the_port_in_between_gets_no_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

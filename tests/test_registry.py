@@ -3,6 +3,7 @@
 import re
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from instdiff.instdiff_modules.launcher import install
@@ -82,7 +83,7 @@ def test_links_between_our_pages_lead_somewhere(page: Path):
         if re.match(r"https?:", target):
             continue
         path, _, heading = target.partition("#")
-        file = (page.parent / path).resolve() if path else page
+        file = (page.parent / unquote(path)).resolve() if path else page
         assert file.is_file(), f"{target} in {page.name}"
         if heading and file.suffix == ".md":
             headings = {

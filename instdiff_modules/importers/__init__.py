@@ -10,7 +10,7 @@ prompts.py                       words, one a line, for layouts without them
 frames.py, any_boxes.py          the entries of Instances from JSON and Instances from Boxes
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..layout.instance import Layout
@@ -20,7 +20,7 @@ from .kinds import read_any
 __all__ = ["read_layout"]
 
 
-def read_layout(value: str | Mapping[str, Any], image: str = "") -> Layout:
+def read_layout(value: str | Mapping[str, Any] | Sequence[Any], image: str = "") -> Layout:
     """Text or parsed JSON of any kind that is one layout -> Layout. image: id or file name, for COCO files with several."""
     frames = read_any(value, Given(image=image, where="The layout"))
     if len(frames) != 1:

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..commands.names import shown
 from ..layout.json_text import load_json
-from ..shapeworld.known_words import SIZE, WORDS, caption_of, unknown_words
+from ..shapeworld.known_words import SIZE, WORDS, background_of, caption_of, names_background, unknown_words
 
 REAL_WEIGHTS = "For other things put real weights in place (see README.md) and give --workflow."
 MOST_NAMED = 8  # unknown words
@@ -23,6 +23,11 @@ def for_the_demo(text: str) -> tuple[str, list[str]]:
     if caption and not frames[0]["prompt"].strip():
         frames[0]["prompt"] = caption
         notes.append(f'The layout has no caption ("prompt"), so this one is used: {shown(caption, 120)!r}.')
+    elif not names_background(frames[0]["prompt"]):
+        notes.append(
+            "The caption names no background, so the model chooses its colour. To choose it yourself, end the caption with "
+            f"'on a {background_of(prompts_of(frames[0]))} background'."
+        )
     width, height = frames[0].get("width"), frames[0].get("height")
     if not (width or height or any("mask" in instance for instance in frames[0]["instances"])):  # masks have a size too
         frames = [{**frame, "width": SIZE, "height": SIZE} for frame in frames]

@@ -18,9 +18,12 @@ from .client import Client, Graph, GraphError, GraphRefused, OnEvent, Result
 from .errors import Stopped
 from .install import Runtime
 from .occupant import FREE_PORT, occupant
+from .state import read_state
 from .steps import HEARTBEAT_SECONDS, exit_words, lock_file, tail, try_lock
 
 START_SECONDS = 300  # a first start on a slow disk compiles thousands of files
+USUAL_PORT = 8188  # of a ComfyUI that somebody started by hand
+SERVED = "served.json"  # in the home folder: where `serve` ran last
 GONE_SECONDS = 5.0  # between a connection that breaks and the end of its process
 # No browser, no database file. Both known from ComfyUI 0.16 to 0.30.
 ALWAYS = ("--listen", "127.0.0.1", "--disable-auto-launch", "--database-url", "sqlite:///:memory:")
@@ -176,6 +179,18 @@ def check_port(port: int, serve: str = "") -> None:
             f"For one of your own: {FREE_PORT[0].lower()}{FREE_PORT[1:]}"
         )
     raise Stopped(f"Port {port} is taken by {there.words}. {FREE_PORT}")
+
+
+def check_none_serves(home: Path, address: str) -> None:
+    """Stopped, with where to look, if our editor runs already: the one that this home served last, or a ComfyUI at its usual port."""
+    ports = {read_state(home / SERVED).get("port"), USUAL_PORT}
+    for port in sorted(port for port in ports if type(port) is int and 0 < port < 2**16):
+        there = occupant(port)
+        if there is not None and there.instdiff:
+            raise Stopped(
+                f"A ComfyUI with InstDiff runs already: open http://127.0.0.1:{port}/{address} in your browser. "
+                "To start another one beside it, give it a --port."
+            )
 
 
 def free_port() -> int:

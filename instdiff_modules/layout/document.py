@@ -162,7 +162,7 @@ def parse_instance(item: Any, position: int, choose: Callable[[Places, str], dic
     """
     if not isinstance(item, Mapping):
         raise ValueError(f"Instance {position} must be a JSON object, got {fields.shorten(item)}.")
-    name = item.get("id")
+    name: Any = item.get("id")
     if isinstance(name, float) and name.is_integer():  # 3.0, as the editor's JavaScript reads it
         name = int(name)
     name = f"i{position}" if name is None or name == "" else str(name) if type(name) is int else name

@@ -47,17 +47,17 @@ def check_layout(layout: Layout, rules: Rules, correct: bool = False) -> Checked
 
 
 def report(checked: Sequence[Checked]) -> str:
-    """Markdown for the user."""
-    lines = []
+    """A heading and a line for each finding and correction: reads well as plain text and as Markdown."""
+    frames = []
     for number, one in enumerate(checked, 1):
-        name = f"Frame {number}: " if len(checked) > 1 else ""
+        name = f"Frame {number}: plausibility" if len(checked) > 1 else "Plausibility"
         after = f", {one.after:.2f} after the corrections" if one.changes else ""
-        lines.append(f"**{name}plausibility {one.score:.2f}**{after}")
-        lines += [f"- {finding.rule}: {finding.text}" for finding in one.findings] or [
-            "- Nothing implausible was found."
-        ]
+        lines = [f"- {finding.rule}: {finding.text}" for finding in one.findings]
         lines += [f"- corrected: {change}" for change in one.changes]
-    return "\n".join(lines)
+        seen = any(instance.visible for instance in one.layout.instances)
+        nothing = "Nothing implausible was found." if seen else "The layout has no visible instances to check."
+        frames.append("\n".join([f"{name} {one.score:.2f}{after}.", "", *(lines or [nothing])]))
+    return "\n\n".join(frames)
 
 
 def to_json(checked: Sequence[Checked]) -> str:

@@ -49,10 +49,12 @@ class SelfFirst(Joint):
     """Cosmos, Anima, Wan: the first call of a block is the picture's own, a later one meets the text."""
 
     def __init__(self) -> None:
-        self.block: int | None = None
+        self.block, self.calls = None, 0
 
     def kind(self, call: Call) -> str | None:
-        first, self.block = call.block != self.block, call.block
+        # ComfyUI numbers the blocks of Cosmos in newer versions only; the calls of a block are two
+        first = self.calls % 2 == 0 if call.block is None else call.block != self.block
+        self.block, self.calls = call.block, self.calls + 1
         if call.queries < call.picture:
             return None
         if first:

@@ -68,6 +68,13 @@ FAMILIES = (
         alone=frozenset({"ref_latents"}),
     ),
     Family(
+        "Ideogram 4",
+        _pairs("Ideogram4Transformer2DModel", "Ideogram4"),
+        1,
+        lambda _: Joint(),
+        lambda n: n.llm_cond_proj.in_features,
+    ),
+    Family(
         "Cosmos-Predict2", _pairs("MiniTrainDIT", "CosmosPredict2"), 2, lambda _: SelfFirst(),
         lambda n: n.blocks[0].cross_attn.context_dim,
     ),
@@ -88,8 +95,7 @@ FAMILIES = (
 REFUSED = {
     "ErnieImage": "gives no hook for a mask",
     "PixArt": "gives no hook for a mask",
-    "HiDream": "reads two text encoders at once and was not proved to keep regions apart",
-    "Ideogram4": "was not proved to keep regions apart",
+    "HiDream": "reads two text encoders at once, which is not proved to work",
     "SVD_img2vid": "reads a picture instead of text",
 }
 

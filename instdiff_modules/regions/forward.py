@@ -19,7 +19,7 @@ class Forward:
     """rows: for each row of the batch what steers it, None where the plain model acts.
 
     latent: height and width in cells; text: text tokens in the call. kept: masks, which serve further calls of the run.
-    masked counts the attention calls that were masked.
+    masked counts the attention calls that were masked; positioned: whether text positions were set anew, where they have to be.
     """
 
     def __init__(
@@ -32,7 +32,7 @@ class Forward:
         kept: MutableMapping[Any, Any],
     ) -> None:
         self.family, self.network, self.rows, self.latent = family, network, rows, latent
-        self.calls, self.kept, self.masked = family.calls(network), kept, 0
+        self.calls, self.kept, self.masked, self.positioned = family.calls(network), kept, 0, False
         multiple = family.padding(network)
         plain = torch.zeros(text, dtype=torch.long)
         self.segments = [plain if row is None else row.segments for row in rows]
@@ -62,6 +62,7 @@ class Forward:
         return torch.cat(rows)
 
     def _positions(self, given: dict[str, Any]) -> dict[str, Any]:
+        self.positioned = True
         ids, places = given["txt_ids"], given["img_ids"]
         rows = [restarted(ids[i : i + 1], segments) for i, segments in enumerate(self.segments)]
         trained = torch.tensor([row is not None and row.placed.trained for row in self.rows], device=places.device)

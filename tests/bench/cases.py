@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import comfy.model_management
 import comfy.patcher_extension
 import comfy.samplers
 import comfy.sd
@@ -58,7 +59,8 @@ class KnownPrompts:
 class Models:
     """SD1.5 and InstDiff of random weights, and what the nodes make of them.
 
-    tiny: two resolutions, one block each. half: in float16, as on a GPU, also on a CPU, where ComfyUI would compute in float32.
+    tiny: two resolutions, one block each. half: in float16, as on a GPU; on a CPU, where ComfyUI would compute in float32, in bfloat16, the
+    same operators at a sixth of the time.
     """
 
     def __init__(self, folder: Path, tiny: bool, half: bool = False) -> None:
@@ -66,7 +68,8 @@ class Models:
         if not all(list(place.glob("*.safetensors")) for place in files):
             write_random_files(folder, full=not tiny)
         base, weights = (next(place.glob("*.safetensors")) for place in files)
-        dtype = torch.float16 if half else None
+        on_cpu = comfy.model_management.get_torch_device().type == "cpu"
+        dtype = (torch.bfloat16 if on_cpu else torch.float16) if half else None
         self.plain, clip, _, _ = comfy.sd.load_checkpoint_guess_config(
             str(base), output_vae=False, model_options={"dtype": dtype} if half else {}
         )

@@ -2,7 +2,7 @@
 
     python tests/bench/editing.py        draws, measures, writes editing.json beside this file, its table and a picture
 
-Repair is the template closed_loop: score, select what failed, inpaint that alone, score again, twice. Edits are those of the node Edit Instances;
+Repair is the template Repaint only what failed: score, select what failed, inpaint that alone, score again, twice. Edits are those of the node Edit Instances;
 the picture is drawn again from the same noise, and compared with one from other noise, outside the edited places.
 """
 
@@ -73,8 +73,10 @@ def repair(studio: Studio, given: list[Layout], seeds: list[int]) -> tuple[list[
     found = [share]
     for turn in range(1, ROUNDS + 1):
         mask = InstDiffSelectFailed.execute(tuple(given), results, GROW, True).args[1]
-        again = partial(_inpainted, studio, pictures, mask, [seed + 1000 * turn for seed in seeds])
-        pictures = _batched(again, given, list(range(len(given))))
+        failed = [i for i in range(len(given)) if mask[i].any()]
+        if failed:  # the others would come out as they are
+            again = partial(_inpainted, studio, pictures, mask, [seed + 1000 * turn for seed in seeds])
+            pictures[failed] = _batched(again, [given[i] for i in failed], failed)
         share, results = shares(pictures, given)
         found.append(share)
     return found, [(picture * 255).round().byte().numpy() for picture in pictures]

@@ -4,7 +4,7 @@
     python tests/bench/operations.py --seconds [--size 512]          seconds and multiply-adds, on one core
 
 Weights of the real size (tests/bench/cost.py makes them), four instances, guidance on, the second step of a run. Launches are operator
-calls on a CPU in float16, the same on every machine, and kernels on a GPU. --seconds compares the full case with
+calls on a CPU in bfloat16, the same on every machine, and kernels on a GPU. --seconds compares the full case with
 the plain one and writes results/operations_SIZE.json beside this file and the table in web/about/cost.md.
 """
 

@@ -147,3 +147,18 @@ def test_a_new_node_has_room_to_draw(comfy: ComfyPage) -> None:
     (left, top), (right, bottom) = editor.at(0, 0), editor.at(1, 1)
     assert min(right - left, bottom - top) >= 320
     comfy.screenshot(f"default-size-{comfy.renderer}")
+
+
+def test_no_tooltip_covers_the_neighbour_while_one_draws(comfy: ComfyPage, editor: Editor) -> None:
+    """Nodes 2.0 shows an input's tooltip beside its widget, which is as large as the canvas here."""
+    switch = "on => app.extensionManager.setting.set('Comfy.EnableTooltips', on)"
+    comfy.run(switch, True)
+    try:
+        comfy.click_empty()
+        comfy.page.mouse.move(*editor.at(0.4, 0.4))
+        comfy.page.mouse.move(*editor.at(0.5, 0.5), steps=3)
+        comfy.page.wait_for_timeout(800)  # ComfyUI's delay is 500: there is nothing else to wait for
+        tooltips = comfy.page.query_selector_all(".p-tooltip, .node-tooltip")
+        assert [one.inner_text() for one in tooltips if one.is_visible()] == []
+    finally:
+        comfy.run(switch, False)

@@ -183,6 +183,12 @@ def test_the_right_button_opens_the_menu_of_what_is_there(comfy: ComfyPage, edit
     comfy.press("Escape")
     moss = editor.instances[-1]
     assert moss["prompt"] == "moss" and (moss["box"][0] + moss["box"][2]) / 2 == pytest.approx(0.5, abs=0.01)
+    editor.control("prompt").click(button="right")
+    assert comfy.run(GRAPH_MENUS) == 0 and editor.root().query_selector(".ie-menu") is None, (
+        "a text field has the browser's own"
+    )
+    comfy.press("Escape")
+    editor.focus()
     # by keys: of the selection, then of the canvas
     comfy.press("Shift+F10")
     assert editor.focused() == "button menu-edit-here"
@@ -282,3 +288,15 @@ def test_the_list_is_searched(comfy: ComfyPage, editor: Editor) -> None:
     assert shown() == []
     comfy.press("Escape")
     assert len(shown()) == 7 and editor.focused() == "div" and comfy.nodes() == [editor.node]
+
+
+def test_the_help_lists_keys_and_gestures(comfy: ComfyPage, editor: Editor) -> None:
+    editor.focus()
+    comfy.press("?")
+    sheet = editor.root().query_selector(".ie-sheet")
+    words = sheet.inner_text()
+    for each in ("Alt+drag", "Shift+wheel", "Ctrl+Enter", "Shift+[", "Double click", "Lasso", "Menu", "512/2+10"):
+        assert each in words, each
+    comfy.screenshot(f"help-{comfy.renderer}")
+    comfy.press("Escape")
+    assert not sheet.is_visible()

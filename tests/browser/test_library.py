@@ -69,7 +69,7 @@ def test_layouts_are_kept_under_names(comfy: ComfyPage, editor: Editor, folder: 
     editor.page.wait_for_selector('[data-act="overwrite-do"]')
     editor.act("overwrite-do")
     wait(editor, "root.querySelector('[data-act=open-saved]')?.title.includes('2 instances')")
-    editor.root().query_selector("[data-act=open-saved]").hover()
+    editor.control("open-saved").hover()
     editor.act("library-rename")
     editor.page.keyboard.type("two")
     editor.press("Enter")
@@ -85,7 +85,7 @@ def test_layouts_are_kept_under_names(comfy: ComfyPage, editor: Editor, folder: 
     assert [one["prompt"] for one in editor.instances] == ["a red fox", "an owl"]
     editor.act("library")
     wait(editor, "root.querySelector('[data-act=open-saved]')")
-    editor.root().query_selector("[data-act=open-saved]").hover()
+    editor.control("open-saved").hover()
     editor.act("library-remove")
     editor.act("remove-do")
     wait(editor, "!root.querySelector('[data-act=open-saved]')")

@@ -103,6 +103,7 @@ def test_draw_run_compare_bring_back_go_on(comfy: ComfyPage, studio: StudioPage)
     assert "results" not in workflow and "filename=" not in workflow, "nothing of it is in the workflow"
 
 
+@TWO
 def test_cancel_takes_back_our_run_and_no_other(comfy: ComfyPage, studio: StudioPage) -> None:
     editor = studio.editor
     sampled(comfy, editor, steps=LONG)
@@ -155,6 +156,16 @@ def test_what_went_wrong_is_one_sentence_in_the_studio(comfy: ComfyPage, studio:
     studio.says("VAE Decode: Required input is missing: samples")
     assert studio.editor.root().query_selector(".ie-seed-none").is_visible(), "a muted sampler has no seed to set"
 
+    comfy.run("id => { app.canvas.graph.getNodeById(id).mode = 4; }", editor.node)
+    editor.press("Control+Enter")
+    studio.says("This editor is muted or bypassed")
+    comfy.run("id => { app.canvas.graph.getNodeById(id).mode = 0; }", editor.node)
+
+    for event, words in (("reconnecting", "No connection to ComfyUI"), ("reconnected", "This editor is muted")):
+        comfy.run(
+            "async type => { (await import('/scripts/api.js')).api.dispatchEvent(new CustomEvent(type)); }", event
+        )
+        studio.says(words)
     comfy.page.route("**/prompt", lambda route: route.abort())
     editor.press("Control+Enter")
     studio.says("ComfyUI does not answer")
@@ -203,9 +214,10 @@ def test_a_reload_in_mid_run_takes_it_up_again(comfy: ComfyPage, studio: StudioP
     comfy.settle(900)  # the page saves half a second later
     comfy.reload()
     editor.ready()
-    studio.wait("root.__instdiff.desk.jobs().length && root.__instdiff.desk.state().results.length === 1")
+    studio.wait("root.__instdiff.desk.jobs().length")
     studio.open()
-    assert studio.state["results"][0]["seed"]["value"] == 7 and studio.thumbs()
+    studio.wait("root.querySelectorAll('.ie-thumb').length === 1")
+    assert studio.state["results"][0]["seed"]["value"] == 7
     studio.says("Step")
     editor.act("studio-cancel")
     studio.says("Cancelled")

@@ -4,11 +4,13 @@ from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
+import comfy.samplers
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
 from instdiff.instdiff_modules.regions.families import REFUSED, family_of
 from instdiff.nodes.apply_layout import InstDiffApplyLayout
+from instdiff.nodes.sampler import with_multi_instance
 from support import small_pack
 from support.closeness import assert_close
 from support.region_models import TinyClip, conditioning, noise, tiny_model
@@ -124,29 +126,40 @@ def test_guidance_computes_nothing_twice():
     assert calls == [1, 1]
 
 
-def test_apply_instdiff_and_apply_layout_on_one_model_both_act():
-    pack = small_pack
+@pytest.fixture(scope="module")
+def both():
+    """(MODEL, CONDITIONING) of Apply InstDiff with the fox and Apply Layout with the owl; the MODEL with either alone."""
+    pack, start = small_pack, {"clip": small_pack.FakeClip(), "positive": small_pack.context("a scene")}
     grounded = pack.apply(pack.frames(pack.FOX))
-    clip = pack.FakeClip()
     with torch.inference_mode():
-        both, positive = InstDiffApplyLayout.execute(
-            grounded, clip, pack.context("a scene"), pack.frames(pack.OWL)
-        ).args
-        alone, _ = InstDiffApplyLayout.execute(
-            pack.base()[0], clip, pack.context("a scene"), pack.frames(pack.OWL)
-        ).args
+        model, positive, _ = InstDiffApplyLayout.execute(grounded, instances=pack.frames(pack.OWL), **start).args
+        alone = InstDiffApplyLayout.execute(pack.base()[0], instances=pack.frames(pack.OWL), **start).args[0]
+    return model, positive, grounded, alone
 
-    def drawn(model: Any, prompt: Any) -> torch.Tensor:
-        start = pack.noise()
-        ksampler = pack.comfy.samplers.KSampler(
-            model, 2, model.load_device, "euler", "normal", 1.0, model.model_options
-        )
-        with torch.inference_mode():
-            latent = torch.zeros_like(start)
-            return ksampler.sample(start, prompt, pack.context("bad"), 5.0, latent, disable_pbar=True, seed=5).cpu()
 
-    results = [drawn(both, positive), drawn(grounded, pack.context("a scene")), drawn(alone, positive)]
+def drawn(model: Any, prompt: Any) -> torch.Tensor:
+    start = small_pack.noise()
+    run = comfy.samplers.KSampler(model, 4, model.load_device, "euler", "normal", 1.0, model.model_options)
+    with torch.inference_mode():
+        latent = torch.zeros_like(start)
+        return run.sample(start, prompt, small_pack.context("bad"), 5.0, latent, disable_pbar=True, seed=5).cpu()
+
+
+def test_apply_instdiff_and_apply_layout_on_one_model_both_act(both):
+    model, positive, grounded, alone = both
+    results = [drawn(model, positive), drawn(grounded, small_pack.context("a scene")), drawn(alone, positive)]
     assert all((results[0] - other).abs().max() > 1e-2 for other in results[1:])
+
+
+def test_regions_act_beside_multi_instance_sampling(both):
+    """In the branch with the whole layout and after the merge; a branch of one instance shows that instance alone."""
+    model, positive, grounded, _ = both
+    branched = with_multi_instance(model, 0.5, "average", 0)
+    one = drawn(branched, positive)
+    assert torch.equal(drawn(branched, positive), one)
+    assert (one - drawn(model, positive)).abs().max() > 1e-2
+    without = drawn(with_multi_instance(grounded, 0.5, "average", 0), small_pack.context("a scene"))
+    assert (one - without).abs().max() > 1e-2
 
 
 def test_half_precision_rounds_no_more_than_in_the_plain_model():
@@ -225,4 +238,31 @@ def test_prompts_are_encoded_once_each():
         FOX, replace(OWL, prompt=FOX.prompt), replace(OWL, id="c", strength=0.0), replace(OWL, id="d", visible=False)
     )
     InstDiffApplyLayout.execute(tiny_model("FLUX.1"), clip, conditioning("FLUX.1", "x"), layouts)
-    assert clip.encoded == [FOX.prompt]
+    assert clip.encoded == ["", FOX.prompt]  # the empty one is the negative prompt
+
+
+def test_negative_prompts_of_instances_act_in_their_regions():
+    """On the negative side alone, and there as prompts do on the positive side."""
+    name, start, heard = "FLUX.1", noise("FLUX.1"), []
+    layouts = frames(replace(FOX, negative="cartoon"), OWL)
+    given = {"strength": 1.0, "start": 0.0, "end": 1.0, "global_share": 0.5}
+
+    def drawn(layouts: Any, model: Any = None) -> torch.Tensor:
+        with torch.inference_mode():
+            model, positive, negative = InstDiffApplyLayout.execute(
+                model or tiny_model(name), TinyClip(name), conditioning(name, "a scene"), layouts,
+                negative=conditioning(name, "bad"), **given,
+            ).args  # fmt: skip
+        return sample(name, model, positive, start, negative=negative)
+
+    with_words, without = drawn(layouts, listening(tiny_model(name), heard)), drawn(frames(FOX, OWL))
+    assert (with_words - without).abs().max() > 1e-4 and len(heard) == 8
+    assert torch.equal(drawn(frames(replace(FOX, negative="  "), OWL)), without)
+    # swapped sides: what the layout's words do on one side they do on the other
+    one = apply(name, frames(FOX), positive=conditioning(name, "bad"))
+    with torch.inference_mode():
+        _, _, other = InstDiffApplyLayout.execute(
+            tiny_model(name), TinyClip(name), conditioning(name, "a scene"), frames(replace(FOX, negative=FOX.prompt)),
+            negative=conditioning(name, "bad"), strength=1.0, start=0.0, end=1.0, global_share=1.0,
+        ).args  # fmt: skip
+    assert torch.equal(sample(name, *one, start, cfg=1.0), sample(name, one[0], other, start, cfg=1.0))

@@ -9,8 +9,9 @@ import pytest
 import torch
 from instdiff.instdiff_modules.layout.document import Layout, layout_to_json, parse_layout
 from instdiff.instdiff_modules.layout.incoming import SOURCE, fingerprint
+from instdiff.instdiff_modules.shapeworld.known_words import KNOWN
 from instdiff.nodes.demo_model import InstDiffLoadDemoModel
-from instdiff.nodes.editor import EMPTY, SLOTS, InstDiffLayoutEditor
+from instdiff.nodes.editor import DEMO, EMPTY, SLOTS, WORDS, InstDiffLayoutEditor
 from instdiff.nodes.load_checkpoint import InstDiffLoadCheckpoint
 from PIL import Image
 from support.server import ComfyServer, api_graph
@@ -69,6 +70,7 @@ def test_the_page_knows_how_many_instances_the_demo_model_takes():
         InstDiffLoadDemoModel.define_schema().node_id: count,
         either.node_id: {either.inputs[0].options[0]: count},
     }
+    assert WORDS.keys() == SLOTS.keys() and set(WORDS[DEMO]) <= KNOWN and len(WORDS[DEMO]) == 8 + 8 + 3 + 1
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

@@ -2,6 +2,7 @@
 
 import logging
 from dataclasses import replace
+from typing import Any
 
 import comfy.k_diffusion.sampling
 import comfy.model_management
@@ -13,7 +14,7 @@ from instdiff.nodes.sampler import with_multi_instance
 from support.closeness import assert_apart, assert_close
 from support.small_pack import FOX, OWL, FakeClip, apply, context, frames, no_free_memory, noise, sample
 
-from nodes import ConditioningConcat
+import nodes as comfy_nodes
 
 AVOIDED = "a cartoon"
 CAREFUL = replace(FOX, negative=f" {AVOIDED}\n")
@@ -40,7 +41,8 @@ def branches(layouts, negative, images=1):
 
 def both(first, second):
     """The texts of two prompts one behind the other, by ComfyUI's own node."""
-    return ConditioningConcat().concat(context(first), context(second))[0]
+    core: Any = comfy_nodes
+    return core.ConditioningConcat().concat(context(first), context(second))[0]
 
 
 def test_only_its_own_branch_avoids_it_beside_what_the_whole_picture_avoids():

@@ -1,9 +1,9 @@
 /** What ESLint looks for in the editor's JavaScript and its tests: mistakes, not taste. tests/test_lint.py runs it. */
 
 const names = (kind, list) => Object.fromEntries(list.split(" ").map((name) => [name, kind]));
-const BROWSER = "Blob CustomEvent Event File FormData HTMLInputElement Image ImageData ResizeObserver TextDecoder TextEncoder URL URLSearchParams "
-  + "cancelAnimationFrame clearTimeout createImageBitmap document getComputedStyle location navigator queueMicrotask requestAnimationFrame setTimeout window";
-const NODE = "Buffer TextDecoder URL atob btoa clearTimeout console performance process queueMicrotask setTimeout structuredClone";
+const BROWSER = "AbortController Blob CustomEvent Event File FormData HTMLInputElement Image ImageData ResizeObserver TextDecoder TextEncoder URL URLSearchParams WebSocket "
+  + "cancelAnimationFrame clearTimeout createImageBitmap document fetch getComputedStyle location navigator performance queueMicrotask requestAnimationFrame setTimeout window";
+const NODE = "AbortController Buffer TextDecoder URL atob btoa clearTimeout console performance process queueMicrotask setTimeout structuredClone";
 
 const RULES = [
   "array-callback-return", "constructor-super", "default-case-last", "eqeqeq", "for-direction", "getter-return", "no-async-promise-executor",

@@ -31,7 +31,13 @@ function storeOf(files) {
   return {
     listUserDataFullInfo: async () => Object.keys(files).map((path) => ({ path })),
     getUserData: (path) => (at(path) in files ? answer(200, files[at(path)]) : answer(404)),
-    storeUserData: (path, text, { overwrite }) => (!overwrite && at(path) in files ? answer(409) : ((files[at(path)] = text), answer(200))),
+    fetchApi(route, { body }) {
+      const [, path, overwrite] = /^\/userdata\/(.*)\?overwrite=(true|false)/.exec(route);
+      const file = at(decodeURIComponent(path));
+      if (overwrite === "false" && file in files) return answer(409);
+      files[file] = body;
+      return answer(200);
+    },
     moveUserData: (path, to, { overwrite }) => {
       if (!overwrite && at(to) in files) return answer(409);
       files[at(to)] = files[at(path)];

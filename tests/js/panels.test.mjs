@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
 import { test } from "node:test";
 import { createDraft } from "../../web/js/panels/draft.js";
+import { GESTURES } from "../../web/js/panels/gestures.js";
 import { ICONS } from "../../web/js/panels/icons.js";
 import { merged } from "../../web/js/panels/bringIn.js";
 import { HELP_GROUPS, KEYS, keyText, keyTexts, matchKey } from "../../web/js/panels/keys.js";
@@ -52,6 +53,34 @@ test("every act of the keys and of the help has words, every line of the help a 
   assert.equal(keyText("front"), "Shift+]");
   assert.deepEqual(keyTexts("front"), ["Shift+]", "Shift+PgUp"]);
   assert.equal(keyText("nothing"), "");
+});
+
+test("the help lists every key that the editor takes, and every gesture with its words", () => {
+  const listed = new Set(Object.values(HELP_GROUPS).flat());
+  for (const { act } of KEYS) assert.ok(listed.has(act.replace(/^(nudge|resize)-\w+?(-far)?$/, "$1$2")), `${act} is not in the help`);
+  for (const language of ["en", "zh"]) {
+    const { gestures, help } = strings(language);
+    assert.deepEqual(Object.keys(gestures), Object.values(GESTURES).flatMap(Object.keys));
+    for (const group of [...Object.keys(HELP_GROUPS), ...Object.keys(GESTURES)]) assert.ok(help[group], group);
+  }
+});
+
+test("every modifier that the code acts on stands in the help, and none that it does not", () => {
+  const passing = ["keys", "keyboard", "frame", "help", "window", "ask", "search", "library", "split"]; // they tell keys apart, and act on none of them held
+  const root = new URL("../../web/js/", import.meta.url);
+  const declared = {};
+  for (const gesture of Object.values(GESTURES).flatMap(Object.values)) {
+    for (const [key, modules] of Object.entries(gesture)) for (const module of modules) (declared[module] ??= new Set()).add(key);
+  }
+  const read = /\b(?:event|e)\.(shift|alt|ctrl)(?:Key)?\b|\{ (shift)(?=, alt)|\b(alt) \}\)/g;
+  for (const path of readdirSync(root, { recursive: true }).map((name) => String(name).replaceAll("\\", "/"))) {
+    if (!/^(assist|editor|library|panels|state|studio)\/.*\.js$|^window\.js$/.test(path) || passing.includes(path.match(/(\w+)\.js$/)[1])) continue;
+    const lines = readFileSync(new URL(path, root), "utf-8").split("\n").filter((line) => !/\) return;$|^\s*(\*|\/\*)|^\s+(shift|alt|ctrl): event|hovering = \{/.test(line));
+    const found = new Set([...lines.join("\n").replaceAll("!event.ctrlKey", "").matchAll(read)].map((match) => match[1] ?? match[2] ?? match[3]));
+    const names = declared[path] ?? new Set();
+    for (const key of found) assert.ok(names.has(key), `${path} reads ${key}, which no gesture of the help names`);
+    for (const key of names) assert.ok(found.has(key), `the help names ${key} for ${path}, which does not read it`);
+  }
 });
 
 test("the languages have the same words with the same placeholders", () => {

@@ -77,6 +77,11 @@ class ComfyPage:
         self.page.reload(wait_until="domcontentloaded")
         self._wait_until_ready()
 
+    def visit(self, address: str) -> None:
+        """Open an address of the page, such as that of a template, and wait until it is ready."""
+        self.page.goto(f"{self.server.url}/{address}", wait_until="domcontentloaded")
+        self._wait_until_ready()
+
     def close(self) -> None:
         self.context.close()
 

@@ -24,12 +24,15 @@ def _words(schema: Any) -> Words:
     return {
         "display_name": schema.display_name,
         "description": schema.description,
-        "inputs": {item.id: {"name": item.display_name or item.id, "tooltip": item.tooltip} for item in schema.inputs},
+        "inputs": {item.id: _named(item.display_name or item.id, item) for item in schema.inputs},
         "outputs": {
-            str(i): {"name": item.display_name or item.get_io_type(), "tooltip": item.tooltip}
-            for i, item in enumerate(schema.outputs)
+            str(i): _named(item.display_name or item.get_io_type(), item) for i, item in enumerate(schema.outputs)
         },
     }
+
+
+def _named(name: str, item: Any) -> Words:
+    return {"name": name, "tooltip": item.tooltip} if item.tooltip else {"name": name}
 
 
 def path(language: str) -> Path:

@@ -61,6 +61,10 @@ KREA = {
     "image_model": "krea2", "features": WIDE, "tdim": 32, "txtdim": 16, "heads": 2, "kvheads": 1, "multiplier": 1, "layers": 2,
     "patch": 2, "channels": 16, "txtlayers": 2, "txtheads": 2, "txtkvheads": 2,
 }  # fmt: skip
+IDEOGRAM = {
+    "image_model": "ideogram4", "in_channels": 128, "num_layers": 2, "num_attention_heads": 2, "attention_head_dim": 16,
+    "intermediate_size": 48, "adaln_dim": 16, "llm_features_dim": WIDE, "rope_theta": 10000, "mrope_section": (4, 2, 2),
+}  # fmt: skip
 SDXL = {
     "channel_mult": [1, 2], "num_res_blocks": [1, 1], "transformer_depth": [0, 2], "transformer_depth_middle": 1,
     "transformer_depth_output": [0, 0, 1, 1], "context_dim": WIDE, "adm_in_channels": 8 + 6 * 256, "num_classes": "sequential",
@@ -74,13 +78,14 @@ SD15 = {
 
 @dataclass(frozen=True)
 class Tiny:
-    """supported: of comfy.supported_models. channels of a latent; video: it has a frame axis; tokens: of one prompt."""
+    """supported: of comfy.supported_models. channels of a latent; video: it has a frame axis; tokens: of one prompt; patch: cells of a token."""
 
     supported: str
     config: dict[str, Any]
     channels: int = 16
     video: bool = False
     tokens: int = 6
+    patch: int = 2
     extra: dict[str, Any] | None = None
 
 
@@ -95,6 +100,7 @@ MODELS = {
     "Qwen-Image": Tiny("QwenImage", QWEN, video=True),
     "Lumina2": Tiny("Lumina2", LUMINA),
     "Z-Image": Tiny("ZImage", Z_IMAGE),
+    "Ideogram 4": Tiny("Ideogram4", IDEOGRAM, channels=128, patch=1),
     "Cosmos-Predict2": Tiny("CosmosT2IPredict2", COSMOS, video=True),
     "Anima": Tiny("Anima", {**COSMOS, "image_model": "anima"}, video=True),
     "HunyuanVideo": Tiny("HunyuanVideo", HUNYUAN, video=True),

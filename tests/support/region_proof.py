@@ -1,7 +1,7 @@
 """The proof that regions steer a family of models and nothing else: numbers that stand in a table and in the tests."""
 
 from typing import Any, NamedTuple
-from unittest.mock import patch
+from unittest import mock
 
 import comfy.samplers
 import torch
@@ -55,7 +55,7 @@ def locality(name: str, height: int, width: int) -> Locality:
     pictures = (first_picture(name, one, start) for one in (heard, other))
     first = changed(*pictures, fox_tokens(name, heard, start))
     (one, _), (two, _) = (one_step(name, i, start, picture_attention="cut") for i in (FOX, CAT))
-    final = changed(*(x.flatten(-2).movedim(-1, -2).flatten(0, -3) for x in (one, two)), fox_painted(start))
+    final = changed(*(x.flatten(-2).movedim(-1, -2).flatten(0, -3) for x in (one, two)), fox_painted(name, start))
     return Locality(len(heard), *first, None if name in UNETS else final[0], final[1])
 
 
@@ -85,7 +85,7 @@ def first_call(name: str, heard: list[Heard], start: Tensor) -> Heard:
     return (
         heard[0]
         if name in CROSS
-        else next(h for h in heard if h.queries >= text_tokens(name) + fox_cells(start, 2).numel())
+        else next(h for h in heard if h.queries >= text_tokens(name) + fox_cells(start, MODELS[name].patch).numel())
     )
 
 
@@ -96,10 +96,9 @@ def text_tokens(name: str) -> int:
 
 def fox_tokens(name: str, heard: list[Heard], start: Tensor) -> Tensor:
     """(tokens,) bool: those in the fox's box, at the resolution of the first call."""
-    patch = 2
     if name in UNETS:
-        patch = round((start.shape[-1] * start.shape[-2] / heard[0].queries) ** 0.5)
-    return fox_cells(start, patch)
+        return fox_cells(start, round((start.shape[-1] * start.shape[-2] / heard[0].queries) ** 0.5))
+    return fox_cells(start, MODELS[name].patch)
 
 
 def fox_cells(start: Tensor, patch: int) -> Tensor:
@@ -115,11 +114,11 @@ def fox_cells(start: Tensor, patch: int) -> Tensor:
     return (rows[:, None] * columns[None] >= 0.5).flatten()
 
 
-def fox_painted(start: Tensor) -> Tensor:
-    """(cells,) bool: latent cells that its tokens of 2 x 2 cells paint."""
-    height, width = start.shape[-2:]
-    tokens = fox_cells(start, 2).reshape(-(-height // 2), -1)
-    return tokens.repeat_interleave(2, 0).repeat_interleave(2, 1)[:height, :width].flatten()
+def fox_painted(name: str, start: Tensor) -> Tensor:
+    """(cells,) bool: latent cells that its tokens paint."""
+    (height, width), patch = start.shape[-2:], MODELS[name].patch
+    tokens = fox_cells(start, patch).reshape(-(-height // patch), -1)
+    return tokens.repeat_interleave(patch, 0).repeat_interleave(patch, 1)[:height, :width].flatten()
 
 
 def changed(one: Tensor, two: Tensor, inside: Tensor) -> tuple[float, float]:
@@ -132,7 +131,7 @@ def everything_allowed(name: str, start: Tensor) -> float:
     def free(kind: str, meeting: object, queries: int, keys: int) -> Tensor:
         return torch.zeros(queries, keys)
 
-    with patch.object(forward, "additive", free):
+    with mock.patch.object(forward, "additive", free):
         masked = sample(name, *apply(name, frames(FOX, OWL)), start)
     return relative_error(masked, sample(name, *apply(name, frames(FOX, OWL), unmasked(tiny_model(name))), start))
 
@@ -158,7 +157,7 @@ def one_call(name: str, start: Tensor) -> float:
 
     model.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "count", count)
     together = sample(name, model, positive, start, negative=negative)
-    with patch.object(comfy.samplers, "can_concat_cond", lambda one, other: one is other):
+    with mock.patch.object(comfy.samplers, "can_concat_cond", lambda one, other: one is other):
         apart = sample(name, model, positive, start, negative=negative)
     assert rows == [2, 1, 1], f"{name}: calls of {rows} rows"
     return relative_error(together, apart)

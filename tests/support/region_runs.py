@@ -34,7 +34,9 @@ def apply(
     given = {"strength": 1.0, "start": 0.0, "end": 1.0, "global_share": 1.0, **settings}
     positive = conditioning(name, "a scene") if positive is None else positive
     with torch.inference_mode():
-        return InstDiffApplyLayout.execute(model or tiny_model(name), TinyClip(name), positive, layouts, **given).args
+        return InstDiffApplyLayout.execute(model or tiny_model(name), TinyClip(name), positive, layouts, **given).args[
+            :2
+        ]
 
 
 def sample(

@@ -61,13 +61,18 @@ class ComfyServer(Server):
         return set(self.client.get("/object_info"))
 
 
-def start_server(folder: Path, version: str = install.NEWEST, extra: Iterable[str] = ()) -> ComfyServer:
-    """A server to use in a `with`, on empty folders under `folder` and on the CPU; beside the pack it has the tests' own nodes."""
+def start_server(
+    folder: Path, version: str = install.NEWEST, extra: Iterable[str] = (), nodes: Iterable[str] = ()
+) -> ComfyServer:
+    """A server to use in a `with`, on empty folders under `folder` and on the CPU; beside the pack it has the tests' own nodes.
+
+    nodes: files of this folder that are loaded besides.
+    """
     base = folder / "base"
     for name in ("custom_nodes", "input", "output", "temp", "user"):
         (base / name).mkdir(parents=True)
     install.link_folder(ROOT, base / "custom_nodes" / install.PACK_FOLDER)
-    for name in ("tensor_bytes.py", "stand_in_text.py"):
+    for name in ("tensor_bytes.py", "stand_in_text.py", *nodes):
         source = Path(__file__).with_name(name).read_text(encoding="utf-8")
         (base / "custom_nodes" / name).write_text(source.replace("@ANSWERS@", str(ANSWERS)), encoding="utf-8")
     link_models(base / "models")

@@ -1,7 +1,7 @@
 """Which worker runs what when several share the tests (pytest-xdist).
 
-A worker gets whole files, and of the browser's tests all with one frontend: what they share is started once. They wait for their page
-most of the time, so the last of three workers has them alone, from the beginning, and the others keep the processor busy meanwhile.
+A worker gets whole files, and of the browser's tests all on one page: what they share is started once. These wait for their page most of
+the time, so half of the workers have them alone, from the beginning, and the other half keeps the processor busy meanwhile.
 """
 
 import os
@@ -11,47 +11,60 @@ from typing import Any
 
 from xdist.scheduler import LoadScopeScheduling
 
-SPARED = 3  # workers of which one is spared for the browser
-BEHIND = 5  # by how much the others are nicer, so that a page is answered at once
+ENOUGH = 3  # workers; fewer do one thing after the other
+BEHIND = 5  # by how much those without a browser are nicer, so that a page is answered at once
 # What takes long or waits, so that no worker has it left when the others are done.
-FIRST = ("comfy/test_demo_model.py", "test_stops.py", "test_evaluation_ray.py", "test_lint.py", "comfy/test_parity.py")
+FIRST = (
+    "comfy/test_demo_model.py",
+    "test_stops.py",
+    "test_evaluation_ray.py",
+    "test_training_loop.py",
+    "test_lint.py",
+    "comfy/test_parity.py",
+)
 
 
-def frontend(nodeid: str) -> str:
-    """Which frontend a test of the browser has; empty for all other tests."""
-    found = re.search(r"^tests/browser/.*\b(pinned|newest)\b", nodeid)
-    return found[1] if found else ""
+def page(nodeid: str) -> str:
+    """The page that a test of the browser needs, by its frontend ("newest nodes2"); empty for all other tests."""
+    found = re.search(r"^tests/browser/.*\[(?:.*\b(classic|nodes2)-)?.*\b(pinned|newest)\b", nodeid)
+    return f"{found[2]} {found[1] or ''}".strip() if found else ""
+
+
+def has_a_browser(worker: str, workers: int) -> bool:
+    """Whether a worker ("gw3") begins with the browser's tests."""
+    return workers >= ENOUGH and int(worker.removeprefix("gw")) >= workers - workers // 2
 
 
 def step_behind(worker: Mapping[str, Any]) -> None:
-    """Called in each worker, with what pytest-xdist told it: all but the browser's let that one go first."""
-    if worker["workercount"] >= SPARED and worker["workerid"] != last(worker["workercount"]) and hasattr(os, "nice"):
+    """Called in each worker, with what pytest-xdist told it."""
+    if (
+        worker["workercount"] >= ENOUGH
+        and not has_a_browser(worker["workerid"], worker["workercount"])
+        and hasattr(os, "nice")
+    ):
         os.nice(BEHIND)
-
-
-def last(workers: int) -> str:
-    """The name of the last worker."""
-    return f"gw{workers - 1}"
 
 
 class ByWhatIsShared(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
-        return frontend(nodeid) or nodeid.partition("::")[0]
+        return page(nodeid) or nodeid.partition("::")[0]
 
     def schedule(self) -> None:
         self.config.option.loadscopereorder = False  # our own order is in _next
         super().schedule()
 
     def _next(self, node: Any) -> str | None:
-        """What a worker does next; None if nothing is left for it. The browser's tests come last: while Playwright runs, no other
-        code can start an event loop."""
-        files = [scope for scope in self.workqueue if scope.endswith(".py")]
-        pages = [scope for scope in self.workqueue if scope not in files]
-        spared = self.numnodes >= SPARED and node.gateway.id == last(self.numnodes)
-        if files and not (spared and any(map(frontend, self.collection or ()))):
-            places = {f"tests/{name}": place for place, name in enumerate(FIRST)}
+        """What a worker does next; None if nothing is left for it: while Playwright runs, no other code can start an event loop, so
+        after a page there are only pages."""
+        name, files = node.gateway.id, [scope for scope in self.workqueue if scope.endswith(".py")]
+        pages = sorted(scope for scope in self.workqueue if scope not in files)
+        had_pages = any(not scope.endswith(".py") for scope in self.assigned_work[node])
+        if files and not had_pages and not (pages and has_a_browser(name, self.numnodes)):
+            places = {f"tests/{file}": place for place, file in enumerate(FIRST)}
             return min(files, key=lambda file: places.get(file, len(places)))
-        return pages[0] if pages else None
+        if pages:  # from two sides, since each frontend has a server of its own
+            return pages[0] if name == f"gw{self.numnodes - 1}" else pages[-1]
+        return None
 
     def _assign_work_unit(self, node: Any) -> None:
         scope = self._next(node)

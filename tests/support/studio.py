@@ -109,7 +109,7 @@ class Studio:
         seeds: Sequence[int],
         settings: Settings,
     ) -> torch.Tensor:
-        """Pictures (B, H, W, 3) in 0..1, painted anew where mask (B, H, W) is 1, as the template closed_loop does; all else is kept."""
+        """Pictures (B, H, W, 3) in 0..1, painted anew where mask (B, H, W) is 1, as the template for repair does; all else is kept."""
         height, width = pictures.shape[1:3]
         start = self.vae.encode(pictures)
         positive = self.encode([layout.prompt for layout in layouts])

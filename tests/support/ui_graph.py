@@ -9,6 +9,7 @@ from typing import Any
 from support.server import Graph
 
 VIRTUAL = {"MarkdownNote", "Note"}  # the server never hears of these
+NEVER, BYPASS = 2, 4  # modes of nodes that are switched off; what a bypassed one gives is what came in for it
 WIDGETS = {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
 CONTROL = "control_after_generate"  # a widget of the frontend's own, behind a seed
 
@@ -51,17 +52,42 @@ def widget_values(node: Node, info: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def to_api(workflow: Mapping[str, Any], object_info: ObjectInfo) -> Graph:
-    """The workflow in API format. ValueError for what it does not translate (muted nodes, subgraphs)."""
-    sources = {link[0]: [str(link[1]), link[2]] for link in workflow["links"]}
+    """The workflow in API format. ValueError for what it does not translate (subgraphs)."""
+    nodes = {node["id"]: node for node in workflow["nodes"] if node["type"] not in VIRTUAL}
+    links = {link[0]: (link[1], link[2]) for link in workflow["links"]}
+    unknown = [node["type"] for node in nodes.values() if node["type"] not in object_info]
+    if unknown:
+        raise ValueError(f"The server does not know {unknown}.")
     graph: Graph = {}
-    for node in workflow["nodes"]:
-        if node["type"] in VIRTUAL:
+    for number, node in nodes.items():
+        if node["mode"] in (NEVER, BYPASS):
             continue
-        if node["mode"] != 0 or node["type"] not in object_info:
-            raise ValueError(f"Node {node['id']} is muted, bypassed or unknown: {node['type']}, mode {node['mode']}.")
         info = object_info[node["type"]]
         inputs = {name: value for name, value in widget_values(node, info).items() if name != CONTROL}
-        inputs |= {slot["name"]: sources[slot["link"]] for slot in node["inputs"] if slot.get("link") is not None}
+        for slot in node["inputs"]:
+            if slot.get("link") is not None:
+                source = active_source(*links[slot["link"]], nodes, links)
+                inputs = inputs | {slot["name"]: source} if source else without(inputs, slot["name"])
         title = node.get("title") or info["display_name"]
-        graph[str(node["id"])] = {"class_type": node["type"], "inputs": inputs, "_meta": {"title": title}}
+        graph[str(number)] = {"class_type": node["type"], "inputs": inputs, "_meta": {"title": title}}
     return graph
+
+
+def active_source(
+    source: int, slot: int, nodes: Mapping[int, Node], links: Mapping[int, tuple[int, int]]
+) -> list[Any] | None:
+    """[node, output] that a link brings, through nodes that are bypassed: the input of the same number counts if it has the output's
+    type, else the first that has. None behind nodes that are off or have no such input."""
+    node = nodes[source]
+    if node["mode"] == NEVER:
+        return None
+    if node["mode"] != BYPASS:
+        return [str(source), slot]
+    kind, inputs = node["outputs"][slot]["type"], node["inputs"]
+    candidates = [*inputs[slot : slot + 1], *inputs]
+    link = next((one.get("link") for one in candidates if one["type"] == kind), None)
+    return None if link is None else active_source(*links[link], nodes, links)
+
+
+def without(inputs: Mapping[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in inputs.items() if key != name}

@@ -5,6 +5,7 @@ import { embeddings, tokens } from "./assist/server.js";
 import { backgroundUrl, uploadPicture } from "./background.js";
 import { createEditor } from "./editor/editor.js";
 import { layoutPng, saveBlob } from "./editor/png.js";
+import { segmented, segmenter } from "./segment/segment.js";
 import { createStore, DEFAULT_SLOTS, newSession } from "./state/store.js";
 import { emptyLayout, layoutToJson } from "./layout/document.js";
 import { savedLayouts } from "./library/saved.js";
@@ -75,6 +76,8 @@ export function layoutWidget(node, name, spec) {
     tokens,
     embeddings,
     layouts: savedLayouts(api),
+    segmenter,
+    segmented,
     setView(patch) {
       node.properties ??= {};
       node.properties.instdiff_view = { ...node.properties.instdiff_view, ...patch };
@@ -188,6 +191,7 @@ export function layoutWidget(node, name, spec) {
     const place = !element.isConnected && earlier?.isConnected ? earlier : element;
     if (editor.element.parentNode !== place) place.append(editor.element);
     places.set(session, place);
+    place.closest(".lg-node")?.setAttribute("data-instdiff", ""); // see editor.css; Vue leaves attributes alone that it did not set
     editor.restore();
   }
   const observer = new ResizeObserver(settle); // told when the element comes onto the page

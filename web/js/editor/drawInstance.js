@@ -92,10 +92,11 @@ function textWidth(g, text) {
 /**
  * The label of an instance: its number and the start of its prompt, always in sight and of the same size.
  * @param {boolean} whole also where it is wider than the instance, as for the selected one; else it would hide its neighbours'
+ * @returns {{text: string, x: number, y: number, width: number, height: number} | null} CSS pixels of the canvas
  */
-export function drawLabel(g, instance, index, color, view, canvas, whole = false) {
+export function labelOf(g, instance, index, view, canvas, whole) {
   const bounds = instanceBounds(instance);
-  if (!bounds) return;
+  if (!bounds) return null;
   const [left, top] = view.toScreen(bounds.slice(0, 2));
   const [right, bottom] = view.toScreen(bounds.slice(2));
   const line = instance.prompt.trim().split("\n", 1)[0];
@@ -108,12 +109,20 @@ export function drawLabel(g, instance, index, color, view, canvas, whole = false
   const beside = right - left < 4 && bottom - top < 4 ? 8 : 0; // a point must not hide under its own label
   const x = Math.max(0, Math.min(left + beside, canvas.width - width));
   const y = Math.max(0, Math.min(inside ? top : top - LABEL_HEIGHT, canvas.height - LABEL_HEIGHT));
+  return { text, x, y, width, height: LABEL_HEIGHT };
+}
+
+/** Draw the label; the arguments are those of labelOf, and the instance's colour. */
+export function drawLabel(g, instance, index, color, view, canvas, whole = false) {
+  const label = labelOf(g, instance, index, view, canvas, whole);
+  if (!label) return;
+  const { text, x, y, width, height } = label;
   g.globalAlpha = instance.visible ? 1 : 0.5;
   g.fillStyle = color;
-  g.fillRect(x, y, width, LABEL_HEIGHT);
+  g.fillRect(x, y, width, height);
   g.fillStyle = inkOn(color);
   g.textBaseline = "middle";
-  g.fillText(text, x + 5, y + LABEL_HEIGHT / 2 + 0.5);
+  g.fillText(text, x + 5, y + height / 2 + 0.5);
   if (instance.locked) drawPadlock(g, x + width - 14, y + 4);
   g.globalAlpha = 1;
 }

@@ -18,7 +18,9 @@ import { polygonTool } from "./polygonTool.js";
 import { ellipseTool, lassoTool } from "./regionTools.js";
 import { listenToRightButton } from "./rightButton.js";
 import { createScene } from "./scene.js";
+import { createTheme } from "./theme.js";
 import { selectTool } from "./selectTool.js";
+import { segmentTool } from "./segmentTool.js";
 import { boxTool, pointTool, scribbleTool } from "./shapeTools.js";
 import { viewport } from "./viewport.js";
 
@@ -34,7 +36,8 @@ export function createEditor({ store, host }) {
   canvas.setAttribute("aria-label", text.title);
   frame.stage.append(canvas);
   const scene = createScene(canvas);
-  const inPlace = createInPlace({ store, text, root, stage: frame.stage });
+  const theme = createTheme(root);
+  const inPlace = createInPlace({ store, host, text, root, stage: frame.stage });
 
   let size = { width: 1, height: 1, ratio: 1 };
   let view = viewport(store.shown, size, store.session);
@@ -79,6 +82,7 @@ export function createEditor({ store, host }) {
     ellipse: ellipseTool(editor),
     point: pointTool(editor),
     scribble: scribbleTool(editor),
+    segment: segmentTool(editor),
   };
   const gesture = createGesture(store, tools);
   const studio = createStudio({ store, desk: host.desk, text, frame, view: () => view, redraw });
@@ -93,9 +97,7 @@ export function createEditor({ store, host }) {
   function render() {
     pending = 0;
     if (!measure()) return;
-    const styles = getComputedStyle(root);
     const behind = studio.behind();
-    const color = (name, fallback) => styles.getPropertyValue(name).trim() || fallback;
     scene.draw({
       doc: store.shown,
       session: store.session,
@@ -104,7 +106,7 @@ export function createEditor({ store, host }) {
       size,
       behind,
       background: background?.complete && background.naturalWidth ? background : null,
-      theme: { stage: color("--ie-stage", "#1b1c1f"), paper: color("--ie-paper", "#2a2c30"), line: color("--ie-guide", "#6b6f78") },
+      theme: theme(),
       tool: editor.tool(),
       guides,
     });
@@ -160,6 +162,7 @@ export function createEditor({ store, host }) {
   const observer = new ResizeObserver(redraw);
   observer.observe(frame.stage);
   scope.add(() => observer.disconnect());
+  scope.add(() => tools.segment.cancel()); // its run would come back to an editor that is gone
 
   // tests and curious people reach the state here
   root.__instdiff = {

@@ -50,9 +50,9 @@ export function listenToRightButton(editor, scope) {
   }
 
   scope.on(root, "contextmenu", (event) => {
+    event.stopPropagation(); // to the graph's menu
     if (event.target.closest("input, textarea")) return; // the browser's own: spelling, paste
     event.preventDefault();
-    event.stopPropagation();
     if (store.error || !editor.stopGesture()) return;
     const row = event.target.closest(".ie-row");
     if (event.target === canvas) onCanvas(event);

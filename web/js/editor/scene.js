@@ -1,10 +1,12 @@
 /**
  * The picture on the canvas, in two layers: what stands still (background, guides, instances that are not selected) is drawn once into a
- * canvas of its own and copied; the selection with its parts, the tool's own drawing and handles are drawn anew in each frame.
+ * canvas of its own and copied; the selection with its parts, the tool's own drawing and handles are drawn anew in each frame. Only the part
+ * of the canvas that they take, or took in the frame before, is touched: the browser has to put that part alone onto the screen.
  */
 import { withParts } from "../layout/parts.js";
 import { instanceColor } from "../state/colors.js";
 import { instancesOf } from "../state/geometry.js";
+import { areasOf, pixelsOf } from "./areas.js";
 import { drawHandles, drawHover, drawInstance, drawLabel, drawTies } from "./drawInstance.js";
 import { isResizable, movableBounds } from "./hit.js";
 import { fitted } from "./picture.js";
@@ -14,13 +16,15 @@ import { clipLayout, drawBehind } from "../studio/behind.js";
 export function createScene(element) {
   const still = document.createElement("canvas");
   let stillKey = null;
+  let lastAreas = null; // where the frame before drew over the still layer; null: anywhere
 
   /**
    * @param {object} what {doc, session, settings (view settings), view (viewport), size {width, height, ratio}, background: image | null,
-   *   behind: pictures of the studio (studio/behind.js) | null, theme: {stage, paper, line}, tool: {draw?(g, view)}, guides: [{axis, at}]}
+   *   behind: pictures of the studio (studio/behind.js) | null, theme: {stage, paper, line}, tool: {draw?(g, view), areas?(view)},
+   *   guides: [{axis, at}]}
    */
   function draw(what) {
-    const { doc, session, size, tool } = what;
+    const { doc, session, view, size, tool, guides } = what;
     const [w, h] = [Math.round(size.width * size.ratio), Math.round(size.height * size.ratio)];
     if (element.width !== w || element.height !== h) {
       element.width = w;
@@ -31,45 +35,54 @@ export function createScene(element) {
     const painted = tool.painting?.() ?? null; // the instance whose mask the tool draws itself
     const active = new Set(withParts(doc, session.selection)); // what moves when the selection is dragged
     const resting = [];
+    const moving = []; // {instance, index, chosen: whether it is selected itself}
     doc.instances.forEach((instance, index) => {
       if (!active.has(instance.id)) resting.push(instance, index);
+      else if (instance.visible || selected.has(instance.id)) moving.push({ instance, index, chosen: selected.has(instance.id) });
     });
+    const g = element.getContext("2d");
+    const hovered = session.hover !== null && doc.instances.find((instance) => instance.id === session.hover && !selected.has(instance.id));
+    const whole = selected.size === 1; // one alone shows its label in full
+    const held = session.tool === "select" ? instancesOf(doc, [...active]) : []; // what the handles are around
+    const areas = areasOf({ g, doc, moving, hovered, selected, whole, tool, guides, view, size, handles: movableBounds(held) });
     const key = keyOf(what, w, h, resting);
-    if (!same(key, stillKey)) {
+    const fresh = !same(key, stillKey);
+    if (fresh) {
       drawStill(what, w, h, resting);
       stillKey = key;
     }
-    const g = element.getContext("2d");
+    const all = fresh || !areas || !lastAreas;
+    const touched = all ? [[0, 0, w, h]] : [...areas, ...lastAreas].map((area) => pixelsOf(area, size.ratio, w, h)).filter(([, , x, y]) => x && y);
+    lastAreas = areas;
+    if (!touched.length) return;
+    g.save();
     g.setTransform(1, 0, 0, 1, 0, 0);
-    g.globalCompositeOperation = "copy";
-    g.drawImage(still, 0, 0);
-    g.globalCompositeOperation = "source-over";
+    g.beginPath();
+    for (const place of touched) g.rect(...place);
+    g.clip();
+    for (const place of touched) {
+      g.clearRect(...place);
+      g.drawImage(still, ...place, ...place);
+    }
     g.setTransform(size.ratio, 0, 0, size.ratio, 0, 0);
-    clipLayout(g, what.behind, what.view, size);
-    drawMoving(g, what, { selected, active, painted });
+    clipLayout(g, what.behind, view, size);
+    drawMoving(g, what, { selected, moving, held, hovered, whole, painted });
+    g.restore(); // of clipLayout
     g.restore();
   }
 
-  function drawMoving(g, { doc, session, view, size, tool, guides }, { selected, active, painted }) {
-    const hovered = session.hover !== null && doc.instances.find((instance) => instance.id === session.hover);
-    if (hovered && !selected.has(hovered.id)) drawHover(g, hovered, view);
-    doc.instances.forEach((instance, index) => {
-      if (!active.has(instance.id) || !(instance.visible || selected.has(instance.id))) return;
+  function drawMoving(g, { doc, view, size, tool, guides }, { selected, moving, held, hovered, whole, painted }) {
+    if (hovered) drawHover(g, hovered, view);
+    for (const { instance, index, chosen } of moving) {
       const drawn = painted === instance.id ? { ...instance, mask: undefined } : instance;
-      drawInstance(g, drawn, instanceColor(instance, index), view, selected.has(instance.id) ? "selected" : "normal");
-    });
+      drawInstance(g, drawn, instanceColor(instance, index), view, chosen ? "selected" : "normal");
+    }
     drawTies(g, doc, selected, view);
     tool.draw?.(g, view);
     for (const { axis, at } of guides) drawGuide(g, axis, at, view);
-    if (session.tool === "select") {
-      const chosen = instancesOf(doc, [...active]);
-      const bounds = movableBounds(chosen);
-      if (bounds) drawHandles(g, bounds, view, isResizable(chosen));
-    }
-    doc.instances.forEach((instance, index) => {
-      if (!active.has(instance.id) || !(instance.visible || selected.has(instance.id))) return;
-      drawLabel(g, instance, index, instanceColor(instance, index), view, size, selected.has(instance.id) && selected.size === 1);
-    });
+    const bounds = movableBounds(held);
+    if (bounds) drawHandles(g, bounds, view, isResizable(held));
+    for (const { instance, index, chosen } of moving) drawLabel(g, instance, index, instanceColor(instance, index), view, size, chosen && whole);
   }
 
   function drawStill({ doc, settings, view, size, background, behind, theme }, w, h, resting) {

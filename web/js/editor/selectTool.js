@@ -5,6 +5,7 @@
 import { withParts } from "../layout/parts.js";
 import { contains, HANDLES, handlePosition, instanceBounds, instancesOf, moved, rectangle, resized, touches } from "../state/geometry.js";
 import { snapMove, snapPoint, snapTargets } from "../state/snap.js";
+import { areaAround } from "./areas.js";
 import { drawCopies, dropCopies } from "./copies.js";
 import { CURSORS, handleAt, instancesAt, isResizable, movableBounds } from "./hit.js";
 
@@ -13,7 +14,7 @@ const SNAP_REACH = 6; // CSS pixels
 
 /**
  * @param {object} editor {store, settings(), setGuides(list), redraw()}
- * A tool: down(e), move(e), up(e), cancel(), hover(e) -> cursor, draw(g, view), everyPoint: whether a stroke wants the points between two frames. `e` = {at: layout point, screen: [x, y], view, shift, alt, ctrl, coarse}
+ * A tool: down(e), move(e), up(e), cancel(), hover(e) -> cursor, draw(g, view), areas(view): see areas.js, everyPoint: whether a stroke wants the points between two frames. `e` = {at: layout point, screen: [x, y], view, shift, alt, ctrl, coarse}
  */
 export function selectTool(editor) {
   const { store } = editor;
@@ -128,6 +129,12 @@ export function selectTool(editor) {
     g.strokeRect(x, y, right - x, bottom - y);
   }
 
+  /** What draw() takes of the canvas; see areas.js. */
+  function areas(view) {
+    const rect = drag?.kind === "copy" ? drag.to : drag?.kind === "marquee" && drag.rect;
+    return rect ? [areaAround(rect, view)] : [];
+  }
+
   function moveTarget(e) {
     let [dx, dy] = [e.at[0] - drag.from[0], e.at[1] - drag.from[1]];
     if (e.shift) {
@@ -168,7 +175,7 @@ export function selectTool(editor) {
   const insideMarquee = (rect) =>
     store.doc.instances.filter((i) => i.visible && !i.locked && touches(instanceBounds(i), rect)).map((i) => i.id);
 
-  return { down, move, up, cancel, hover, draw, busy: () => drag !== null };
+  return { down, move, up, cancel, hover, draw, areas, busy: () => drag !== null };
 }
 
 /** A click where nothing is dragged: choose the front-most instance there; with Shift or Ctrl add it, or take it out. */

@@ -3,6 +3,7 @@ import { instanceBounds, simplify, tidy } from "../state/geometry.js";
 import { nextColor } from "../state/colors.js";
 import { snapPoint, snapTargets } from "../state/snap.js";
 import { spanned } from "../state/regions.js";
+import { areaAround } from "./areas.js";
 import { drawScribble } from "./drawInstance.js";
 import { place, targetOf } from "./placing.js";
 import { clickAt } from "./selectTool.js";
@@ -79,7 +80,8 @@ export function boxTool(editor) {
     return "crosshair";
   }
 
-  return { down, move, up, cancel, hover, draw, busy: () => drag !== null };
+  const areas = (view) => (drag?.rect ? [areaAround(drag.rect, view)] : []);
+  return { down, move, up, cancel, hover, draw, areas, busy: () => drag !== null };
 }
 
 /** Click: a point. */

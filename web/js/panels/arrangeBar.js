@@ -1,5 +1,5 @@
 /** Buttons that align, distribute, reorder, group, duplicate and delete the selection. */
-import { createScope, el, focusEditor, iconButton } from "./dom.js";
+import { createScope, el, focusEditor, iconButton, setAttribute } from "./dom.js";
 import { icon } from "./icons.js";
 import { keyText } from "./keys.js";
 
@@ -41,11 +41,12 @@ export function createArrangeBar({ store, host, text }) {
     /** @param {object[]} chosen @param {number} count of all instances @param {boolean} held whether a part or a parent is chosen */
     update(chosen, count, held) {
       const free = chosen.filter((instance) => !instance.locked).length;
-      for (const button of [...align, remove]) button.disabled = !free;
-      for (const button of distribute) button.disabled = chosen.length < 3 || !free;
-      group.disabled = chosen.length < 2;
-      ungroup.disabled = !held;
-      for (const button of depth) button.disabled = chosen.length === count;
+      const disable = (buttons, off) => buttons.forEach((button) => setAttribute(button, "disabled", off));
+      disable([...align, remove], !free);
+      disable(distribute, chosen.length < 3 || !free);
+      disable([group], chosen.length < 2);
+      disable([ungroup], !held);
+      disable(depth, chosen.length === count);
     },
     destroy: scope.destroy,
   };

@@ -48,6 +48,11 @@ export function setAttribute(element, name, value) {
   else element.setAttribute(name, wanted);
 }
 
+/** Set a style property only when it changes: the browser looks at the styles below anew even where it does not. */
+export function setProperty(element, name, value) {
+  if (element.style.getPropertyValue(name) !== String(value)) element.style.setProperty(name, String(value));
+}
+
 /** Set textContent only when it changes. */
 export function setText(element, value) {
   if (element.textContent !== value) element.textContent = value;

@@ -1,5 +1,6 @@
 /** The overlay that lists every tool and key; shown while session.help is set. */
 import { createScope, describe, el, focusEditor, iconButton } from "./dom.js";
+import { GESTURES } from "./gestures.js";
 import { icon } from "./icons.js";
 import { HELP_GROUPS, keyText, keyTexts } from "./keys.js";
 
@@ -24,7 +25,7 @@ export function createHelp({ store, text }) {
         "div",
         { class: "ie-help-groups" },
         ...Object.entries(HELP_GROUPS).map(([name, acts]) => group(name, acts.map((act) => line(keyTexts(act).join(", "), text.acts[act])))),
-        group("mouse", text.gestures.map(([keys, words]) => line(keys, words)))
+        ...Object.entries(GESTURES).map(([name, gestures]) => group(name, Object.keys(gestures).map((one) => line(...text.gestures[one]))))
       )
     );
   }

@@ -1,6 +1,7 @@
 /** The prompt of one instance in a field at the instance itself; open while session.editing names it. */
 import { instanceBounds } from "../state/geometry.js";
 import { fill } from "../text.js";
+import { assistPrompt } from "./assist.js";
 import { el } from "./dom.js";
 import { createPrompt } from "./prompt.js";
 
@@ -8,10 +9,10 @@ const WIDTHS = [200, 340]; // CSS pixels
 const MARGIN = 4; // CSS pixels to the stage's border
 
 /**
- * @param {{store: object, text: object, root: HTMLElement, stage: HTMLElement}} options
+ * @param {{store: object, host: object, text: object, root: HTMLElement, stage: HTMLElement}} options
  * @returns {{place(view: object, size: object): void, flush(): void, destroy(): void}} place: called for each frame, since the view may move
  */
-export function createInPlace({ store, text, root, stage }) {
+export function createInPlace({ store, host, text, root, stage }) {
   let open = null; // {id, prompt, element}
 
   function update() {
@@ -29,6 +30,7 @@ export function createInPlace({ store, text, root, stage }) {
       whenEmpty: [],
       perform: () => {},
       close,
+      assist: assistPrompt({ store, host, text, cuts: true }),
     });
     const element = el("div", { class: "ie-in-place" }, prompt.element);
     element.addEventListener("focusout", ({ relatedTarget }) => !element.contains(relatedTarget) && store.setSession({ editing: null }));

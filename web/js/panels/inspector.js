@@ -4,7 +4,8 @@ import { withParts } from "../layout/parts.js";
 import { instancesOf, selectionBounds } from "../state/geometry.js";
 import { fill } from "../text.js";
 import { createArrangeBar } from "./arrangeBar.js";
-import { createScope, describe, el, focusEditor, iconButton, ownKeys, setText } from "./dom.js";
+import { createCalm } from "./calm.js";
+import { createScope, describe, el, focusEditor, iconButton, ownKeys, setAttribute, setProperty, setText } from "./dom.js";
 import { icon } from "./icons.js";
 import { createNegative } from "./negative.js";
 import { createNumber, createSlider, refuseIn } from "./number.js";
@@ -123,8 +124,8 @@ export function createInspector({ store, host, text }) {
   function update() {
     const doc = store.shown;
     const chosen = instancesOf(doc, ids());
-    hint.hidden = chosen.length > 0;
-    details.hidden = !chosen.length;
+    setAttribute(hint, "hidden", chosen.length > 0);
+    setAttribute(details, "hidden", !chosen.length);
     if (!chosen.length) return;
 
     const count = doc.instances.length;
@@ -138,7 +139,7 @@ export function createInspector({ store, host, text }) {
     const show = (field, value, axis, flat) => {
       const scale = 10 ** decimals;
       field.set(Math.round(value * per(axis) * scale) / scale);
-      field.input.disabled = locked || flat;
+      setAttribute(field.input, "disabled", locked || flat);
     };
     show(edges.x, bounds[0], 0, false);
     show(edges.y, bounds[1], 1, false);
@@ -154,9 +155,9 @@ export function createInspector({ store, host, text }) {
     end.set(to);
     startSlider.set(from);
     endSlider.set(to);
-    startSlider.element.style.zIndex = from > 0.5 ? 1 : 0; // where both are at the right end, this one is the one to pull
-    time.style.setProperty("--from", from ?? 0);
-    time.style.setProperty("--to", to ?? 1);
+    setProperty(startSlider.element, "z-index", from > 0.5 ? 1 : 0); // where both are at the right end, this one is the one to pull
+    setProperty(time, "--from", from ?? 0);
+    setProperty(time, "--to", to ?? 1);
     updateChips(chosen.length === 1 ? chosen[0] : null);
     updateParents();
     negative.update(chosen);
@@ -205,7 +206,14 @@ export function createInspector({ store, host, text }) {
   }
 
   const fields = [...Object.values(edges), strength, strengthSlider, start, end, startSlider, endSlider, negative];
-  scope.add(store.subscribe((change) => (change.doc || change.session.has("selection") || change.session.has("ignoresNegatives")) && update()));
+  const calm = createCalm(update);
+  scope.add(calm.stop);
+  scope.add(
+    store.subscribe((change) => {
+      if (change.preview) calm.soon();
+      else if (change.doc || change.session.has("selection") || change.session.has("ignoresNegatives")) calm.now();
+    })
+  );
   for (const field of fields) scope.add(field.destroy);
   scope.add(bar.destroy);
   update();

@@ -18,6 +18,7 @@ export const KEYS = Object.freeze([
   { key: "o", act: "tool-ellipse" },
   { key: "p", act: "tool-point" },
   { key: "s", act: "tool-scribble" },
+  { key: "w", act: "tool-segment" },
   { key: "[", act: "brush-smaller", tools: SIZED },
   { key: "]", act: "brush-larger", tools: SIZED },
   { key: "z", ctrl: true, act: "undo", hosted: true },
@@ -76,7 +77,7 @@ export const KEYS = Object.freeze([
 export const HELP_GROUPS = Object.freeze({
   tools: [
     ...["tool-select", "tool-box", "tool-brush", "tool-eraser", "tool-polygon", "tool-lasso", "tool-ellipse", "tool-point"],
-    ...["tool-scribble", "brush-smaller", "brush-larger"],
+    ...["tool-scribble", "tool-segment", "brush-smaller", "brush-larger"],
   ],
   edit: ["undo", "redo", "copy", "cut", "paste", "duplicate", "group", "ungroup", "delete", "select-all", "escape"],
   instance: [

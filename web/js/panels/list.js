@@ -4,6 +4,7 @@ import { depthOf } from "../layout/parts.js";
 import { createScope, el, focusEditor, reveal, setText } from "./dom.js";
 import { listenToRowDrag } from "./reorder.js";
 import { createRow } from "./row.js";
+import { listenToRowClicks } from "./rowClicks.js";
 import { createSearch, matches, wordsOf } from "./search.js";
 import { fill } from "../text.js";
 
@@ -27,8 +28,8 @@ export function createList({ store, host, text, lint }) {
   let instances = null; // what the rows show
   let state = { selection: new Set(), hover: null };
   let linted = null;
+  let sifted = null;
   let timer = null;
-  let anchor = null; // where a range selection begins
   let toShow = null; // id of the row to scroll to in the next frame
   let frame = 0;
 
@@ -62,6 +63,9 @@ export function createList({ store, host, text, lint }) {
   /** Hide the rows that lack the words of the search; the one that is being written stays. */
   function sift() {
     const words = wordsOf(store.session.search);
+    const key = words.length ? null : instances.length; // without words only the number counts
+    if (key !== null && key === sifted) return;
+    sifted = key;
     const active = body.ownerDocument.activeElement;
     let found = 0;
     instances.forEach((instance, index) => {
@@ -163,35 +167,7 @@ export function createList({ store, host, text, lint }) {
   const idOf = (target) => target.closest(".ie-row")?.dataset.id ?? null;
   const shownRows = () => instances.map((instance) => rows.get(instance.id).element).filter((row) => !row.hidden).reverse();
 
-  function select(id, event) {
-    const chosen = store.session.selection;
-    if (event.shiftKey && anchor !== null && rows.has(anchor)) {
-      const order = instances.map((instance) => instance.id);
-      const [from, to] = [order.indexOf(anchor), order.indexOf(id)].sort((a, b) => a - b);
-      const range = order.slice(from, to + 1).filter((one) => !rows.get(one).element.hidden);
-      store.setSession({ selection: event.ctrlKey || event.metaKey ? [...new Set([...chosen, ...range])] : range });
-      return;
-    }
-    anchor = id;
-    if (event.ctrlKey || event.metaKey) {
-      store.setSession({ selection: chosen.includes(id) ? chosen.filter((other) => other !== id) : [...chosen, id] });
-    } else if (chosen.length !== 1 || chosen[0] !== id) store.setSession({ selection: [id] });
-  }
-
-  const several = (event) => event.shiftKey || event.ctrlKey || event.metaKey;
-  scope.on(body, "mousedown", (event) => {
-    // choosing several rows neither moves the caret nor marks text
-    if (several(event) && idOf(event.target) && store.session.selection.length && !isTyping(event)) event.preventDefault();
-  });
-  scope.on(body, "click", (event) => {
-    const id = idOf(event.target);
-    if (id === null || event.target.closest("button, input") || isTyping(event)) return;
-    select(id, several(event) ? event : { shiftKey: false, ctrlKey: false });
-  });
-  scope.on(body, "focusin", (event) => {
-    const id = idOf(event.target);
-    if (id !== null && event.target.localName === "textarea" && !store.session.selection.includes(id)) select(id, {});
-  });
+  listenToRowClicks({ scope, store, list: body, idOf, shown: () => shownRows().map((row) => row.dataset.id).reverse() });
   scope.on(body, "pointerover", (event) => store.setSession({ hover: event.pointerType === "touch" ? null : idOf(event.target) }));
   scope.on(body, "pointerleave", () => store.setSession({ hover: null }));
   scope.on(body, "keydown", (event) => {
@@ -205,11 +181,6 @@ export function createList({ store, host, text, lint }) {
     rows.get(id).element.querySelector(".ie-grip").focus({ preventScroll: true });
     show(id);
   });
-
-  /** Shift+click in the field that already has the focus marks text there. */
-  function isTyping(event) {
-    return event.shiftKey && event.target.localName === "textarea" && event.target === event.target.ownerDocument.activeElement;
-  }
 
   listenToRowDrag({
     scope,

@@ -40,7 +40,7 @@ export function createNumber(options) {
   let shown = "";
   let typed = false; // the field holds something else than the value
   const read = () => evaluate(input.value, whole());
-  const clamped = (value) => Math.min(max, Math.max(min, value));
+  const clamped = (value) => Math.min(max, Math.max(min, decimals ? value : Math.round(value))); // "7/2" is no whole number
 
   function invalid(is) {
     setAttribute(input, "aria-invalid", is ? "true" : null);
@@ -99,7 +99,7 @@ export function createNumber(options) {
     /** @param {number | null} value null: several values, or none */
     set(value) {
       shown = value === null ? "" : String(Number(value.toFixed(decimals)));
-      if (!typed) input.value = shown;
+      if (!typed && input.value !== shown) input.value = shown;
     },
     flush: draft.flush,
     destroy() {

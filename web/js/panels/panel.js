@@ -49,7 +49,7 @@ export function createPanel({ store, host, text, lint }) {
     setAttribute(element, "data-tab", current);
     TABS.forEach((name, i) => {
       setAttribute(tabs[i], "aria-selected", String(name === current));
-      tabs[i].tabIndex = name === current ? 0 : -1;
+      setAttribute(tabs[i], "tabindex", name === current ? 0 : -1);
     });
   }
   update();

@@ -1,5 +1,6 @@
 /** The line below the canvas: notices, the cursor's place, the zoom. */
 import { fill } from "../text.js";
+import { createCalm } from "./calm.js";
 import { createScope, el, setText } from "./dom.js";
 
 const STAYS = { info: 5000, warn: 15000 }; // milliseconds
@@ -16,6 +17,8 @@ export function createStatus({ store, text }) {
   const element = el("div", { class: "ie-status" }, notice, cursor, zoom);
   let timer = null;
   let shown;
+  let place = null; // of the pointer
+  const calm = createCalm(() => setText(cursor, place ? fill(text.status.cursor, { x: place[0], y: place[1] }) : ""));
 
   function update() {
     const now = store.session.notice;
@@ -30,10 +33,14 @@ export function createStatus({ store, text }) {
 
   scope.add(store.subscribe(({ session }) => session.has("notice") && update()));
   scope.add(() => clearTimeout(timer));
+  scope.add(calm.stop);
   update();
   return {
     element,
-    setCursor: (at) => setText(cursor, at ? fill(text.status.cursor, { x: at[0], y: at[1] }) : ""),
+    setCursor(at) {
+      place = at;
+      calm.soon();
+    },
     setScale: (scale) => setText(zoom, `${Math.round(scale * 100)} %`),
     destroy: scope.destroy,
   };

@@ -5,7 +5,7 @@ import { keyText } from "./keys.js";
 import { fill } from "../text.js";
 import { createSlider } from "./number.js";
 
-const TOOLS = ["select", "box", "brush", "eraser", "polygon", "lasso", "ellipse", "point", "scribble"];
+const TOOLS = ["select", "box", "brush", "eraser", "polygon", "lasso", "ellipse", "point", "scribble", "segment"];
 const SIZED = new Set(["brush", "eraser"]);
 const BRUSH = [1, 512]; // px of the layout
 

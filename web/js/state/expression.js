@@ -7,7 +7,7 @@ const LONGEST = 200; // characters
 const DEEPEST = 50; // brackets within brackets
 const NUMBER = /^(\d+\.?\d*|\.\d+)(e[+-]?\d+)?/i;
 const TIMES = "*×·";
-const OVER = "/÷:";
+const OVER = "/÷:⁄";
 const MINUS = "-−–";
 
 /**
@@ -17,7 +17,7 @@ const MINUS = "-−–";
  *   the finite value, or why there is none and the text from there on
  */
 export function evaluate(typed, whole = 1) {
-  const text = typed.trim();
+  const text = typed.normalize("NFKC").trim(); // full-width digits and signs count as the plain ones
   if (!text) return { why: "empty" };
   if (text.length > LONGEST) return { why: "long" };
   let at = 0;

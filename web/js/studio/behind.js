@@ -4,7 +4,7 @@ import { imageOf, LAYOUT, shownResult } from "./results.js";
 
 /**
  * @param {{desk: object, redraw: () => void}} options
- * @returns {{now(): object | null, destroy(): void}}
+ * @returns {{now(): object | null, rest(): void}}
  */
 export function createBehind({ desk, redraw }) {
   const after = createPicture(redraw);
@@ -38,7 +38,8 @@ export function createBehind({ desk, redraw }) {
         layout: compares && state.other === LAYOUT ? "left" : state.layout ? "all" : "none",
       };
     },
-    destroy() {
+    /** Nothing is shown: let go of the pictures. */
+    rest() {
       for (const one of [after, before, live]) one.show(null);
     },
   };

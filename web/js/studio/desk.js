@@ -5,7 +5,7 @@
 import { api } from "../../../../scripts/api.js";
 import { app } from "../../../../scripts/app.js";
 import { placeId, placesOf } from "./graph.js";
-import { ACTIVE } from "./jobs.js";
+import { ACTIVE, PREVIEW } from "./jobs.js";
 import { downstream, pictures } from "./prompt.js";
 import { choose, earlierSeeds, MOST, newStudio, started, withResult } from "./results.js";
 import { activeJobs, cancelJob, isConnected, join, onRun, pastRuns, resume, runGraph } from "./runs.js";
@@ -16,7 +16,8 @@ const SETTLED = 700; // milliseconds: after that a node that was loaded has the 
 
 const states = new WeakMap(); // session -> state, see results.js
 const previews = new WeakMap(); // session -> {job, blob}: the last preview of the run that goes on
-const remembered = new WeakSet(); // sessions that know what ran before the page was loaded
+const resumed = new WeakSet(); // sessions that have taken up what still runs from before the page was loaded
+const remembered = new WeakSet(); // sessions that know what ran before
 const desks = new Set();
 
 const stateOf = (session) => states.get(session) ?? newStudio();
@@ -37,7 +38,7 @@ onRun((what, { job, detail, takers = job?.takers ?? [], problem, prompt }) => {
     let next = stateOf(session);
     if (what === "queued") next = started(next);
     if (what === "refused") next = { ...next, problem: { level: "warn", say: (words) => refusal(problem, prompt, (id) => down.has(id), words) } };
-    if (what === "b_preview_with_metadata") {
+    if (what === PREVIEW) {
       if (!down.has(String(detail.displayNodeId ?? detail.nodeId))) continue;
       previews.set(session, { job, blob: detail.blob });
     }
@@ -80,7 +81,10 @@ export function createDesk({ node, store, atOnce }) {
   /** The editor's part in a graph that is sent: a taker, or none if it isn't in it. */
   function take(prompt) {
     const ids = places().map(placeId).filter((id) => prompt[id]?.class_type === node.type);
-    if (!ids.length) return [];
+    if (!ids.length) {
+      if (store.session.popout) set({ ...state(), problem: { level: "warn", say: (words) => words.notInRun } });
+      return [];
+    }
     const at = seed();
     const layout = prompt[ids[0]].inputs.layout;
     return [{ session: store.session, ids, down: downstream(prompt, ids), seed: at && sentSeed(at, prompt), layout }];
@@ -88,13 +92,20 @@ export function createDesk({ node, store, atOnce }) {
 
   const ours = (prompt, workflow) => (workflow === app.rootGraph.id ? take(prompt) : []);
 
-  /** What ran before this page was loaded. */
+  /** The runs of this page that went on while it was loaded anew. */
+  async function takeUp() {
+    const { session } = store;
+    if (resumed.has(session)) return;
+    resumed.add(session);
+    await resume(ours);
+  }
+
+  /** The results from before this page was loaded: when they are to be seen, since the server's history can be large. */
   async function remember() {
     const { session } = store;
     if (remembered.has(session)) return;
     remembered.add(session);
-    await resume(ours);
-    const past = await pastRuns(4 * MOST);
+    const past = await pastRuns(MOST);
     for (const { id, prompt, workflow, outputs } of past) {
       const [taker] = ours(prompt, workflow);
       if (taker && !stateOf(session).results.some((one) => one.id === id)) {
@@ -169,7 +180,7 @@ export function createDesk({ node, store, atOnce }) {
     start() {
       leave ??= join({ take, wantsPreviews: () => Boolean(store.session.popout) && state().on });
       desks.add(desk);
-      timer = setTimeout(() => remember(), SETTLED);
+      timer = setTimeout(takeUp, SETTLED);
     },
     stop() {
       clearTimeout(timer);

@@ -66,8 +66,8 @@ function target(graph, link, path) {
 
 /**
  * Where an input of a place gets its value from.
- * @returns {{node: object, path: object[], input: string | null}} another place, whose output is connected with it; or, with the name of an
- *   input, the place that it is set on: itself, or the subgraph node around it that shows it as its own
+ * @returns {{node: object, path: object[], input: string | null} | null} another place, whose output is connected with it; or, with the name
+ *   of an input, the place that it is set on: itself, or the subgraph node around it that shows it as its own; null: a link leads nowhere
  */
 export function placeBefore({ node, path }, slot) {
   const link = linkTo(node.graph, node.id, slot);
@@ -76,14 +76,15 @@ export function placeBefore({ node, path }, slot) {
 
 function source(graph, link, path) {
   if (same(link.origin_id, INTO_SUBGRAPH)) {
-    const holder = { node: path.at(-1), path: path.slice(0, -1) };
+    const holder = path.at(-1);
     const name = graph.inputs?.[link.origin_slot]?.name;
-    return placeBefore(holder, holder.node.inputs.findIndex((one) => one.name === name));
+    const slot = holder?.inputs?.findIndex((one) => one.name === name) ?? -1;
+    return slot < 0 ? null : placeBefore({ node: holder, path: path.slice(0, -1) }, slot);
   }
   const node = graph.getNodeById(link.origin_id);
-  if (!node.isSubgraphNode?.()) return { node, path, input: null };
+  if (!node?.isSubgraphNode?.()) return node ? { node, path, input: null } : null;
   const name = node.outputs?.[link.origin_slot]?.name;
-  const slot = node.subgraph.outputs.findIndex((one) => one.name === name);
+  const slot = node.subgraph.outputs?.findIndex((one) => one.name === name) ?? -1;
   const inner = linkTo(node.subgraph, OUT_OF_SUBGRAPH, slot);
-  return inner ? source(node.subgraph, inner, [...path, node]) : { node, path, input: null };
+  return inner ? source(node.subgraph, inner, [...path, node]) : null;
 }

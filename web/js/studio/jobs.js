@@ -3,8 +3,9 @@
  * started the run: those are kept until the run is known.
  */
 
-const EARLY = 500; // messages that are kept for runs that are not known yet
-const KEPT = 40; // runs that are over
+const EARLY = 100; // messages that are kept for runs that are not known (yet)
+export const PREVIEW = "b_preview_with_metadata";
+const KEPT = 5; // runs that are over; each holds its whole graph
 export const ACTIVE = new Set(["queued", "running"]);
 
 /**
@@ -39,7 +40,7 @@ export function createJobs(changed) {
     const id = idOf(detail);
     const job = jobs.get(id);
     if (!job) {
-      if (id) early = [...early.slice(1 - EARLY), [type, detail]];
+      if (id && type !== PREVIEW) early = [...early.slice(1 - EARLY), [type, detail]];
       return;
     }
     if (ACTIVE.has(job.state) && apply(job, type, detail)) changed(job, type, detail);
@@ -83,7 +84,7 @@ function apply(job, type, detail) {
   else if (type === "execution_success") job.state = "done";
   else if (type === "execution_interrupted") job.state = "cancelled";
   else if (type === "execution_error") Object.assign(job, { state: "failed", error: errorOf(detail) });
-  else return type === "b_preview_with_metadata";
+  else return type === PREVIEW;
   return true;
 }
 

@@ -38,6 +38,7 @@ export function createStudioPanel({ store, desk, text }) {
   function update() {
     element.hidden = !store.session.popout || Boolean(store.error);
     if (element.hidden) return;
+    desk.remember();
     const [job, ...others] = desk.jobs();
     const { text: said, share } = progress(job, words);
     const { problem } = desk.state();
@@ -61,7 +62,6 @@ export function createStudioPanel({ store, desk, text }) {
   scope.add(desk.subscribe(update));
   scope.add(
     store.subscribe(({ doc, session }) => {
-      if (session.has("popout") && store.session.popout) desk.remember();
       if (session.has("popout") || (doc && !element.hidden === Boolean(store.error))) update();
     })
   );

@@ -4,7 +4,7 @@ const SEEDS = ["noise_seed", "seed"];
 
 /** @param {any} value an input of a node @param {object} prompt @returns {string | null} the node that a link comes from */
 function origin(value, prompt) {
-  return Array.isArray(value) && value.length === 2 && typeof value[0] === "string" && value[0] in prompt ? value[0] : null;
+  return Array.isArray(value) && value.length === 2 && typeof value[0] === "string" && Object.hasOwn(prompt, value[0]) ? value[0] : null;
 }
 
 /**
@@ -34,7 +34,7 @@ export function downstream(prompt, from) {
 export function samplers(prompt, among) {
   return [...among].filter((id) => {
     const inputs = prompt[id]?.inputs ?? {};
-    return SEEDS.some((name) => name in inputs) || origin(inputs.noise, prompt) !== null;
+    return SEEDS.some((name) => Object.hasOwn(inputs, name)) || origin(inputs.noise, prompt) !== null;
   });
 }
 

@@ -4,11 +4,10 @@
  */
 import { api } from "../../../../scripts/api.js";
 import { app } from "../../../../scripts/app.js";
-import { createJobs } from "./jobs.js";
+import { createJobs, PREVIEW } from "./jobs.js";
 import { objection } from "./sentences.js";
 
 const MESSAGES = ["execution_start", "progress_state", "executed", "execution_success", "execution_interrupted", "execution_error"];
-const PREVIEW = "b_preview_with_metadata";
 
 const editors = new Set();
 const listeners = new Set();

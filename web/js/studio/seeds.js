@@ -4,6 +4,7 @@ import { placeBefore, placeId, placesAfter } from "./graph.js";
 const NAMES = ["noise_seed", "seed"];
 const SOURCES = [...NAMES, "value", "INT", "int"]; // widgets of nodes that give a seed to another one
 const BYPASSED = 4;
+const DEEPEST = 8; // nodes of noise behind each other
 const LARGEST = 2 ** 50; // as the page draws them; larger ones lose digits in JavaScript
 
 /**
@@ -14,24 +15,27 @@ const LARGEST = 2 ** 50; // as the page draws them; larger ones lose digits in J
  * @property {object | null} control the widget that says what becomes of it after a run
  */
 
-/** @param {object[]} starts places of the editor @returns {Seed[]} each once, the nearest first */
+/** @param {object[]} starts places of the editor @returns {Seed[]} each once, those of samplers before others, the nearest first */
 export function seedsAfter(starts) {
-  const found = placesAfter(starts).filter((place) => place.node.mode !== BYPASSED).flatMap(seedsOf);
+  const places = placesAfter(starts).filter((place) => place.node.mode !== BYPASSED);
+  const samples = ({ node }) => node.outputs?.some((output) => output.type === "LATENT") ?? false; // a language model may have a seed, too
+  const found = [...places.filter(samples), ...places.filter((place) => !samples(place))].flatMap((place) => seedsOf(place));
   const ids = found.map((seed) => `${seed.id} ${seed.widget?.name}`);
   return found.filter((seed, i) => ids.indexOf(ids[i]) === i);
 }
 
-function seedsOf(place) {
+function seedsOf(place, depth = 0) {
   const slots = place.node.inputs ?? [];
   const noise = slots.findIndex((one) => one.type === "NOISE");
   if (noise >= 0) {
     const from = placeBefore(place, noise);
-    return from.input === null ? seedsOf(from) : [];
+    return from?.input === null && depth < DEEPEST ? seedsOf(from, depth + 1) : [];
   }
   const name = NAMES.find((one) => numeric(place.node, one) || slots.some((slot) => slot.name === one));
   if (!name) return [];
   const slot = slots.findIndex((one) => one.name === name);
   const at = slot >= 0 ? placeBefore(place, slot) : { ...place, input: name };
+  if (!at) return [];
   const widget = (at.input === null ? SOURCES : [at.input]).map((one) => numeric(at.node, one)).find(Boolean) ?? null;
   if (at.input !== null && !widget) return [];
   return [{ id: placeId(at), title: at.node.title || at.node.type, node: at.node, widget, sampler: placeId(place), input: name, control: controlOf(at, place) }];

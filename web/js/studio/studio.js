@@ -19,10 +19,15 @@ export function createStudio({ store, desk, text, frame, view, redraw }) {
   scope.on(frame.stage, "pointerdown", (event) => {
     if (event.button === 0 && event.target.closest(".ie-canvas") && !desk.state().layout) desk.set({ ...desk.state(), layout: true });
   }, true);
-  for (const part of [panel, pictures, split]) scope.add(part.destroy);
+  for (const part of [panel, split]) scope.add(part.destroy);
+  scope.add(pictures.rest);
   scope.add(() => panel.element.remove());
   return {
-    behind: () => (store.session.popout ? pictures.now() : null),
+    behind() {
+      if (store.session.popout) return pictures.now();
+      pictures.rest();
+      return null;
+    },
     drawn: split.update,
     flush: panel.flush,
     destroy: scope.destroy,

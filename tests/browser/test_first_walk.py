@@ -1,0 +1,104 @@
+"""A new user's first ten minutes: the demo's template, Run, three shapes drawn, one moved, the layout kept, another template, its score.
+
+A screenshot at each station lies in the test's temporary folder.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from instdiff.instdiff_modules.launcher.install import FIRST_TEMPLATE
+from support.browser import EDITOR, ComfyPage
+from support.editor import Editor
+from support.waiting import wait
+
+SHAPES = (
+    ("a yellow circle", (0.08, 0.08), (0.42, 0.42)), ("a red heart", (0.56, 0.1), (0.92, 0.46)),
+    ("a striped blue square", (0.3, 0.54), (0.7, 0.92)),
+)  # fmt: skip
+CAPTION = "a yellow circle, a red heart and a striped blue square on a white background"
+SECOND = "13 Compare methods"  # its scores tell what only the layout can do
+SAID = "() => app.canvas.graph._nodes.filter(({ type }) => type === 'PreviewAny').map(({ widgets }) => widgets.map((one) => one.value).join(' ')).join(' ')"
+PICTURE = """() => app.canvas.graph._nodes.filter(({ type }) => type === "SaveImage").every((node) => node.imgs?.length
+  || document.querySelector(`[data-node-id="${node.id}"] img`)?.complete)"""
+
+
+def editor_of(comfy: ComfyPage) -> Editor:
+    """The one Layout Editor of the template that is open."""
+    comfy.page.wait_for_function(f"() => window.app?.canvas?.graph?._nodes.some(({{ type }}) => type === '{EDITOR}')")
+    return Editor(comfy, comfy.nodes()[0]).ready()
+
+
+def run(comfy: ComfyPage) -> dict[str, Any]:
+    """Press Run and wait for the picture on the page."""
+    known = set(comfy.server.client.get("/history"))
+    comfy.page.get_by_test_id("queue-button").first.click()
+    _, entry = comfy.finished(known, 120)
+    assert entry["status"]["status_str"] == "success", entry["status"]
+    comfy.page.wait_for_function(PICTURE)
+    return entry
+
+
+def open_template(comfy: ComfyPage, name: str) -> None:
+    """From ComfyUI's own list, where the pack has its row."""
+    comfy.command("Comfy.BrowseTemplates")
+    comfy.page.get_by_role("dialog").get_by_text("instdiff", exact=True).first.click()
+    card = comfy.page.get_by_test_id(f"template-workflow-{name}")
+    card.scroll_into_view_if_needed()
+    card.click()
+    comfy.page.wait_for_function("name => document.title.includes(name)", arg=name)
+
+
+@pytest.mark.parametrize("frontend", ["pinned"], indirect=True)
+def test_a_first_walk(comfy: ComfyPage, tmp_path: Path) -> None:
+    page, station = comfy.page, iter(range(1, 20))
+
+    def seen(what: str) -> None:
+        comfy.frames(3)
+        page.screenshot(path=tmp_path / f"{next(station):02}-{what}.png")
+
+    comfy.visit(FIRST_TEMPLATE)
+    editor = editor_of(comfy)
+    assert len(editor.instances) == 3
+    seen("opened")
+    run(comfy)
+    assert "Score 1.00" in comfy.run(SAID)
+    seen("demo")
+
+    editor.focus()
+    editor.press("Control+a", "Delete")
+    assert editor.instances == []
+    seen("empty")
+    for prompt, start, end in SHAPES:
+        page.keyboard.down("Control")  # as the note says
+        editor.stroke([start, end])
+        page.keyboard.up("Control")
+        page.keyboard.type(prompt)  # the prompt has the focus
+        editor.press("Escape", "Escape")
+    assert [one["prompt"] for one in editor.instances] == [prompt for prompt, *_ in SHAPES]
+    seen("drawn")
+    editor.control("global-prompt").fill(CAPTION)
+    editor.focus()
+    run(comfy)
+    assert "Score 1.00" in comfy.run(SAID)
+    seen("first picture")
+
+    before = editor.instances[0]["box"]
+    editor.click(0.25, 0.25)
+    editor.drag(0.25, 0.25, 0.3, 0.27)
+    assert editor.instances[0]["box"] != before and len(editor.instances) == 3
+    run(comfy)
+    seen("moved")
+
+    editor.act("library")
+    page.keyboard.type("three shapes")
+    editor.press("Enter")
+    wait(editor, "root.querySelectorAll('[data-act=open-saved]').length > 0")
+    seen("kept")
+    editor.press("Escape")
+
+    open_template(comfy, SECOND)
+    seen("another template")
+    outputs = run(comfy)["outputs"]
+    assert len(outputs["15"]["images"]) == len(outputs["25"]["images"]) == 1, "a score for each of the two methods"
+    seen("scored")
