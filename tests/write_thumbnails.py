@@ -19,6 +19,7 @@ from support.pack import ROOT  # noqa: E402
 from support.server import ComfyServer, start_server  # noqa: E402
 from support.ui_graph import ObjectInfo, to_api  # noqa: E402
 
+PREVIEW = "InstDiffPreview"
 SIDE, QUALITY = 256, 88
 
 
@@ -35,9 +36,12 @@ def main(names: list[str]) -> None:
 def draw(server: ComfyServer, path: Path, info: ObjectInfo) -> None:
     """Write NAME.jpg beside NAME.json."""
     graph = to_api(json.loads(path.read_text(encoding="utf-8")), info)
+    kinds = {node["class_type"]: node["inputs"] for node in graph.values()}
+    if PREVIEW not in kinds:
+        graph["layout"] = {"class_type": PREVIEW, "inputs": {"instances": kinds["InstDiffApply"]["instances"]}}
     outputs = server.run(graph).outputs
     shown = {graph[number]["class_type"]: output["images"] for number, output in outputs.items() if "images" in output}
-    layout, pictures = shown.get("InstDiffPreview") or shown["InstDiffLayoutScore"], shown["SaveImage"]
+    layout, pictures = shown[PREVIEW], shown["SaveImage"]
     parts = [layout[0], *pictures[:1], *pictures[1:][-1:]]
     sheet = Image.new("RGB", (SIDE * len(parts), SIDE))
     for column, part in enumerate(parts):

@@ -42,7 +42,7 @@ def run(comfy: ComfyPage) -> dict[str, Any]:
 def open_template(comfy: ComfyPage, name: str) -> None:
     """From ComfyUI's own list, where the pack has its row."""
     comfy.command("Comfy.BrowseTemplates")
-    comfy.page.get_by_text("instdiff", exact=True).first.click()
+    comfy.page.get_by_role("dialog").get_by_text("instdiff", exact=True).first.click()
     card = comfy.page.get_by_test_id(f"template-workflow-{name}")
     card.scroll_into_view_if_needed()
     card.click()
@@ -70,7 +70,9 @@ def test_a_first_walk(comfy: ComfyPage, tmp_path: Path) -> None:
     assert editor.instances == []
     seen("empty")
     for prompt, start, end in SHAPES:
-        editor.stroke([start, end])  # an empty place draws
+        page.keyboard.down("Control")  # as the note says
+        editor.stroke([start, end])
+        page.keyboard.up("Control")
         page.keyboard.type(prompt)  # the prompt has the focus
         editor.press("Escape", "Escape")
     assert [one["prompt"] for one in editor.instances] == [prompt for prompt, *_ in SHAPES]
