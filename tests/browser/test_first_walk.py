@@ -33,9 +33,9 @@ def run(comfy: ComfyPage) -> dict[str, Any]:
     """Press Run and wait for the picture on the page."""
     known = set(comfy.server.client.get("/history"))
     comfy.page.get_by_test_id("queue-button").first.click()
-    _, entry = comfy.finished(known, 120)
+    _, entry = comfy.finished(known, 240)
     assert entry["status"]["status_str"] == "success", entry["status"]
-    comfy.page.wait_for_function(PICTURE)
+    comfy.page.wait_for_function(PICTURE, timeout=60_000)
     return entry
 
 
@@ -46,7 +46,7 @@ def open_template(comfy: ComfyPage, name: str) -> None:
     card = comfy.page.get_by_test_id(f"template-workflow-{name}")
     card.scroll_into_view_if_needed()
     card.click()
-    comfy.page.wait_for_function("name => document.title.includes(name)", arg=name)
+    comfy.page.wait_for_function("name => document.title.includes(name)", arg=name, timeout=60_000)
 
 
 @pytest.mark.parametrize("frontend", ["pinned"], indirect=True)

@@ -67,7 +67,7 @@ def sampled(
         "cfg": 3.0,
         "sampler_name": "dpmpp_2m",
         "scheduler": "normal",
-        "seed": 3,
+        "seed": seed,
         "control_after_generate": "fixed",
     }
     links = {"model": model, "positive": positive, "negative": "negative.0", "latent_image": latent}
