@@ -37,12 +37,12 @@ class InstDiffLayoutEditor(io.ComfyNode):
             is_output_node=True,
             description="Draw boxes, masks, points and scribbles on the node, with a prompt for each. Press ? for the keys.",
             inputs=[
+                # without a tooltip: Nodes 2.0 would show it over the neighbour whenever the mouse rests while drawing
                 io.String.Input(
                     "layout",
                     default=EMPTY,
                     socketless=True,
                     extra_dict={"widgetType": WIDGET, "slots": SLOTS, "words": WORDS},
-                    tooltip=None,  # Nodes 2.0 would show it over the neighbour whenever the mouse rests while drawing
                 ),
                 io.Image.Input(
                     "background",

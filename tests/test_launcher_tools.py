@@ -193,7 +193,7 @@ def test_ray_is_installed_once_where_pip_has_it(tmp_path: Path) -> None:
 
 def test_workers_share_the_tests_unless_there_is_one_core() -> None:
     assert testing.workers(1) == ([], {})
-    assert testing.workers(16) == (["-n", "3"], {"OMP_NUM_THREADS": "1"})
+    assert testing.workers(16) == (["-n", "4"], {"OMP_NUM_THREADS": "1"})
 
 
 def test_playwrights_own_node_runs_here() -> None:

@@ -33,12 +33,12 @@ def prepare_tools(home: Path, python: Path, steps: Steps) -> tuple[dict[str, str
 
 
 def workers(cores: int) -> tuple[list[str], dict[str, str]]:
-    """Two processes share the tests where there are two cores, beside a third for the browser's, which mostly wait: (pytest's
+    """Four processes share the tests where there are two cores, since two of them have the browser's, which mostly wait: (pytest's
     arguments, environment)."""
     if cores < 2:
         return [], {}
     # one thread each, the servers too: threads that wait for a core would only slow each other down
-    return ["-n", "3"], {"OMP_NUM_THREADS": "1"}  # tests/support/sharing.py says which tests stay together
+    return ["-n", "4"], {"OMP_NUM_THREADS": "1"}  # tests/support/sharing.py says which tests stay together
 
 
 def playwright_driver(python: Path, steps: Steps) -> Path | None:

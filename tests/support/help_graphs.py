@@ -59,7 +59,7 @@ def beside(node: Node) -> Columns:
 
 def sampled(
     *, model: str = "apply.0", positive: str = "prompt.0", sampler: str = "KSampler", more: Sequence[Node] = (),
-    latent: str = "empty.0", ends: Columns = (), apply: bool = True, loader: str = "InstDiffLoadDemoModel",
+    latent: str = "empty.0", ends: Columns = (), apply: bool = True, seed: int = 3, loader: str = "InstDiffLoadDemoModel",
 ) -> Columns:  # fmt: skip
     """The demo model from the layout to the picture. more: nodes between Apply InstDiff and the sampler."""
     steps = {
@@ -102,8 +102,8 @@ ANSWER = """Here is the layout:
 ```json
 {"units": "0..1000", "order": "left top right bottom", "width": 768, "height": 512,
  "prompt": "a cat and a car on a street", "instances": [
- {"prompt": "a cat", "box": [80, 620, 250, 930]},
- {"prompt": "a red car", "box": [500, 760, 700, 930]}]}
+ {"prompt": "a cat", "box": [80, 850, 170, 930]},
+ {"prompt": "a red car", "box": [500, 800, 720, 930]}]}
 ```"""
 ANSWERED = Node("answer", "InstDiffLayoutFromText", {"text": ANSWER}, size=(330, 420))
 OWN = Node("own", "CLIPTextEncode", {"text": "a dotted yellow star"}, {"clip": "demo.1"}, (250, 90))
@@ -117,8 +117,10 @@ SAVE = Node("save", "InstDiffSaveDataset", {"folder": "shapes"}, {"image": "deco
 GRAPHS: Mapping[str, Columns] = {
     "InstDiffApply": sampled(),
     "InstDiffApplyLayout": sampled(
-        apply=False, model="regions.0", positive="regions.1",
-        more=[Node("regions", "InstDiffApplyLayout", {}, {"model": "demo.0", "clip": "demo.1", "positive": "prompt.0", "instances": "layout.0"})],
+        apply=False, model="regions.0", positive="regions.1", seed=2,
+        more=[Node("regions", "InstDiffApplyLayout", {"global_share": 0.3}, {
+            "model": "demo.0", "clip": "demo.1", "positive": "prompt.0", "instances": "layout.0",
+        })],
     ),
     "InstDiffBox": [[box("star", RED)], [box("circle", BLUE, "star.0")], [look("circle.0")]],
     "InstDiffCaptionInstances": sampled(
@@ -217,7 +219,7 @@ GRAPHS: Mapping[str, Columns] = {
     ),
     "InstDiffToBoxes": [[LAYOUT], [Node("boxes", "InstDiffToBoxes", {}, {"instances": "layout.0"})], [text("boxes.0", 300)]],
     "InstDiffToConditioning": sampled(
-        apply=False, model="demo.0", positive="regions.0",
+        apply=False, model="demo.0", positive="regions.0", seed=2,
         more=[Node("regions", "InstDiffToConditioning", {}, {"positive": "prompt.0", "clip": "demo.1", "instances": "layout.0"})],
     ),
     "InstDiffToJSON": [[box("star", RED)], [Node("written", "InstDiffToJSON", {}, {"instances": "star.0"}), text("written.0", 300)]],

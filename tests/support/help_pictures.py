@@ -183,12 +183,12 @@ def score_picture(comfy: ComfyPage) -> Path:
     _, entry = comfy.queue(90)
     [number] = comfy.nodes("InstDiffLayoutScore")
     [image] = entry["outputs"][str(number)]["images"]
-    return _saved(Image.fromarray(comfy.server.image(image)), "layout-score", 24)
+    return _saved(Image.fromarray(comfy.server.image(image)), "layout-score", 32)
 
 
 def _saved(picture: Image.Image, name: str, colors: int = 64) -> Path:
     path = DOCS / f"{name}.png"
-    picture.quantize(colors, dither=Image.Dither.NONE).save(path, optimize=True)
+    picture.quantize(colors, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
     return path
 
 

@@ -1,7 +1,7 @@
 """Which worker runs what when several share the tests (pytest-xdist).
 
-A worker gets whole files, and of the browser's tests all on one page: what they share is started once. They wait for their page most of the
-time, so the last of three workers has nothing else, from the beginning, and the others keep the processor busy meanwhile.
+A worker gets whole files, and of the browser's tests all on one page: what they share is started once. These wait for their page most of
+the time, so half of the workers have them alone, from the beginning, and the other half keeps the processor busy meanwhile.
 """
 
 import os
@@ -11,8 +11,8 @@ from typing import Any
 
 from xdist.scheduler import LoadScopeScheduling
 
-SPARED = 3  # workers of which one is spared for the browser
-BEHIND = 5  # by how much the others are nicer, so that a page is answered at once
+ENOUGH = 3  # workers; fewer do one thing after the other
+BEHIND = 5  # by how much those without a browser are nicer, so that a page is answered at once
 # What takes long or waits, so that no worker has it left when the others are done.
 FIRST = (
     "comfy/test_demo_model.py",
@@ -30,15 +30,19 @@ def page(nodeid: str) -> str:
     return f"{found[2]} {found[1] or ''}".strip() if found else ""
 
 
+def has_a_browser(worker: str, workers: int) -> bool:
+    """Whether a worker ("gw3") begins with the browser's tests."""
+    return workers >= ENOUGH and int(worker.removeprefix("gw")) >= workers - workers // 2
+
+
 def step_behind(worker: Mapping[str, Any]) -> None:
-    """Called in each worker, with what pytest-xdist told it: all but the browser's let that one go first."""
-    if worker["workercount"] >= SPARED and worker["workerid"] != last(worker["workercount"]) and hasattr(os, "nice"):
+    """Called in each worker, with what pytest-xdist told it."""
+    if (
+        worker["workercount"] >= ENOUGH
+        and not has_a_browser(worker["workerid"], worker["workercount"])
+        and hasattr(os, "nice")
+    ):
         os.nice(BEHIND)
-
-
-def last(workers: int) -> str:
-    """The name of the last worker."""
-    return f"gw{workers - 1}"
 
 
 class ByWhatIsShared(LoadScopeScheduling):
@@ -50,16 +54,16 @@ class ByWhatIsShared(LoadScopeScheduling):
         super().schedule()
 
     def _next(self, node: Any) -> str | None:
-        """What a worker does next; None if nothing is left for it. The browser's tests come last: while Playwright runs, no other
-        code can start an event loop."""
-        files = [scope for scope in self.workqueue if scope.endswith(".py")]
+        """What a worker does next; None if nothing is left for it: while Playwright runs, no other code can start an event loop, so
+        after a page there are only pages."""
+        name, files = node.gateway.id, [scope for scope in self.workqueue if scope.endswith(".py")]
         pages = sorted(scope for scope in self.workqueue if scope not in files)
-        at_end = node.gateway.id == last(self.numnodes)
-        if files and not (at_end and self.numnodes >= SPARED and any(map(page, self.collection or ()))):
-            places = {f"tests/{name}": place for place, name in enumerate(FIRST)}
+        had_pages = any(not scope.endswith(".py") for scope in self.assigned_work[node])
+        if files and not had_pages and not (pages and has_a_browser(name, self.numnodes)):
+            places = {f"tests/{file}": place for place, file in enumerate(FIRST)}
             return min(files, key=lambda file: places.get(file, len(places)))
         if pages:  # from two sides, since each frontend has a server of its own
-            return pages[0] if at_end else pages[-1]
+            return pages[0] if name == f"gw{self.numnodes - 1}" else pages[-1]
         return None
 
     def _assign_work_unit(self, node: Any) -> None:

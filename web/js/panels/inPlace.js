@@ -29,7 +29,6 @@ export function createInPlace({ store, host, text, root, stage }) {
       leave: close,
       whenEmpty: [],
       perform: () => {},
-      assist: assistPrompt({ store, host, text, cuts: true }),
       close,
       assist: assistPrompt({ store, host, text, cuts: true }),
     });
