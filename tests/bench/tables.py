@@ -1,6 +1,6 @@
 """Results of the demo model's benches as Markdown tables, from the files that those benches write.
 
-Each function takes a parsed file: shapeworld.json, overlap.json, editing.json, instance_lora.json or regions.json.
+Each function takes a parsed file: shapeworld.json, overlap.json, editing.json, instance_lora.json, regions.json or steering.json.
 """
 
 from typing import Any
@@ -140,6 +140,27 @@ def models(data: Data) -> str:
         "all allowed",
     ]
     return markdown([*head, "batch of two", "one call or two", "second run", "nothing to do"], rows)
+
+
+STEERED = {
+    "base": "the base alone, the caption as prompt",
+    "regions": "regions, default settings, the caption as prompt",
+    "regions_alone": "regions, `global_share` 0, the background alone as prompt",
+    "regions_alone_cut": "the same, `picture_attention` *cut*",
+    "unifusion": "Apply InstDiff (trained for it)",
+}
+
+
+def steering(data: Data) -> str:
+    """Of steering.json: how far regions steer a model that was not trained for locations."""
+    rows = []
+    for case, name in STEERED.items():
+        one = data["cases"][case]
+        color = "none found" if one["color_acc"] is None else rounded(one["color_acc"])
+        rows.append((name, rounded(one["box_ap50"]), color, percent(one["leakage"]), rounded(one["success"])))
+    return markdown(
+        ["with boxes", "AP50", "right colour, of those found", "leaked colour", "instances that pass"], rows
+    )
 
 
 def _small(value: float) -> str:

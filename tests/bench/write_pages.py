@@ -23,7 +23,7 @@ FILES = {
     "cpu": "results/cpu.json",
     "cuda": "results/cuda.json",
     "operations": "results/operations_512.json",
-    **{name: f"{name}.json" for name in ("shapeworld", "overlap", "editing", "instance_lora", "regions")},
+    **{name: f"{name}.json" for name in ("shapeworld", "overlap", "editing", "instance_lora", "regions", "steering")},
 }
 Results = dict[str, dict[str, Any]]
 MARKED = re.compile(r"^(<!-- table: ([\w-]+) -->\n).*?^(<!-- end -->)$", re.M | re.S)
@@ -81,6 +81,7 @@ WRITERS: dict[str, Callable[[Results], str]] = {
     "edits": lambda found: tables.edits(found["editing"]),
     "lora": lambda found: tables.lora(found["instance_lora"]),
     "models": lambda found: tables.models(found["regions"]),
+    "steering": lambda found: tables.steering(found["steering"]),
     "operations": lambda found: report.operations(found["operations"]),
     "calls": lambda found: report.calls(found["cpu"]),
     "gpu": lambda found: report.gpu(found["cuda"]),

@@ -178,7 +178,8 @@ def test_the_last_result_of_the_graph_lies_behind(comfy: ComfyPage, editor: Edit
     editor.act("view-menu")
     editor.act("background-last")
     editor.press("Escape")
-    comfy.settle(300)
+    comfy.page.wait_for_function("root => root.__instdiff.store.session.picture", arg=editor.root())
+    comfy.frames(2)
     red, green, blue = pixel(editor, 0.5, 0.5)
     assert min(red, green) > blue + 40
 

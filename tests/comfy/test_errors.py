@@ -10,6 +10,7 @@ import random
 import folder_paths
 import pytest
 import torch
+from instdiff.instdiff_modules.layout.document import Layout
 from instdiff.instdiff_modules.layout.units import FRACTIONS
 from instdiff.nodes import apply as apply_nodes
 from instdiff.nodes import (
@@ -30,13 +31,13 @@ from instdiff.nodes import (
     score,
 )
 from instdiff.nodes import instances as make
-from support.hostile import INF, NAN, NEVER, WRONG, complaint, snapshot
 from support.other_models import other_model
 from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames
 from support.valid_inputs import DOCUMENT, WIDE, applied, mask, valid
 
 import nodes as comfy_nodes
 
+NAN, INF = float("nan"), float("inf")
 FILES = (
     load, editor, make, layout_io, arrange, other_packs, keyframes, edit, language, plausibility, preview, apply_nodes, apply_layout,
     conditioning,    sampler, score, dataset,
@@ -62,7 +63,42 @@ def run(node_id, **changes):
         return ALL_NODES[node_id].execute(**{**valid(node_id), **changes}).args
 
 
+def complaint(call):
+    """The sentence that a call ends with: a plain ValueError of one line that a person can read; "" if it works."""
+    try:
+        call()
+    except ValueError as error:
+        text = str(error)
+        assert type(error) is ValueError and "\n" not in text and 20 < len(text) < 600 and text.endswith("."), text
+        assert "NoneType" not in text and "object at 0x" not in text, text
+        return text
+    return ""
+
+
+def snapshot(value):
+    """All that could be changed in a value behind the back of its owner."""
+    if isinstance(value, torch.Tensor):
+        return value.shape, value.dtype, value.contiguous().numpy().tobytes()
+    if isinstance(value, dict):
+        return {key: snapshot(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value), [snapshot(item) for item in value]
+    if dataclasses.is_dataclass(value) and isinstance(value, Layout):
+        return repr(dataclasses.asdict(value))
+    if hasattr(value, "model_options"):
+        parts = ("model_options", "attachments", "wrappers", "callbacks", "object_patches", "patches", "injections")
+        return [snapshot(getattr(value, part)) for part in parts]
+    return id(value) if callable(value) or not isinstance(value, (str, int, float, bool)) else value
+
+
 INPUTS = [(node_id, item) for node_id, node in ALL_NODES.items() for item in node.GET_SCHEMA().inputs]
+WRONG = {
+    "nothing": None, "nan": NAN, "infinity": INF, "minus one": -1, "huge": 10**400, "huge float": 1e300, "half": 0.5, "text": "x",
+    "no text": "", "list": [], "list of lists": [[None]], "dict": {}, "tuple": (), "bool": True, "no images": torch.zeros(0, 8, 12, 3),
+    "empty batch": torch.zeros(0, 8, 12), "five dimensions": torch.zeros(1, 1, 1, 8, 12), "bytes": b"x",
+}  # fmt: skip
+
+NEVER = ("nan", "infinity", "huge", "huge float", "list of lists", "dict", "five dimensions", "bytes")  # right nowhere
 
 
 @pytest.mark.parametrize("node_id, item", INPUTS, ids=[f"{node_id}-{item.id}" for node_id, item in INPUTS])

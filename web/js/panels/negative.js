@@ -55,7 +55,7 @@ export function createNegative({ store, host, text }) {
       setAttribute(prompt.textarea, "placeholder", mixed ? words.mixed : words.placeholder);
       const has = mixed || !given.has("");
       if (isOther || has) show(has || opened);
-      unused.hidden = !(has && store.session.ignoresNegatives);
+      setAttribute(unused, "hidden", !(has && store.session.ignoresNegatives));
       setText(unused, words.unused);
     },
     flush: prompt.flush,

@@ -36,7 +36,7 @@ export function createStudioPanel({ store, desk, text }) {
   });
 
   function update() {
-    element.hidden = !store.session.popout || Boolean(store.error);
+    setAttribute(element, "hidden", !store.session.popout || Boolean(store.error)); // asked for each frame of a drag
     if (element.hidden) return;
     desk.remember();
     const [job, ...others] = desk.jobs();

@@ -48,7 +48,7 @@ export function createSplit({ stage, desk, words, view }) {
 
   return {
     update(behind) {
-      line.hidden = !behind || behind.split === null;
+      setAttribute(line, "hidden", !behind || behind.split === null); // asked for each frame
       if (line.hidden) return;
       const { left, width } = view();
       line.style.left = `${left + behind.split * width}px`;
