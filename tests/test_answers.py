@@ -204,6 +204,16 @@ def test_the_help_names_every_kind_of_tags():
             assert name in page, name
 
 
+@pytest.mark.parametrize("prose", [
+    "All values would lie in the range [0.0, 1.0], but I cannot draw.", "The ratio [0.25,0.4] is fine.",
+    "Numbers of the range [0.000, 1.000] are fractions.", "The confidence interval [0.125, 0.913] shows little.",
+    "A rotation has the matrix [[0, 1, 1, 0]].",
+])  # fmt: skip
+def test_numbers_of_prose_are_no_places(prose):
+    with pytest.raises(ValueError, match="holds no layout"):
+        read_answer(prose)
+
+
 def test_pixel_art_declares_no_pixels():
     assert prose_declaration("A pixel art scene in [brackets, of my own]") == (None, None)
     assert prose_declaration("Boxes are [x, y, width, height] in pixels.") == ("pixels", "left top width height")

@@ -76,7 +76,7 @@ def build_grounding(
     """
     if len(layouts) != len(text):
         raise ValueError(f"Expected one text tensor per layout, got {len(text)} for {len(layouts)} layouts.")
-    text_dim = next((t.shape[-1] for t in text if t.numel()), TEXT_DIM)
+    text_dim = next((t.shape[-1] for t in text if t.ndim == 2), TEXT_DIM)
     out = null_grounding(slots, text_dim, len(layouts))
     if any(instance.mask is not None for instances in layouts for instance in instances):
         out = out._replace(segs=torch.zeros(out.segs.shape))
