@@ -64,6 +64,7 @@ def test_alt_drags_copies_and_clicks_through(comfy: ComfyPage, editor: Editor) -
     keyboard.up("Alt")
     assert boxes(editor) == [near(0.1, 0.1, 0.3, 0.3), near(0.1, 0.5, 0.3, 0.7), near(0.6, 0.2, 0.8, 0.4)]
     assert editor.instances[2]["prompt"] == "a fox" and editor.session["selection"] == [editor.instances[2]["id"]]
+    assert editor.session["hover"] != editor.instances[0]["id"], "with Alt released the pointer is still at the copy"
     undo(comfy, editor)
     assert editor.text == before, "one step"
     editor.press("Control+a")
