@@ -223,6 +223,13 @@ def test_negative_prompts_are_read(text):
     assert (fox.prompt, fox.negative) == ("a fox", "a cartoon")
 
 
+def test_rows_that_do_not_fit_their_head_are_told():
+    table = "prompt,x1,y1,x2,y2\na fox,10,13,48,58\nan owl,1,2,3\na red, big cat,1,2,30,40\nThat is all, I hope."
+    answer = read_answer(table, units="pixels", width=96, height=64)
+    assert [i.prompt for i in answer.layout.instances] == ["a fox"]
+    assert "Rows with more or fewer cells than the head of their table (2) were left out." in answer.notes
+
+
 def test_a_negative_prompt_that_is_no_text_costs_itself():
     text = '{"version": 1, "instances": [{"prompt": "a fox", "box": [0.1, 0.2, 0.5, 0.9], "negative": [5]}]}'
     answer = read_answer(text)
