@@ -66,7 +66,14 @@ def test_progress_is_told_by_size(tmp_path: Path) -> None:
     assert growth() == "20 MB of 40 MB downloaded", "pip tidies up"
     (target / "library").write_bytes(b"x" * 30_000_000)
     assert growth() == "30 MB installed"
-    assert [words(size) for size in (0, 214e6, 999.6e6, 1.94e9)] == ["0 MB", "214 MB", "1.0 GB", "1.9 GB"]
+    assert [words(size) for size in (0, 20e3, 999.6e3, 214e6, 999.6e6, 1.94e9)] == [
+        "0 kB",
+        "20 kB",
+        "1 MB",
+        "214 MB",
+        "1.0 GB",
+        "1.9 GB",
+    ]
 
 
 def test_a_terminal_sees_a_line_that_moves_and_a_log_plain_lines(

@@ -3,7 +3,7 @@
 Without names all of them, with names those alone ("editor", "editor-window", "layout-score", or a node's id such as "InstDiffBox").
 It needs what the tests of the browser need (`python3 quickstart.py test` sets it up) and some minutes.
 
-web/docs/<node id>.webp shows the node in a small graph, and holds that graph as ComfyUI's own pictures do: dropped onto the
+web/docs/<node id>.png shows the node in a small graph, and holds that graph as ComfyUI's own pictures do: dropped onto the
 canvas, it opens.
 """
 

@@ -83,8 +83,10 @@ def _bytes_of(path: str) -> int:
 
 
 def words(size: float) -> str:
-    """ "214 MB", "1.9 GB"."""
-    return f"{size / 1e9:.1f} GB" if size >= 999.5e6 else f"{size / 1e6:.0f} MB"
+    """ "20 kB", "214 MB", "1.9 GB"."""
+    if size < 999.5e3:
+        return f"{size / 1e3:.0f} kB"
+    return f"{size / 1e6:.0f} MB" if size < 999.5e6 else f"{size / 1e9:.1f} GB"
 
 
 class Growth:

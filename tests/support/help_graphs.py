@@ -67,7 +67,7 @@ def sampled(
         "cfg": 3.0,
         "sampler_name": "dpmpp_2m",
         "scheduler": "normal",
-        "seed": 3,
+        "seed": seed,
         "control_after_generate": "fixed",
     }
     links = {"model": model, "positive": positive, "negative": "negative.0", "latent_image": latent}
@@ -118,9 +118,8 @@ GRAPHS: Mapping[str, Columns] = {
     "InstDiffApply": sampled(),
     "InstDiffApplyLayout": sampled(
         apply=False, model="regions.0", positive="regions.1", seed=2,
-        more=[Node("regions", "InstDiffApplyLayout", {"global_share": 0.3}, {
-            "model": "demo.0", "clip": "demo.1", "positive": "prompt.0", "instances": "layout.0",
-        })],
+        more=[Node("regions", "InstDiffApplyLayout", {"global_share": 0.3},
+                   {"model": "demo.0", "clip": "demo.1", "positive": "prompt.0", "instances": "layout.0"})],
     ),
     "InstDiffBox": [[box("star", RED)], [box("circle", BLUE, "star.0")], [look("circle.0")]],
     "InstDiffCaptionInstances": sampled(

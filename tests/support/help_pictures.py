@@ -12,6 +12,7 @@ from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.instdiff_modules.layout.document import layout_to_json
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from support.browser import ComfyPage
 from support.editor import Editor, add_editor
 from support.help_graphs import GRAPHS, NOT_RUN, SCORE, Node, sampled
@@ -19,10 +20,8 @@ from support.pack import ROOT
 
 DOCS = ROOT / "web" / "docs"
 SCREEN = {"width": 1900, "height": 1300}
-GAP, BETWEEN, TITLE, MARGIN = 24, 14, 30, 14  # in the graph's units
+GAP, BETWEEN, TITLE, MARGIN = 24, 44, 30, 14  # in the graph's units; nodes are taller in Nodes 2.0
 WIDEST = 1000  # pixels of a graph's picture: a help page is not wider
-WORKFLOW = 0x010F  # the EXIF tag in which ComfyUI keeps a picture's workflow
-QUALITY = 62
 KEPT = ("id", "type", "pos", "size", "flags", "order", "mode", "inputs", "outputs", "properties", "widgets_values")
 
 
@@ -58,17 +57,15 @@ def _put(comfy: ComfyPage, number: int, node: Node, left: float, top: float, wid
 
 
 def photograph(comfy: ComfyPage, name: str) -> Path:
-    """web/docs/<name>.webp: the graph after it ran, which opens when the picture is dropped onto ComfyUI's canvas."""
+    """web/docs/<name>.png: the graph after it ran, which opens when the picture is dropped onto ComfyUI's canvas."""
     place(comfy, GRAPHS[name])
     graph = comfy.run("() => app.rootGraph.serialize()")
     if name not in NOT_RUN:
         ran(comfy)
     picture = cut_out(comfy)
-    exif = picture.getexif()
-    exif[WORKFLOW] = "workflow:" + json.dumps(lean(graph), separators=(",", ":"))
-    path = DOCS / f"{name}.webp"
-    picture.save(path, quality=QUALITY, method=6, exif=exif)
-    return path
+    kept = PngInfo()  # PNG: not every server says what a .webp is, and then ComfyUI does not look into it
+    kept.add_text("workflow", json.dumps(lean(graph), separators=(",", ":")))
+    return _saved(picture, name, kept)
 
 
 def ran(comfy: ComfyPage) -> None:
@@ -157,9 +154,9 @@ def editor_picture(comfy: ComfyPage) -> Path:
 
 
 def window_picture(comfy: ComfyPage) -> Path:
-    """web/docs/editor-window.png: the template demo in the full window, after a run."""
+    """web/docs/editor-window.png: the first template in the full window, after a run."""
     comfy.page.set_viewport_size({"width": 1400, "height": 900})
-    demo = json.loads((ROOT / "workflows" / "demo.json").read_text(encoding="utf-8"))
+    demo = json.loads((ROOT / "workflows" / "01-Start-here.json").read_text(encoding="utf-8"))
     comfy.run("graph => app.loadGraphData(graph, true, true, app.extensionManager.workflow.activeWorkflow)", demo)
     editor = Editor(comfy, comfy.nodes()[0]).ready()
     editor.focus()
@@ -183,12 +180,14 @@ def score_picture(comfy: ComfyPage) -> Path:
     _, entry = comfy.queue(90)
     [number] = comfy.nodes("InstDiffLayoutScore")
     [image] = entry["outputs"][str(number)]["images"]
-    return _saved(Image.fromarray(comfy.server.image(image)), "layout-score", 32)
+    return _saved(Image.fromarray(comfy.server.image(image)), "layout-score")
 
 
-def _saved(picture: Image.Image, name: str, colors: int = 64) -> Path:
+def _saved(picture: Image.Image, name: str, kept: PngInfo | None = None) -> Path:
+    """The octree keeps the few vivid colours among the many greys."""
     path = DOCS / f"{name}.png"
-    picture.quantize(colors, Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE).save(path, optimize=True)
+    few = picture.quantize(96, Image.Quantize.FASTOCTREE, dither=Image.Dither.NONE)
+    few.save(path, optimize=True, pnginfo=kept)
     return path
 
 
