@@ -26,6 +26,7 @@ __all__ = [
     "check_model",
     "check_prompt_width",
     "check_text_encoder",
+    "check_vae",
     "check_weights",
     "check_whole",
     "number_in",
@@ -80,6 +81,11 @@ def check_text_encoder(value: Any) -> None:
     """A CLIP of any family of models."""
     advice = "Connect the text encoder that goes with the MODEL."
     _check_kind(value, "a CLIP", ("tokenize", "encode_from_tokens_scheduled"), advice)
+
+
+def check_vae(value: Any) -> None:
+    advice = "Connect the VAE of the checkpoint, or Load VAE if it holds none."
+    _check_kind(value, "a VAE", ("encode", "decode", "first_stage_model"), advice)
 
 
 def check_weights(value: Any) -> None:

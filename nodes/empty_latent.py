@@ -6,7 +6,7 @@ import comfy.model_management
 import torch
 from comfy_api.latest import io
 
-from ..instdiff_modules.geometry.raster import output_size
+from ..instdiff_modules.geometry.raster import MAX_PIXELS, output_size
 from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
 from .checks import check_model, check_whole
@@ -15,6 +15,7 @@ from .types import Instances
 
 _log = logging.getLogger(__name__)
 
+CHANNELS = 4  # as all empty latents of ComfyUI; its samplers adapt them
 CELL = 8  # pixels of a latent's cell
 SMALLEST, LARGEST = 64, 16384  # pixels of a side
 MOST_PICTURES = 4096
@@ -54,9 +55,16 @@ class InstDiffEmptyLatent(io.ComfyNode):
         check_whole(batch_size, 0, MOST_PICTURES, WHERE, "batch_size")
         frames = as_frames(instances)
         width, height = drawn_at(*output_size(frames[0], 0, 0), picture_side(model))
+        count = batch_size or len(frames)
+        numbers = count * CHANNELS * (height // CELL) * (width // CELL)
+        if numbers > MAX_PIXELS:
+            raise ValueError(
+                f"{WHERE}: {count} pictures of {width}x{height} pixels need {numbers / 2**28:.3g} GB as a latent, at most "
+                f"{MAX_PIXELS / 2**28:.2g} GB are made. Choose a smaller batch_size or canvas."
+            )
         samples = torch.zeros(
-            batch_size or len(frames),
-            4,
+            count,
+            CHANNELS,
             height // CELL,
             width // CELL,
             device=comfy.model_management.intermediate_device(),

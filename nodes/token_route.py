@@ -17,6 +17,7 @@ from aiohttp import web
 ROUTE = "/instdiff/tokens"
 MAX_TEXT = 20_000  # characters
 _EMBEDDING = re.compile(r"(?<!\S)embedding:([^\s,<\[]+)")
+_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
 
 
 def add_route(routes: web.RouteTableDef) -> None:
@@ -37,7 +38,9 @@ async def _text_of(request: web.Request) -> str | None:
     except (ValueError, RecursionError):
         return None
     text = given.get("text") if isinstance(given, dict) else None
-    return text if isinstance(text, str) and len(text) <= MAX_TEXT else None
+    if not isinstance(text, str) or len(text) > MAX_TEXT:
+        return None
+    return _HALF_CHARACTER.sub("\ufffd", text)  # the tokenizer takes whole characters alone
 
 
 def count_tokens(text: str) -> dict[str, Any]:

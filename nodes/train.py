@@ -1,6 +1,7 @@
 """Train InstDiff: a short training inside a graph."""
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from comfy_api.latest import io, ui
 
 from ..instdiff_modules.checkpoint.reading import Checkpoint
 from ..instdiff_modules.layout.fields import number_in, shorten, text
-from .checks import check_choice, check_clip, check_model, check_weights, check_whole
+from .checks import check_choice, check_clip, check_model, check_vae, check_weights, check_whole
 from .model import build_instdiff_model
 from .types import InstDiffModelSocket
 
@@ -122,9 +123,12 @@ class InstDiffTrain(io.ComfyNode):
         except ValueError:
             return ""
         seen = hashlib.sha256()
-        for file in sorted(path.iterdir()):
-            about = file.stat()
-            seen.update(f"{file.name} {about.st_size} {about.st_mtime_ns}\n".encode())
+        try:
+            for file in sorted(path.iterdir()):
+                about = file.lstat()  # a link may lead nowhere
+                seen.update(os.fsencode(file.name) + f" {about.st_size} {about.st_mtime_ns}\n".encode())
+        except OSError:  # not readable, or removed while it is read: execute() says it
+            return ""
         return seen.hexdigest()
 
     @classmethod
@@ -146,6 +150,7 @@ class InstDiffTrain(io.ComfyNode):
     ) -> io.NodeOutput:
         check_model(model)
         check_clip(clip)
+        check_vae(vae)
         if instdiff_model is not None:
             check_weights(instdiff_model)
         check_choice(train, PARTS, WHERE, "train")
@@ -181,8 +186,9 @@ def dataset_path(folder: Any) -> Path:
     """The folder that is named: a path, or a name within ComfyUI's output or input folder."""
     given = text(folder, WHERE, "folder").strip()
     roots = [Path(root()) for root in (folder_paths.get_output_directory, folder_paths.get_input_directory)]
-    for path in [Path(given).expanduser()] if Path(given).is_absolute() else [root / given for root in roots]:
-        if given and path.is_dir():
+    home = os.path.expanduser(given)
+    for path in [Path(home)] if os.path.isabs(home) else [root / given for root in roots]:
+        if given and os.path.isdir(path):  # False, too, for what can be no path
             return path
     raise ValueError(
         f"{WHERE}: there is no folder {shorten(given)}. Write its path, or its name within ComfyUI's output or input folder."

@@ -9,7 +9,7 @@ import comfy.sd
 import torch
 
 from ..instdiff_modules.shapeworld.demo_file import FORMAT, read_demo_file
-from ..instdiff_modules.training.base import Base
+from ..instdiff_modules.training.base import LATENT_CHANNELS, Base
 from ..instdiff_modules.training.cache import digest_of
 from ..instdiff_modules.training.config import TrainConfig
 from ..instdiff_modules.training.team import Team
@@ -36,6 +36,12 @@ def base_of(model: Any, clip: Any, vae: Any, device: torch.device, dtype: torch.
     if kind not in predictions:
         raise ValueError(f"The base predicts {kind.name}. Expected Stable Diffusion 1.5 or a fine-tune of it.")
     unet = model.model.diffusion_model
+    channels = getattr(vae, "latent_channels", LATENT_CHANNELS)
+    if channels != LATENT_CHANNELS:
+        raise ValueError(
+            f"The VAE makes latents of {channels} channels, the base takes {LATENT_CHANNELS}: it belongs to another model. Connect "
+            "the VAE of the checkpoint."
+        )
     sigmas = model.model.model_sampling.sigmas.double().cpu()
     width = _text_width(clip)
     known = KnownPrompts(1)
@@ -77,7 +83,7 @@ def copied(model: Any) -> Any:
 
 
 def _text_width(clip: Any) -> int:
-    transformer = getattr(getattr(clip.cond_stage_model, "clip_l", None), "transformer", None)
+    transformer = getattr(getattr(getattr(clip, "cond_stage_model", None), "clip_l", None), "transformer", None)
     if transformer is None:
         raise ValueError("The base has no CLIP-L text encoder. Expected Stable Diffusion 1.5 or a fine-tune of it.")
     return transformer.get_input_embeddings().weight.shape[1]

@@ -204,6 +204,39 @@ def test_the_help_names_every_kind_of_tags():
             assert name in page, name
 
 
+@pytest.mark.parametrize("prose", [
+    "All values would lie in the range [0.0, 1.0], but I cannot draw.", "The ratio [0.25,0.4] is fine.",
+    "Numbers of the range [0.000, 1.000] are fractions.", "The confidence interval [0.125, 0.913] shows little.",
+    "A rotation has the matrix [[0, 1, 1, 0]].",
+])  # fmt: skip
+def test_numbers_of_prose_are_no_places(prose):
+    with pytest.raises(ValueError, match="holds no layout"):
+        read_answer(prose)
+
+
+@pytest.mark.parametrize("text", [
+    '{"version": 1, "width": 96, "height": 64, "instances": [{"prompt": "a fox", "box": [0.1, 0.2, 0.5, 0.9], "negative": " a cartoon "}]}',
+    "a_fox in pixels, xyxy:\nprompt,x1,y1,x2,y2,negative_prompt\na fox,10,13,48,58,a cartoon",
+])  # fmt: skip
+def test_negative_prompts_are_read(text):
+    (fox,) = read_answer(text, width=96, height=64).layout.instances
+    assert (fox.prompt, fox.negative) == ("a fox", "a cartoon")
+
+
+def test_rows_that_do_not_fit_their_head_are_told():
+    table = "prompt,x1,y1,x2,y2\na fox,10,13,48,58\nan owl,1,2,3\na red, big cat,1,2,30,40\nThat is all, I hope."
+    answer = read_answer(table, units="pixels", width=96, height=64)
+    assert [i.prompt for i in answer.layout.instances] == ["a fox"]
+    assert "Rows with more or fewer cells than the head of their table (2) were left out." in answer.notes
+
+
+def test_a_negative_prompt_that_is_no_text_costs_itself():
+    text = '{"version": 1, "instances": [{"prompt": "a fox", "box": [0.1, 0.2, 0.5, 0.9], "negative": [5]}]}'
+    answer = read_answer(text)
+    assert answer.layout.instances[0].negative == ""
+    assert "The negative of Instance 1 (a fox), [5], was left out: it must be text." in answer.notes
+
+
 def test_pixel_art_declares_no_pixels():
     assert prose_declaration("A pixel art scene in [brackets, of my own]") == (None, None)
     assert prose_declaration("Boxes are [x, y, width, height] in pixels.") == ("pixels", "left top width height")

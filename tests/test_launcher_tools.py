@@ -1,8 +1,9 @@
-"""What `quickstart.py test` looks for beside ComfyUI: a browser, node, the newest frontend; and what it says of what is missing."""
+"""What `quickstart.py test` looks for beside ComfyUI: browsers, node, the newest frontend; and what it says of what is missing."""
 
 import subprocess
 import sys
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -38,9 +39,22 @@ def test_the_first_browser_that_works_is_taken(tmp_path: Path) -> None:
 
 
 @linux_only
-def test_a_chrome_variable_that_names_nothing_is_told() -> None:
-    with pytest.raises(Stopped, match="CHROME names /no/browser"):
-        browser.find_browser("linux", {"CHROME": "/no/browser"})
+def test_firefox_is_taken_where_it_works_and_can_be_driven(tmp_path: Path) -> None:
+    path = {"PATH": str(tmp_path)}
+    assert browser.find_firefox("linux", path) is None
+    program(tmp_path / "firefox", "echo install the snap; exit 1")
+    assert browser.find_firefox("linux", path) is None
+    esr = program(tmp_path / "firefox-esr")
+    assert browser.find_firefox("linux", path) == esr
+    assert browser.find_firefox("linux", {**path, "FIREFOX": str(tmp_path / "firefox")}) == tmp_path / "firefox"
+    assert browser.find_firefox("win32", path) is None
+
+
+@linux_only
+@pytest.mark.parametrize("variable, find", [("CHROME", browser.find_browser), ("FIREFOX", browser.find_firefox)])
+def test_a_variable_that_names_no_browser_is_told(variable: str, find: Callable[..., Path | None]) -> None:
+    with pytest.raises(Stopped, match=f"{variable} names /no/browser"):
+        find("linux", {variable: "/no/browser"})
 
 
 def test_the_usual_places_of_windows(tmp_path: Path) -> None:
@@ -59,23 +73,27 @@ def test_nothing_is_installed_without_the_right(
     monkeypatch.setattr(browser.os, "geteuid", lambda: 0 if root else 1000)
     monkeypatch.setenv("PATH", str(program(tmp_path / "apt-get").parent))
     assert browser.install_browser(steps(tmp_path), system) is None
+    assert browser.install_firefox(steps(tmp_path), system) is None
 
 
 @linux_only
-def test_debians_chromium_is_installed_after_an_update_of_the_lists(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    "package, install_it", [("chromium", browser.install_browser), ("firefox-esr", browser.install_firefox)]
+)
+def test_debians_browser_is_installed_after_an_update_of_the_lists(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, package: str, install_it: Callable[[Steps], Path | None]
 ) -> None:
-    chromium, calls = tmp_path / "bin" / "chromium", tmp_path / "calls"
+    program_of_it, calls = tmp_path / "bin" / package, tmp_path / "calls"
     program(tmp_path / "bin" / "apt-get", f"""echo "$DEBIAN_FRONTEND $*" >> {calls}
 case "$*" in
   *update*) exit 0 ;;
-  *) [ "$(wc -l < {calls})" -gt 1 ] || exit 100; printf '#!/bin/sh\\n' > {chromium}; chmod +x {chromium} ;;
+  *) [ "$(wc -l < {calls})" -gt 1 ] || exit 100; printf '#!/bin/sh\\n' > {program_of_it}; chmod +x {program_of_it} ;;
 esac""")  # fmt: skip
     monkeypatch.setattr(browser.os, "geteuid", lambda: 0)
     monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    assert browser.install_browser(steps(tmp_path)) == chromium
+    assert install_it(steps(tmp_path)) == program_of_it
     install, update, again = calls.read_text().splitlines()
-    assert install == again and "install --no-install-recommends chromium" in install and update.endswith("update")
+    assert install == again and f"install --no-install-recommends {package}" in install and update.endswith("update")
     assert install.startswith("noninteractive ")
 
 
@@ -123,6 +141,8 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **found: object) -> t
     monkeypatch.setattr(testing, "playwright_driver", lambda *_: found.get("driver"))
     monkeypatch.setattr(testing, "find_browser", lambda: found.get("browser"))
     monkeypatch.setattr(testing, "install_browser", lambda _: None)
+    monkeypatch.setattr(testing, "find_firefox", lambda: found.get("firefox"))
+    monkeypatch.setattr(testing, "install_firefox", lambda _: None)
     monkeypatch.setattr(testing, "fetch_frontend", lambda *_: found.get("frontend", False))
     monkeypatch.setattr(testing.shutil, "which", lambda _: found.get("node"))
     monkeypatch.setattr(testing, "prepare_linters", lambda *_: found.get("linters", []))
@@ -145,13 +165,16 @@ def test_what_is_missing_is_said_in_one_line_with_the_reason(tmp_path: Path, mon
         f"the browser tests, because {browser.NONE_FOUND}"
     ]
 
-    _, left_out = tools(tmp_path, monkeypatch, driver=tmp_path / "driver", browser=Path("/usr/bin/chromium"))
-    assert left_out == ["the browser tests with the newest frontend, because PyPI did not give it"]
-
-    _, left_out = tools(
-        tmp_path, monkeypatch, driver=tmp_path / "driver", browser=Path("/usr/bin/chromium"), frontend=True
-    )
-    assert left_out == []
+    chromium = {"driver": tmp_path / "driver", "browser": Path("/usr/bin/chromium")}
+    _, left_out = tools(tmp_path, monkeypatch, **chromium)
+    no_firefox = f"the test in Firefox, because {browser.NO_FIREFOX}"
+    assert left_out == [
+        no_firefox,
+        "the browser tests with the newest frontend, because PyPI did not give it",
+    ]
+    assert tools(tmp_path, monkeypatch, **chromium, frontend=True)[1] == [no_firefox]
+    firefox = Path("/usr/bin/firefox-esr")
+    assert tools(tmp_path, monkeypatch, **chromium, frontend=True, firefox=firefox)[1] == []
 
 
 @linux_only

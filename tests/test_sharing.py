@@ -9,7 +9,7 @@ pytest.importorskip("xdist")
 from support.sharing import FIRST, ByWhatIsShared, has_a_browser, page
 
 FILES = ["tests/test_a.py", "tests/comfy/test_demo_model.py", "tests/test_b.py", "tests/test_c.py"]
-PAGES = ["newest", "newest classic", "newest nodes2", "pinned classic", "pinned nodes2"]
+PAGES = ["firefox", "newest", "newest classic", "newest nodes2", "pinned classic", "pinned nodes2"]
 
 
 def test_what_goes_first_exists() -> None:
@@ -22,6 +22,7 @@ def test_what_goes_first_exists() -> None:
         ("test_editing.py::test_x[classic-pinned-top left]", "pinned classic"),
         ("test_smoke.py::test_x[nodes2-newest]", "newest nodes2"),
         ("test_languages.py::test_x[newest]", "newest"),
+        ("test_firefox.py::test_x[pinned]", "firefox"),
         ("../test_house.py::test_x[tests/browser/test_files.py]", ""),
     ],
 )

@@ -186,10 +186,11 @@ def _of_css(text: str) -> Draft | None:
 
 
 def _of_lines(text: str, words: str) -> Draft | None:
-    if items := table_items(text):
-        said = "The answer is not valid JSON; the rows of a table were read."
-        if any(map(is_placed, items)):
-            return Draft({}, items, [None] * len(items), text, [said])
+    rows, odd = table_items(text)
+    if any(map(is_placed, rows)):
+        notes = ["The answer is not valid JSON; the rows of a table were read."]
+        notes += [f"Rows with more or fewer cells than the head of their table ({odd}) were left out."] if odd else []
+        return Draft({}, rows, [None] * len(rows), text, notes)
     if items := line_items(text):
         notes = ["The answer is not valid JSON; lines of a name and four numbers were read."]
         other = count_boxes(text) - len(items)

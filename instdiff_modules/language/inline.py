@@ -19,6 +19,7 @@ _LIST = re.compile(
     r"(?P<open>\[\[?)\s{0,4}(?P<body>\d{1,7}(?:\.\d{1,7})?(?:\s{0,4}(?:\]\s{0,4})?[,;]\s{0,4}(?:\[\s{0,4})?\d{1,7}(?:\.\d{1,7})?){3,39})\s{0,4}\]\]?"
 )
 _PAIR = r"[01]?\.\d{1,7}\s{0,4},\s{0,4}[01]?\.\d{1,7}"
+_FINE = re.compile(r"\.\d{3}")
 _POINTS = re.compile(rf"\[\s{{0,4}}(?P<body>{_PAIR}(?:\s{{0,4}};\s{{0,4}}{_PAIR}){{0,19}})\s{{0,4}}\]")
 _WORDS_END = re.compile(r"[\n.,;:!?()\[\]{}<>|\"]")
 _ARTICLE = re.compile(r"\b(?:an?|the|one|two|three|four|his|her|their|its|another|some)\b(?!\s{0,3}$)", re.I)
@@ -26,6 +27,7 @@ _LINK = re.compile(
     r"(?:\s(?:at|in|is|are|here|located|box|with|to|from|as|near|around|bounded|by|of|coordinates|position|placed)){1,8}$",
     re.I,
 )
+_NO_THING = re.compile(r"(?:(?:the|a) )?(?:value )?ranges?|(?:.{1,160} )?(?:intervals?|matrix|vectors?|tensors?)", re.I)
 _GLM = "<|begin_of_box|>"
 
 
@@ -56,7 +58,7 @@ def find_inline(text: str) -> Inline:
         words, linked = _phrase(before)
         body = match["body"]
         numbers = [float(v) for v in re.findall(r"\d{1,7}(?:\.\d{1,7})?", body)]
-        if not words or len(numbers) % 4 or words.lower() in BOX_KEYS:
+        if not words or len(numbers) % 4 or _is_no_thing(words):
             continue
         fours = [tuple(numbers[i : i + 4]) for i in range(0, len(numbers), 4)]
         whole = "." not in body
@@ -76,11 +78,19 @@ def _points(text: str) -> list[Tagged]:
     for match in _POINTS.finditer(text):
         words, linked = _phrase(text[max(0, match.start() - 160) : match.start()].rstrip())
         numbers = [float(v) for v in re.findall(r"\d?\.\d{1,7}", match["body"])]
-        if words and not linked and max(numbers) <= 1 and words.lower() not in BOX_KEYS:
+        fine = len(_FINE.findall(match["body"])) == len(
+            numbers
+        )  # Shikra has three digits; [0.0, 1.0] in prose is a range
+        if words and fine and not linked and max(numbers) <= 1 and not _is_no_thing(words):
             found += [
                 Tagged(words, tuple(numbers[i : i + 2]), SHIKRA, match.start()) for i in range(0, len(numbers), 2)
             ]
     return found
+
+
+def _is_no_thing(words: str) -> bool:
+    """Whether the numbers behind the words are a box's field, or no place at all: "the range [0.000, 1.000]"."""
+    return words.lower() in BOX_KEYS or _NO_THING.fullmatch(words) is not None
 
 
 def _phrase(before: str) -> tuple[str, bool]:

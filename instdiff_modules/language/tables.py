@@ -11,9 +11,10 @@ DELIMITERS = "|,;\t"
 _NUMBER = re.compile(r"[+-]?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})")
 
 
-def table_items(text: str) -> list[Mapping[str, Any]]:
-    """All rows of the tables in a text; [] if there are none."""
+def table_items(text: str) -> tuple[list[Mapping[str, Any]], int]:
+    """(all rows of the tables in a text, how many lines with numbers have more or fewer cells than the head above them)."""
     found: list[Mapping[str, Any]] = []
+    odd = 0
     head: list[str] = []
     delimiter = ""
     for line in text.splitlines():
@@ -24,7 +25,9 @@ def table_items(text: str) -> list[Mapping[str, Any]]:
                 found.append(item)
         elif len(cells) == len(head) and not set(line) <= set("|-: \t"):
             found.append(dict(zip(head, cells, strict=True)))
-    return found
+        elif len(cells) != len(head):
+            odd += any(map(_NUMBER.fullmatch, cells))
+    return found, odd
 
 
 def _head(line: str) -> tuple[list[str], str]:

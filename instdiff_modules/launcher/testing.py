@@ -1,4 +1,4 @@
-"""What the tests need beside ComfyUI: Playwright, a browser, node, the newest frontend, what checks the code. What cannot be had is left out."""
+"""What the tests need beside ComfyUI: Playwright, browsers, node, the newest frontend, what checks the code. What cannot be had is left out."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import os
 import shutil
 from pathlib import Path
 
-from .browser import NONE_FOUND, find_browser, install_browser
+from .browser import NO_FIREFOX, NONE_FOUND, find_browser, find_firefox, install_browser, install_firefox
 from .errors import Stopped
 from .frontend import fetch_frontend, newest_frontend
 from .linters import prepare_linters
@@ -87,10 +87,13 @@ def _browser_tests(home: Path, python: Path, driver: Path | None, steps: Steps) 
         return [f"the browser tests, because Playwright could not be installed (see {steps.log})"]
     if find_browser() is None and install_browser(steps) is None:
         return [f"the browser tests, because {NONE_FOUND}"]
+    left_out = []
+    if find_firefox() is None and install_firefox(steps) is None:
+        left_out.append(f"the test in Firefox, because {NO_FIREFOX}")
     if fetch_frontend(home, steps, python):
-        return []
+        return left_out
     newest = newest_frontend(home)
     if newest is None:
-        return ["the browser tests with the newest frontend, because PyPI did not give it"]
+        return [*left_out, "the browser tests with the newest frontend, because PyPI did not give it"]
     steps.say(f"  PyPI does not answer; the newest frontend here is {'.'.join(map(str, newest[0]))}")
-    return []
+    return left_out

@@ -153,6 +153,8 @@ def _opened(path: Path) -> Image.Image:
         if path.suffix.lower() != ".json":
             return Image.open(path)
         return Image.open(io.BytesIO(base64.b64decode(_json(path)["image"])))
+    except Image.DecompressionBombError as error:
+        raise ValueError(f"{path.name} has more pixels than can be opened: make it smaller") from error
     except (OSError, UnidentifiedImageError, KeyError, TypeError, binascii.Error) as error:
         raise ValueError(f"{path.name} does not open as a picture") from error
 

@@ -14,7 +14,7 @@ from support.environment import home
 from support.server import ComfyServer, start_server
 
 if TYPE_CHECKING:  # without Playwright the tests are skipped
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, Playwright
 
 HERE = Path(__file__).parent
 FAILED = pytest.StashKey[bool]()
@@ -39,15 +39,20 @@ def pytest_runtest_makereport(
 
 
 @pytest.fixture(scope="session")
-def browser() -> Iterator["Browser"]:
+def driver() -> Iterator["Playwright"]:
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
+    with playwright.sync_playwright() as driver:
+        yield driver
+
+
+@pytest.fixture(scope="session")
+def browser(driver: "Playwright") -> Iterator["Browser"]:
     program = find_browser()
     if program is None:
         pytest.skip(NONE_FOUND)
-    with playwright.sync_playwright() as driver:
-        running = driver.chromium.launch(executable_path=program)
-        yield running
-        running.close()
+    running = driver.chromium.launch(executable_path=program)
+    yield running
+    running.close()
 
 
 @pytest.fixture(scope="session", params=["pinned", "newest"])

@@ -98,3 +98,5 @@ def test_words_and_embeddings_are_completed_and_typing_is_never_taken(
     editor.press("Escape")
     assert editor.focused() != "textarea prompt"
     assert editor.instances[0]["prompt"] == "a red cider, checkered ring, embedding:bad-hands st"
+    wait(editor, "root.querySelector('.ie-issues [data-code=unknown_words]')?.textContent.includes(': cider, st.')")
+    comfy.screenshot(f"unknown-{comfy.renderer}")

@@ -125,11 +125,11 @@ def test_the_caption_follows_the_instances_when_it_is_told_to(comfy: ComfyPage, 
         editor.press("Escape")
         comfy.frames(2)
 
-    rename("checkered pink star")
-    assert editor.control("caption-add").get_attribute("title") == "checkered pink star"
+    rename("checkered pink heart")
+    assert editor.control("caption-add").get_attribute("title") == "checkered pink heart"
     editor.control("caption-from").select_option("instances")
     comfy.frames(2)
-    assert editor.document["prompt"] == "a red star, checkered pink star"
+    assert editor.document["prompt"] == "a red star, checkered pink heart"
     rename("a green moon")
     assert editor.document["prompt"] == "a red star, a green moon" == editor.control("global-prompt").input_value()
     comfy.screenshot(f"caption-{comfy.renderer}")

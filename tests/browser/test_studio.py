@@ -187,7 +187,7 @@ def test_two_editors_each_have_their_own_results_and_a_batch_is_leafed_through(
     assert editor.root().query_selector(".ie-seed-none").is_visible()
     [result] = studio.state["results"]
     assert len(result["images"]) == 3 and result["seed"] is None
-    assert editor.root().query_selector(".ie-batch-at").text_content() == "1 of 3"
+    assert editor.root().query_selector(".ie-batch-at").text_content() == "picture 1 of 3 of this run"
     editor.act("batch-before")
     assert studio.state["results"][0]["image"] == 2
     assert other.do("({ desk }) => desk.state().results") == []

@@ -20,10 +20,13 @@ from instdiff.nodes import (
     dataset,
     edit,
     editor,
+    empty_latent,
+    instance_conditioning,
     keyframes,
     language,
     layout_io,
     load,
+    load_checkpoint,
     other_packs,
     plausibility,
     preview,
@@ -40,8 +43,9 @@ import nodes as comfy_nodes
 NAN, INF = float("nan"), float("inf")
 FILES = (
     load, editor, make, layout_io, arrange, other_packs, keyframes, edit, language, plausibility, preview, apply_nodes, apply_layout,
-    conditioning,    sampler, score, dataset,
+    conditioning, sampler, score, dataset, empty_latent, instance_conditioning, load_checkpoint,
 )  # fmt: skip
+DAMAGED = ("InstDiffLoadModel", "InstDiffLoadCheckpoint")  # no file of the tests holds weights
 ALL_NODES = {n.GET_SCHEMA().node_id: n for file in FILES for n in file.NODES}
 
 
@@ -117,7 +121,7 @@ def test_what_a_node_works_with_it_does_not_change(node_id):
     given = valid(node_id)
     before = snapshot(given)
     said = complaint(lambda: run(node_id))
-    assert snapshot(given) == before and bool(said) == (node_id == "InstDiffLoadModel")
+    assert snapshot(given) == before and bool(said) == (node_id in DAMAGED)
 
 
 @pytest.mark.parametrize("name, words", [
@@ -406,3 +410,9 @@ def test_what_a_latent_mask_keeps_is_kept_exactly(name, denoise):
     kept = latent["noise_mask"][0] == 0
     change = (sample(sampler_name=name, denoise=denoise, steps=4) - latent["samples"])[0].abs()
     assert change[:, kept].max() < 1e-5 and change[:, ~kept].max() > 0.1
+
+
+def test_a_latent_that_no_memory_holds_is_refused():
+    layouts = (Layout(width=16384, height=16384),)
+    with pytest.raises(ValueError, match="4096 pictures of 16384x16384 pixels need 256 GB as a latent"):
+        empty_latent.InstDiffEmptyLatent.execute(base()[0], layouts, 4096)

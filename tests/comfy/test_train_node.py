@@ -1,11 +1,14 @@
 """Train InstDiff, as ComfyUI runs it: in inference mode, with the demo model, resumed, cancelled, refused."""
 
+import copy
+
 import comfy.model_management
 import folder_paths
 import pytest
 import torch
 from instdiff.nodes.demo_model import InstDiffLoadDemoModel
 from instdiff.nodes.train import InstDiffTrain
+from PIL import Image
 from support.small_dataset import write_scenes
 
 
@@ -26,6 +29,7 @@ def scenes(tmp_path, monkeypatch):
 def train(demo, folder, steps, **changes):
     model, clip, vae, weights = demo[:4]
     settings = {
+        "vae": vae,
         "train": "fusers + ScaleU",
         "learning_rate": 1e-3,
         "batch_size": 1,
@@ -34,7 +38,7 @@ def train(demo, folder, steps, **changes):
         "instdiff_model": weights,
     }
     with torch.inference_mode():
-        return InstDiffTrain.execute(model, clip, vae, folder, steps=steps, **{**settings, **changes}).args
+        return InstDiffTrain.execute(model, clip, folder=folder, steps=steps, **{**settings, **changes}).args
 
 
 def weights_of(instdiff_model):
@@ -101,6 +105,10 @@ def test_from_nothing_the_networks_have_the_bases_size(demo, scenes):
         ({"batch_size": 2.5}, "batch_size must be a whole number"),
         ({"learning_rate": float("nan")}, "learning_rate must be"),
         ({"instdiff_model": 3}, "Expected an INSTDIFF_MODEL, got a value of type int"),
+        ({"vae": None}, "Expected a VAE, got nothing"),
+        ({"folder": "a" * 5000}, "there is no folder 'aaa"),
+        ({"folder": "~nobody/pictures"}, "there is no folder '~nobody"),
+        ({"folder": "\0"}, "there is no folder"),
     ],
 )
 def test_odd_inputs_are_told_in_one_sentence(demo, scenes, changes, words):
@@ -116,3 +124,23 @@ def test_a_folder_without_layouts_is_told(demo, scenes, tmp_path):
     one = InstDiffTrain.fingerprint_inputs(folder=scenes)
     (tmp_path / "scenes" / "scene000.json").write_text("{}", encoding="utf-8")
     assert InstDiffTrain.fingerprint_inputs(folder=scenes) != one and InstDiffTrain.fingerprint_inputs(folder=3) == ""
+
+
+def test_a_vae_of_another_family_is_told(demo, scenes):
+    wrong = copy.copy(demo[2])
+    wrong.latent_channels = 16
+    with pytest.raises(ValueError, match="latents of 16 channels, the base takes 4"):
+        train(demo, scenes, 1, vae=wrong)
+
+
+def test_odd_files_cost_themselves(demo, scenes, tmp_path, monkeypatch, caplog):
+    """A link to nowhere, a picture of too many pixels, a layout without instances: for a base with prompts of its own width, too."""
+    folder = tmp_path / scenes
+    (folder / "gone.png").symlink_to(tmp_path / "nowhere")
+    assert InstDiffTrain.fingerprint_inputs(folder=scenes) and InstDiffTrain.fingerprint_inputs(folder="a" * 5000) == ""
+    for i in (0, 1):
+        (folder / f"scene00{i}.json").write_text('{"version": 1, "width": 256, "height": 256, "instances": []}')
+    Image.new("1", (600, 600)).save(folder / "scene003.png")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100_000)
+    assert train(demo, scenes, 1, train="everything", batch_size=3)[2].startswith("1 steps of 3 on 3 pictures")
+    assert "scene003.png is left out: scene003.png has more pixels than can be opened" in caplog.text

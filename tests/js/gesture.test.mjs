@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { selectTool } from "../../web/js/editor/selectTool.js";
 import { createGesture, toolForPress } from "../../web/js/editor/gesture.js";
 import { freshBox, newBox } from "../../web/js/editor/newBox.js";
 import { drawsOnce, place } from "../../web/js/editor/placing.js";
@@ -87,4 +88,14 @@ test("a new box lies in the middle, whole on the canvas and beside the one befor
   assert.ok(Math.abs(boxes[1][0] - boxes[0][0] - 16 / 512) < 1e-4);
   assert.deepEqual(freshBox(emptyLayout(1024, 64), [1, 0]), [0.98438, 0, 1, 0.25]);
   assert.deepEqual(freshBox(emptyLayout(1, 1)), [0, 0, 1, 1]);
+});
+
+test("a copy that is dragged off leaves its original without the pointer's mark", () => {
+  const store = storeWith({ box: [0.1, 0.1, 0.3, 0.3] });
+  const tool = selectTool({ store, settings: () => ({}), setGuides() {}, redraw() {} });
+  tool.hover(press(store, 0.2, 0.2, { alt: true }));
+  assert.equal(store.session.hover, "i1");
+  tool.down(press(store, 0.2, 0.2, { alt: true }));
+  for (const act of ["move", "up"]) tool[act](press(store, 0.7, 0.7, { alt: true, ctrl: true }));
+  assert.deepEqual([store.doc.instances.length, store.session.hover], [2, null]);
 });

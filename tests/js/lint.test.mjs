@@ -99,6 +99,17 @@ test("without a prompt of the whole picture no noun is missing in it", () => {
   assert.deepEqual(codes(layoutOf("a forest", { prompt: "a red fox", box: BOX })), [["n0", "noun_missing"]]);
 });
 
+test("words that the connected weights do not know are told, the little ones aside", () => {
+  const words = ["star", "circle", "Red", "striped", "background"];
+  const told = (prompt) => lint(layoutOf("", { prompt, box: BOX }), { words }).map(({ code, values }) => [code, values.words]);
+  assert.deepEqual(told("a DRAGON and the red stars with a dragon's (cape:1.2)"), [["unknown_words", "dragon, cape"]]);
+  assert.deepEqual(told("The Striped circles on a red background, a part of 2"), []);
+  assert.deepEqual(told("one two three four five"), [["unknown_words", "one, two, three, four, ..."]]);
+  const said = lint(layoutOf("", { prompt: "一只狗", box: BOX, visible: true }), { words });
+  assert.equal(said[0].message, "The demo model does not know: 一只狗. Use the words that it suggests.");
+  assert.deepEqual(lint(layoutOf("", { prompt: "a dragon", box: BOX })), [], "weights that know many words");
+});
+
 test("tokens are estimated within a third of what CLIP counts", () => {
   // counted with CLIP's tokenizer, start and end included
   for (const [prompt, count] of [

@@ -4,6 +4,7 @@ import { decodeMask, encodeMask } from "../../web/js/layout/rle.js";
 import { emptyLayout, layoutToJson, parseLayout } from "../../web/js/layout/document.js";
 import { reduce } from "../../web/js/state/actions.js";
 import { aligned, arranged, distributed, reordered } from "../../web/js/state/arrange.js";
+import { lint } from "../../web/js/layout/lint.js";
 import { missingInCaption, withPrompts } from "../../web/js/state/caption.js";
 import { instanceBounds, mapping, moved, rectangle, resized, simplify } from "../../web/js/state/geometry.js";
 import { emptyBitmap, fillPolygon, paintSegment, resample, transformed } from "../../web/js/state/raster.js";
@@ -276,10 +277,16 @@ const captionOf = (prompt, ...prompts) => ({
   instances: prompts.map((one, i) => ({ id: `i${i}`, prompt: one, box: [0, 0, 0.5, 0.5], visible: true })),
 });
 
-test("what the caption lacks is told by clause, not by noun", () => {
+test("what the caption lacks is what the hints say that it lacks", () => {
   const stars = "a red star, a striped blue circle";
-  assert.deepEqual(missingInCaption(captionOf(stars, "a red star", "checkered pink star")), ["checkered pink star"]);
-  assert.deepEqual(missingInCaption(captionOf("pink circle, checkered star", "checkered pink star")), ["checkered pink star"]);
+  assert.deepEqual(missingInCaption(captionOf(stars, "a red star", "checkered pink heart")), ["checkered pink heart"]);
+  const animals = ["a gray cat, British shorthair", "a brown Maltipoo dog", "two donkeys"];
+  assert.deepEqual(missingInCaption(captionOf("a cat, a robin and a dog on rocks in the woods", ...animals)), ["two donkeys"]);
+  for (const caption of ["a cat", "a dog, two donkeys", "donkeys on a plain", "雪地里的一只猫"]) {
+    const asked = captionOf(caption, ...animals, "一只猫", "the");
+    const hinted = lint(asked).filter(({ code }) => code === "noun_missing").map(({ id }) => asked.instances[id.slice(1)].prompt);
+    assert.deepEqual(missingInCaption(asked), hinted);
+  }
   assert.deepEqual(missingInCaption(captionOf("two (Red:1.2) foxes and a dog on the grass", "a dog", "red foxes", "the", "")), []);
   assert.deepEqual(missingInCaption(captionOf("雪地里的一只猫", "一只猫", "一只狗")), ["一只狗"]);
   const doc = captionOf("", "an eagle", "its head", "a fox");
@@ -287,6 +294,22 @@ test("what the caption lacks is told by clause, not by noun", () => {
   Object.assign(doc.instances[2], { visible: false });
   assert.deepEqual(missingInCaption(doc), ["an eagle"]);
   assert.equal(withPrompts("a meadow at noon,", ["an eagle", "a fox"]), "a meadow at noon, an eagle, a fox");
+});
+
+test("what the caption lacks is added before the background that it ends with", () => {
+  for (const [caption, whole] of [
+    ["a red star and a heart on a green background", "a red star and a heart, a fox on a green background"],
+    ["a cat on a rock, a dog on a plain white background.", "a cat on a rock, a dog, a fox on a plain white background."],
+    ["a cat, in the Background", "a cat, a fox, in the Background"],
+    ["on a blue background", "a fox on a blue background"],
+    ["a white background", "a white background, a fox"],
+    ["a cat on a white background, best quality", "a cat on a white background, best quality, a fox"],
+    ["a cat on a rock", "a cat on a rock, a fox"],
+    ["", "a fox"],
+  ]) {
+    assert.equal(withPrompts(caption, ["a fox"]), whole);
+    assert.equal(withPrompts(caption, []), caption);
+  }
 });
 
 test("a caption made of the instances follows them until it is written by hand", () => {

@@ -205,3 +205,14 @@ test("seeds: of samplers, of their noise, of a node that gives it; not of bypass
   const sent = { 2: node("KSampler", { seed: 8 }), 5: node("KSampler", { seed: 12 }) };
   assert.deepEqual(seeds.map((seed) => sentSeed(seed, sent)), [{ id: "2", value: 8 }, null, { id: "6", value: 12 }, null]);
 });
+
+test("the first seed is that of the sampler whose picture the others go on with, however the graph is wired", () => {
+  const root = graph();
+  const [editor, text, second, apply, first] = ["Editor", "Text", "KSampler", "Apply", "KSampler"].map((type, i) =>
+    root.add(type, type === "KSampler" ? { seed: i } : {})
+  );
+  for (const sampler of [first, second]) sampler.outputs[0].type = "LATENT";
+  // as near to the editor as the first pass, and connected before it
+  for (const [from, to] of [[editor, text], [editor, apply], [text, second], [apply, second], [apply, first], [first, second]]) link(from, to);
+  assert.deepEqual(seedsAfter(placesOf(root, editor)).map(({ node }) => node), [first, second]);
+});

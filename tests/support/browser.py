@@ -50,7 +50,9 @@ class ComfyPage:
         server.client.post(
             "/api/settings", {**SETTINGS, "Comfy.VueNodes.Enabled": renderer == "nodes2", **(settings or {})}
         )
-        self.context = browser.new_context(viewport=SIZE, permissions=["clipboard-read", "clipboard-write"])
+        # Firefox has no such permissions to give
+        clipboard = [] if browser.browser_type.name == "firefox" else ["clipboard-read", "clipboard-write"]
+        self.context = browser.new_context(viewport=SIZE, permissions=clipboard)
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(15_000)
         self.page.on("pageerror", lambda error: self._note(f"{error}\n{error.stack or ''}"))

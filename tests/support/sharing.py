@@ -25,7 +25,10 @@ FIRST = (
 
 
 def page(nodeid: str) -> str:
-    """The page that a test of the browser needs, by its frontend ("newest nodes2"); empty for all other tests."""
+    """The page that a test of the browser needs, by its frontend ("newest nodes2"); "firefox" has one of its own; empty for all other
+    tests."""
+    if nodeid.startswith("tests/browser/test_firefox.py"):
+        return "firefox"
     found = re.search(r"^tests/browser/.*\[(?:.*\b(classic|nodes2)-)?.*\b(pinned|newest)\b", nodeid)
     return f"{found[2]} {found[1] or ''}".strip() if found else ""
 

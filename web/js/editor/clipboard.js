@@ -89,9 +89,12 @@ export function listenToClipboard(editor, scope) {
     else store.notify(text.notices.clipboardEmpty, "warn");
   }
 
-  scope.on(root, "copy", (event) => copy(event, false));
-  scope.on(root, "cut", (event) => copy(event, true));
-  scope.on(root, "paste", paste);
+  const answers = { copy: (event) => copy(event, false), cut: (event) => copy(event, true), paste };
+  for (const [type, answer] of Object.entries(answers)) {
+    scope.on(root, type, answer);
+    // Firefox tells the body or wherever text is selected, not what has the focus, and there the graph would take it
+    scope.on(document, type, (event) => !root.contains(event.target) && root.contains(document.activeElement) && answer(event), true);
+  }
 
   scope.on(root, "dragover", (event) => {
     if (![...event.dataTransfer.types].includes("Files")) return;

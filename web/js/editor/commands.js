@@ -90,7 +90,7 @@ export function createCommands(editor) {
   /** Choosing the same tool again keeps it for further drawings. */
   function chooseTool(tool) {
     const toolStays = tool === store.session.tool && drawsOnce(tool);
-    store.setSession({ tool, toolStays });
+    store.setSession({ tool, toolStays, hover: null }); // what Select pointed out
     if (toolStays) store.notify(fill(editor.text.notices.toolStays, { tool: editor.text.acts[`tool-${tool}`], key: keyText("tool-select") }));
   }
 

@@ -111,7 +111,9 @@ export function listenToPointers(editor, scope) {
       active = null;
       const tool = gesture.tool();
       gesture.end();
-      tool.up(toolEvent(event));
+      const e = toolEvent(event);
+      tool.up(e);
+      if (event.pointerType !== "touch") hovering = e; // keys that are released now mean this place, not where the drag began
     }
   }
 

@@ -85,8 +85,10 @@ export function selectTool(editor) {
   function up(e) {
     if (!drag) return;
     const done = drag;
-    if (done.kind === "copy") select(dropCopies(store, done));
-    else if (done.to) store.dispatch(transformAction());
+    if (done.kind === "copy") {
+      select(dropCopies(store, done));
+      store.setSession({ hover: null }); // the pointer has left the original
+    } else if (done.to) store.dispatch(transformAction());
     else if (done.edit && done.click) store.setSession({ selection: [done.click], editing: done.click });
     else if (done.kind === "press" && done.toggle) toggle(store, done.toggle);
     else if (done.kind === "press" && done.click !== undefined) select(done.click === null ? [] : [done.click]);

@@ -1,11 +1,13 @@
 /** Quiet remarks on a layout while it is drawn: what is likely to disappoint. Nothing here forbids anything. */
-import { mainNouns, mentions } from "./nouns.js";
+import { unknownWords } from "./knownWords.js";
+import { missingNoun } from "./nouns.js";
 import { estimateTokens } from "./promptText.js";
 import { maskBounds } from "./rle.js";
 
 export { estimateTokens };
 export const SMALL_SHARE = 0.02; // of the canvas: the model hardly draws below that
 export const OVERLAP_IOU = 0.8; // two boxes that share more are hard to tell apart
+const MOST_NAMED = 4; // unknown words in one remark
 export const MAX_TOKENS = 77; // of CLIP, start and end included; the rest of a longer prompt is not read
 
 const MESSAGES = {
@@ -16,20 +18,23 @@ const MESSAGES = {
   long_prompt: ({ tokens, limit }) => `The prompt has about ${tokens} tokens, only the first ${limit} are read. Shorten it.`,
   cut_prompt: ({ tokens, limit, cut }) => `The prompt has ${tokens} tokens, only the first ${limit} are read. Cut off: "${cut}"`,
   noun_missing: ({ noun }) => `The prompt of the whole picture does not mention "${noun}". Naming it there helps.`,
+  unknown_words: ({ words }) => `The demo model does not know: ${words}. Use the words that it suggests.`,
 };
 
 /**
  * @param {object} doc a layout document
- * @param {{maxInstances?: number, tokensOf?: (prompt: string) => {parts: number, cut: string} | null}} [options] how many instances the
- *   checkpoint reads; what the tokenizer said of a prompt, null as long as it said nothing
+ * @param {{maxInstances?: number, words?: string[], tokensOf?: (prompt: string) => {parts: number, cut: string} | null}} [options] how many
+ *   instances the checkpoint reads; the words that it knows, none if it knows many; what the tokenizer said of a prompt, null as long as it
+ *   said nothing
  * @returns {{id: string | null, code: string, message: string, values: object}[]} remarks on the whole (id null) first, then by instance
  *   from back to front; `values` are what the message is about, for other languages. Hidden instances get none.
  */
-export function lint(doc, { maxInstances = 30, tokensOf = () => null } = {}) {
+export function lint(doc, { maxInstances = 30, words = [], tokensOf = () => null } = {}) {
   const remarks = [];
   const remark = (id, code, values = {}) => remarks.push({ id, code, message: MESSAGES[code](values), values });
   const visible = doc.instances.filter((instance) => instance.visible !== false);
   if (visible.length > maxInstances) remark(null, "too_many", { count: visible.length, limit: maxInstances });
+  const there = new Set(doc.instances.map((instance) => instance.id));
   const boxes = [];
   for (const instance of visible) {
     const { id, box, mask } = instance;
@@ -43,8 +48,10 @@ export function lint(doc, { maxInstances = 30, tokensOf = () => null } = {}) {
     const tokens = counted?.tokens ?? estimateTokens(instance.prompt);
     if (counted?.parts > 1) remark(id, "cut_prompt", { tokens, limit: MAX_TOKENS, cut: brief(counted.cut) });
     else if (!counted && tokens > MAX_TOKENS) remark(id, "long_prompt", { tokens, limit: MAX_TOKENS });
-    const nouns = doc.prompt.trim() && !instance.parent ? mainNouns(instance.prompt) : []; // the parts come with their whole
-    if (nouns.length && !nouns.some((noun) => mentions(doc.prompt, noun))) remark(id, "noun_missing", { noun: nouns[0] });
+    const noun = doc.prompt.trim() && !there.has(instance.parent) ? missingNoun(doc.prompt, instance.prompt) : null; // parts come with their whole
+    if (noun) remark(id, "noun_missing", { noun: brief(noun) });
+    const unknown = unknownWords(instance.prompt, words);
+    if (unknown.length) remark(id, "unknown_words", { words: listed(unknown) });
   }
   return remarks;
 }
@@ -62,6 +69,11 @@ function isAlike(a, b) {
 function nameOf(instance, doc) {
   const text = instance.prompt.trim().split(/\s+/).join(" ");
   return text ? `"${brief(text)}"` : `instance ${doc.instances.indexOf(instance) + 1}`;
+}
+
+function listed(words) {
+  const named = words.slice(0, MOST_NAMED).map(brief).join(", ");
+  return words.length > MOST_NAMED ? `${named}, ...` : named;
 }
 
 function brief(text) {

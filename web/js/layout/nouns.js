@@ -35,8 +35,9 @@ const OTHER_PLURALS = new Map(
     .map((pair) => pair.split(" ")),
 );
 const MAX_PHRASE = 2000; // characters: what a phrase is about stands near its beginning
-const MAX_CAPTION = 100000; // characters: beyond that nothing is said to be missing
+const MAX_CAPTION = 20000; // characters: beyond that nothing is said to be missing
 const MAX_NOUNS = 8; // "a cat, a dog and a bird" names a few
+const CLAUSE_ENDS = /[,.;:!?|/()[\]{}"\n，。；、！？]/;
 const NO_SPACES = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u;
 
 /**
@@ -46,7 +47,7 @@ const NO_SPACES = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Scrip
 export function mainNouns(prompt, depth = 0) {
   const text = plainPrompt(prompt.slice(0, MAX_PHRASE)).toLowerCase();
   if (NO_SPACES.test(text)) return []; // no words to be told apart
-  const clause = text.split(/[,.;:!?|/()[\]{}"\n]/).find((part) => /\p{L}/u.test(part)) ?? "";
+  const clause = text.split(CLAUSE_ENDS).find((part) => /\p{L}/u.test(part)) ?? "";
   const given = wordsOf(clause);
   const first = given.findIndex((word) => !NEVER_NOUNS.has(word));
   const all = first < 0 ? [] : given.slice(first);
@@ -69,6 +70,25 @@ export function mentions(prompt, noun) {
   const said = formsOf(prompt);
   const end = singular(noun);
   return [...forms(noun)].some((form) => said.has(form)) || (noun.length > 3 && [...said].some((form) => form.endsWith(end)));
+}
+
+/**
+ * The one rule for the hint at an instance and for what is added to the caption.
+ * @param {string} caption the prompt of the whole picture
+ * @param {string} prompt an instance's
+ * @returns {string | null} what the prompt is about, if the caption does not mention it; where words are not parted by spaces, the first
+ *   clause that the caption does not hold
+ */
+export function missingNoun(caption, prompt) {
+  if (caption.length > MAX_CAPTION) return null;
+  const text = plainPrompt(prompt.slice(0, MAX_PHRASE)).toLowerCase();
+  if (NO_SPACES.test(text)) {
+    const said = plainPrompt(caption).toLowerCase();
+    const clauses = text.split(CLAUSE_ENDS).map((part) => part.trim());
+    return clauses.find((part) => /\p{L}/u.test(part) && !said.includes(part)) ?? null;
+  }
+  const nouns = mainNouns(prompt);
+  return nouns.length && !nouns.some((noun) => mentions(caption, noun)) ? nouns[0] : null;
 }
 
 let last = { prompt: "", forms: new Set() }; // a thousand instances ask about the same caption

@@ -126,7 +126,7 @@ export function createList({ store, host, text, lint }) {
     timer = null;
     linted = store.doc;
     const found = new Map([[null, []]]);
-    for (const { id, code, message, values } of lint(store.doc, { maxInstances: store.session.slots, tokensOf })) {
+    for (const { id, code, message, values } of lint(store.doc, { maxInstances: store.session.slots, words: store.session.words, tokensOf })) {
       if (!found.has(id)) found.set(id, []);
       found.get(id).push({ code, words: text.lint[code] ? fill(text.lint[code], values ?? {}) : message });
     }
@@ -200,7 +200,7 @@ export function createList({ store, host, text, lint }) {
   scope.add(
     store.subscribe((change) => {
       if (change.doc) update();
-      if ((change.doc && !change.preview && store.doc !== linted) || change.session.has("slots")) {
+      if ((change.doc && !change.preview && store.doc !== linted) || change.session.has("slots") || change.session.has("words")) {
         clearTimeout(timer);
         timer = setTimeout(look, LINT_PAUSE);
       }

@@ -2,27 +2,37 @@
  * The prompt of the whole picture and those of its instances: which of them it lacks, and what it is when it is made of them. A document
  * whose `caption_from` is "instances" has the latter.
  */
-import { plainPrompt } from "../layout/promptText.js";
+import { missingNoun } from "../layout/nouns.js";
 
 export const FROM_INSTANCES = "instances";
-const LITTLE = new Set("a an the and or of in on at to by for from with is are his her its their".split(" "));
-const NO_SPACES = /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}]/u;
-const LONGEST = 20000; // characters of a caption; in a longer one nothing is missed
 
 /**
  * @param {object} doc a layout document
- * @returns {string[]} the prompts of visible instances that the caption lacks, from back to front; parts come with their whole. A prompt is
- *   there if the words of each of its clauses stand in one clause of the caption, in whatever order
+ * @returns {string[]} the prompts of visible instances that the caption lacks, from back to front; parts come with their whole. These are
+ *   the ones that have a hint; of an empty caption, which has no hints, all
  */
 export function missingInCaption(doc) {
-  if (doc.prompt.length > LONGEST) return [];
-  const said = clausesOf(doc.prompt);
-  return promptsOf(doc).filter((prompt) => !clausesOf(prompt).every((clause) => isIn(clause, said)));
+  return promptsOf(doc).filter((prompt) => missingNoun(doc.prompt, prompt) !== null);
 }
 
-/** @returns {string} the caption with these prompts at its end */
+/** @returns {string} the caption with these prompts at its end, but before the background that it ends with ("... on a green background") */
 export function withPrompts(caption, prompts) {
-  return [caption.trim().replace(/[,;]+$/, ""), ...prompts].filter(Boolean).join(", ");
+  const text = caption.trim().replace(/[,;\s]+$/, "");
+  const at = prompts.length ? backgroundAt(text) : text.length;
+  const head = text.slice(0, at).trimEnd();
+  const said = [head.replace(/[,;\s]+$/, ""), ...prompts].filter(Boolean).join(", ");
+  const comma = /[,;]$/.test(head) ? "," : "";
+  return at < text.length ? `${said}${comma} ${text.slice(at)}` : said;
+}
+
+/** Where "on a green background" begins, if the last phrase ends so; else where the text ends. */
+function backgroundAt(text) {
+  const body = text.replace(/[.!\s]+$/, "");
+  const from = Math.max(...[...",;.!?\n"].map((end) => body.lastIndexOf(end))) + 1;
+  const phrase = body.slice(from);
+  if (!/\bbackground$/i.test(phrase)) return text.length;
+  const found = [...phrase.matchAll(/(?<!\S)(?:on|in|against)(?=\s)/gi)].at(-1);
+  return found ? from + found.index : text.length;
 }
 
 /** @returns {object} the document with the caption that its instances make, if that is where it comes from; else the document itself */
@@ -36,20 +46,4 @@ function promptsOf({ instances }) {
   const there = new Set(instances.map((instance) => instance.id));
   const counted = instances.filter((instance) => instance.visible && !there.has(instance.parent));
   return [...new Set(counted.map((instance) => instance.prompt.split(/\s+/).join(" ").trim().replace(/[,.;]+$/, "")))].filter(Boolean);
-}
-
-function isIn(clause, said) {
-  if (NO_SPACES.test(clause.text)) return said.some((other) => other.text.includes(clause.text));
-  return said.some((other) => clause.words.every((word) => other.words.includes(word)));
-}
-
-function clausesOf(prompt) {
-  const clauses = plainPrompt(prompt).toLowerCase().split(/[,.;:!?|/(){}"\n，。；、！？[\]]/);
-  return clauses.map((text) => ({ text: text.trim(), words: wordsOf(text) })).filter(({ words }) => words.length);
-}
-
-/** Its words without the little ones; a plural counts as its singular. */
-function wordsOf(text) {
-  const words = (text.match(/[\p{L}\p{N}]+/gu) ?? []).filter((word) => !LITTLE.has(word));
-  return words.map((word) => (word.length > 3 && /[^s]s$/.test(word) ? word.slice(0, -1) : word));
 }

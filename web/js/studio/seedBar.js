@@ -51,6 +51,7 @@ export function createSeedBar({ desk, words }) {
     }
     which.hidden = all.length < 2;
     which.value = seed.id;
+    setAttribute(which, "title", `${words.seedOf}: ${which.selectedOptions[0]?.text ?? seed.title}`); // a long name is cut
     for (const one of [number.element, fresh, earlier, fix]) one.hidden = !seed.widget;
     if (!seed.widget) return;
     const fixed = desk.isFixed();

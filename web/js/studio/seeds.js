@@ -15,13 +15,23 @@ const LARGEST = 2 ** 50; // as the page draws them; larger ones lose digits in J
  * @property {object | null} control the widget that says what becomes of it after a run
  */
 
-/** @param {object[]} starts places of the editor @returns {Seed[]} each once, those of samplers before others, the nearest first */
+/**
+ * @param {object[]} starts places of the editor
+ * @returns {Seed[]} each once, those of samplers before others, a sampler before those that go on with what it made, else the nearest first
+ */
 export function seedsAfter(starts) {
   const places = placesAfter(starts).filter((place) => place.node.mode !== BYPASSED);
   const samples = ({ node }) => node.outputs?.some((output) => output.type === "LATENT") ?? false; // a language model may have a seed, too
-  const found = [...places.filter(samples), ...places.filter((place) => !samples(place))].flatMap((place) => seedsOf(place));
+  const found = [...inOrder(places.filter(samples)), ...places.filter((place) => !samples(place))].flatMap((place) => seedsOf(place));
   const ids = found.map((seed) => `${seed.id} ${seed.widget?.name}`);
   return found.filter((seed, i) => ids.indexOf(ids[i]) === i);
+}
+
+/** A second pass may hang on the editor by a shorter way than the first: what counts is how many samplers come before it. */
+function inOrder(samplers) {
+  const after = samplers.map((place) => new Set(placesAfter([place]).map(placeId)));
+  const before = new Map(samplers.map((place) => [place, after.filter((ids) => ids.has(placeId(place))).length]));
+  return [...samplers].sort((a, b) => before.get(a) - before.get(b));
 }
 
 function seedsOf(place, depth = 0) {

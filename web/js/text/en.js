@@ -21,7 +21,7 @@ export const en = {
     "brush-larger": "Larger brush, with a brush chosen",
     undo: "Undo",
     redo: "Redo",
-    escape: "Cancel, deselect",
+    escape: "Cancel, deselect, then close the full window",
     "focus-prompt": "Type the prompt; a new box if nothing is selected",
     "edit-here": "Edit the prompt in place",
     "new-instance": "New box in the middle",
