@@ -105,7 +105,7 @@ def test_an_odd_prediction_costs_itself_and_an_odd_mask_leaves_the_box(given, tm
     ({"--server": "localhost:8188"}, "not an address of a server"), ({"--server": ","}, "--server is empty"), ({"--seed": -1},
      "--seed: expected a whole number in 0..18446744073709551615, got -1"), ({"--jobs": 10**9}, "--jobs: expected a whole number in 1..10000"),
     ({"--annotations": "nowhere.json"}, "nowhere.json"), ({"--server": "http://127.0.0.1:9"}, "No ComfyUI server answers at http://127.0.0.1:9"),
-    ({"--workflow": str(ROOT / "workflows" / "box.json")}, "Export (API)"),
+    ({"--workflow": str(ROOT / "workflows" / "04 Boxes from nodes.json")}, "Export (API)"),
     ({"--workflow": str(ROOT / "tests" / "api" / "box.json"), "--steps": 3}, "has its own steps"),
     ({"--timeout": "nan"}, "--timeout: expected a number above 0"), ({"--timeout": 0}, "got 0"),
     ({"--patience": "inf"}, "--patience: expected a number in 0.."),

@@ -11,6 +11,7 @@ from support.studio_page import LAYOUT, LONG, StudioPage, sampled, shown
 TEXT = json.dumps(LAYOUT)
 TWO = pytest.mark.parametrize("frontend, shared_page", [("pinned", "classic"), ("newest", "nodes2")], indirect=True)
 PLACE = (0.7, 0.7)  # in the middle of the blue square, right of the line between before and after
+SECOND = 11  # a seed whose picture has another colour there once the square is gone
 
 
 @pytest.fixture
@@ -60,7 +61,11 @@ def test_draw_run_compare_bring_back_go_on(comfy: ComfyPage, studio: StudioPage)
     assert seen(studio, first), "the result lies behind the layout"
 
     editor.do("({ store }) => store.dispatch({ type: 'remove', ids: ['b'] })")
-    changed, seed = editor.text, studio.widget(sampler, "seed")
+    comfy.run(
+        "([id, seed]) => { app.rootGraph.getNodeById(id).widgets.find((w) => w.name === 'seed').value = seed; }",
+        [sampler, SECOND],
+    )
+    changed, seed = editor.text, SECOND
     editor.act("studio-run")
     studio.wait("root.querySelectorAll('.ie-thumb').length === 2 && root.querySelector('.ie-run-bar').hidden")
     editor.act("studio-compare")

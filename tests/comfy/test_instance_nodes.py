@@ -56,7 +56,8 @@ def run(node, *args, **kwargs):
 def test_every_input_and_output_is_explained(node):
     schema = node.GET_SCHEMA()
     assert schema.node_id == node.__name__ and schema.category == "InstDiff" and schema.description
-    assert all(item.tooltip for item in (*schema.inputs, *schema.outputs))
+    # the editor's own widget: a tooltip would lie over what one draws
+    assert all(item.tooltip for item in (*schema.inputs, *schema.outputs) if item.id != "layout")
 
 
 def test_nodes_chain_into_one_layout():

@@ -31,7 +31,7 @@ def to_conditioning(method, strength=1.0, **more):
 
 
 def test_masks_are_those_of_core():
-    conditioning, _, masks = to_conditioning("masks", 0.8)
+    conditioning, _, masks, *_ = to_conditioning("masks", 0.8)
     assert len(conditioning) == 3 and conditioning[0] is POSITIVE[0]
     for method, bounds in (("masks", "default"), ("mask bounds", "mask bounds")):
         (_, fox), *_ = to_conditioning(method, 0.8)[0][1:]
