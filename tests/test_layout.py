@@ -201,3 +201,13 @@ def test_run_lengths_are_encoded_as_coco_does():
 def test_broken_run_lengths_are_refused(counts):
     with pytest.raises(ValueError):
         check_runs(decode_runs(counts), 4, 6)
+
+
+def test_opacity_is_written_only_where_it_is_not_one() -> None:
+    text = '{"version": 1, "instances": [{"id": "a", "box": [0, 0, 1, 1], "opacity": 0.4}, {"id": "b", "box": [0, 0, 1, 1]}]}'
+    layout = parse_layout(text)
+    assert [i.opacity for i in layout.instances] == [0.4, 1.0]
+    written = layout_to_dict(layout)["instances"]
+    assert written[0]["opacity"] == 0.4 and "opacity" not in written[1]
+    with pytest.raises(ValueError, match=r"Instance 1 \(a\): opacity must lie in 0..1, got 40"):
+        parse_layout(text.replace("0.4", "40"))

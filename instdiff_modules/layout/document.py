@@ -2,7 +2,7 @@
 
     {"version": 1, "width": 768, "height": 512, "prompt": "caption", "instances": [{"id": "a1", "prompt": "a red fox", "negative": "cartoon",
      "box": [x0, y0, x1, y1], "point": [x, y], "scribble": [[x, y], ...], "mask": {"size": [h, w], "counts": "..."},
-     "strength": 1.0, "start": 0.0, "end": 1.0, "color": "#e6194b", "visible": true, "locked": false, "parent": "a0"}]}
+     "strength": 1.0, "start": 0.0, "end": 1.0, "opacity": 1.0, "color": "#e6194b", "visible": true, "locked": false, "parent": "a0"}]}
 
 Fields that this version does not know survive a round trip.
 """
@@ -59,6 +59,7 @@ INSTANCE_FIELDS = (
     "strength",
     "start",
     "end",
+    "opacity",
     "color",
     "visible",
     "locked",
@@ -187,6 +188,7 @@ def parse_instance(item: Any, position: int, choose: Callable[[Places, str], dic
         strength=fields.number_in(_given(item, "strength", 1.0), 0, 2, where, "strength"),
         start=start,
         end=end,
+        opacity=fields.number_in(_given(item, "opacity", 1.0), 0, 1, where, "opacity"),
         color=fields.color(_given(item, "color", ""), where),
         visible=fields.flag(_given(item, "visible", True), where, "visible"),
         locked=fields.flag(_given(item, "locked", False), where, "locked"),
@@ -207,7 +209,10 @@ def _instance_to_dict(instance: Instance) -> dict[str, Any]:
         item["scribble"] = [list(xy) for xy in instance.scribble]
     if instance.mask is not None:
         item["mask"] = {"size": [instance.mask.height, instance.mask.width], "counts": instance.mask.counts}
-    item |= {k: getattr(instance, k) for k in ("strength", "start", "end", "color", "visible", "locked")}
+    item |= {k: getattr(instance, k) for k in ("strength", "start", "end")}
+    if instance.opacity != 1:
+        item["opacity"] = instance.opacity
+    item |= {k: getattr(instance, k) for k in ("color", "visible", "locked")}
     if instance.parent:
         item["parent"] = instance.parent
     return item | {k: v for k, v in instance.extra.items() if k not in INSTANCE_FIELDS}

@@ -33,6 +33,7 @@ class Instance:
     strength: float = 1.0  # 0..2; at 0 the instance is as good as absent
     start: float = 0.0  # share of the denoising, 0 = first step
     end: float = 1.0
+    opacity: float = 1.0  # 0..1, how much of what is behind it it hides; 0 = it can be seen through entirely
     color: str = ""  # "#rrggbb", or empty for the palette's
     visible: bool = True  # invisible instances do not generate
     locked: bool = False  # for the editor

@@ -17,7 +17,7 @@ export const LOCATION_KINDS = ["box", "mask", "point", "scribble"];
 
 const LAYOUT_FIELDS = ["version", "width", "height", "prompt", "instances"];
 const INSTANCE_FIELDS = [
-  ...["id", "prompt", "negative", "box", "point", "scribble", "mask", "strength", "start", "end", "color", "visible", "locked", "parent"],
+  ...["id", "prompt", "negative", "box", "point", "scribble", "mask", "strength", "start", "end", "opacity", "color", "visible", "locked", "parent"],
 ];
 
 /** @returns {object} a layout without instances; width, height in pixels */
@@ -148,6 +148,7 @@ export function parseInstance(item, position, notes, choose = allOf) {
   }
   const parent = fields.text(Number.isSafeInteger(item.parent) ? String(item.parent) : (item.parent ?? ""), where, "parent");
   const negative = fields.text(item.negative ?? "", where, "negative");
+  const opacity = fields.numberIn(item.opacity ?? 1, 0, 1, where, "opacity");
   return {
     id,
     prompt: fields.text(item.prompt ?? "", where, "prompt"),
@@ -156,6 +157,7 @@ export function parseInstance(item, position, notes, choose = allOf) {
     strength: fields.numberIn(item.strength ?? 1, 0, 2, where, "strength"),
     start,
     end,
+    ...(opacity === 1 ? {} : { opacity }),
     color: fields.color(item.color ?? "", where),
     visible: fields.flag(item.visible ?? true, where, "visible"),
     locked: fields.flag(item.locked ?? false, where, "locked"),
