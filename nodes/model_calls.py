@@ -87,11 +87,11 @@ def keeps_what_it_sees(model_options: Mapping[str, Any]) -> bool:
     )
 
 
-def check_goes_together(guider: Any, shape: Sequence[int]) -> None:
-    """ValueError for what cannot be sampled in branches. shape: of the latent (images, C, H, W).
+def check_goes_together(guider: Any, shape: Sequence[int], apart: bool = False) -> None:
+    """ValueError for what cannot be sampled in branches. shape: of the latent (images, C, H, W); apart: some are windows.
 
-    A conditioning of one instance's own beside a patch that must see all branches in one call; context windows across
-    the picture, which ComfyUI has for single images alone.
+    What is predicted by itself (windows, a conditioning of one instance's own) beside a patch that must see all branches in
+    one call; context windows across the picture, which ComfyUI has for single images alone.
     """
     handler = guider.model_options.get("context_handler")
     axis = getattr(handler, "dim", 0)
@@ -101,12 +101,16 @@ def check_goes_together(guider: Any, shape: Sequence[int]) -> None:
             "sample without multi-instance sampling."
         )
     owned = any(OWNER in cond for conds in guider.conds.values() for cond in conds or ())
-    if owned and keeps_what_it_sees(guider.model_options):
+    if (owned or apart) and keeps_what_it_sees(guider.model_options):
+        whose = "with their own conditioning" if owned else "of Apply Layout"
+        remove = (
+            "Instance Conditioning, that patch, or multi-instance sampling"
+            if owned
+            else "that patch or multi-instance sampling"
+        )
         raise ValueError(
-            "Multi-instance sampling calls the model separately for instances with their own conditioning, but "
-            "another patch on the MODEL (Self-Attention Guidance, EasyCache or the like) needs all of them in "
-            "one call. Remove "
-            "Instance Conditioning, that patch, or multi-instance sampling."
+            f"Multi-instance sampling calls the model separately for instances {whose}, but another patch on the MODEL "
+            f"(Self-Attention Guidance, EasyCache or the like) needs all of them in one call. Remove {remove}."
         )
 
 
