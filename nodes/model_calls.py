@@ -18,7 +18,6 @@ from ..instdiff_modules.sampling.fuser_patch import FuserPatch
 from ..instdiff_modules.sampling.instance_conditioning import OWNER, call_parts
 from ..instdiff_modules.sampling.options import Items, RunOptions, run_options, with_run_options
 from ..instdiff_modules.sampling.scaleu_patch import ScaleUPatch
-from .region_calls import KEY as REGIONS
 
 PLACES = comfy.patcher_extension.WrappersMP
 # What ComfyUI cuts to the batch of a call, or repeats over it from its first item on.
@@ -33,7 +32,7 @@ CFG_FUNCTIONS = (
     "sampler_calc_cond_batch_function",
     "model_function_wrapper",
 )
-OURS = "instdiff"  # key of our own wrappers
+OURS = "instdiff"  # keys of our own wrappers begin so
 CALL_WRAPPERS = (PLACES.CALC_COND_BATCH, PLACES.APPLY_MODEL, PLACES.DIFFUSION_MODEL)
 
 
@@ -83,7 +82,7 @@ def keeps_what_it_sees(model_options: Mapping[str, Any]) -> bool:
     options = model_options.get("transformer_options", {})
     wrappers = options.get("wrappers", {})
     return any(options.get("patches_replace", {}).values()) or any(
-        key not in (OURS, REGIONS) for place in CALL_WRAPPERS for key in wrappers.get(place, {})
+        not str(key).startswith(OURS) for place in CALL_WRAPPERS for key in wrappers.get(place, {})
     )
 
 
