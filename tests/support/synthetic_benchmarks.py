@@ -31,6 +31,16 @@ def boxes(scene: Scene) -> list[list[float]]:
     return [list(mask_box(mask)) for mask in render(scene).whole]
 
 
+def touching(given: list[list[float]]) -> list[list[int]]:
+    """Pairs of boxes that share something."""
+    pairs = [[i, j] for j in range(len(given)) for i in range(j)]
+    return [
+        [i, j]
+        for i, j in pairs
+        if all(max(given[i][k], given[j][k]) < min(given[i][k + 2], given[j][k + 2]) for k in (0, 1))
+    ]
+
+
 def named(scene: Scene) -> dict[str, Thing]:
     return {f"{thing.shape}_{i}": thing for i, thing in enumerate(scene.things, 1)}
 
@@ -78,7 +88,7 @@ def overlay_rows() -> list[dict[str, Any]]:
                 for (name, thing), box in zip(named(scene).items(), corners, strict=True)
             },
             "relations": {RELATION: "the heart is in front of the circle"} if number == 769 else {"(a, b)": "near"},
-            "valid_overlap": [{"overlap_box": [0, 1], "overlap_iou": 0.2}] if number == 769 else [],
+            "valid_overlap": [{"overlap_box": pair} for pair in touching(boxes(scene))],
         }
         rows.append({"annotation": repr(annotation), "image_id": number})
     return rows
