@@ -22,18 +22,19 @@ SAME_DEFAULTS = {"none": "无", "empty": "空", "on": "开启", "off": "关闭"}
 
 
 class Block(NamedTuple):
-    kind: str  # "# " to "### ", "- ", "1. ", "row", "code", "<!--" or "text"
+    kind: str  # "# " to "### ", "- ", "1. ", "row", "code" or "text"
     text: str
 
 
 def blocks(page: str) -> Iterator[Block]:
-    """The page in parts; lines that continue a paragraph or an item belong to it."""
+    """The page in parts; lines that continue a paragraph or an item belong to it. Marks of what a bench writes are left out."""
+    page = re.sub(r"^<!-- .*? -->$", "", page, flags=re.M)
     for chunk in re.split(r"(^```.*?^```$)", page, flags=re.M | re.S):
         if chunk.startswith("```"):
             yield Block("code", chunk)
             continue
-        for part in re.split(r"\n\s*\n|\n(?=[-|#]|\d+\. |<!--)|(?<=-->)\n", chunk.strip()):
-            begin = re.match(r"#+ |- |\d+\. |<!--|\||", part.strip())
+        for part in re.split(r"\n\s*\n|\n(?=[-|#]|\d+\. )", chunk.strip()):
+            begin = re.match(r"#+ |- |\d+\. |\||", part.strip())
             kind = {"|": "row", "": "text"}.get(begin[0], begin[0]) if begin else "text"
             if part.strip():
                 yield Block(kind, " ".join(part.split()))
