@@ -71,8 +71,12 @@ function groundKeyOf({ doc, settings, view, size, background, behind, theme }, w
 
 function restKeyOf(what, w, h, { behind, between, front }) {
   const { view, size } = what;
-  const resting = [behind, between, front].flatMap((part, i) => [i, ...part.flatMap(({ instance, index, moves }) => (moves ? [] : [instance, index]))]);
-  return [w, h, size.ratio, view.left, view.top, view.scale, view.width, fillsOver(what), ...resting];
+  const key = [w, h, size.ratio, view.left, view.top, view.scale, view.width, fillsOver(what)];
+  for (const part of [behind, between, front]) {
+    key.push(null);
+    for (const { instance, index, moves } of part) if (!moves) key.push(instance, index);
+  }
+  return key;
 }
 
 function same(a, b) {
