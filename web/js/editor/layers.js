@@ -65,7 +65,7 @@ export function createLayers() {
 /** Everything that a layer shows; compared item by item, so instances and pictures count by identity. */
 function groundKeyOf({ doc, settings, view, size, background, behind, theme }, w, h) {
   const { opacity, grid, gridSize, thirds } = settings;
-  const pictures = behind ? [behind.after, behind.before, behind.opacity, behind.split] : [];
+  const pictures = behind ? Object.values(behind) : []; // and how much of the layout is to be seen over them
   return [w, h, size.ratio, view.left, view.top, view.scale, doc.width, doc.height, background, background && opacity, grid && gridSize, thirds, theme.stage, theme.paper, theme.line, ...pictures];
 }
 
