@@ -5,6 +5,7 @@ import { embeddings, tokens } from "./assist/server.js";
 import { backgroundUrl, uploadPicture } from "./background.js";
 import { createEditor } from "./editor/editor.js";
 import { layoutPng, saveBlob } from "./editor/png.js";
+import { placesOf } from "./graph.js";
 import { segmented, segmenter } from "./segment/segment.js";
 import { createStore, DEFAULT_SLOTS, newSession } from "./state/store.js";
 import { emptyLayout, layoutToJson } from "./layout/document.js";
@@ -46,10 +47,11 @@ export function layoutWidget(node, name, spec) {
   /** The graph may be changed anywhere behind this node, so this is asked anew whenever something happens here. */
   function lookAround() {
     const { slots = {}, words = {} } = spec?.[1] ?? {};
+    const places = node.graph ? placesOf(app.rootGraph, node) : [];
     store.setSession({
-      slots: connectedSlots(node, slots, DEFAULT_SLOTS),
-      words: connectedWords(node, words),
-      ignoresNegatives: ignoresNegatives(node),
+      slots: connectedSlots(places, slots, DEFAULT_SLOTS),
+      words: connectedWords(places, words),
+      ignoresNegatives: ignoresNegatives(places),
     });
   }
 
