@@ -196,6 +196,7 @@ def test_benchmarks_beside_damaged_files_answers_and_layouts(tmp_path: Path, cap
     sam = synthetic_benchmarks.made(synthetic_benchmarks.write(tmp_path, "layoutsam.jsonl"), tmp_path / "sam")
     layout = folder.layout_path("769")
     whole, answers = layout.read_text(), tmp_path / "answers.json"
+    capsys.readouterr()
     for i in range(ROUNDS):
         layout.write_text(json.dumps(damaged(json.loads(whole), chance)) if i % 2 else whole)
         answers.write_bytes(damaged_text((names, boxes, sums)[i % 3], chance))

@@ -64,7 +64,7 @@ def _parser() -> Parser:
             "benchmark", help="the same for COCO-MIG, OverLayBench and LayoutSAM-Eval, known by their content"
         )
     )
-    _add_score(commands.add_parser("score", help="measure them and print them beside the paper's table"))
+    _add_score(commands.add_parser("score", help="measure them and print them beside published numbers"))
     tables = commands.add_parser("tables", help="the tables of several runs that were scored")
     tables.add_argument("runs", type=file_path, nargs="+", help="folders of the runs")
     tables.add_argument("--out", type=file_path, help="also write OUT.md and OUT.json")

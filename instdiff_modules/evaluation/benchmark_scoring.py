@@ -14,7 +14,7 @@ from ..metrics.detection import SHAPES, detect_shapes
 from ..metrics.folder import fingerprint
 from ..metrics.matching import ious, match, same_class
 from ..metrics.mig import RANGES, mig_rows, mig_totals
-from ..metrics.overlaps import mean_box_iou, mean_overlap_iou
+from ..metrics.overlaps import mean_box_iou, mean_overlap_iou, orders
 from ..metrics.pictures import read_picture
 from ..metrics.record import Record, Region
 from ..metrics.score import Settings, score_picture
@@ -25,6 +25,7 @@ from .answers import entity_rate, found_boxes, read_overlay_answers, read_verdic
 from .benchmarks import LAYOUTSAM, MIG
 from .predictions import regions_of
 from .run_files import RunFolder
+from .said import say
 from .scoring import Values, named, wanted_regions
 
 Records = Callable[[str, Layout], Record]
@@ -101,7 +102,10 @@ def _mig(folder: RunFolder, names: Sequence[str], records: Records | None) -> Va
         layout = folder.layout(name)
         colors = [_known(i.extra.get("mig_color"), lambda v: v in RANGES, folder, name) for i in layout.instances]
         rows.append(mig_rows(records(name, layout), read_picture(folder.picture(name)), colors))
-    return mig_totals(rows)
+    totals = mig_totals(rows)
+    if totals["mig_success"] is None:
+        say("The detections have no masks, so the colours of the objects are unknown, and with them all measures.")
+    return totals
 
 
 def _overlay(options: argparse.Namespace, folder: RunFolder, names: Sequence[str], records: Records | None) -> Values:
@@ -132,6 +136,9 @@ def _overlay(options: argparse.Namespace, folder: RunFolder, names: Sequence[str
         pairs = [_pairs(layout, folder, name) for name, layout in layouts.items()]
         values["miou"] = mean_box_iou(made, [ious(record.wanted, record.found, "box") for record in made])
         values["o_miou"] = mean_overlap_iou(made, pairs)
+        fronts = [right for record in made for _, _, right in orders(record)]
+        if fronts:
+            values["order_acc"] = sum(fronts) / len(fronts)
         passed = [row.passed for record in made for row in record.rows]
         if passed:  # the shape world's detector knows what the prompts ask
             values["sr_entity"] = sum(passed) / len(passed)

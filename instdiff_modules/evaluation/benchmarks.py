@@ -68,14 +68,12 @@ class BenchmarkSource:
     def next_steps(self, folder: Path) -> str:
         score = f"  python -m instdiff_modules.evaluation score {folder} "
         if self.format == LAYOUTSAM:
-            return f"Next, the answers of a multimodal model about every box:\n{score}--answers minicpm-vqa.json\n"
-        answers = (
-            ""
-            if self.format == MIG
-            else f"{score}--answers entity_VQA.json relation_VQA.json baseline_bbox_predictions.json\n"
-        )
-        detector = "Next, a detector on the pictures; its categories are those of"
-        return f"{detector} {folder / 'coco' / 'annotations'}:\n{score}--predictions PREDICTIONS.json\n{answers}"
+            return f"Next, let a multimodal model answer about every box:\n{score}--answers minicpm-vqa.json\n"
+        truth = folder / "coco" / "annotations"
+        detected = f"Next, run a detector on them; its categories are those of {truth}:\n{score}--predictions PREDICTIONS.json\n"
+        if self.format == MIG:
+            return detected
+        return f"{detected}{score}--answers entity_VQA.json relation_VQA.json baseline_bbox_predictions.json\n"
 
 
 def read_benchmark(files: Sequence[Path], split: str | None = None) -> BenchmarkSource:
@@ -96,7 +94,7 @@ def read_benchmark(files: Sequence[Path], split: str | None = None) -> Benchmark
     if split is not None and formats[0] not in OVERLAY.values():
         raise ValueError(f"--split is for OverLayBench, but {shown_name(files[0])} is of {formats[0]}: leave it out.")
     kept = _once(pictures)
-    return BenchmarkSource(formats[0], kept, f"{files[0].name} {_digest(kept)}")
+    return BenchmarkSource(formats[0], kept, f"{min(file.name for file in files)} {_digest(kept)}")
 
 
 def _read(file: Path, split: str | None) -> tuple[str, list[BenchmarkPicture]]:

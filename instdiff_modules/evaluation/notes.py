@@ -48,7 +48,7 @@ def _benchmark(table: Table, result: Mapping[str, Any]) -> list[str]:
         )
     out.append(f"Pictures of {about['size']}x{about['size']} pixels.")
     out += _workflow(about)
-    out.append(f"Detections: {result['detections']}.")
+    out.append(f"Measured by: {result['detections']}.")
     return out + list(table.sources)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import yaml
 from instdiff.instdiff_modules.evaluation.__main__ import main
 from instdiff.instdiff_modules.evaluation.run_files import RunFolder
 from instdiff.instdiff_modules.geometry.masks import mask_box
@@ -61,19 +62,19 @@ def mig_json(article: str = "a ") -> dict[str, Any]:
 
 
 def mig_yaml() -> str:
-    """MIGC's mig_bench_anno.yaml: phrases in the order of the alphabet, long captions as complex keys."""
-    lines = []
+    """MIGC's mig_bench_anno.yaml: captions and phrases by the alphabet, as PyYAML writes them; a long caption is a key of several lines."""
+    document: dict[str, Any] = {}
     for number, scene in SCENES.items():
-        caption = "a photo of " + " and ".join(thing.phrase for thing in scene.things)
-        lines += [f"? {caption}", ":" if number == 769 else f": {_yaml_boxes(scene, 0)}"]
-        lines += [f"  {_yaml_boxes(scene, i)}" for i in range(len(scene.things)) if number == 769 or i]
-        lines.append(f"  coco_id: '{number}'")
-    return "\n".join(lines) + "\n"
-
-
-def _yaml_boxes(scene: Scene, i: int) -> str:
-    thing, box = sorted(zip(scene.things, boxes(scene), strict=True), key=lambda pair: pair[0].phrase)[i]
-    return f"{thing.phrase}:\n  - - {box[0]}\n" + "\n".join(f"    - {v}" for v in box[1:])
+        entry = document["a photo of " + " and ".join(thing.phrase for thing in scene.things)] = {
+            "coco_id": str(number)
+        }
+        for thing, box in zip(scene.things, boxes(scene), strict=True):
+            entry.setdefault(thing.phrase, []).append(box)
+    caption = next(name for name in document if "moon" in name)
+    text = yaml.safe_dump(document)
+    short, long = f"{caption}:\n  ", f"? {caption.replace(' and a red', chr(10) + '  and a red')}\n: "
+    assert short in text
+    return text.replace(short, long)
 
 
 def overlay_rows() -> list[dict[str, Any]]:

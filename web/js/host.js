@@ -151,11 +151,13 @@ export function layoutWidget(node, name, spec) {
       session = sessions.get(sessionKey()) ?? newSession();
       sessions.set(sessionKey(), session);
       settle();
+      lookAround();
       store.sessionChanged();
     }, 500);
     if (!editor) {
       editor = createEditor({ store, host });
       element.__instdiff = editor.element; // for tests: it may be shown elsewhere
+      editor.element.addEventListener("pointerenter", lookAround); // the menus of other nodes may have been used meanwhile
       api.addEventListener("executed", refresh);
       observer.observe(element);
     }
@@ -226,6 +228,7 @@ export function layoutWidget(node, name, spec) {
   chain(node, "onAdded", start);
   chain(node, "onExecuted", executed);
   chain(node, "onConnectionsChange", refresh);
+  chain(node, "onAfterGraphConfigured", refresh); // a loaded graph is whole only then
   chain(widget, "onRemove", stop);
   return { widget, minWidth: NODE[0], minHeight: NODE[1] };
 }
