@@ -64,7 +64,9 @@ def walk(comfy: ComfyPage, folder: Path) -> None:
     comfy.visit(FIRST_TEMPLATE)
     comfy.shows(ROOT / "workflows" / "01-Start-here.json")
     editor = editor_of(comfy)
-    wait(editor, "root.__instdiff.store.session.slots === 8")  # what the demo model takes; the page settles which session it is
+    wait(
+        editor, "root.__instdiff.store.session.slots === 8"
+    )  # what the demo model takes; the page settles which session it is
     assert "heart" in editor.session["words"]
     assert len(editor.instances) == 3
     seen("opened")
@@ -100,7 +102,7 @@ def walk(comfy: ComfyPage, folder: Path) -> None:
     editor.act("library")
     page.keyboard.type("three shapes")
     editor.press("Enter")
-    wait(editor, "root.querySelectorAll('[data-act=open-saved]').length > 0")
+    wait(editor, "root.querySelector('.ie-said').textContent.includes('Saved “three shapes”')")
     seen("kept")
     editor.press("Escape")
 

@@ -3,7 +3,6 @@
 import json
 
 import numpy as np
-import pytest
 from instdiff.instdiff_modules.shapeworld.known_words import SIZE
 from support.browser import ComfyPage
 from support.editor import Editor
