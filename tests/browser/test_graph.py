@@ -152,8 +152,9 @@ def test_the_weights_are_found_through_the_borders_of_subgraphs(comfy: ComfyPage
     wrap(apply)
     assert slots(editor.ready()) == 8, "and are used in another"
     wrap(editor.node)
-    comfy.run("""kind => { const holder = app.canvas.graph._nodes.find((one) => one.subgraph?._nodes.some(({ type }) => type === kind));
-      app.canvas.openSubgraph(holder.subgraph, holder); }""", EDITOR)  # fmt: skip
+    script = """editor => { const holder = app.canvas.graph._nodes.find(({ subgraph }) => subgraph?._nodes.some(({ type }) => type === editor));
+      app.canvas.openSubgraph(holder.subgraph, holder); }"""
+    comfy.run(script, EDITOR)
     comfy.settle()
     comfy.look(90, 140)
     assert slots(Editor(comfy, comfy.nodes()[0]).ready()) == 8, "and the layout comes out of a third"

@@ -80,7 +80,13 @@ def test_the_sampler_takes_the_regions_and_each_acts_in_its_place(method):
         with torch.inference_mode():
             run = comfy.samplers.KSampler(model, 2, model.load_device, "euler", "normal", 1.0, model.model_options)
             return run.sample(
-                noise(), positive, context("bad"), 5.0, torch.zeros_like(noise()), disable_pbar=True, seed=1
+                noise(1, 16, 24),
+                positive,
+                context("bad"),
+                5.0,
+                torch.zeros_like(noise(1, 16, 24)),
+                disable_pbar=True,
+                seed=1,
             )
 
     change = (sample(to_conditioning(method)[0]) - sample(POSITIVE)).abs().mean(dim=(0, 1))  # 16 x 24 cells
