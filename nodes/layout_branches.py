@@ -7,9 +7,9 @@ from typing import Any
 import comfy.conds
 import torch
 
+from ..instdiff_modules.geometry.coverage import Widths, coverage, has_area
 from ..instdiff_modules.geometry.masks import mask_extent
 from ..instdiff_modules.layout.instance import Box, Instance
-from ..instdiff_modules.regions.coverage import Widths, coverage, has_area
 from ..instdiff_modules.regions.plan import Region, Regions
 from ..instdiff_modules.sampling.branch import Branch
 from ..instdiff_modules.sampling.branch_window import Cells, window_of

@@ -7,9 +7,9 @@ from typing import Any
 import comfy.conds
 import torch
 
+from ..instdiff_modules.geometry.coverage import Widths
 from ..instdiff_modules.layout.document import Frames, visible_instances
 from ..instdiff_modules.layout.instance import Instance
-from ..instdiff_modules.regions.coverage import Widths
 from ..instdiff_modules.regions.families import Family
 from ..instdiff_modules.regions.plan import RULE, WIDTHS, Region, Regions, Text
 from ..instdiff_modules.regions.rule import FREE, Force, Rule

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from ..geometry.coverage import Widths
 from ..geometry.crop import WHOLE
 from ..layout.instance import Box, Instance
 from ..sampling.window import ToSigma
-from .coverage import Widths
 from .rule import Force, Meeting, Rule
 from .weights import FRONT, Patch, Placed
 

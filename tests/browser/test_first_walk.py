@@ -102,7 +102,7 @@ def walk(comfy: ComfyPage, folder: Path) -> None:
     editor.act("library")
     page.keyboard.type("three shapes")
     editor.press("Enter")
-    wait(editor, "root.querySelectorAll('[data-act=open-saved]').length > 0")
+    wait(editor, "root.querySelector('.ie-said').textContent.includes('Saved “three shapes”')")
     seen("kept")
     editor.press("Escape")
 

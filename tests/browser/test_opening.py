@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from support.browser import SIZE, ComfyPage
+from support.browser import READY, SIZE, ComfyPage
 from support.editor import Editor
 from support.pack import ROOT
 
@@ -154,6 +154,7 @@ def test_a_help_page_s_picture_dropped_onto_the_canvas_opens_its_graph(comfy: Co
         comfy.run(DROP, f"/extensions/instdiff/docs/{node}.png")
         comfy.page.wait_for_function("kind => app.canvas.graph._nodes.some((node) => node.type === kind)", arg=node)
         settled(comfy)
+        comfy.page.wait_for_function(READY)  # a second drop while the page's mask fades would leave it there for good
         assert len(comfy.nodes(node)) == kinds
         sent = comfy.prompt()
         assert any(one["class_type"] == node for one in sent.values())

@@ -57,7 +57,7 @@ def test_a_score_hides_no_shape_and_says_it_in_plain_words(comfy: ComfyPage, edi
         x0, y0, x1, y1 = (round(v * SIZE) for v in instance["box"])
         inside = np.zeros_like(shapes)
         inside[y0:y1, x0:x1] = shapes[y0:y1, x0:x1]
-        assert changed[inside].mean() < 0.05, f"{instance['prompt']}: its tick or cross at most"
+        assert changed[inside].mean() < 0.08, f"{instance['prompt']}: its tick or cross and a thin outline at most"
     assert changed.mean() > 0.02, "there are labels"
     comfy.screenshot(f"score-{comfy.renderer}")
     words = comfy.run(SAID, text)

@@ -26,9 +26,10 @@ SETTINGS = {
     "Comfy.Workflow.ShowMissingModelsWarning": False, "Comfy.EnableTooltips": False, "Comfy.Canvas.SelectionToolbox": False,
     "Comfy.EnableWorkflowViewRestore": True, "Comfy.RightSidePanel.IsOpen": False,
 }  # fmt: skip
-# The page's spinner turns until the workflows of before are back and the template that the address names is open.
-READY = f"""() => window.app?.extensionManager?.spinner === false && window.app.rootGraph && !app.configuringGraph
-  && window.LiteGraph?.registered_node_types?.{EDITOR} && document.querySelector('canvas')"""
+# The page's spinner turns until the workflows of before are back and the template that the address names is open; its mask, which takes
+# every click, fades a moment longer.
+READY = f"""() => window.app?.extensionManager?.spinner === false && !document.querySelector('.p-blockui-mask')
+  && window.app.rootGraph && !app.configuringGraph && window.LiteGraph?.registered_node_types?.{EDITOR} && document.querySelector('canvas')"""
 EMPTY_GRAPH = {
     "version": 0.4,
     "nodes": [],
@@ -135,10 +136,11 @@ class ComfyPage:
         """Wait until the graph is that of a workflow's file, in the tab that has its name."""
         nodes = json.loads(workflow.read_text(encoding="utf-8"))["nodes"]
         script = """([name, nodes]) => { const { workflow } = app.extensionManager, { graph } = app.canvas;
-          return workflow.activeWorkflow?.filename.startsWith(name) && !workflow.isBusy && !app.configuringGraph
+          return workflow.activeWorkflow?.filename.startsWith(name) && !workflow.isBusy
             && graph._nodes.map(({ id, type }) => `${id} ${type}`).sort().join() === nodes; }"""
         held = ",".join(sorted(f"{node['id']} {node['type']}" for node in nodes))
         self.page.wait_for_function(script, arg=[workflow.stem, held], timeout=60_000)
+        self.page.wait_for_function(READY, timeout=60_000)
         self.frames(2)
 
     def nodes(self, kind: str = EDITOR) -> list[int]:
