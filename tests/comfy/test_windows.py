@@ -161,7 +161,7 @@ def test_a_cancelled_run_leaves_nothing_behind():
 
 
 class Hints(torch.nn.Module):
-    """Stands for a ControlNet's network: keeps what it is shown."""
+    """Stands for a ControlNet's network: keeps what it is shown, and adds its brightness to the middle of the UNet."""
 
     dtype = torch.float32
 
@@ -171,23 +171,47 @@ class Hints(torch.nn.Module):
 
     def forward(self, x: torch.Tensor, hint: torch.Tensor, **_: Any) -> dict[str, list]:
         self.shown.append(hint)
-        return {"middle": [], "output": []}
+        small = torch.nn.functional.adaptive_avg_pool2d(
+            hint.mean(1, keepdim=True), [side // 2 for side in x.shape[-2:]]
+        )
+        return {"middle": [small.expand(len(x), 64, -1, -1).clone()], "output": []}
+
+
+def controlled(positive: Any, hint: torch.Tensor) -> tuple[Any, Hints]:
+    """The CONDITIONING with a ControlNet on it, as ComfyUI's node puts it there, and the network."""
+    network = Hints()
+    control = comfy.controlnet.ControlNet(network, load_device=torch.device("cpu")).set_cond_hint(hint, 5.0, (0.0, 1.0))
+    return [[text, {**more, "control": control, "control_apply_to_uncond": True}] for text, more in positive], network
+
+
+HINT = torch.rand(1, 3, 256, 192, generator=torch.Generator().manual_seed(1))
+
+
+def test_a_controlnet_acts_beside_regions_and_a_cancelled_run_leaves_nothing_behind():
+    name, begin = "SD1.5", start("SD1.5")
+    model, positive = apply(name, frames(FOX, OWL))
+    both, network = controlled(positive, HINT)
+    first = sample(name, model, both, begin, steps=2)
+    alone, _ = controlled(conditioning(name, "a scene"), HINT)
+    for other in (sample(name, model, positive, begin, steps=2), sample(name, tiny_model(name), alone, begin, steps=2)):
+        assert_apart(first, other)
+
+    def stop(*_: Any) -> None:
+        raise comfy.model_management.InterruptProcessingException
+
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        sample(name, model, both, begin, steps=2, callback=stop)
+    assert torch.equal(sample(name, model, both, begin, steps=2), first)
+    assert {tuple(one.shape[-2:]) for one in network.shown} == {(256, 192)}
 
 
 def test_a_controlnet_sees_each_windows_part_of_its_hint():
-    network = Hints()
-    hint = torch.rand(1, 3, 256, 192, generator=torch.Generator().manual_seed(1))
-    control = comfy.controlnet.ControlNet(network, load_device=torch.device("cpu")).set_cond_hint(hint, 1.0, (0.0, 1.0))
-    positive = [
-        [text, {**more, "control": control, "control_apply_to_uncond": True}]
-        for text, more in conditioning("SD1.5", "x")
-    ]
+    positive, network = controlled(conditioning("SD1.5", "x"), HINT)
     model, positive = apply("SD1.5", frames(FOX, OWL), positive=positive)
     sample("SD1.5", with_multi_instance(model, 1.0, CROP, 0), positive, start("SD1.5"), steps=1)
-    sizes = {tuple(one.shape[-2:]) for one in network.shown}
-    assert sizes == {(256, 192), (128, 96)}
+    assert {tuple(one.shape[-2:]) for one in network.shown} == {(256, 192), (128, 96)}
     parts = [one[:1] for one in network.shown if one.shape[-2] == 128]
-    assert torch.equal(parts[0], hint[..., 64:192, :96]) and torch.equal(parts[1], hint[..., :128, 96:])
+    assert torch.equal(parts[0], HINT[..., 64:192, :96]) and torch.equal(parts[1], HINT[..., :128, 96:])
 
 
 def test_a_conditioning_is_cut_to_the_window():
