@@ -185,7 +185,7 @@ def picture(
     for written in paths:
         say(f"Picture: {written}")
     if len(paths) == len(alone) == 1:
-        say(f"Without the layout: {write_alone(alone[0], graphs.layout_text(graph), paths[0])}")
+        say(f"The picture alone: {write_alone(alone[0], graphs.layout_text(graph), paths[0])}")
     return 0
 
 

@@ -25,12 +25,18 @@ class InstDiffCombine(io.ComfyNode):
             node_id="InstDiffCombine",
             display_name="Combine Instances",
             category=CATEGORY,
-            description="Joins layouts into one picture, later inputs in front. To give each image of a batch its own layout, use Frames of Instances.",
-            inputs=[_instances("instances_1", "The layout at the back.")]
+            description="Joins layouts into one picture, later inputs in front; each keeps its own order. "
+            "To give each image of a batch its own layout, use Frames of Instances.",
+            inputs=[
+                _instances(
+                    "instances_1",
+                    "The layout at the back. The last of its instances lies in front of its others, but behind the next input.",
+                )
+            ]
             + [
                 _instances(
                     f"instances_{i}",
-                    "Lies in front of the inputs above. Equal number of frames, or a single one for all.",
+                    "In front of the inputs above; its own back-to-front order stays. Equal number of frames, or a single one for all.",
                     optional=True,
                 )
                 for i in (2, 3, 4)

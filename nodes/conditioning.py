@@ -7,13 +7,15 @@ from typing import Any
 from comfy_api.latest import io
 
 from ..instdiff_modules.exporters.conditioning import ALONE, GLIGEN, METHODS, in_region, with_gligen
-from ..instdiff_modules.exporters.regions import to_regions
+from ..instdiff_modules.exporters.regions import shared_out, to_regions
 from ..instdiff_modules.geometry.masks import extent
+from ..instdiff_modules.geometry.overlaps import visible_parts
 from ..instdiff_modules.geometry.raster import layout_masks, output_size
 from ..instdiff_modules.layout import fields
 from ..instdiff_modules.layout.document import check_prompts, visible_instances
 from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
+from ..instdiff_modules.regions.weights import FRONT, SHARED
 from . import checks
 from .types import Instances, Regions
 
@@ -71,6 +73,14 @@ class InstDiffToConditioning(io.ComfyNode):
                     optional=True,
                     tooltip="The negative prompt of the whole picture; it acts everywhere. Not connected: an empty prompt.",
                 ),
+                io.Combo.Input(
+                    "overlap",
+                    options=[SHARED, FRONT],
+                    default=SHARED,
+                    optional=True,
+                    tooltip="Where instances overlap, with masks. shared: all of them. front only: the front one alone, as far as it is opaque. "
+                    "The output regions is always the latter.",
+                ),
             ],
             outputs=[
                 io.Conditioning.Output(
@@ -104,8 +114,10 @@ class InstDiffToConditioning(io.ComfyNode):
         width: int = 0,
         height: int = 0,
         negative: Any = None,
+        overlap: str = SHARED,
     ) -> io.NodeOutput:
         checks.check_choice(method, METHODS, WHERE, "method")
+        checks.check_choice(overlap, (SHARED, FRONT), WHERE, "overlap")
         strength = checks.number_in(strength, 0, MAX_STRENGTH, WHERE, "strength")
         checks.check_conditioning(positive, "positive", None)
         checks.check_clip(clip)
@@ -122,6 +134,9 @@ class InstDiffToConditioning(io.ComfyNode):
         width, height = output_size(frames[0], width, height)
         shown, masks = visible_instances(frames[0]), layout_masks(frames, height, width)
         boxes = [extent(instance) for instance in shown]
+        regions = shared_out(masks[: len(shown)], shown)
+        if overlap == FRONT and shown:
+            masks = visible_parts(masks, shown)
 
         def encode(prompt: str) -> Any:
             return clip.encode_from_tokens_scheduled(clip.tokenize(prompt))
@@ -142,7 +157,7 @@ class InstDiffToConditioning(io.ComfyNode):
             ]
             if any(instance.negative.strip() for instance in shown):
                 negative = _negatives(negative, encode, rows, method, strength)
-        return io.NodeOutput(conditioning, to_regions(positive, masks[: len(shown)], encoded), masks, negative)
+        return io.NodeOutput(conditioning, to_regions(positive, regions, encoded), masks, negative)
 
 
 def _negatives(

@@ -17,6 +17,7 @@ from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
 from ..instdiff_modules.layout.units import FRACTIONS, current_units
 from .checks import check_choice, units_are_known
+from .instance_inputs import opacity_input
 from .types import Instances
 
 
@@ -35,7 +36,7 @@ class InstDiffEditInstances(io.ComfyNode):
             node_id="InstDiffEditInstances",
             display_name="Edit Instances",
             category="InstDiff",
-            description="Adds, replaces, moves, resizes or removes an instance, or makes it a part of another: "
+            description="Adds, replaces, moves, resizes, removes or reorders an instance, or makes it a part of another: "
             "one operation, in every frame. Chain them for rounds of changes.",
             inputs=[
                 Instances.Input("instances", tooltip="The layout to change. To start a new layout, use Instance Box."),
@@ -44,7 +45,8 @@ class InstDiffEditInstances(io.ComfyNode):
                     options=list(OPERATIONS),
                     default=OPERATIONS[0],
                     tooltip='"add" a box, "replace" the prompt, "move by" a shift, "move to" a position, "resize '
-                    'by" a factor, "resize to" a size, "remove", or "make part" of another. Parts follow their instance.',
+                    'by" a factor, "resize to" a size, "remove", "make part" of another, "set opacity", or four changes of who is in front. '
+                    "Parts follow their instance.",
                 ),
                 io.String.Input(
                     "which",
@@ -103,13 +105,14 @@ class InstDiffEditInstances(io.ComfyNode):
                     default="",
                     optional=True,
                     tooltip="For add and make part: id or number of the instance that it becomes a part of. "
-                    "Empty: none. Parts move, grow and are removed with their instance.",
+                    "Empty: none. Parts move, grow, are reordered and removed with their instance.",
                 ),
+                opacity_input("For add and set opacity: how much of what is behind it the instance hides, 0..1."),
             ],
             outputs=[
                 Instances.Output(
                     display_name="instances",
-                    tooltip="The changed layout. Ids and numbers of the others stay; after remove the numbers move up.",
+                    tooltip="The changed layout. Ids stay. Numbers follow the order: remove and the four changes of order move them.",
                 )
             ],
         )
@@ -133,6 +136,7 @@ class InstDiffEditInstances(io.ComfyNode):
         anchor: str = "center",
         at_border: str = AT_BORDER[0],
         part_of: str = "",
+        opacity: float = 1.0,
     ) -> io.NodeOutput:
         units = current_units(units)
         choices = {
@@ -143,7 +147,7 @@ class InstDiffEditInstances(io.ComfyNode):
         }
         for field, (value, options) in choices.items():
             check_choice(value, options, "Edit Instances", field)
-        edit = Edit(operation, which, prompt, x, y, width, height, units, anchor, at_border, part_of)
+        edit = Edit(operation, which, prompt, x, y, width, height, units, anchor, at_border, part_of, opacity)
         return io.NodeOutput(edit_instances(as_frames(instances), edit))
 
 

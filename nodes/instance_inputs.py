@@ -35,7 +35,7 @@ def common_inputs() -> list[io.Input]:
             optional=True,
             advanced=True,
             tooltip="Empty: a new instance. Id or number (from 1) of an incoming instance: it gets this location as well and keeps its strength, "
-            "start and end. Where prompt or negative is empty here, it keeps its own.",
+            "start, end and opacity. Where prompt or negative is empty here, it keeps its own.",
         ),
         io.Float.Input(
             "strength",
@@ -67,7 +67,14 @@ def common_inputs() -> list[io.Input]:
             tooltip="Negative prompt for this object: what its own branch of multi-instance sampling avoids, beside the negative prompt of the "
             "whole picture. Instances to Conditioning uses it too. Plain sampling ignores it.",
         ),
+        opacity_input("How much of what is behind it this instance hides, 0..1. 1: all of it. 0: nothing."),
     ]
+
+
+def opacity_input(tooltip: str) -> io.Input:
+    return io.Float.Input(
+        "opacity", default=1.0, min=0.0, max=1.0, step=0.05, optional=True, advanced=True, tooltip=tooltip
+    )
 
 
 def point_inputs(text: str, tooltip: str) -> list[io.Input]:

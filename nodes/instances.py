@@ -68,10 +68,11 @@ class InstDiffBox(io.ComfyNode):
         start: float = 0.0,
         end: float = 1.0,
         negative: str = "",
+        opacity: float = 1.0,
     ) -> io.NodeOutput:
         box = layout_fields.box((left, top, right, bottom), NEW)
         return io.NodeOutput(
-            add_location(as_frames(instances), {"box": box}, prompt, target, strength, start, end, negative)
+            add_location(as_frames(instances), {"box": box}, prompt, target, strength, start, end, negative, opacity)
         )
 
 
@@ -120,12 +121,21 @@ class InstDiffMask(io.ComfyNode):
         start: float = 0.0,
         end: float = 1.0,
         negative: str = "",
+        opacity: float = 1.0,
     ) -> io.NodeOutput:
         frames = as_frames(instances)
         threshold = layout_fields.number_in(threshold, 0, 1, NEW, "threshold")
         return io.NodeOutput(
             add_location(
-                frames, masks_per_frame(mask, threshold, frames), prompt, target, strength, start, end, negative
+                frames,
+                masks_per_frame(mask, threshold, frames),
+                prompt,
+                target,
+                strength,
+                start,
+                end,
+                negative,
+                opacity,
             )
         )
 
@@ -162,13 +172,14 @@ class InstDiffPoints(io.ComfyNode):
         start: float = 0.0,
         end: float = 1.0,
         negative: str = "",
+        opacity: float = 1.0,
     ) -> io.NodeOutput:
         frames = as_frames(instances)
         xy = read_points(points, units, width, height, frames)
         location: dict[str, Any] = {"point": xy[0]}
         if len(xy) > 1:
             location["scribble"] = spread_points(xy)
-        return io.NodeOutput(add_location(frames, location, prompt, target, strength, start, end, negative))
+        return io.NodeOutput(add_location(frames, location, prompt, target, strength, start, end, negative, opacity))
 
 
 class InstDiffScribble(io.ComfyNode):
@@ -203,12 +214,13 @@ class InstDiffScribble(io.ComfyNode):
         start: float = 0.0,
         end: float = 1.0,
         negative: str = "",
+        opacity: float = 1.0,
     ) -> io.NodeOutput:
         frames = as_frames(instances)
         strokes = split_lists(points)
         for one, words in zip(strokes, prompts_of(prompt, len(strokes)), strict=True):
             stroke = read_points(one, units, width, height, frames)
-            frames = add_location(frames, {"scribble": stroke}, words, target, strength, start, end, negative)
+            frames = add_location(frames, {"scribble": stroke}, words, target, strength, start, end, negative, opacity)
         return io.NodeOutput(frames)
 
 

@@ -77,7 +77,8 @@ class InstDiffLayoutRequest(io.ComfyNode):
                     "instances",
                     optional=True,
                     tooltip="A layout for the model to change as the wish says. Not connected: a new layout. "
-                    "Its boxes are put into words; of several frames those of the first.",
+                    "Its boxes, and those around its masks, are put into words; of several frames those of the first. "
+                    "Connect it to Layout from Text as well: it keeps what has no words.",
                 ),
             ],
             outputs=[
@@ -164,6 +165,12 @@ class InstDiffLayoutFromText(io.ComfyNode):
                     optional=True,
                     tooltip="Height of the canvas in pixels, 0..16384. 0: as the answer says.",
                 ),
+                Instances.Input(
+                    "instances",
+                    optional=True,
+                    tooltip="The layout that Layout Request was given to change. What the answer does not mention of an instance "
+                    "that it names by its id stays: negative prompt, strength, start, end, opacity, colour, mask and the like.",
+                ),
             ],
             outputs=[
                 Instances.Output(
@@ -187,11 +194,14 @@ class InstDiffLayoutFromText(io.ComfyNode):
         return units_are_known(units, [DECLARED, *ANSWER_UNITS], "Layout from Text")
 
     @classmethod
-    def execute(cls, text: str, units: str, order: str, width: int = 0, height: int = 0) -> io.NodeOutput:
+    def execute(
+        cls, text: str, units: str, order: str, width: int = 0, height: int = 0, instances: Frames | None = None
+    ) -> io.NodeOutput:
         units = current_units(units)
         check_choice(units, [DECLARED, *ANSWER_UNITS], "Layout from Text", "units")
         check_choice(order, [DECLARED, *ORDERS], "Layout from Text", "order")
-        answer = read_answer(text, units, order, width, height)
+        earlier = None if instances is None else as_frames(instances)[0]
+        answer = read_answer(text, units, order, width, height, earlier)
         layout = answer.layout
         return io.NodeOutput((layout,), layout.prompt, layout.width or 512, layout.height or 512, report(answer))
 

@@ -1,18 +1,22 @@
 """Nodes that read and write layouts."""
 
+import torch
 from comfy_api.latest import io
 
 from ..instdiff_modules.exporters.boxes import ORDERS as BBOX_ORDERS
 from ..instdiff_modules.exporters.boxes import other_boxes
 from ..instdiff_modules.exporters.segs import layout_segs
 from ..instdiff_modules.exporters.text import OURS, TEXT_FORMATS, frames_to_text
+from ..instdiff_modules.geometry.overlaps import visible_parts
 from ..instdiff_modules.geometry.raster import layout_boxes, layout_masks, output_size
 from ..instdiff_modules.importers.frames import WHERE as JSON_WHERE
 from ..instdiff_modules.importers.frames import read_frames
 from ..instdiff_modules.importers.given import ALL_UNITS, NOT_DECLARED, ORDERS, current_order, given_units, sides_given
 from ..instdiff_modules.layout import fields
+from ..instdiff_modules.layout.document import visible_instances
 from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
+from ..instdiff_modules.regions.weights import FRONT, SHARED
 from .checks import check_choice
 from .types import Bbox, Elements, Instances, Segs, Tracking
 
@@ -180,6 +184,14 @@ class InstDiffToMasks(io.ComfyNode):
             inputs=[
                 _instances("instances", "The layout; the masks of several frames follow each other."),
                 *_size_inputs(),
+                io.Combo.Input(
+                    "overlap",
+                    options=[SHARED, FRONT],
+                    default=SHARED,
+                    optional=True,
+                    tooltip="Where instances overlap. shared: every mask is whole. front only: what lies in front is cut out of the masks behind, "
+                    "as far as it is opaque. Parts belong to their instance and are not cut out of it.",
+                ),
             ],
             outputs=[
                 io.Mask.Output(
@@ -195,12 +207,17 @@ class InstDiffToMasks(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, instances: Frames, width: int = 0, height: int = 0) -> io.NodeOutput:
+    def execute(cls, instances: Frames, width: int = 0, height: int = 0, overlap: str = SHARED) -> io.NodeOutput:
+        check_choice(overlap, (SHARED, FRONT), "Instances to Masks", "overlap")
         frames = as_frames(instances)
         width, height = output_size(frames[0], width, height)
-        return io.NodeOutput(
-            layout_masks(frames, height, width), [layout_segs(layout, height, width) for layout in frames]
-        )
+        masks = layout_masks(frames, height, width)
+        shown = [visible_instances(layout) for layout in frames]
+        each = masks[: sum(map(len, shown))].split([len(some) for some in shown])
+        if overlap == FRONT:
+            each = [visible_parts(own, some, parts_hide=False) for own, some in zip(each, shown, strict=True)]
+            masks = torch.cat(each) if any(shown) else masks
+        return io.NodeOutput(masks, [layout_segs(layout, own) for layout, own in zip(frames, each, strict=True)])
 
 
 class InstDiffToBoxes(io.ComfyNode):

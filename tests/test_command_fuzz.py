@@ -1,5 +1,6 @@
 """The commands beside files that are not what they expect, damaged in every way: a sentence or a result, never Python's own words."""
 
+import ast
 import copy
 import io
 import json
@@ -17,8 +18,9 @@ import numpy as np
 import pytest
 from instdiff.instdiff_modules.evaluation.__main__ import main as evaluation
 from instdiff.instdiff_modules.metrics.__main__ import main as metrics
+from instdiff.instdiff_modules.metrics.verdicts import Verdict
 from PIL import Image
-from support import synthetic_coco
+from support import synthetic_benchmarks, synthetic_coco
 from support.evaluated import evaluated, perfect, scored
 
 ROUNDS = 90
@@ -157,6 +159,48 @@ def test_coco_beside_damaged_annotations_captions_and_workflows(given, tmp_path:
         said(capsys, caplog, evaluation, *command, "--out", out / str(i), "--server", "http://127.0.0.1:9")
         path.write_text(json.dumps(values[path]))
     assert not list(tmp_path.glob("*up*")) and not list(tmp_path.parent.glob("up*")), "no file left its place"
+
+
+def test_benchmarks_beside_damaged_files_answers_and_layouts(tmp_path: Path, capsys, caplog) -> None:
+    caplog.set_level(logging.WARNING)
+    chance, out = random.Random(8), tmp_path / "out"
+    rows = synthetic_benchmarks.overlay_rows() + synthetic_benchmarks.layoutsam_rows()
+    for row in rows:  # as objects, so that what is inside is damaged too
+        row |= {key: ast.literal_eval(row[key]) for key in row if key in ("annotation", "bbox_list", "region_captions")}
+    values = (synthetic_benchmarks.mig_json(), rows[:3], rows[3:], synthetic_benchmarks.mig_json())
+    for i in range(ROUNDS):
+        path = tmp_path / ("hard.json" if i % 4 < 3 else "bench.yaml")  # JSON is YAML, too
+        path.write_bytes(damaged_text(values[i % 4], chance))
+        said(
+            capsys,
+            caplog,
+            evaluation,
+            "benchmark",
+            path,
+            "--size",
+            64,
+            "--out",
+            out / str(i),
+            "--server",
+            "http://127.0.0.1:9",
+        )
+    file = synthetic_benchmarks.write(tmp_path, "hard.json")
+    folder = synthetic_benchmarks.made(file, tmp_path / "run")
+    names = {
+        str(n): dict.fromkeys(synthetic_benchmarks.named(s), "Yes") for n, s in synthetic_benchmarks.SCENES.items()
+    }
+    boxes = {"769": {"circle": [[1, 2, 30, 40]]}, "7": {}, "12": {"ring": []}}
+    sums = {
+        f"sa_{n}.jpg": dict.fromkeys(("bbox_count", *(f"score_{m}" for m in Verdict._fields)), 2) for n in (7, 769, 12)
+    }
+    sam = synthetic_benchmarks.made(synthetic_benchmarks.write(tmp_path, "layoutsam.jsonl"), tmp_path / "sam")
+    layout = folder.layout_path("769")
+    whole, answers = layout.read_text(), tmp_path / "answers.json"
+    capsys.readouterr()
+    for i in range(ROUNDS):
+        layout.write_text(json.dumps(damaged(json.loads(whole), chance)) if i % 2 else whole)
+        answers.write_bytes(damaged_text((names, boxes, sums)[i % 3], chance))
+        said(capsys, caplog, evaluation, "score", (folder, folder, sam)[i % 3].path, "--answers", answers)
 
 
 def test_pictures_that_are_none_are_left_out(tmp_path: Path, capsys, caplog) -> None:

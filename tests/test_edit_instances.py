@@ -154,3 +154,27 @@ def test_what_cannot_be_done_is_told(edit, words):
 def test_pixels_need_a_canvas():
     with pytest.raises(ValueError, match="size of the canvas is unknown"):
         edited("move by", "fox", Layout((FOX,)), x=5, units=PIXELS)
+
+
+def test_the_order_in_depth_changes_and_parts_go_along():
+    ear = Instance("ear", "an ear", point=(0.2, 0.2), parent="fox")
+    layout = Layout((FOX, STAR, PATH, ear), 768, 512)
+
+    def order(operation, which):
+        return " ".join(one.id for one in edited(operation, which, layout).instances)
+
+    assert order("bring to front", "fox") == "star path fox ear"
+    assert order("bring forward", "fox") == "star fox path ear"
+    assert order("send backward", "path") == "fox path star ear"
+    assert order("send to back", "path, star") == "star path fox ear"
+    assert order("bring forward", "ear") == "fox star path ear", "it is in front already"
+    assert order("send to back", "fox") == "fox ear star path"
+
+
+def test_opacity_is_set_alone_and_of_what_is_added():
+    assert [one.opacity for one in edited("set opacity", "star, 4", opacity=0.25).instances] == [1, 0.25, 1, 0.25]
+    given = {"prompt": "an owl", "width": 0.2, "height": 0.3}
+    assert [one.opacity for one in edited("add", **given, opacity=0.5).instances] == [1, 1, 1, 1, 0.5]
+    assert edited("replace", "fox", prompt="a wolf", opacity=0.5).instances[0].opacity == 1
+    with pytest.raises(ValueError, match=r"opacity must lie in 0\.\.1, got 50"):
+        edited("set opacity", "fox", opacity=50)

@@ -11,7 +11,7 @@ from instdiff.instdiff_modules.evaluation import coco
 from instdiff.instdiff_modules.evaluation.__main__ import main
 from instdiff.instdiff_modules.evaluation.annotations import CocoPicture, read_annotations
 from instdiff.instdiff_modules.evaluation.coco import BENCHMARK_FORMATS, asked_for, layout_of
-from instdiff.instdiff_modules.evaluation.published import TABLES
+from instdiff.instdiff_modules.evaluation.published import COCO_TABLES
 from instdiff.instdiff_modules.evaluation.ray_servers import who_asks
 from instdiff.instdiff_modules.evaluation.run_files import RunFolder
 from instdiff.instdiff_modules.evaluation.workflow import authors_graph, filled
@@ -169,7 +169,7 @@ def test_the_graph_is_the_authors_and_every_format_has_its_configuration(given):
     )
     assert set(coco.CONFIGURATIONS.values()) == set(CONFIGURATIONS) and set(coco.CONFIGURATIONS) == set(
         BENCHMARK_FORMATS
-    ) == {t.format for t in TABLES}
+    ) == {t.format for t in COCO_TABLES}
 
 
 def test_a_picture_without_words_does_not_keep_the_templates_prompt():

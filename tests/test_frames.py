@@ -1,8 +1,11 @@
 """Adding, joining and choosing instances, and points typed as text."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from instdiff.instdiff_modules.geometry.masks import decode_mask
+from instdiff.instdiff_modules.geometry.overlaps import visible_parts
 from instdiff.instdiff_modules.geometry.raster import layout_boxes, layout_masks, masks_per_frame, output_size
 from instdiff.instdiff_modules.layout.frames import EMPTY, add_location, as_frames, canvas_of, combine, select
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
@@ -21,10 +24,11 @@ def mask(height=64, width=96, batch=1):
 
 
 def test_a_new_instance_lies_in_front_of_every_frame():
-    frames = add_location((WIDE, Layout()), POINT, "the moon", strength=0.5, start=0.1, end=0.6)
+    frames = add_location((WIDE, Layout()), POINT, "the moon", strength=0.5, start=0.1, end=0.6, opacity=0.3)
     assert [len(layout.instances) for layout in frames] == [3, 1]
     new = frames[0].instances[-1]
     assert (new.prompt, new.point, new.strength, new.start, new.end) == ("the moon", (0.5, 0.5), 0.5, 0.1, 0.6)
+    assert new.opacity == 0.3
     assert frames[1].instances[0].id == new.id
     assert WIDE.instances == (FOX, ROCK)
 
@@ -252,6 +256,20 @@ def test_instances_become_masks_of_the_asked_size():
     assert masks.shape == (3, 64, 96) and masks.dtype == torch.float32
     assert masks[1, 32:, 48:].all() and masks[1].sum() == 32 * 48
     assert masks[2, 6, 86] == 1 and masks[2].sum() < 40
+
+
+def test_what_lies_behind_shows_its_visible_part():
+    boxes = {"back": (0, 0, 1, 0.5), "ear": (0, 0, 0.25, 0.25), "glass": (0.5, 0, 1, 1), "front": (0.75, 0, 1, 0.25)}
+    made = [Instance(id=name, prompt="x", box=box) for name, box in boxes.items()]
+    made[1:3] = replace(made[1], parent="back"), replace(made[2], opacity=0.25)
+    masks = layout_masks([Layout(tuple(made))], 4, 4)
+    back, ear, glass, front = visible_parts(masks, made, parts_hide=False)
+    assert back.tolist() == [[1, 1, 0.75, 0], [1, 1, 0.75, 0.75], [0] * 4, [0] * 4]
+    assert torch.equal(ear, masks[1]) and torch.equal(front, masks[3]) and glass[:, 3].tolist() == [0, 1, 1, 1]
+    assert visible_parts(masks, made)[0].tolist() == [[0, 1, 0.75, 0], [1, 1, 0.75, 0.75], [0] * 4, [0] * 4]
+    made[3] = replace(made[3], strength=0.0)
+    assert torch.equal(visible_parts(masks, made)[2], masks[2]), "what does not act hides nothing"
+    assert torch.equal(visible_parts(masks[:0], []), masks[:0])
 
 
 def test_strokes_are_drawn_along_their_line_and_sets_are_not():

@@ -149,8 +149,10 @@ def test_what_is_imported_is_required_and_torch_is_left_alone() -> None:
     optional = {
         "torch",
         "aiohttp",
+        "yaml",
+        "pyarrow",
         "ray",
-    }  # the first two are ComfyUI's own; Ray is for clusters, and its absence is a sentence
+    }  # the first three are ComfyUI's own; the others are for data sets and clusters, and their absence is a sentence
     assert used - optional == required
     project = re.search(r"^dependencies = \[(.*?)\]", (ROOT / "pyproject.toml").read_text(), re.M | re.S)[1]
     assert requirement_names(re.findall(r'"([^"]+)"', project)) == required

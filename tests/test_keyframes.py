@@ -27,7 +27,7 @@ def mask(columns):
     return encode_mask(picture)
 
 
-FOX = Instance("fox", "a red fox", box=(0.1, 0.2, 0.3, 0.6), point=(0.2, 0.4), strength=1.0)
+FOX = Instance("fox", "a red fox", box=(0.1, 0.2, 0.3, 0.6), point=(0.2, 0.4), strength=1.0, opacity=0.2)
 FAR = Instance("fox", "a running fox", box=(0.5, 0.2, 0.9, 0.6), point=(0.7, 0.4), strength=0.5)
 OWL = Instance("owl", "an owl", point=(0.5, 0.1))
 FIRST, LAST = Layout((FOX, OWL), 768, 512, "morning"), Layout((OWL, FAR), 768, 512, "evening")
@@ -50,6 +50,7 @@ def test_boxes_points_and_numbers_move_at_a_steady_pace():
     assert [fox.box for fox in foxes(frames)] == [close((0.1 + 0.1 * k, 0.2, 0.3 + 0.15 * k, 0.6)) for k in range(5)]
     assert [fox.point[0] for fox in foxes(frames)] == close([0.2, 0.325, 0.45, 0.575, 0.7])
     assert [fox.strength for fox in foxes(frames)] == close([1, 0.875, 0.75, 0.625, 0.5])
+    assert [fox.opacity for fox in foxes(frames)] == close([0.2, 0.4, 0.6, 0.8, 1])
 
 
 def test_words_order_and_caption_are_held_from_the_nearest_keyframe():

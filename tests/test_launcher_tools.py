@@ -146,7 +146,7 @@ def tools(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, **found: object) -> t
     monkeypatch.setattr(testing, "fetch_frontend", lambda *_: found.get("frontend", False))
     monkeypatch.setattr(testing.shutil, "which", lambda _: found.get("node"))
     monkeypatch.setattr(testing, "prepare_linters", lambda *_: found.get("linters", []))
-    monkeypatch.setattr(testing, "prepare_ray", lambda *_: [])
+    monkeypatch.setattr(testing, "prepare_extras", lambda *_: [])
     return testing.prepare_tools(tmp_path, Path(sys.executable), steps(tmp_path))
 
 
@@ -200,18 +200,21 @@ def test_what_checks_the_code_is_installed_once_or_left_out_with_the_reason(tmp_
 
 
 @linux_only
-def test_ray_is_installed_once_where_pip_has_it(tmp_path: Path) -> None:
+def test_what_some_tests_need_is_installed_once_where_pip_has_it(tmp_path: Path) -> None:
     calls = tmp_path / "calls"
+    calls.touch()
     has = program(
         tmp_path / "has",
-        f'case "$*" in *find_spec*) [ -e {calls} ] && echo True || echo False ;; *) echo "$*" >> {calls} ;; esac',
+        f'case "$*" in *\\\'ray\\\'*) grep -q "ray>" {calls} && echo True || echo False ;; '
+        f'*pyarrow\\\'*) grep -q "pyarrow>" {calls} && echo True || echo False ;; *) echo "$*" >> {calls} ;; esac',
     )
     has_not = program(tmp_path / "has-not", 'case "$*" in *find_spec*) echo False ;; *) exit 1 ;; esac')
     for _ in range(2):
-        assert testing.prepare_ray(has, steps(tmp_path)) == []
-    assert calls.read_text().count("\n") == 1 and "--only-binary :all: ray" in calls.read_text()
-    (line,) = testing.prepare_ray(has_not, steps(tmp_path))
-    assert line.startswith("the evaluation's test with Ray, because pip could not install it")
+        assert testing.prepare_extras(has, steps(tmp_path)) == []
+    assert [line.split(" :all: ")[1] for line in calls.read_text().splitlines()] == ["ray>=2.40", "pyarrow>=14"]
+    ray, parquet = testing.prepare_extras(has_not, steps(tmp_path))
+    assert ray.startswith("the evaluation's test with Ray, because pip could not install it")
+    assert parquet.startswith("the evaluation's tests with Parquet files, because pip could not install it")
 
 
 def test_workers_share_the_tests_unless_there_is_one_core() -> None:

@@ -2,22 +2,24 @@
 
 import json
 from collections import namedtuple
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from instdiff.instdiff_modules.exporters.boxes import ORDERS, other_boxes
-from instdiff.instdiff_modules.exporters.regions import Region, to_regions
+from instdiff.instdiff_modules.exporters.regions import Region, shared_out, to_regions
 from instdiff.instdiff_modules.exporters.segs import layout_segs
 from instdiff.instdiff_modules.exporters.text import TEXT_FORMATS, frames_to_text
 from instdiff.instdiff_modules.geometry.masks import decode_mask
-from instdiff.instdiff_modules.geometry.raster import layout_boxes
+from instdiff.instdiff_modules.geometry.raster import layout_boxes, layout_masks
 from instdiff.instdiff_modules.importers.any_boxes import read_boxes
 from instdiff.instdiff_modules.importers.frames import read_frames
 from instdiff.instdiff_modules.importers.given import XYWH, XYXY
 from instdiff.instdiff_modules.importers.regions import read_masks
 from instdiff.instdiff_modules.layout.document import parse_layout
+from instdiff.instdiff_modules.layout.instance import Instance
 from instdiff.instdiff_modules.layout.point_text import parse_points, split_lists
 from instdiff.instdiff_modules.layout.units import FRACTIONS, PIXELS, THOUSANDTHS
 from support.node_js import ask, needs_node
@@ -264,6 +266,41 @@ def test_prompt_control_there_and_back(kind):
     assert kind.split("(")[1][:-1] in text and "rock" not in text
 
 
+def test_what_a_format_drops_is_named_in_one_sentence(caplog):
+    box = [0, 0, 0.5, 0.5]
+    full = {
+        "prompt": "x",
+        "negative": "blur",
+        "strength": 0.5,
+        "start": 0.1,
+        "opacity": 0.5,
+        "parent": "a",
+        "point": [0.5, 0.5],
+        "box": box,
+    }
+    items = [{"id": "a", "prompt": "a", "box": box}, full, {**full, "visible": False}]
+    layout = parse_layout({"version": 1, "width": 96, "height": 64, "instances": items})
+    dropped = "1 negative prompt, 1 strength, 1 start and end, 1 opacity, 1 parent, 1 hidden instance"
+    said = {}
+    for kind in TEXT_FORMATS:
+        caplog.clear()
+        frames_to_text((layout,), kind)
+        said[kind] = "".join(record.getMessage() for record in caplog.records)
+        assert len(caplog.records) <= 1 and len(said[kind]) < 300
+    assert said["InstDiff"] == said["points"] == ""
+    assert (
+        said["InstanceDiffusion demo"]
+        == f"Instances to JSON: InstanceDiffusion demo cannot hold everything. Lost: {dropped}."
+    )
+    assert (
+        said["COCO"].endswith(f"Lost: 1 point (as a box), {dropped}.")
+        and "strength" not in said["prompt-control (AND)"]
+    )
+    caplog.clear()
+    frames_to_text((parse_layout({"version": 1, "instances": items[:1]}),), "COCO")
+    assert not caplog.records, "nothing is lost"
+
+
 @pytest.mark.parametrize("read, words", [
     (lambda: read_boxes(BOX, None), "the size of the canvas is unknown"),
     (lambda: read_boxes([(1, 2, 30, 40)], CANVAS), "in an order that is not stated"),
@@ -335,7 +372,7 @@ def test_segs_there_and_back():
     fox, sky = layout.instances
     assert fox.prompt == "fox" and fox.extra == {"score": 0.5} and (decode_mask(fox.mask) == (masks > 0)).all()
     assert sky.mask is None and sky.box == (0, 0, 0.075, 0.1), "a mask that fills its rectangle is a box"
-    back = layout_segs(layout, 400, 800)
+    back = layout_segs(layout, layout_masks([layout], 400, 800))
     assert (
         back[0] == (400, 800)
         and [s.label for s in back[1]] == ["fox", "sky"]
@@ -348,13 +385,21 @@ def test_segs_there_and_back():
 def test_regions_there_and_back():
     masks = blobs(2)
     words = [[[torch.full((1, 77, 8), float(i)), {}]] for i in range(3)]
-    chain = to_regions(words[0], masks, words[1:])
+    boxes = [Instance("a", "x", box=(0, 0, 1, 1)), Instance("b", "y", box=(0, 0, 1, 1))]
+    chain = to_regions(words[0], shared_out(masks, boxes), words[1:])
     first, back, front = chain.preprocess()
     assert [region.conditioning for region in (first, back, front)] == words and all(
         region.mask.shape == (1, 400, 800) for region in (first, back, front)
     )
     assert torch.equal(front.mask[0], masks[1]) and torch.equal(back.mask[0], masks[0] * (1 - masks[1]))
     assert torch.equal(first.mask + back.mask + front.mask, torch.ones(1, 400, 800)), "every pixel has one region"
+    boxes[1] = replace(boxes[1], opacity=0.5)
+    there = masks.bool().all(0)
+    assert there.any() and [float(share[there].mean()) for share in shared_out(masks, boxes)] == pytest.approx(
+        [1 / 3, 2 / 3]
+    )
+    boxes[1] = replace(boxes[1], strength=0.0)
+    assert torch.equal(shared_out(masks, boxes), masks * torch.tensor([1.0, 0.0])[:, None, None])
     (layout,) = read_masks(chain, prompts="a fox\nan owl")
     assert [i.prompt for i in layout.instances] == ["a fox", "an owl"]
     theirs = SimpleNamespace(previous=Region(None, masks[:1], words[0]), mask=masks[1:], conditioning=words[1])

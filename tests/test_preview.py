@@ -54,6 +54,20 @@ def test_the_background_shines_through():
     assert drawn[200, 600, 0] > 240 and 150 < drawn[200, 600, 1] < 240
 
 
+def test_what_is_in_front_hides_what_is_behind_as_far_as_it_is_opaque():
+    def middle(opacity, **place):
+        back = Instance(id="b", prompt="x", box=(0, 0, 1, 1), color="#ff0000")
+        front = Instance(id="f", prompt="x", color="#00ff00", opacity=opacity, **place)
+        return pixels(Layout((back, front)))[300, 300] - pixels(Layout())[300, 300]
+
+    disc = encode_mask(np.pad(np.ones((32, 48), bool), ((16, 16), (24, 24))))
+    for place in ({"box": (0.25, 0.25, 0.75, 0.75)}, {"mask": disc}):
+        reds, greens = zip(*(middle(opacity, **place)[:2] for opacity in (1, 0.5, 0)), strict=True)
+        assert reds[0] < 12 and greens[0] > 30, "an opaque one shows the ground with its own colour"
+        assert reds[0] < reds[1] < reds[2] and greens[0] > greens[1] > greens[2]
+        assert (middle(0, **place) == middle(0, point=(0, 0))).all(), "one that hides nothing is an outline"
+
+
 def test_later_instances_lie_in_front():
     back = Instance(id="b", prompt="x", point=(0.5, 0.5), color="#ff0000")
     front = Instance(id="f", prompt="x", point=(0.5, 0.5), color="#0000ff")

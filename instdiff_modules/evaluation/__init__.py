@@ -1,1 +1,1 @@
-"""The paper's evaluation on COCO, through ComfyUI servers: layouts, pictures, files for the detector, the paper's tables."""
+"""The paper's evaluation on COCO, and other benchmarks, through ComfyUI servers: layouts, pictures, files for the detector, tables."""

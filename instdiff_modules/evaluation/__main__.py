@@ -1,12 +1,15 @@
-"""The paper's evaluation on COCO, in three steps, from the pack's folder, with the Python that runs ComfyUI:
+"""The paper's evaluation on COCO, and other benchmarks, in three steps, from the pack's folder, with the Python that runs ComfyUI:
 
     python -m instdiff_modules.evaluation coco --annotations instances_val2017.json --captions captions_val2017.json \\
         --images 500 --format box --server http://127.0.0.1:8188 --out EVAL/box
     yolo val segment model=yolov8m-seg.pt data=EVAL/box/coco/coco.yaml save_json=True
     python -m instdiff_modules.evaluation score EVAL/box --predictions runs/segment/val/predictions.json
 
-`coco` makes the pictures on running ComfyUI servers; it can be stopped at any time, and the same command resumes. `score` reads
-the detector's answer, and with --clip the attributes of the formats colors and textures; `tables` puts several runs together.
+    python -m instdiff_modules.evaluation benchmark mig_bench.json --server http://127.0.0.1:8188 --out EVAL/mig
+
+`coco` and `benchmark` make the pictures on running ComfyUI servers; they can be stopped at any time, and the same command resumes.
+`benchmark` takes the files of COCO-MIG, OverLayBench and LayoutSAM-Eval. `score` reads the detector's answer, with --clip the attributes
+of the formats colors and textures, and with --answers those of a multimodal model; `tables` puts several runs together.
 """
 
 import argparse
@@ -20,6 +23,7 @@ from ..launcher.graph import LONGEST_SIDE
 
 try:
     from . import generate, measure
+    from .benchmarks import SPLITS
     from .coco import BENCHMARK_FORMATS, LOCATIONS
     from .workflow import ALPHA, CHECKPOINT, GUIDANCE, MIS, SIZE, STEPS, WEIGHTS
 except ModuleNotFoundError as missing:
@@ -53,9 +57,14 @@ def _parser() -> Parser:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    commands = parser.add_subparsers(required=True, metavar="coco | score | tables")
-    _add_coco(commands.add_parser("coco", help="make the pictures, and the files for the detector"))
-    _add_score(commands.add_parser("score", help="measure them and print them beside the paper's table"))
+    commands = parser.add_subparsers(required=True, metavar="coco | benchmark | score | tables")
+    _add_coco(commands.add_parser("coco", help="make the pictures of COCO's layouts, and the files for the detector"))
+    _add_benchmark(
+        commands.add_parser(
+            "benchmark", help="the same for COCO-MIG, OverLayBench and LayoutSAM-Eval, known by their content"
+        )
+    )
+    _add_score(commands.add_parser("score", help="measure them and print them beside published numbers"))
     tables = commands.add_parser("tables", help="the tables of several runs that were scored")
     tables.add_argument("runs", type=file_path, nargs="+", help="folders of the runs")
     tables.add_argument("--out", type=file_path, help="also write OUT.md and OUT.json")
@@ -75,7 +84,6 @@ def _add_coco(parser: argparse.ArgumentParser) -> None:
         type=file_path,
         help="captions_val2017.json: the first caption of each picture begins its prompt, as in the paper",
     )
-    parser.add_argument("--images", type=whole(1, 10**9), help="the first N pictures by their ids (default: all)")
     parser.add_argument(
         "--format",
         choices=BENCHMARK_FORMATS,
@@ -88,6 +96,28 @@ def _add_coco(parser: argparse.ArgumentParser) -> None:
         default="authors",
         help="authors: their test configuration of the format, which may keep other locations too; given: that location alone",
     )
+    _add_making(parser)
+    parser.set_defaults(run=generate.coco)
+
+
+def _add_benchmark(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "files",
+        type=file_path,
+        nargs="+",
+        metavar="FILE",
+        help="COCO-MIG's JSON or YAML, or the rows of OverLayBench or LayoutSAM-Eval: Parquet, JSON or JSON lines",
+    )
+    parser.add_argument(
+        "--split", choices=SPLITS, help="part of OverLayBench (default: what the names of its files begin with)"
+    )
+    _add_making(parser)
+    parser.set_defaults(run=generate.benchmark)
+
+
+def _add_making(parser: argparse.ArgumentParser) -> None:
+    """Options of every command that makes pictures."""
+    parser.add_argument("--images", type=whole(1, 10**9), help="the first N pictures by their ids (default: all)")
     parser.add_argument("--out", type=file_path, required=True, help="folder of this evaluation; one for each format")
     parser.add_argument(
         "--server",
@@ -142,12 +172,11 @@ def _add_coco(parser: argparse.ArgumentParser) -> None:
         default=60,
         help="seconds to wait for a lost server before it is given up (default: 60)",
     )
-    parser.set_defaults(run=generate.coco)
 
 
 def _add_score(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "run_folder", type=file_path, metavar="RUN", help="folder of the evaluation, the --out of `coco`"
+        "run_folder", type=file_path, metavar="RUN", help="folder of the evaluation, the --out of its pictures"
     )
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--predictions", type=file_path, help="the detector's predictions.json, in COCO's format")
@@ -155,6 +184,13 @@ def _add_score(parser: argparse.ArgumentParser) -> None:
         "--detector",
         choices=["shapeworld"],
         help="the exact detector of the synthetic shapes, for pictures of the demo model",
+    )
+    parser.add_argument(
+        "--answers",
+        type=file_path,
+        nargs="+",
+        metavar="FILE",
+        help="answers of a multimodal model, as the scripts of OverLayBench (up to three files) and LayoutSAM-Eval write them",
     )
     parser.add_argument(
         "--categories",

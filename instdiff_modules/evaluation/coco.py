@@ -8,7 +8,9 @@ annotation's id, and lie where the mask is (the authors' are only right for anno
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,7 +23,8 @@ from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Instance, Layout, Mask
 from ..metrics.attributes import COLORS, PAPER_TEXTURES
-from .annotations import CocoPicture
+from .annotations import Annotations, CocoPicture
+from .source import ASKED_FOR
 
 BENCHMARK_FORMATS = ("box", "mask", "point", "scribble", "colors", "textures")
 # What each format is made with: the authors' test configuration, and the one location that it is about.
@@ -43,7 +46,49 @@ LOCATION = {
 }
 LOCATIONS = ("authors", "given")  # see `asked_for`
 WORDS = {"colors": COLORS, "textures": PAPER_TEXTURES}
-ASKED_FOR = 30  # instances of a picture that the model is told of: its slots
+
+
+@dataclass(frozen=True)
+class CocoSource:
+    """COCO's annotations as a `Source`. fingerprints: what run.json says of the files, {"annotations", "captions"}."""
+
+    annotations: Annotations
+    format: str
+    locations: str
+    fingerprints: Mapping[str, str | None]
+    is_detected = True
+
+    @property
+    def ids(self) -> Mapping[str, int]:
+        return {picture.name: picture.id for picture in self.annotations.pictures}
+
+    @property
+    def categories(self) -> Mapping[int, str]:
+        return self.annotations.categories
+
+    @property
+    def location_formats(self) -> str:
+        return f"authors' {CONFIGURATIONS[self.format]}" if self.locations == "authors" else "as given"
+
+    @cached_property
+    def _pictures(self) -> Mapping[str, CocoPicture]:
+        return {picture.name: picture for picture in self.annotations.pictures}
+
+    def layout(self, name: str, size: int) -> tuple[Layout, list[str]]:
+        return layout_of(self._pictures[name], self.categories, self.format, size)
+
+    def asked_for(self, layout: Layout) -> Layout:
+        return asked_for(layout, self.format, self.locations)
+
+    def about(self) -> dict[str, Any]:
+        return {"locations": self.locations, **self.fingerprints}
+
+    def next_steps(self, folder: Path) -> str:
+        return (
+            "Next, a detector, for example:\n"
+            f"  yolo val segment model=yolov8m-seg.pt data={folder / 'coco' / 'coco.yaml'} save_json=True\n"
+            f"  python -m instdiff_modules.evaluation score {folder} --predictions PREDICTIONS.json\n"
+        )
 
 
 def canvas_size(layout: Layout) -> tuple[int, int]:

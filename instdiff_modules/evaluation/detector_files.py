@@ -11,7 +11,7 @@ There are no label files: what the program itself prints without pycocotools' fi
 """
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -19,26 +19,23 @@ import numpy as np
 from ..geometry.masks import decode_mask, encode_mask
 from ..layout.instance import Instance, Layout
 from ..metrics.folder import write_whole
-from .annotations import CocoPicture
 from .coco import canvas_size, pixel_box
 from .run_files import SPLIT, RunFolder
 
 
 def write_detector_files(
     folder: RunFolder,
-    pictures: Iterable[CocoPicture],
+    pictures: Mapping[str, int],
     categories: Mapping[int, str],
-    layout_of: Callable[[CocoPicture], Layout],
+    layout_of: Callable[[str], Layout],
 ) -> None:
-    """Truth, list and description of the pictures, whose layouts `layout_of` knows."""
+    """Truth, list and description of the pictures (numbers by names), whose layouts `layout_of` knows."""
     ids = {name: number for number, name in sorted(categories.items(), reverse=True)}  # of equal names the first
     images, annotations = [], []
-    for picture in pictures:
-        layout = layout_of(picture)
-        images.append(
-            {"id": picture.id, "file_name": f"{picture.name}.png", "width": layout.width, "height": layout.height}
-        )
-        annotations += [_annotation(instance, layout, picture.id, ids) for instance in layout.instances]
+    for name, number in pictures.items():
+        layout = layout_of(name)
+        images.append({"id": number, "file_name": f"{name}.png", "width": layout.width, "height": layout.height})
+        annotations += [_annotation(instance, layout, number, ids) for instance in layout.instances]
     truth = {
         "images": images,
         "annotations": annotations,

@@ -1,4 +1,4 @@
-"""The command `coco`: layouts and pictures of an evaluation, and, when all pictures are there, the files for the detector."""
+"""The commands `coco` and `benchmark`: layouts and pictures of an evaluation, and, when all pictures are there, the files for the detector."""
 
 import argparse
 import sys
@@ -15,14 +15,16 @@ from ..launcher.steps import lock_file, try_lock
 from ..layout.plain_files import file_size, shown_name
 from ..metrics.folder import fingerprint
 from . import server
-from .annotations import Annotations, CocoPicture, read_annotations
-from .coco import CONFIGURATIONS, asked_for
+from .annotations import read_annotations
+from .benchmarks import read_benchmark
+from .coco import CocoSource
 from .detector_files import write_detector_files
 from .layouts import Layouts
 from .ray_servers import ray_painters
 from .run_files import RunFolder
 from .said import say
 from .sharing import Outcome, Painter, Sharing
+from .source import Source
 from .workflow import CHECKPOINT, WEIGHTS, authors_graph, filled, output_node
 
 SETTINGS = ("checkpoint", "weights", "steps", "guidance", "mis", "alpha")  # options of the authors' graph
@@ -30,27 +32,43 @@ SETTINGS = ("checkpoint", "weights", "steps", "guidance", "mis", "alpha")  # opt
 
 def coco(options: argparse.Namespace) -> int:
     """The exit code: 1 if pictures of this job are missing at the end. ValueError, OSError, RuntimeError, GraphRefused."""
+
+    def source() -> Source:
+        annotations = read_annotations(options.annotations, options.captions)
+        prints = {
+            "annotations": fingerprint(options.annotations),
+            "captions": options.captions and fingerprint(options.captions),
+        }
+        return CocoSource(annotations, options.format, options.locations, prints)
+
+    return _run(options, source)
+
+
+def benchmark(options: argparse.Namespace) -> int:
+    """As `coco`, of the file of a benchmark, which is known by its content."""
+    return _run(options, lambda: read_benchmark(options.files, options.split))
+
+
+def _run(options: argparse.Namespace, read: Callable[[], Source]) -> int:
     _check(options)
     urls = server.server_urls(options.server)
     graph, workflow = _workflow(options)
     output = output_node(graph, options.output)
-    annotations = read_annotations(options.annotations, options.captions)
-    pictures = _first(annotations, options)
+    source = read()
+    pictures = _first(source, options.images)
     folder = RunFolder(options.out)
     folder.begin(
         {
-            "format": options.format,
-            "locations": options.locations,
+            "format": source.format,
             "size": options.size,
             "seed": options.seed,
             "workflow": workflow,
-            "annotations": fingerprint(options.annotations),
-            "captions": options.captions and fingerprint(options.captions),
-            "categories": {str(number): name for number, name in sorted(annotations.categories.items())},
-            "pictures": [picture.name for picture in pictures],
+            **source.about(),
+            "categories": {str(number): name for number, name in sorted(source.categories.items())},
+            "pictures": pictures,
         }
     )
-    layouts = Layouts(folder, annotations, options.format, options.size)
+    layouts = Layouts(folder, source, options.size)
     mine = pictures[options.job :: options.jobs]
     with _only_once(options.out / "jobs" / f"{options.job}-of-{options.jobs}.lock"):
         layouts.write(mine)
@@ -68,11 +86,11 @@ def _check(options: argparse.Namespace) -> None:
         )
 
 
-def _first(annotations: Annotations, options: argparse.Namespace) -> tuple[CocoPicture, ...]:
-    there = len(annotations.pictures)
-    if options.images is not None and options.images > there:
-        raise ValueError(f"--images is {options.images}, expected 1..{there}: so many has {options.annotations.name}.")
-    return annotations.pictures[: options.images]
+def _first(source: Source, images: int | None) -> list[str]:
+    """Names of the first pictures; None: of all."""
+    if images is not None and images > len(source.ids):
+        raise ValueError(f"--images is {images}, expected 1..{len(source.ids)}: the file has no more pictures.")
+    return list(source.ids)[:images]
 
 
 def _workflow(options: argparse.Namespace) -> tuple[Graph, dict[str, Any]]:
@@ -113,19 +131,18 @@ def _paint(
     graph: Graph,
     output: str,
     urls: Sequence[str],
-    mine: Sequence[CocoPicture],
+    mine: Sequence[str],
 ) -> Outcome:
-    by_name, folder = {picture.name: picture for picture in mine}, layouts.folder
-    names = folder.missing(list(by_name), options.size)
+    source, folder, ids = layouts.source, layouts.folder, layouts.source.ids
+    names = folder.missing(mine, options.size)
     if len(names) < len(mine):
         say(f"{len(mine) - len(names)} of {len(mine)} pictures are there already.")
     if not names:
         return Outcome(0, {}, ())
-    formats = f"authors' {CONFIGURATIONS[options.format]}" if options.locations == "authors" else "as given"
 
     def graph_of(name: str) -> Graph:
-        layout = asked_for(layouts.of(by_name[name]), options.format, options.locations)
-        return filled(graph, layout, (options.seed + by_name[name].id) % (SEEDS + 1), formats)
+        seed = (options.seed + ids[name]) % (SEEDS + 1)
+        return filled(graph, source.asked_for(layouts.of(name)), seed, source.location_formats)
 
     if options.ray is not None:
         painters = ray_painters(urls, options.ray, graph_of, output, options.size, options.timeout)
@@ -155,19 +172,17 @@ def present(painters: Sequence[Painter]) -> list[Painter]:
     return there
 
 
-def _end(layouts: Layouts, pictures: Sequence[CocoPicture], mine: Sequence[CocoPicture], outcome: Outcome) -> int:
-    folder = layouts.folder
-    missing = set(folder.missing([picture.name for picture in pictures], layouts.size))
-    own = [picture.name for picture in mine if picture.name in missing]
+def _end(layouts: Layouts, pictures: Sequence[str], mine: Sequence[str], outcome: Outcome) -> int:
+    folder, source = layouts.folder, layouts.source
+    missing = set(folder.missing(pictures, layouts.size))
+    own = [name for name in mine if name in missing]
     for name, reason in outcome.failed.items():
         say(f"Failed: {name} ({reason})")
     if not missing:
-        write_detector_files(folder, pictures, layouts.annotations.categories, layouts.of)
-        sys.stdout.write(
-            f"All {len(pictures)} pictures are in {folder.pictures}. Next, a detector, for example:\n"
-            f"  yolo val segment model=yolov8m-seg.pt data={folder.path / 'coco' / 'coco.yaml'} save_json=True\n"
-            f"  python -m instdiff_modules.evaluation score {folder.path} --predictions PREDICTIONS.json\n"
-        )
+        if source.is_detected:
+            ids = source.ids
+            write_detector_files(folder, {name: ids[name] for name in pictures}, source.categories, layouts.of)
+        sys.stdout.write(f"All {len(pictures)} pictures are in {folder.pictures}. {source.next_steps(folder.path)}")
         return 0
     if own:
         say(

@@ -10,8 +10,9 @@ from ..layout.json_text import read_json
 from ..metrics.clip import LocalClip
 from ..metrics.folder import fingerprint, write_whole
 from ..metrics.sources import Predictions
-from . import scoring
+from . import benchmark_scoring, scoring
 from .annotations import MOST_READ
+from .benchmarks import BENCHMARKS
 from .run_files import RunFolder
 from .said import say
 from .tables import document, results_of, table_dict
@@ -29,9 +30,10 @@ def score(options: argparse.Namespace) -> int:
     if not there or (missing and not options.partial):
         raise ValueError(
             f"{len(missing)} of {len(names)} pictures are missing in {folder.pictures}, the first is {next(name for name in names if name in missing)}. "
-            "Run the command `coco` again to make them, or score what is there with --partial."
+            "Run the command that makes them again, or score what is there with --partial."
         )
-    values, detections = _measure(options, folder, there, about["format"], categories)
+    how = benchmark_scoring.measure if about["format"] in BENCHMARKS else _measure
+    values, detections = how(options, folder, there, about["format"], categories)
     result = {
         "format": about["format"],
         "pictures": len(there),
@@ -54,6 +56,8 @@ def _measure(
     options: argparse.Namespace, folder: RunFolder, names: list[str], format: str, categories: dict[str, str]
 ) -> tuple[scoring.Values, str]:
     """The numbers, and whose detections they are of."""
+    if options.answers:
+        raise ValueError("--answers is for OverLayBench and LayoutSAM-Eval, not for COCO: give --predictions FILE.")
     values: scoring.Values = {}
     sources = []
     if options.predictions is not None:

@@ -19,6 +19,7 @@ from ..layout.document import layout_to_json, parse_layout
 from ..layout.instance import Layout
 from ..layout.json_text import read_json
 from ..metrics.folder import write_whole
+from .benchmarks import BENCHMARKS
 from .coco import BENCHMARK_FORMATS, LOCATIONS
 from .png import png_size
 
@@ -46,7 +47,7 @@ class RunFolder:
     def layout(self, name: str) -> Layout:
         """A layout that this evaluation wrote. ValueError if it is missing, damaged or something else."""
         path = self.layout_path(name)
-        advice = "Delete it and run the command `coco` again, which makes it anew."
+        advice = "Delete it and run the command that made the pictures again, which makes it anew."
         try:
             layout = parse_layout(read_json(path))
         except ValueError as error:
@@ -78,7 +79,7 @@ class RunFolder:
         path = self.path / "run.json"
         if not path.is_file():
             raise ValueError(
-                f"There is no evaluation in {self.path} (no run.json). Give the folder that `coco` was run with as --out."
+                f"There is no evaluation in {self.path} (no run.json). Give the folder that the pictures were made into, their --out."
             )
         about = read_json(path)
         if not isinstance(about, Mapping) or not _are_settings(about):
@@ -125,7 +126,7 @@ def _size_of_content(path: Path, stamp: tuple[int, int]) -> tuple[int, int] | No
 
 
 def _are_settings(about: Mapping[str, Any]) -> bool:
-    """Whether every field is what `coco` writes, which the other commands rely on."""
+    """Whether every field is what `coco` and `benchmark` write, which the other commands rely on."""
     names, categories, workflow = (about.get(key) for key in ("pictures", "categories", "workflow"))
     return (
         about.get("version") == VERSION
@@ -134,7 +135,7 @@ def _are_settings(about: Mapping[str, Any]) -> bool:
         and all(isinstance(name, str) and not picture_name_problem(name) for name in names)
         and isinstance(categories, Mapping)
         and all(isinstance(name, str) for name in categories.values())
-        and about.get("format") in BENCHMARK_FORMATS
+        and about.get("format") in (*BENCHMARK_FORMATS, *BENCHMARKS)
         and about.get("locations") in LOCATIONS
         and type(about.get("size")) is int
         and isinstance(workflow, Mapping)

@@ -77,7 +77,14 @@ def by_clip(
 
 def _record(name: str, layout: Layout, predictions: Predictions) -> Record:
     """Regions alone: which detection stands for which instance is the averages' own question."""
-    wanted = tuple(
+    wanted, (width, height) = wanted_regions(layout), canvas_size(layout)
+    found = named(regions_of(predictions, name, width))
+    return Record(name, width, height, wanted, found, (None,) * len(wanted), ())
+
+
+def wanted_regions(layout: Layout) -> tuple[Region, ...]:
+    """All instances of a layout that an evaluation made, hidden ones too, with their classes."""
+    return tuple(
         Region(
             instance_class(instance, "category", ()),
             pixel_box(instance, layout),
@@ -86,9 +93,11 @@ def _record(name: str, layout: Layout, predictions: Predictions) -> Record:
         )
         for instance in layout.instances
     )
-    width, height = canvas_size(layout)
-    found = tuple(replace(region, name=_class(region.name)) for region in regions_of(predictions, name, width))
-    return Record(name, width, height, wanted, found, (None,) * len(wanted), ())
+
+
+def named(found: Sequence[Region]) -> tuple[Region, ...]:
+    """Regions of predictions whose labels are turned into classes."""
+    return tuple(replace(region, name=_class(region.name)) for region in found)
 
 
 @functools.cache

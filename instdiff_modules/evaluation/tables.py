@@ -1,14 +1,21 @@
-"""The paper's tables with this run's numbers beside those that were published: Markdown, and the same as JSON."""
+"""The benchmarks' tables with this run's numbers beside those that were published: Markdown, and the same as JSON."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..layout.json_text import read_json
-from .published import TABLES, VAL2017, Measure, Table, table_of
-from .workflow import SIZE
+from .notes import notes
+from .published import COCO_TABLES, Measure, Table
+from .published_benchmarks import BENCHMARK_TABLES
 
-PAPER, REPRODUCTION, RUN, DIFFERENCE = "paper", "reproduction", "this run", "this run - paper"
+TABLES = (*COCO_TABLES, *BENCHMARK_TABLES)
+RUN = "this run"
+
+
+def table_of(format: str) -> Table:
+    """The published table of a format. KeyError for another word."""
+    return {table.format: table for table in TABLES}[format]
 
 
 def table_dict(result: Mapping[str, Any]) -> dict[str, Any]:
@@ -18,12 +25,13 @@ def table_dict(result: Mapping[str, Any]) -> dict[str, Any]:
     """
     table = table_of(result["format"])
     measured = [_published(measure, result["values"].get(measure.key)) for measure in table.measures]
+    published = {row.name: list(row.values) for row in table.rows}
     rows = {
-        PAPER: [m.paper for m in table.measures],
-        REPRODUCTION: [m.reproduction for m in table.measures],
+        **published,
         RUN: measured,
-        DIFFERENCE: [
-            None if v is None or m.paper is None else v - m.paper for m, v in zip(table.measures, measured, strict=True)
+        _difference(table): [
+            None if one is None or other is None else one - other
+            for one, other in zip(measured, published[table.compare], strict=True)
         ],
     }
     return {
@@ -46,7 +54,8 @@ def table_markdown(result: Mapping[str, Any]) -> str:
     for name, values in given["rows"].items():
         title = f"{name} ({result['pictures']} pictures)" if name == RUN else name
         cells = [
-            _shown(measure, value, name == DIFFERENCE) for measure, value in zip(table.measures, values, strict=True)
+            _shown(measure, value, name == _difference(table))
+            for measure, value in zip(table.measures, values, strict=True)
         ]
         lines.append(f"| {title} | " + " | ".join(cells) + " |")
     others = {
@@ -62,38 +71,11 @@ def table_markdown(result: Mapping[str, Any]) -> str:
     return "\n".join([*lines, "", *(f"* {note}" for note in given["notes"]), *more])
 
 
-def notes(table: Table, result: Mapping[str, Any]) -> list[str]:
-    """What one has to know before comparing."""
-    about, out = result["about"], []
-    if result["pictures"] < result["wanted"]:
-        out.append(f"{result['wanted'] - result['pictures']} of {result['wanted']} pictures are missing.")
-    if result["wanted"] != VAL2017:
-        more = (
-            "; the reproduction's tenth gave averages 11 to 18 points above the paper's"
-            if table.subset_misleads
-            else ""
-        )
-        out.append(
-            f"The paper measures all {VAL2017} pictures of val2017, this run {result['wanted']}{more}. "
-            "Numbers of a part are not comparable with those of the whole."
-        )
-    if about["size"] != SIZE:
-        out.append(f"Pictures of {about['size']}x{about['size']} pixels; the paper's are {SIZE}x{SIZE}.")
-    if about["captions"] is None:
-        out.append("Prompts without COCO's captions; the paper's have them.")
-    if about.get("locations") == "given":
-        out.append(
-            "The model was given this kind of location alone; the authors' configuration may keep others too (scribbles come with boxes and masks)."
-        )
-    if "file" in about["workflow"]:
-        out.append(f"Made with the workflow {about['workflow']['file'].split()[0]}, not with the authors' settings.")
-    out.append(f"Detections: {result['detections']}. The paper's detector is YOLOv8m; its FID is not computed here.")
-    return out
-
-
 def document(results: Sequence[Mapping[str, Any]]) -> str:
     """Markdown of one run or of several."""
-    return "\n\n".join(["# The paper's evaluation on COCO", *map(table_markdown, results)]) + "\n"
+    coco = {table.format for table in COCO_TABLES}
+    title = "The paper's evaluation on COCO" if all(result["format"] in coco for result in results) else "Evaluation"
+    return "\n\n".join([f"# {title}", *map(table_markdown, results)]) + "\n"
 
 
 def results_of(run: Path) -> list[dict[str, Any]]:
@@ -131,6 +113,10 @@ def _is_result(result: Any) -> bool:
     )
 
 
+def _difference(table: Table) -> str:
+    return f"{RUN} - {table.compare}"
+
+
 def _published(measure: Measure, value: float | None) -> float | None:
     return None if value is None else value * 100 if measure.percent else value
 
@@ -138,5 +124,4 @@ def _published(measure: Measure, value: float | None) -> float | None:
 def _shown(measure: Measure, value: float | None, signed: bool) -> str:
     if value is None:
         return "-"
-    digits = 3 if measure.key == "local_clip" else 1
-    return f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+    return f"{value:+.{measure.digits}f}" if signed else f"{value:.{measure.digits}f}"

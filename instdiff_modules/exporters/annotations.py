@@ -1,7 +1,7 @@
 """The layout as annotation files that know an image: COCO, and the demos of the authors. Visible instances alone, in pixels.
 
-Both hold prompts, boxes and masks whole; negative prompts, strength, start, end, colour and parent stay behind. web/js/layout/exporters.js writes
-the same.
+Both hold prompts, boxes and masks whole; negative prompts, strength, start, end, opacity, colour and parent stay behind (see lost.py).
+web/js/layout/exporters.js writes the same.
 """
 
 from collections.abc import Mapping, Sequence

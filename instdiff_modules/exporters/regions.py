@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from ..geometry.overlaps import visible_parts
+from ..layout.instance import Instance
+
 
 class Region(NamedTuple):
     """Fields and method are Tooling Nodes' own. mask: (1, H, W), None for the background; conditioning: as ComfyUI has it."""
@@ -27,15 +30,22 @@ class Region(NamedTuple):
         return chain
 
 
+def shared_out(masks: Tensor, instances: Sequence[Instance]) -> Tensor:
+    """masks (n, H, W) of 0 and 1, back to front -> shares of each pixel, together at most 1: all of it for an opaque instance in front.
+
+    Instances of strength 0 have none.
+    """
+    shares = visible_parts(masks, instances)
+    for share, instance in zip(shares, instances, strict=True):
+        if instance.strength == 0:
+            share.zero_()
+    return shares / shares.sum(0).clamp(min=1) if len(shares) else shares
+
+
 def to_regions(background: list[Any], masks: Tensor, conditionings: Sequence[list[Any]]) -> Region:
-    """masks (n, H, W) of 0 and 1, back to front. Where they overlap the one in front has the pixel, since regions share none."""
+    """masks (n, H, W), back to front, that together leave 0..1 of each pixel to the background."""
     region = Region(None, None, background)
-    covered = masks.new_zeros(masks.shape[1:])
-    own = []
-    for mask in reversed(masks):
-        own.append(mask * (1 - covered))
-        covered = torch.maximum(covered, mask)
-    for mask, conditioning in zip(reversed(own), conditionings, strict=True):
+    for mask, conditioning in zip(masks, conditionings, strict=True):
         if mask.any():  # what lies wholly behind others has no pixel of its own
             region = Region(region, mask[None], conditioning)
     return region

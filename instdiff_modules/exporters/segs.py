@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
+from torch import Tensor
 
-from ..geometry.raster import draw_instance
 from ..layout.document import visible_instances
 from ..layout.instance import Layout
 
@@ -31,22 +31,21 @@ Segs = tuple[tuple[int, int], list[SEG]]
 
 
 def to_segs(
-    masks: Sequence[np.ndarray], labels: Sequence[str], height: int, width: int, crop_factor: float = CROP_FACTOR
+    masks: Sequence[np.ndarray] | np.ndarray,
+    labels: Sequence[str],
+    height: int,
+    width: int,
+    crop_factor: float = CROP_FACTOR,
 ) -> Segs:
-    """Masks (H, W) bool with their labels -> SEGS; empty masks are left out, since a detailer has nothing to do there."""
+    """Masks (H, W), bool or in 0..1, with their labels -> SEGS; empty masks are left out, since a detailer has nothing to do there."""
     found = [(mask, label) for mask, label in zip(masks, labels, strict=True) if mask.any()]
     return (height, width), [_seg(mask, label, crop_factor) for mask, label in found]
 
 
-def layout_segs(layout: Layout, height: int, width: int) -> Segs:
-    """The visible instances of a layout, at height x width pixels."""
-    shown = visible_instances(layout)
-    return to_segs(
-        [draw_instance(instance, height, width) for instance in shown],
-        [instance.prompt for instance in shown],
-        height,
-        width,
-    )
+def layout_segs(layout: Layout, masks: Tensor) -> Segs:
+    """The visible instances of a layout by their masks (n, height, width) in 0..1, as `layout_masks` makes them."""
+    labels = [instance.prompt for instance in visible_instances(layout)]
+    return to_segs(masks[: len(labels)].numpy(), labels, *masks.shape[1:])
 
 
 def _seg(mask: np.ndarray, label: str, crop_factor: float) -> SEG:

@@ -1,6 +1,7 @@
 """Layouts as texts that other packs take."""
 
 import json
+import logging
 from collections.abc import Callable
 from typing import Any
 
@@ -13,16 +14,25 @@ from ..importers.prompt_control import write_prompt_control
 from ..layout.document import visible_instances
 from ..layout.instance import Box, Frames, Instance, Layout
 from .annotations import write_authors, write_coco
+from .lost import lost_in
+
+logger = logging.getLogger(__name__)
 
 
 def frames_to_text(frames: Frames, format: str) -> str:
-    """format: one of TEXT_FORMATS. All but our own hold a single layout. ValueError for several frames in another one."""
+    """format: one of TEXT_FORMATS. All but our own hold a single layout and leave something out: a warning names what.
+
+    ValueError for several frames in another format than ours.
+    """
     if format == OURS:
         return frames_to_json(frames)
     if len(frames) != 1:
         raise ValueError(
             f"{format} holds a single layout, but there are {len(frames)} frames. Connect one of them, or write InstDiff."
         )
+    lost = lost_in(frames[0], HELD[format]) if format in HELD else []
+    if lost:
+        logger.warning("Instances to JSON: %s cannot hold everything. Lost: %s.", format, ", ".join(lost))
     return TEXT_FORMATS[format](frames[0], [extent(instance) for instance in visible_instances(frames[0])])
 
 
@@ -54,4 +64,13 @@ TEXT_FORMATS: dict[str, Callable[[Layout, list[Box]], str]] = {
     "COCO": lambda layout, boxes: json.dumps(write_coco(layout, boxes), ensure_ascii=False),
     "InstanceDiffusion demo": lambda layout, _: json.dumps(write_authors(layout), ensure_ascii=False),
     "points": _points,
+}
+# Beside prompts and boxes (see lost.py). Editors of points want nothing but points: for them nothing counts as lost.
+HELD = {
+    "Omost canvas": (),
+    "prompt-control (COUPLE)": ("strength",),
+    "prompt-control (AND)": ("strength",),
+    "elements": (),
+    "COCO": ("mask",),
+    "InstanceDiffusion demo": ("mask", "point", "scribble"),
 }

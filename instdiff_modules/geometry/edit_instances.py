@@ -1,4 +1,4 @@
-"""One change to the instances of a layout: add, replace, move, resize, remove or make a part. Nothing given is changed.
+"""One change to the instances of a layout: add, replace, move, resize, remove, make a part, reorder. Nothing given is changed.
 
 Parts move, grow and go with their parent.
 """
@@ -8,13 +8,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ..layout import fields
+from ..layout.depth import STEPS, reordered
 from ..layout.frames import add_location, canvas_of, describe, find_index, named_indices
 from ..layout.instance import Box, Frames, Instance, Layout
 from ..layout.parts import families, make_part, without
 from ..layout.units import FRACTIONS, PIXELS
 from .transform import UNCUT, hull, map_instance, whole_extent
 
-ADD, REPLACE, MOVE, MOVE_TO, RESIZE, RESIZE_TO, REMOVE, PART = OPERATIONS = (
+ADD, REPLACE, MOVE, MOVE_TO, RESIZE, RESIZE_TO, REMOVE, PART, OPACITY, *_ = OPERATIONS = (
     "add",
     "replace",
     "move by",
@@ -23,6 +24,8 @@ ADD, REPLACE, MOVE, MOVE_TO, RESIZE, RESIZE_TO, REMOVE, PART = OPERATIONS = (
     "resize to",
     "remove",
     "make part",
+    "set opacity",
+    *STEPS,
 )
 EDIT_UNITS = (FRACTIONS, PIXELS)
 STOP, CUT = AT_BORDER = ("stop", "cut")
@@ -45,6 +48,7 @@ class Edit(NamedTuple):
     x, y, width, height in `units`: of "add" and "move to" the left top corner, of "add" and "resize to" the size, of "move by" x and y
     are the shift. Of "resize by" width and height are factors whatever the units. Where one of width and height is 0, "resize by" and
     "resize to" keep the proportions. part_of: id or number of the instance that "add" and "make part" make a part of; empty: none.
+    opacity: 0..1, of "add" and "set opacity".
     """
 
     operation: str
@@ -58,6 +62,7 @@ class Edit(NamedTuple):
     anchor: str = "center"
     at_border: str = STOP
     part_of: str = ""
+    opacity: float = 1.0
 
 
 def edit_instances(frames: Frames, edit: Edit) -> Frames:
@@ -66,6 +71,7 @@ def edit_instances(frames: Frames, edit: Edit) -> Frames:
     for name, value in values.items():
         low = 0 if name in ("width", "height") else -MAX_VALUE
         fields.number_in(value, low, MAX_VALUE, WHERE, name)
+    fields.number_in(edit.opacity, 0, 1, WHERE, "opacity")
     which = fields.text("" if edit.which is None else edit.which, WHERE, "which").strip()
     prompt = fields.text("" if edit.prompt is None else edit.prompt, WHERE, "prompt").strip()
     part_of = fields.text("" if edit.part_of is None else edit.part_of, WHERE, "part_of").strip()
@@ -90,7 +96,7 @@ def _add(frames: Frames, edit: Edit) -> Frames:
         x, y = _sides(layout, edit)
         box = (edit.x / x, edit.y / y, (edit.x + edit.width) / x, (edit.y + edit.height) / y)
         boxes.append({"box": fields.box(_held_box(box) if edit.at_border == STOP else box, "The new instance")})
-    added = add_location(frames, boxes, edit.prompt)
+    added = add_location(frames, boxes, edit.prompt, opacity=edit.opacity)
     if edit.part_of:
         wholes = [find_index(layout, edit.part_of) for layout in frames]
         added = tuple(
@@ -211,6 +217,17 @@ def _parted(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instance
     return layout.instances if edit.part_of and whole is None else make_part(layout.instances, chosen, whole)
 
 
+def _hiding(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instance, ...]:
+    new = list(layout.instances)
+    for i in chosen:
+        new[i] = replace(new[i], opacity=float(edit.opacity))
+    return tuple(new)
+
+
+def _in_depth(layout: Layout, chosen: Sequence[int], edit: Edit) -> tuple[Instance, ...]:
+    return reordered(layout.instances, chosen, edit.operation)
+
+
 def _named(layout: Layout, index: int) -> str:
     return f"Instance {index + 1} ({layout.instances[index].id[:40]})"
 
@@ -247,4 +264,6 @@ _CHANGES = {
     RESIZE_TO: _mapped,
     REMOVE: _removed,
     PART: _parted,
+    OPACITY: _hiding,
+    **dict.fromkeys(STEPS, _in_depth),
 }

@@ -1,7 +1,7 @@
 """A language model's answer -> a layout, and a list of what was changed on the way."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeGuard
 
@@ -17,6 +17,7 @@ from .declared import NO_CANVAS, declared_coordinates
 from .find import Draft, find_draft, without_reasoning
 from .items import instance_of, item_box
 from .omost_calls import read_omost_calls
+from .rounds import keep_unmentioned, mentioned
 from .tagged import tag_items
 from .tags import plain_text
 
@@ -41,11 +42,19 @@ class Answer(NamedTuple):
     declared: str
 
 
-def read_answer(text: str, units: str = DECLARED, order: str = DECLARED, width: int = 0, height: int = 0) -> Answer:
+def read_answer(
+    text: str,
+    units: str = DECLARED,
+    order: str = DECLARED,
+    width: int = 0,
+    height: int = 0,
+    earlier: Layout | None = None,
+) -> Answer:
     """The layout in an answer.
 
     units: DECLARED or one of ANSWER_UNITS; order: DECLARED or one of ORDERS: a choice counts more than what the answer declares. width,
-    height: canvas in pixels, 0 for the answer's own. ValueError, with the beginning of the answer, if it holds no layout that can be
+    height: canvas in pixels, 0 for the answer's own. earlier: the layout that the request asked to change; of the instances that the answer
+    names by their ids it keeps what the answer does not mention. ValueError, with the beginning of the answer, if it holds no layout that can be
     read safely, or if units or order are unknown or contradicted by the numbers.
     """
     text = fields.text("" if text is None else text, WHERE, "text")
@@ -57,7 +66,7 @@ def read_answer(text: str, units: str = DECLARED, order: str = DECLARED, width: 
         )
     size = _given_size(width, height)
     try:
-        return _read(text, units, order, size)
+        return _read(text, units, order, size, earlier)
     except ValueError as problem:
         reason = " ".join(str(problem).split()).rstrip(". ")  # it may hold words of the answer
         reason = reason if len(reason) <= MAX_REASON else f"{reason[: MAX_REASON - 3]}..."
@@ -72,15 +81,17 @@ def report(answer: Answer) -> str:
     return "\n".join([head, *(f"- {' '.join(note.split())}" for note in answer.notes or ["Nothing was changed."])])
 
 
-def _read(text: str, units: str, order: str, size: tuple[int, int] | None) -> Answer:
+def _read(text: str, units: str, order: str, size: tuple[int, int] | None, earlier: Layout | None) -> Answer:
     text, notes = without_reasoning(_unquoted(text))
     draft = find_draft(text)
     if draft.program:
         layout, said = read_omost_calls(draft.program, size)
-        return Answer(layout, notes + said, "as Omost's program places them")
+        notes += said
+        return Answer(_continued(layout, earlier, notes), notes, "as Omost's program places them")
     notes += draft.notes
     if draft.foreign is not None and ((units, order) == (DECLARED, DECLARED) or not draft.items):
-        return Answer(_foreign(draft, size, notes), notes, "in a format that says what its numbers are")
+        layout = _continued(_foreign(draft, size, notes), earlier, notes)
+        return Answer(layout, notes, "in a format that says what its numbers are")
     if not (draft.items or draft.tagged):
         raise ValueError("The answer's list of instances is empty. Ask the model again")
     if max(len(draft.items), len(draft.tagged)) > MAX_INSTANCES:
@@ -96,8 +107,19 @@ def _read(text: str, units: str, order: str, size: tuple[int, int] | None) -> An
         )
     width, height = size or canvas or (None, None)
     document = {"version": 1, "width": width, "height": height, "prompt": _caption(draft, notes)}
-    layout = parse_layout({**document, "instances": [item for item in made if item]})
-    return Answer(_with_parts(layout, draft, made, notes), notes, declared)
+    kept = [item for item in made if item]
+    layout = _with_parts(parse_layout({**document, "instances": kept}), draft, made, notes)
+    said = [{*item, *(["parent"] if one.parent else [])} for item, one in zip(kept, layout.instances, strict=True)]
+    return Answer(_continued(layout, earlier, notes, said), notes, declared)
+
+
+def _continued(
+    layout: Layout, earlier: Layout | None, notes: list[str], said: Sequence[Collection[str]] | None = None
+) -> Layout:
+    """The layout as the next round of an earlier one. said: the fields that the answer gives; else those that are not as by default."""
+    if earlier is None:
+        return layout
+    return keep_unmentioned(layout, said or [mentioned(one) for one in layout.instances], earlier, notes)
 
 
 def _foreign(draft: Draft, size: tuple[int, int] | None, notes: list[str]) -> Layout:

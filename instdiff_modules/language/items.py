@@ -94,13 +94,13 @@ def _is_number(value: Any) -> bool:
 
 
 def _settings(item: Mapping[str, Any], made: dict[str, Any], where: str, notes: list[str]) -> None:
-    """Negative prompt, strength, start and end, where they are sound."""
+    """Negative prompt, strength, start, end and opacity, where they are sound."""
     negative = next((value for name in NEGATIVES if (value := get(item, name)) is not None), None)
     if isinstance(negative, str):
         made["negative"] = negative.strip()
     elif negative is not None:
         notes.append(f"The negative of {where}, {fields.shorten(negative, 20)}, was left out: it must be text.")
-    for name, high in (("strength", 2), ("start", 1), ("end", 1)):
+    for name, high in (("strength", 2), ("start", 1), ("end", 1), ("opacity", 1)):
         value = item.get(name)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= high:
             made[name] = value

@@ -9,6 +9,7 @@ from ..layout.frames import describe
 from ..layout.instance import Box, Frames
 from ..layout.units import FRACTIONS, PIXELS, THOUSANDTHS
 from .coordinates import XYXY
+from .rounds import box_in_words
 
 MAX_COUNT = 30  # as many as the weights have slots
 MAX_WISH = 20_000  # characters
@@ -145,9 +146,11 @@ def _current(frames: Frames | None, units: str, size: tuple[int, int]) -> str:
     if not frames or not frames[0].instances:
         return ""
     layout = frames[0]
-    boxed = [(i, i.box) for i in layout.instances if i.box is not None]
+    boxed = [(i, box) for i in layout.instances if (box := box_in_words(i)) is not None]
     if not boxed or len(layout.instances) > MAX_INSTANCES:
-        raise ValueError(f"No instance of the layout has a box, so it cannot be put into words. {describe(frames)}")
+        raise ValueError(
+            f"No instance of the layout has a box or a mask, so it cannot be put into words. {describe(frames)}"
+        )
     items = [{"id": i.id, "prompt": i.prompt, "box": _coordinates(box, units, size)} for i, box in boxed]
     document = json.dumps({"prompt": layout.prompt, "instances": items}, ensure_ascii=False)
     return f"There is a layout already. Change it as the picture asks, keep the ids, and leave all else as it is:\n{document}"

@@ -13,7 +13,11 @@ from .linters import prepare_linters
 from .steps import Steps, one_at_a_time
 
 PLAYWRIGHT = "playwright>=1.50"  # the Python package alone: the browser is the system's
-RAY = "ray>=2.40"
+# Packages that some tests alone need: what for, and which tests are left out without them.
+EXTRAS = (
+    ("ray>=2.40", "Ray, for the evaluation on a cluster", "the evaluation's test with Ray"),
+    ("pyarrow>=14", "pyarrow, for benchmarks in Parquet files", "the evaluation's tests with Parquet files"),
+)
 NETWORK = "check the network."
 
 
@@ -28,7 +32,7 @@ def prepare_tools(home: Path, python: Path, steps: Steps) -> tuple[dict[str, str
         elif shutil.which("node") is None:
             left_out.append("the tests of web/js, because there is no node")
         left_out += prepare_linters(home, python, steps)
-        left_out += prepare_ray(python, steps)
+        left_out += prepare_extras(python, steps)
     return changes, left_out
 
 
@@ -58,18 +62,19 @@ def playwright_driver(python: Path, steps: Steps) -> Path | None:
     return None
 
 
-def prepare_ray(python: Path, steps: Steps) -> list[str]:
-    """Ray, for the evaluation on a cluster; the test that is left out, and why."""
-    code = "import importlib.util as u; print(u.find_spec('ray') is not None)"
-    try:
-        if steps.ask([python, "-I", "-c", code], "start again.") != "True":
-            # no source: where there is no wheel, nobody wants to build it
-            steps.run(
-                "Ray, for the evaluation on a cluster", [*pip_install(python), "--only-binary", ":all:", RAY], NETWORK
-            )
-    except Stopped:
-        return [f"the evaluation's test with Ray, because pip could not install it (see {steps.log})"]
-    return []
+def prepare_extras(python: Path, steps: Steps) -> list[str]:
+    """EXTRAS; the tests that are left out, and why."""
+    left_out = []
+    for package, purpose, tests in EXTRAS:
+        name = package.partition(">")[0]
+        code = f"import importlib.util as u; print(u.find_spec({name!r}) is not None)"
+        try:
+            if steps.ask([python, "-I", "-c", code], "start again.") != "True":
+                # no source: where there is no wheel, nobody wants to build it
+                steps.run(purpose, [*pip_install(python), "--only-binary", ":all:", package], NETWORK)
+        except Stopped:
+            left_out.append(f"{tests}, because pip could not install it (see {steps.log})")
+    return left_out
 
 
 def pip_install(python: Path) -> list[str | Path]:

@@ -44,12 +44,13 @@ def add_location(
     start: float = 0.0,
     end: float = 1.0,
     negative: str = "",
+    opacity: float = 1.0,
 ) -> Frames:
     """Add an instance in front of all others, to every frame.
 
     locations: checked values by field name (box, point, scribble, mask), for all frames or one per frame, None where
     the instance is absent. With `target`, the id or number of an instance, they are added to that instance instead: it
-    keeps its strength, start and end, and its prompt and negative prompt where those given are empty.
+    keeps its strength, start, end and opacity, and its prompt and negative prompt where those given are empty.
     """
     if isinstance(locations, Mapping):
         locations = [locations] * len(frames)
@@ -71,8 +72,9 @@ def add_location(
         raise ValueError(
             f"The new instance: start {start:g} lies after end {end:g}. Both are shares 0..1 of the denoising."
         )
+    opacity = check.number_in(opacity, 0, 1, "The new instance", "opacity")
     name = _new_id(frames)
-    new = Instance(id=name, prompt=prompt, negative=negative, strength=strength, start=start, end=end)
+    new = Instance(id=name, prompt=prompt, negative=negative, strength=strength, start=start, end=end, opacity=opacity)
     return tuple(
         layout if given is None else _with(layout, (*layout.instances, replace(new, **given)))
         for layout, given in zip(frames, locations, strict=True)

@@ -13,6 +13,7 @@ from ..layout.instance import Frames
 from ..preview.batch import pictures_of
 from .detection import SHAPES, Detection, detect_shapes
 from .marks import draw_marks
+from .overlaps import orders
 from .record import Record
 from .report import rows_text, rows_to_dicts
 from .score import Settings, score_picture
@@ -85,4 +86,10 @@ def _table(records: Sequence[Record], score: float) -> str:
         return "The layout has no visible instances, so there is nothing to check. The score is 1."
     counted = f"{sum(row.passed for row in rows)} of {len(rows)} passed"
     mean = f" (mean of {len(records)} pictures)" if len(records) > 1 else ""
-    return f"Score {score:.2f}{mean}: {counted}.\n\n{rows_text(records)}"
+    return f"Score {score:.2f}{mean}: {counted}.{_fronts(records)}\n\n{rows_text(records)}"
+
+
+def _fronts(records: Sequence[Record]) -> str:
+    """A sentence about who is in front, if a picture tells."""
+    told = [right for record in records for _, _, right in orders(record)]
+    return f" In {sum(told)} of {len(told)} overlaps the later instance is in front." if told else ""

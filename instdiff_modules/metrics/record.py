@@ -19,6 +19,7 @@ class Region:
     mask: Mask | None = None
     score: float = 1.0
     crowd: bool = False  # COCO's iscrowd: detections in it count neither way
+    see_through: bool = False  # an instance whose opacity is below 1
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from .authors import KINDS, points_in_mask
 from .average_precision import average_precision
+from .overlaps import mean_overlap_iou, orders, overlapping_pairs
 from .record import InstanceRow, Record
 
 
@@ -17,7 +18,8 @@ class Totals:
     of the instance's class, 0 where there is none. pim_*: Points-in-Mask, 0 where there is no detection. color_acc,
     texture_acc: among the instances whose place holds a detection (of any class, overlap at the threshold or above) and whose
     prompt names one, those that have it; plain_acc: the same of the shapes that are named without a texture. leakage: see
-    `attributes.leakage`.
+    `attributes.leakage`. o_miou, order_acc: of the pairs of instances whose regions overlap (`overlaps.py`): OverLayBench's o-mIoU,
+    and among the pairs that show who is in front, those in which it is the instance that is later in the layout.
 
     As the authors' scripts take them, with means over pictures of the means over their instances: local_clip, clip_color_acc,
     clip_texture_acc (eval_attribute_binding.py: the crop of each given box, whether or not anything was detected there) and
@@ -42,6 +44,8 @@ class Totals:
     texture_acc: float | None
     plain_acc: float | None
     leakage: float | None
+    o_miou: float | None
+    order_acc: float | None
     local_clip: float | None
     clip_color_acc: float | None
     clip_texture_acc: float | None
@@ -81,6 +85,7 @@ def summarise(records: Sequence[Record]) -> Totals:
     means |= {name: mean_by_picture(records, MEANS[name]) for name in OF_PICTURES}
     means |= {f"authors_pim_{kind}": points_in_mask(records, kind) if masks_known else None for kind in KINDS}
     box, mask = (average_precision(records, kind) for kind in ("box", "mask"))
+    fronts = [right for record in records for _, _, right in orders(record)]
     return Totals(
         len(records),
         len(rows),
@@ -90,6 +95,8 @@ def summarise(records: Sequence[Record]) -> Totals:
         mask_ap=mask.ap,
         mask_ap50=mask.ap50,
         mask_ar=mask.ar,
+        o_miou=mean_overlap_iou(records, [overlapping_pairs(record.wanted) for record in records]),
+        order_acc=sum(fronts) / len(fronts) if fronts else None,
         **means,
         counts={name: len(given) for name, given in values.items()},
     )
@@ -103,7 +110,8 @@ def mean_by_picture(records: Sequence[Record], take: Callable[[InstanceRow], flo
 
 
 def rows_to_dicts(records: Sequence[Record]) -> list[dict[str, Any]]:
-    """JSON of each picture: its name, size, score, and the numbers of its instances."""
+    """JSON of each picture: its name, size, score, the numbers of its instances, and of the overlapping pairs that show who is in
+    front whether it is the later instance; `behind` and `front` are numbers of instances."""
     return [
         {
             "name": r.name,
@@ -111,6 +119,9 @@ def rows_to_dicts(records: Sequence[Record]) -> list[dict[str, Any]]:
             "height": r.height,
             "score": r.score,
             "instances": [asdict(row) for row in r.rows],
+            "orders": [
+                {"behind": r.rows[i].number, "front": r.rows[j].number, "right": right} for i, j, right in orders(r)
+            ],
         }
         for r in records
     ]
@@ -140,6 +151,8 @@ MEANINGS = {
     "texture_acc": "share of the found objects that have the texture of their prompt",
     "plain_acc": "share of the found objects without a texture in their prompt that have none",
     "leakage": "share of an object's region that has the colour of another object",
+    "o_miou": "mean IoU of the area that two overlapping boxes share with the area that their detections share",
+    "order_acc": "share of the overlapping pairs in which the instance that is later in the layout is in front, where the picture tells",
     "local_clip": "cosine of CLIP's vectors of each box's crop and its prompt",
     "clip_color_acc, clip_texture_acc": "share of the crops whose colour or texture CLIP finds to be that of the prompt",
 }

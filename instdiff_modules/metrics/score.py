@@ -66,6 +66,7 @@ def score_picture(
             _pixels(box, size),
             mask,
             crowd=bool(instance.extra.get("iscrowd")),
+            see_through=instance.opacity < 1,
         )
         for (_, instance), mask, box in zip(shown, masks, boxes, strict=True)
     )

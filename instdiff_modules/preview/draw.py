@@ -17,16 +17,19 @@ GRID: Color = (40, 44, 54)
 GRID_CELLS = 8  # along the shorter side
 HALO = (0, 0, 0, 110)  # a dark rim that keeps lines visible on a bright image
 LEVELS = range(256)  # of a grey picture: a new value for each makes a table for Image.point
-DIM = 0.35  # of the opacity, for hidden instances
+DIM = 0.35  # of the strength of all lines and fills, for hidden instances
+HIDES = 0.8  # of what lies behind an opaque instance; the rest stays so that nothing is lost from sight
+BOX_FILL, MASK_FILL = 0.22, 0.38
 MAX_DRAWN_SIDE = 4096  # up to half of it the picture is drawn twice as large and shrunk, which smooths its edges
 MAX_UNPACKED = 2**22  # pixels of a mask; a larger one is shrunk without looking at each
 MAX_PAINTED = 2**28  # pixels that all masks together may fill; beyond, the picture is drawn smaller and enlarged
 
 
 def draw_layout(layout: Layout, width: int, height: int, background: Image.Image | None = None) -> Image.Image:
-    """The layout as an RGB picture of width x height pixels. Shapes follow the depth order, labels lie on top.
+    """The layout as an RGB picture of width x height pixels. Labels lie on top.
 
-    A background of another shape is fitted in, never stretched.
+    Boxes and masks hide what is behind them, as far as they are opaque, and show the background alone, tinted. A background of
+    another shape is fitted in, never stretched.
     """
     scale = _scale(layout, width, height)
     size = max(1, round(width * scale)), max(1, round(height * scale))
@@ -35,8 +38,9 @@ def draw_layout(layout: Layout, width: int, height: int, background: Image.Image
         picture = ImageOps.pad(background.convert("RGB"), size, Image.Resampling.LANCZOS, CANVAS)
     stroke = max(2, round(min(size) / 240))
     colors = [instance_color(instance, i) for i, instance in enumerate(layout.instances)]
+    ground = picture.copy()
     for instance, color in zip(layout.instances, colors, strict=True):
-        _draw_instance(picture, instance, color, stroke)
+        _draw_instance(picture, ground, instance, color, stroke)
     _draw_ties(picture, layout, colors, stroke)
     picture = picture.resize((width, height), Image.Resampling.LANCZOS) if picture.size != (width, height) else picture
     draw_labels(picture, layout.instances, colors)
@@ -62,14 +66,18 @@ def _canvas(size: tuple[int, int]) -> Image.Image:
     return picture
 
 
-def _draw_instance(picture: Image.Image, instance: Instance, color: Color, stroke: int) -> None:
+def _draw_instance(picture: Image.Image, ground: Image.Image, instance: Instance, color: Color, stroke: int) -> None:
     opacity = 1.0 if instance.visible else DIM
+    hides = instance.opacity if instance.visible else 0.0
+    filled = instance.opacity * opacity
     draw = ImageDraw.Draw(picture, "RGBA")  # colours with alpha blend into the picture
     if instance.mask is not None:
-        _draw_mask(picture, instance.mask, color, opacity, stroke)
+        _draw_mask(picture, ground, instance.mask, color, opacity, hides, MASK_FILL * filled, stroke)
     if instance.box is not None:
         # Beside a mask the box is only a frame.
-        fill, width = (0.0, max(1, stroke // 2)) if instance.mask is not None else (0.16, stroke)
+        fill, width = (0.0, max(1, stroke // 2)) if instance.mask is not None else (BOX_FILL * filled, stroke)
+        if fill and hides:
+            _cover_box(picture, ground, instance.box, hides)
         _draw_box(draw, instance.box, instance.visible, picture.size, color, opacity, fill, width)
     if instance.scribble is not None:
         _draw_scribble(
@@ -104,7 +112,16 @@ def _draw_ties(picture: Image.Image, layout: Layout, colors: Sequence[Color], st
         _disc(draw, *ends[0], stroke * 1.6, _alpha(colors[parent], opacity))
 
 
-def _draw_mask(picture: Image.Image, mask: Mask, color: Color, opacity: float, stroke: int) -> None:
+def _draw_mask(
+    picture: Image.Image,
+    ground: Image.Image,
+    mask: Mask,
+    color: Color,
+    opacity: float,
+    hides: float,
+    fill: float,
+    stroke: int,
+) -> None:
     area = smooth_mask(mask, picture.size)
     # The mask's own width of stroke inside its edge, and a dark rim outside; the picture's border counts as an edge.
     pad = 3 * stroke
@@ -120,9 +137,10 @@ def _draw_mask(picture: Image.Image, mask: Mask, color: Color, opacity: float, s
     inner = around.point([255 if v > 243 else 0 for v in LEVELS])
     rim = around.point([HALO[3] if v > 50 else 0 for v in LEVELS])
     outline = ImageChops.subtract(area, inner)
+    picture.paste(ground.crop(place), place, area.point([round(v * HIDES * hides) for v in LEVELS]))
     if opacity == 1:
         picture.paste(HALO[:3], place, ImageChops.subtract(rim, area))
-    picture.paste(color, place, area.point([round(v * 0.38 * opacity) for v in LEVELS]))
+    picture.paste(color, place, area.point([round(v * fill) for v in LEVELS]))
     picture.paste(color, place, outline.point([round(v * opacity) for v in LEVELS]))
 
 
@@ -140,6 +158,14 @@ def smooth_mask(mask: Mask, size: tuple[int, int]) -> Image.Image:
     return shrunk.point([255 if v >= least else 0 for v in LEVELS])
 
 
+def _cover_box(picture: Image.Image, ground: Image.Image, box: Box, hides: float) -> None:
+    """The ground instead of what lies behind the box, as far as it hides that."""
+    (x0, y0), (x1, y1) = _pixels([box[:2], box[2:]], picture.size)
+    place = (round(x0), round(y0), max(round(x1), round(x0) + 1), max(round(y1), round(y0) + 1))
+    part = ground.crop(place)
+    picture.paste(part, place, Image.new("L", part.size, round(255 * HIDES * hides)))
+
+
 def _draw_box(
     draw: ImageDraw.ImageDraw,
     box: Box,
@@ -153,7 +179,7 @@ def _draw_box(
     (x0, y0), (x1, y1) = _pixels([box[:2], box[2:]], size)
     x1, y1 = max(x1 - 1, x0), max(y1 - 1, y0)
     rim = max(1, stroke // 2)
-    draw.rectangle((x0, y0, x1, y1), fill=_alpha(color, fill * opacity))
+    draw.rectangle((x0, y0, x1, y1), fill=_alpha(color, fill))
     if not visible:
         _dashed_box(draw, (x0, y0, x1, y1), _alpha(color, 2 * opacity), stroke)
         return

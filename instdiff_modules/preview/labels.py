@@ -59,7 +59,7 @@ def draw_labels(
 
 
 def label_text(instance: Instance, parent: int | None = None) -> str:
-    """ "a red fox", and what is not as usual: the number of its parent, hidden, its strength, its share of the denoising."""
+    """ "a red fox", and what is not as usual: the number of its parent, hidden, its strength, its share of the denoising, its opacity."""
     words = [] if parent is None else [f"part of {parent}:"]
     words.append(" ".join(instance.prompt[:400].split()) or "(no prompt)")
     if not instance.visible:
@@ -68,6 +68,8 @@ def label_text(instance: Instance, parent: int | None = None) -> str:
         words.append(f"x{instance.strength:g}")
     if (instance.start, instance.end) != (0, 1):
         words.append(f"{instance.start * 100:.0f}-{instance.end * 100:.0f}%")
+    if instance.opacity != 1:
+        words.append(f"opacity {instance.opacity:.2g}")
     return " ".join(words)
 
 

@@ -14,7 +14,7 @@ from .matte import matte
 def covers(instances: Sequence[Instance], predictions: Sequence[Tensor]) -> list[Tensor]:
     """(H, W) in 0..1 for each instance, as opaque as it is: its mask, else what its branch shows of it.
 
-    predictions: each one's branch's prediction of the clean latent, (C, H, W). An instance may reach a little beyond its
+    predictions: each one's branch's prediction of the clean latent, (C, ..., H, W). An instance may reach a little beyond its
     own region, but not into that of a neighbour.
     """
     if not instances:
@@ -25,7 +25,7 @@ def covers(instances: Sequence[Instance], predictions: Sequence[Tensor]) -> list
     for k, (instance, predicted) in enumerate(zip(instances, predictions, strict=True)):
         own = areas[k].to(predicted.device)
         if instance.mask is None:
-            own = matte(predicted, own) * ((own > 0) | ~neighbours(areas, k).to(own.device))
+            own = matte(predicted.flatten(0, -3), own) * ((own > 0) | ~neighbours(areas, k).to(own.device))
         out.append(own * instance.opacity)
     return out
 

@@ -20,12 +20,16 @@ HERE = Path(__file__).parent
 FAILED = pytest.StashKey[bool]()
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """These tests come last: while Playwright runs, no other code can start an event loop in this thread."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """These tests come last: while Playwright runs, no other code can start an event loop in this thread. Those marked `alone` run only
+    where their file is named: the suite has another test of the same kind, and no time for both."""
+    named = {Path(argument.split("::", 1)[0]).resolve() for argument in config.args}
     ours = [item for item in items if HERE in item.path.parents]
+    spared = [item for item in ours if item.get_closest_marker("alone") and item.path.resolve() not in named]
     for item in ours:
         item.add_marker(pytest.mark.comfy)
-    items[:] = [item for item in items if HERE not in item.path.parents] + ours
+    items[:] = [item for item in items if HERE not in item.path.parents] + [one for one in ours if one not in spared]
+    config.hook.pytest_deselected(items=spared)
 
 
 @pytest.hookimpl(wrapper=True)

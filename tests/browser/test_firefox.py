@@ -3,6 +3,8 @@
 What Firefox alone does: without selected text its events of the clipboard go to the body, not to what has the focus.
 """
 
+import io
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,16 +12,22 @@ from typing import TYPE_CHECKING
 import pytest
 from instdiff.instdiff_modules.launcher.browser import NO_FIREFOX, find_firefox
 from instdiff.instdiff_modules.launcher.install import FIRST_TEMPLATE
+from PIL import Image
 from support.browser import ComfyPage
-from support.editor import Editor
+from support.editor import Editor, drop, pixel
 from support.firefox import firefox_running
+from support.pack import ROOT
 from support.server import ComfyServer
 from support.studio_page import StudioPage
+from support.waiting import wait
 
 if TYPE_CHECKING:  # without Playwright the tests are skipped, not broken
     from playwright.sync_api import Browser, Playwright
 
 CAPTION = "a red circle and a blue square on a white background"
+MOON = json.dumps(
+    {"version": 1, "width": 512, "height": 512, "instances": [{"prompt": "a pink moon", "box": [0.2, 0.2, 0.6, 0.6]}]}
+)
 STEPS = """steps => { const samplers = app.canvas.graph._nodes.filter(({ type }) => type === "InstDiffKSampler");
   for (const { widgets } of samplers) widgets.find(({ name }) => name === "steps").value = steps; return samplers.length; }"""
 SEEN = "root.querySelector('.ie-thumb img').naturalWidth > 0"
@@ -88,19 +96,50 @@ def draw_and_change(editor: Editor) -> None:
     editor.do("({ store }) => store.setSession({ zoom: null, pan: [0, 0] })")
 
 
-@pytest.mark.parametrize("frontend", ["pinned"], indirect=True)
+def files_and_library(editor: Editor) -> None:
+    """The layout is kept under a name, a dropped one takes its place, a dropped picture lies behind it, and the kept one comes back."""
+    card = "[...root.querySelectorAll('[data-act=open-saved]')].find((one) => one.textContent === 'two shapes')"
+    before = editor.text
+    editor.act("library")
+    editor.page.keyboard.type("two shapes")
+    editor.press("Enter")
+    wait(editor, card)
+    editor.press("Escape")
+    drop(editor, "layout.json", "application/json", MOON.encode())
+    editor.act("import-replace")
+    wait(editor, "root.__instdiff.store.doc.instances[0].prompt === 'a pink moon'")
+    file = io.BytesIO()
+    Image.new("RGB", (256, 256), (0, 200, 0)).save(file, "PNG")
+    drop(editor, "green.png", "image/png", file.getvalue())
+    wait(editor, "root.__instdiff.store.session.picture?.width === 256")
+    editor.comfy.frames(3)
+    red, green, blue = pixel(editor, 0.1, 0.9)
+    assert green > max(red, blue) + 40
+    editor.act("view-menu")
+    editor.act("background-none")
+    editor.press("Escape")
+    editor.act("library")
+    wait(editor, card)
+    editor.root().evaluate_handle(f"root => {card}").as_element().click()
+    editor.act("import-replace")
+    wait(editor, "root.__instdiff.store.doc.instances.length === 2")
+    assert editor.instances == json.loads(before)["instances"]
+
+
+@pytest.mark.parametrize("frontend", ["pinned", "newest"], indirect=True)
 def test_the_main_paths_in_firefox(frontend: ComfyServer, firefox: "Browser", tmp_path: Path) -> None:
     comfy = ComfyPage(firefox, frontend, "classic")
     page, said = comfy.page, list[str]()
     try:
         comfy.visit(FIRST_TEMPLATE)
-        page.wait_for_function("() => app.canvas.graph._nodes.some(({ type }) => type === 'InstDiffLayoutEditor')")
+        comfy.shows(ROOT / "workflows" / "01-Start-here.json")
         assert comfy.run(STEPS, 4) == 1
         editor = Editor(comfy, comfy.nodes()[0]).ready()
         # from here on not even ComfyUI has an error to tell
         page.on("console", lambda message: message.type == "error" and said.append(message.text))
         page.on("pageerror", lambda error: said.append(str(error)))
         draw_and_change(editor)
+        files_and_library(editor)
         editor.control("global-prompt").fill(CAPTION)
         studio = StudioPage(editor).open()
         studio.run()

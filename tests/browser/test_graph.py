@@ -129,6 +129,38 @@ def test_the_number_of_instances_is_that_of_the_connected_weights(comfy: ComfyPa
     assert editor.session["slots"] == 30 and not editor.root().query_selector(".ie-general").is_visible()
 
 
+def test_the_weights_are_found_through_the_borders_of_subgraphs(comfy: ComfyPage, editor: Editor) -> None:
+    editor.load(TEXT)
+    apply, loader = comfy.add("InstDiffApply", 1300, 0), comfy.add("InstDiffLoadDemoModel", 1000, 400)
+    comfy.link(loader, 3, apply, "instdiff_model")
+    comfy.link(editor.node, 0, apply, "instances")
+
+    def slots(editor: Editor) -> int:
+        """As it is known after the next change."""
+        editor.do("({ store }) => { store.setSession({ slots: 30 });"
+                  "store.dispatch({ type: 'setPrompt', prompt: `${store.doc.prompt} fox` }); }")  # fmt: skip
+        return editor.session["slots"]
+
+    def wrap(*nodes: int) -> None:
+        comfy.select(*nodes)
+        comfy.command("Comfy.Graph.ConvertToSubgraph")
+        comfy.page.wait_for_function("() => app.canvas.graph._nodes.some((one) => one.isSubgraphNode?.())")
+
+    assert slots(editor) == 8
+    wrap(loader)
+    assert slots(editor.ready()) == 8, "the weights come out of a subgraph"
+    wrap(apply)
+    assert slots(editor.ready()) == 8, "and are used in another"
+    wrap(editor.node)
+    script = """editor => { const holder = app.canvas.graph._nodes.find(({ subgraph }) => subgraph?._nodes.some(({ type }) => type === editor));
+      app.canvas.openSubgraph(holder.subgraph, holder); }"""
+    comfy.run(script, EDITOR)
+    comfy.settle()
+    comfy.look(90, 140)
+    assert slots(Editor(comfy, comfy.nodes()[0]).ready()) == 8, "and the layout comes out of a third"
+    comfy.leave_subgraph()
+
+
 def test_bypass_and_back(comfy: ComfyPage, editor: Editor) -> None:
     editor.load(TEXT)
     comfy.select(editor.node)

@@ -57,6 +57,10 @@ def test_layouts_are_kept_under_names(comfy: ComfyPage, editor: Editor, folder: 
     editor.page.keyboard.type('狐狸: a/b "1"')
     editor.press("Enter")
     wait(editor, "root.querySelectorAll('[data-act=open-saved]').length === 1")
+    wait(editor, "root.querySelector('.ie-said').textContent.startsWith('Saved “狐狸')")
+    inside = """root => { const [card, sheet] = [".ie-card [data-act=open-saved]", ".ie-library .ie-sheet"]
+      .map((one) => root.querySelector(one).getBoundingClientRect()); return card.top >= sheet.top && card.bottom <= sheet.bottom + 1; }"""
+    assert editor.root().evaluate(inside), "the kept layout is in sight"
     assert cards(editor) == ['狐狸: a/b "1"'] and (folder / "狐狸=3A a=2Fb =221=22.json").is_file()
     editor.press("Escape")
     assert editor.root().query_selector(".ie-library") is None

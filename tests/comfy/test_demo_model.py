@@ -28,7 +28,7 @@ from support.shapeworld.render import render
 from support.shapeworld.scene import random_scene
 from support.studio import Settings, Studio, only
 
-SETTINGS = Settings(steps=12, sampler="dpmpp_2m")
+SETTINGS = Settings(steps=8, sampler="dpmpp_2m")
 SCENES = 10
 UNUSED = ("text_projection", "text_projection.weight", "logit_scale")  # parameters of CLIP's that nobody fills
 

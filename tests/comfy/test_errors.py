@@ -332,7 +332,7 @@ HALF = torch.cat([torch.ones(1, 8, 6), torch.zeros(1, 8, 6)], 2)
 
 @pytest.mark.parametrize("which", ["positive", "negative"])
 @pytest.mark.parametrize("value, words", [
-    ([[None, {}]], "got none"), ([[PROMPT[0], {}]], "got one of shape (77, 768)"), ([[PROMPT[:, :0], {}]], "got one of shape (1, 0, 768)"),
+    ([[None, {}]], "got none"), ([[PROMPT[0], {}]], "got one of shape (8, 768)"), ([[PROMPT[:, :0], {}]], "got one of shape (1, 0, 768)"),
     ([[torch.zeros(1, 77, 2048), {}]], "got one of width 2048: another model's CLIP made it"), ([[PROMPT]], "Expected CONDITIONING"),
     (PROMPT, "Expected CONDITIONING"), (None, "got nothing"),
 ], ids=["no prompt", "no batch", "no tokens", "SDXL", "no options", "tensor", "None"])  # fmt: skip

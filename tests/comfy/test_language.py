@@ -1,6 +1,7 @@
 """From words to a layout: the nodes called directly, and in a real server with a node that stands in for a language model."""
 
 import json
+from dataclasses import replace
 
 import pytest
 from instdiff.instdiff_modules.layout.document import parse_layout
@@ -99,6 +100,18 @@ def test_a_layout_to_change_is_put_into_words():
     pointy = (parse_layout({"version": 1, "instances": [{"prompt": "a star", "point": [0.5, 0.5]}]}),)
     with pytest.raises(ValueError, match="No instance of the layout has a box"):
         InstDiffLayoutRequest.execute("x", 768, 512, 0, instances=pointy)
+
+
+def test_what_the_answer_does_not_mention_comes_from_the_layout_beside_it():
+    ghost = (
+        replace(WIDE[0], instances=tuple(replace(one, opacity=0.5, negative="rust") for one in WIDE[0].instances)),
+    )
+    text = '{"units": "0..1", "order": "xyxy", "instances": [{"id": "car", "prompt": "a blue car", "box": [0.5, 0.6, 0.8, 0.8]}]}'
+    ((layout,), *_, report) = InstDiffLayoutFromText.execute(text, "as declared", "as declared", 768, 512, ghost).args
+    assert (
+        layout.instances == (replace(ghost[0].instances[0], prompt="a blue car"),)
+        and "of 1 instance was kept" in report
+    )
 
 
 def test_check_layout_corrects_on_request():

@@ -1,6 +1,7 @@
 """The nodes between our layouts and other packs, and core's own nodes on the other end of the wire."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import comfy.samplers
@@ -44,6 +45,18 @@ def test_masks_are_those_of_core():
     assert "start_percent" not in conditioning[2][1] and torch.equal(conditioning[2][0], context("an owl")[0][0])
 
 
+def test_where_instances_overlap_the_front_one_alone_counts_on_request():
+    shared, front = (to_conditioning("masks", overlap=kind) for kind in ("shared", "front only"))
+    (fox, owl), (behind, before) = shared[2], front[2]
+    assert (fox * owl).any() and torch.equal(before, owl) and torch.equal(behind, fox * (1 - owl))
+    assert torch.equal(front[0][1][1]["mask"][0], behind) and torch.equal(shared[0][1][1]["mask"][0], fox)
+    glass = (replace(WIDE[0], instances=(WIDE[0].instances[0], replace(WIDE[0].instances[1], opacity=0.25))),)
+    masks, (segs,) = InstDiffToMasks.execute(glass, overlap="front only").args
+    assert torch.equal(masks[0], fox * (1 - 0.25 * owl)) and segs[1][0].cropped_mask.min() == 0
+    assert sorted(set(segs[1][0].cropped_mask.ravel())) == [0, 0.75, 1]
+    assert not InstDiffToMasks.execute(None, overlap="front only").args[0].any()
+
+
 def test_areas_are_those_of_core():
     (_, owl) = to_conditioning("areas")[0][2]
     ((_, theirs),) = comfy_nodes.ConditioningSetAreaPercentage().append(context("an owl"), 0.75, 0.5, 0.25, 0.0, 1.0)[0]
@@ -80,7 +93,13 @@ def test_the_sampler_takes_the_regions_and_each_acts_in_its_place(method):
         with torch.inference_mode():
             run = comfy.samplers.KSampler(model, 2, model.load_device, "euler", "normal", 1.0, model.model_options)
             return run.sample(
-                noise(), positive, context("bad"), 5.0, torch.zeros_like(noise()), disable_pbar=True, seed=1
+                noise(1, 16, 24),
+                positive,
+                context("bad"),
+                5.0,
+                torch.zeros_like(noise(1, 16, 24)),
+                disable_pbar=True,
+                seed=1,
             )
 
     change = (sample(to_conditioning(method)[0]) - sample(POSITIVE)).abs().mean(dim=(0, 1))  # 16 x 24 cells

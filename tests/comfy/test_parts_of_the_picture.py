@@ -46,7 +46,7 @@ def halves(start):
 
 @pytest.mark.parametrize("settings", [{}, {"masked_attention": "all levels"}], ids=["free", "masked attention"])
 def test_each_area_gets_the_layouts_part(settings):
-    start = noise(2)
+    start = noise(2, 16, 24)
     out = run(apply(frames(*LAYOUT), **settings), start, HALVES)
     expected = torch.cat(
         [
@@ -61,7 +61,7 @@ def test_each_area_gets_the_layouts_part(settings):
 
 def test_in_branches_too():
     """With every step in branches and the merge's mean, each half is the mean of its own branches."""
-    start, layout = noise(), frames(FOX, OWL)
+    start, layout = noise(1, 16, 24), frames(FOX, OWL)
     out = run(with_multi_instance(apply(layout), 1.0, "average", 0), start, HALVES, steps=2)
     assert_apart(out, run(with_multi_instance(apply(layout), 1.0, "average", 0), start, steps=2))
     whole = [[context("a scene")[0][0], {"area": (16, 24, 0, 0), "strength": 1.0}]]
@@ -78,7 +78,7 @@ def test_the_parts_are_tokenized_before_the_models_are_loaded():
         return executor(*args, **kwargs)
 
     model.add_wrapper_with_key(comfy.patcher_extension.WrappersMP.PREPARE_SAMPLING, "spy", load)
-    run(model, noise(), HALVES, steps=1)
+    run(model, noise(1, 16, 24), HALVES, steps=1)
     assert {one.part for one in known[0]} == {None, LEFT, RIGHT} and set(bank._known) == known[0]
 
 
@@ -89,13 +89,13 @@ def windows(model, dim, length, overlap=0, **settings):
 
 
 def test_a_context_window_across_the_width_gets_its_part():
-    start = noise()
+    start = noise(1, 16, 24)
     out = run(windows(apply(frames(*LAYOUT)), 3, 12), start)
     assert_close(out, halves(start))
 
 
 def test_a_context_window_across_the_height_gets_its_part():
-    start = noise()
+    start = noise(1, 16, 24)
     out = run(windows(apply(frames(*LAYOUT)), 2, 8), start)
     upper, lower = (0.0, 0.0, 1.0, 0.5), (0.0, 0.5, 1.0, 1.0)
     expected = [run(apply(part(upper)), start[..., :8, :]), run(apply(part(lower)), start[..., 8:, :])]
@@ -106,14 +106,14 @@ def test_overlapping_windows_with_an_anchor_run():
     model = nodes_context_windows.ContextWindowsManualNode.execute(
         apply(frames(*LAYOUT)), 12, 4, "standard_static", 1, False, "pyramid", 3, False
     ).args[0]
-    assert torch.isfinite(run(model, noise(), cfg=3.0)).all()
+    assert torch.isfinite(run(model, noise(1, 16, 24), cfg=3.0)).all()
 
 
 def test_branches_in_windows_across_the_picture_are_refused_before_sampling():
     """ComfyUI cuts the noise levels of a batch as if they were columns."""
     model = with_multi_instance(windows(apply(frames(FOX, OWL)), 3, 12), 0.5, "average", 0)
     with pytest.raises(ValueError, match="Context windows across the height or width take a single image"):
-        run(model, noise())
+        run(model, noise(1, 16, 24))
 
 
 def test_parts_that_nobody_names_are_warned_of_once_a_run(caplog):
@@ -128,6 +128,6 @@ def test_parts_that_nobody_names_are_warned_of_once_a_run(caplog):
 
     model.set_model_unet_function_wrapper(tiled)
     for count in (1, 2):
-        run(model, noise())
+        run(model, noise(1, 16, 24))
         said = [record for record in caplog.records if "without their positions" in record.message]
         assert len(said) == count and "12x16 cells of 24x16" in said[0].message

@@ -58,6 +58,17 @@ def test_the_shapes_of_a_batch_against_one_layout():
     assert results["pictures"][1]["instances"][0]["color_right"] is False
 
 
+def test_the_table_says_who_is_in_front():
+    things = (Thing("circle", "red", "plain", (0.4, 0.5), 0.5), Thing("heart", "green", "plain", (0.6, 0.5), 0.5))
+    boxes = {"a red circle": [0.23, 0.25, 0.57, 0.75], "a green heart": [0.43, 0.25, 0.77, 0.75]}
+    for prompts, counted in ((tuple(boxes), "In 1 of 1 overlaps"), (tuple(boxes)[::-1], "In 0 of 1 overlaps")):
+        listed = [{"id": prompt, "prompt": prompt, "box": boxes[prompt]} for prompt in prompts]
+        given = parse_layout({"version": 1, "width": 192, "height": 128, "instances": listed})
+        _, table, _, results = score(picture(Scene(192, 128, "white", things)), (given,), SHAPE_WORLD)
+        assert f"{counted} the later instance is in front." in table
+        assert results["pictures"][0]["orders"] == [{"behind": 1, "front": 2, "right": "1 of" in counted}]
+
+
 def test_a_batch_is_what_its_pictures_are_alone():
     both, first = score(picture(SCENE, FAULTY), LAYOUT, SHAPE_WORLD), score(picture(SCENE), LAYOUT, SHAPE_WORLD)
     assert (both[2][:1] == first[2]).all() and both[3]["pictures"][0]["instances"] == first[3]["pictures"][0][

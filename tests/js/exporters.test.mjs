@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { parseLayout } from "../../web/js/layout/document.js";
-import { toAuthors, toBoundingBoxes, toCoco, toElements } from "../../web/js/layout/exporters.js";
+import { lostIn, toAuthors, toBoundingBoxes, toCoco, toElements } from "../../web/js/layout/exporters.js";
 import { encodeMask, maskBounds } from "../../web/js/layout/rle.js";
 import { bitmapOf, deepFreeze, documentOf, importLayout, readData } from "./support/layouts.mjs";
 
@@ -109,4 +109,10 @@ test("an empty layout makes empty files", () => {
   assert.deepEqual(toAuthors(doc).annos, []);
   assert.deepEqual(toCoco(doc).annotations, []);
   assert.deepEqual([toBoundingBoxes(doc), toElements(doc)], [[], []]);
+});
+
+test("what a format has no word for is counted, opacity with the other settings", () => {
+  const box = [0, 0, 0.5, 0.5];
+  const settings = (...items) => lostIn(parseLayout(documentOf(...items)), "coco").find(({ what }) => what === "settings")?.count;
+  assert.deepEqual([settings({ box }), settings({ box }, { box, opacity: 0.5 })], [undefined, 1]);
 });

@@ -37,6 +37,9 @@ test("keys under modifiers, other keyboards and capitals", () => {
   assert.equal(press("v", { isComposing: true }), null);
   assert.equal(press("м", { code: "KeyV" }), "tool-select"); // the V of a Russian keyboard
   assert.equal(press("ö", { code: "Semicolon" }), null);
+  assert.deepEqual(["х", "ъ", "【"].map((key, i) => press(key, { code: i === 1 ? "BracketRight" : "BracketLeft" })), ["backward", "forward", "backward"]);
+  assert.equal(press("Ъ", { code: "BracketRight", shiftKey: true }), "front");
+  assert.equal(press("ü", { code: "BracketLeft" }), null); // beside it lies "+", which zooms: German keyboards have AltGr+8 and the page keys
   assert.deepEqual(["select", "brush", "eraser"].map((tool) => press("[", {}, tool)), ["backward", "brush-smaller", "brush-smaller"]);
   assert.equal(press("{", { shiftKey: true }), "back");
   const third = { ctrlKey: true, altKey: true, getModifierState: (name) => name === "AltGraph" };

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { decodeMask, encodeMask } from "../../web/js/layout/rle.js";
-import { emptyLayout, layoutToJson, parseLayout } from "../../web/js/layout/document.js";
+import { emptyLayout, layoutToJson, opacityOf, parseLayout } from "../../web/js/layout/document.js";
 import { reduce } from "../../web/js/state/actions.js";
 import { aligned, arranged, distributed, reordered } from "../../web/js/state/arrange.js";
 import { lint } from "../../web/js/layout/lint.js";
@@ -157,6 +157,20 @@ test("a negative prompt is written only where there is one", () => {
   assert.equal(reduce(doc, { type: "update", ids: ["i1"], fields: { negative: "" } }), doc);
 });
 
+test("opacity lies in 0..1, goes along with copies and is written only where it is not 1", () => {
+  const doc = withBoxes([0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]);
+  const set = (from, opacity, ...ids) => reduce(from, { type: "update", ids, fields: { opacity } });
+  const seeThrough = set(doc, 0.4, "i1", "i2");
+  assert.deepEqual(seeThrough.instances.map(opacityOf), [0.4, 0.4]);
+  assert.deepEqual(set(seeThrough, 1, "i1", "i2"), doc);
+  assert.equal(set(doc, 1, "i1"), doc, "nothing to undo");
+  assert.deepEqual([-1, 3, NaN].map((value) => opacityOf(set(seeThrough, value, "i1").instances[0])), [0, 1, 0.4]);
+  const copied = reduce(reduce(seeThrough, { type: "duplicate", ids: ["i1"], dx: 0, dy: 0 }), { type: "convert", ids: ["i3"], kind: "mask", width: 8 });
+  assert.deepEqual(copied.instances.map(opacityOf), [0.4, 0.4, 0.4]);
+  assert.deepEqual(parseLayout(layoutToJson(copied)), copied);
+  assert.ok(!layoutToJson(doc).includes("opacity"));
+});
+
 test("start pushes end and end pushes start", () => {
   let doc = withBoxes([0, 0, 1, 1]);
   doc = reduce(doc, { type: "update", ids: ["i1"], fields: { end: 0.4 } });
@@ -208,7 +222,7 @@ function randomAction(random, doc) {
     () => ({ type: "add", instance: { [kind]: location(kind), prompt: pick(["", "a fox", "(x:1.3) embedding:y"]) }, index: pick([undefined, 0, 2, 99]) }),
     () => ({ type: "add", instance: { [kind]: location(kind) } }),
     () => ({ type: "remove", ids: some.slice(0, 2) }),
-    () => ({ type: "update", ids: some, fields: pick([{ prompt: "b" }, { strength: pick(numbers) }, { start: pick(numbers) }, { end: pick(numbers) }, { visible: random() < 0.5 }, { locked: random() < 0.2 }]) }),
+    () => ({ type: "update", ids: some, fields: pick([{ prompt: "b" }, { strength: pick(numbers) }, { start: pick(numbers) }, { end: pick(numbers) }, { opacity: pick(numbers) }, { visible: random() < 0.5 }, { locked: random() < 0.2 }]) }),
     () => ({ type: "setLocation", id: one, kind, value: random() < 0.4 ? null : location(kind) }),
     () => ({ type: "transform", ids: some, from: solid(), to: solid() }),
     () => ({ type: "transform", ids: some, from: [0, 0, 1, 1], to: [wild(), wild(), 1 + wild(), 1 + wild()] }),

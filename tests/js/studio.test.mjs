@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { placeBefore, placeId, placesAfter, placesOf } from "../../web/js/studio/graph.js";
+import { placeBefore, placeId, placesAfter, placesOf } from "../../web/js/graph.js";
 import { createJobs } from "../../web/js/studio/jobs.js";
 import { downstream, pictures } from "../../web/js/studio/prompt.js";
 import { choose, comparedWith, earlierSeeds, LAYOUT, MOST, natural, newStudio, started, stepped, turned, withResult } from "../../web/js/studio/results.js";

@@ -1,48 +1,126 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
+import { placesOf } from "../../web/js/graph.js";
 import { connectedSlots, connectedWords, ignoresNegatives } from "../../web/js/weights.js";
+import { graph, link, nest } from "./support/graph.mjs";
 
 const SLOTS = { Demo: 8, Either: { "demo model": 8 } };
+const WORDS = { Demo: ["circle"], Either: { "demo model": ["star"] } };
 
-/** A graph node: next = the nodes behind its output, loader = the node that gives its weights (null: the socket is free). */
-function node({ type = "", output = "INSTANCES", next = [], loader } = {}) {
-  const inputs = loader === undefined ? [] : [{ type: "MODEL" }, { type: "INSTDIFF_MODEL" }];
-  return {
-    ...{ type, graph: {}, inputs, outputs: [{ type: "INT" }, { type: output }] },
-    isInputConnected: () => loader !== null,
-    getInputNode: () => loader,
-    getOutputNodes: (i) => (i === 1 ? next : null),
+/** A node whose output has a type. */
+function add(at, type, output, widgets, mode) {
+  const made = at.add(type, widgets, mode);
+  made.outputs[0].type = output;
+  return made;
+}
+
+/** A graph with an editor; `weights` connects a loader with a new node that takes the layout from `from`. */
+function drawn() {
+  const root = graph();
+  const editor = add(root, "Editor", "INSTANCES");
+  const weights = (loader, { from = editor, mode = 0 } = {}) => {
+    const apply = add(from.graph, "InstDiffApply", "MODEL", {}, mode);
+    link(from, apply, "instances", "INSTANCES");
+    if (loader) link(loader, apply, "instdiff_model", "INSTDIFF_MODEL");
+    return apply;
   };
+  const loader = (type, widgets) => add(root, type, "INSTDIFF_MODEL", widgets);
+  const slots = () => connectedSlots(placesOf(root, editor), SLOTS, 30);
+  const words = () => connectedWords(placesOf(root, editor), WORDS);
+  return { root, editor, weights, loader, slots, words };
 }
 
 test("the weights behind a layout are found through other nodes, the fewest slots count", () => {
-  const demo = node({ loader: node({ type: "Demo" }), output: "MODEL" });
-  const full = node({ loader: node({ type: "Full" }), output: "MODEL" });
-  assert.equal(connectedSlots(node({ next: [full] }), SLOTS, 30), 30);
-  assert.equal(connectedSlots(node({ next: [node({ next: [full, demo], output: "*" })] }), SLOTS, 30), 8);
-  const either = (value) => node({ loader: { ...node({ type: "Either" }), widgets: [{ value }, { value: "automatic" }] }, output: "MODEL" });
-  assert.equal(connectedSlots(node({ next: [either("demo model")] }), SLOTS, 30), 8);
-  assert.equal(connectedSlots(node({ next: [either("sd15.safetensors")] }), SLOTS, 30), 30);
-  const words = { Demo: ["circle"], Either: { "demo model": ["star"] } };
-  assert.deepEqual([full, demo, either("demo model"), either("other")].map((next) => connectedWords(node({ next: [next] }), words)), [[], ["circle"], ["star"], []]);
-  assert.equal(connectedSlots(node({ next: [node({ loader: null })] }), SLOTS, 30), 30);
-  assert.equal(connectedSlots(node(), SLOTS, 30), 30);
+  const { root, editor, weights, loader, slots, words } = drawn();
+  assert.equal(slots(), 30);
+  weights(null);
+  weights(loader("Full"));
+  assert.deepEqual([slots(), words()], [30, []]);
+  const reroute = add(root, "Reroute", "*");
+  link(editor, reroute);
+  const demo = weights(loader("Demo"), { from: reroute });
+  assert.deepEqual([slots(), words()], [8, ["circle"]]);
+  demo.mode = 4;
+  assert.equal(slots(), 30, "what is bypassed takes nothing");
+});
+
+test("what is chosen in a loader counts, and weights come through reroutes", () => {
+  const { root, weights, loader, slots, words } = drawn();
+  const either = loader("Either", { checkpoint: "sd15.safetensors", weights: "automatic" });
+  const reroute = add(root, "Reroute", "*");
+  link(either, reroute);
+  weights(reroute);
+  assert.deepEqual([slots(), words()], [30, []]);
+  either.widgets[0].value = "demo model";
+  assert.deepEqual([slots(), words()], [8, ["star"]]);
 });
 
 test("a circle ends, and models lead to no further weights", () => {
-  const one = node();
-  one.getOutputNodes = () => [one];
-  assert.equal(connectedSlots(one, SLOTS, 30), 30);
-  const demo = node({ loader: node({ type: "Demo" }) });
-  assert.equal(connectedSlots(node({ output: "MODEL", next: [demo] }), SLOTS, 30), 30);
+  const { editor, weights, loader, slots } = drawn();
+  const full = weights(loader("Full"));
+  link(full, editor, "instances", "INSTANCES");
+  weights(loader("Demo"), { from: full });
+  assert.equal(slots(), 30);
+});
+
+test("subgraphs hide nothing: neither around the layout, nor around the weights, nor around the node that takes both", () => {
+  for (const hidden of ["editor", "loader", "taker"]) {
+    const root = graph();
+    const inner = graph();
+    const at = (name) => (name === hidden ? inner : root);
+    const editor = add(at("editor"), "Editor", "INSTANCES");
+    const loader = add(at("loader"), "Either", "INSTDIFF_MODEL", { checkpoint: "demo model" });
+    const apply = add(at("taker"), "InstDiffToConditioning", "MODEL");
+    const given = { editor: { outputs: ["instances"] }, loader: { inputs: ["checkpoint"], outputs: ["weights"] }, taker: { inputs: ["instances", "weights"], outputs: ["model"] } };
+    const holder = nest(root, inner, { inputs: [], outputs: [], ...given[hidden] });
+    holder.outputs.forEach((output) => Object.assign(output, { type: { instances: "INSTANCES", weights: "INSTDIFF_MODEL", model: "MODEL" }[output.name] }));
+    const sampler = add(root, "KSampler", "LATENT");
+    if (hidden === "taker") {
+      inner.enter("instances", apply, "instances");
+      inner.enter("weights", apply, "instdiff_model");
+      apply.inputs[1].type = "INSTDIFF_MODEL";
+      inner.leave("model", apply);
+      link(editor, holder, "instances");
+      link(loader, holder, "weights");
+      link(holder, sampler, "model", "MODEL");
+    } else {
+      inner.leave(holder.outputs[0].name, hidden === "editor" ? editor : loader);
+      link(hidden === "editor" ? holder : editor, apply, "instances", "INSTANCES");
+      link(hidden === "loader" ? holder : loader, apply, "instdiff_model", "INSTDIFF_MODEL");
+      link(apply, sampler, "model", "MODEL");
+    }
+    const slots = () => connectedSlots(placesOf(root, editor), SLOTS, 30);
+    assert.equal(slots(), 8, hidden);
+    assert.ok(!ignoresNegatives(placesOf(root, editor)), hidden);
+    apply.type = "InstDiffApply";
+    assert.ok(ignoresNegatives(placesOf(root, editor)), hidden);
+    if (hidden !== "loader") continue;
+    holder.widgets = [{ name: "checkpoint", value: "sd15.safetensors" }];
+    inner.enter("checkpoint", loader, "checkpoint");
+    assert.equal(slots(), 30, "a menu that the subgraph's node shows counts there");
+  }
 });
 
 test("negative prompts of instances are ignored where a plain sampler is all there is", () => {
-  const sampler = (type) => ({ ...node({ type, output: "LATENT" }), inputs: [{ type: "MODEL" }] });
-  const apply = (...next) => node({ type: "InstDiffApply", output: "MODEL", loader: node(), next });
-  assert.ok(ignoresNegatives(node({ next: [apply(sampler("KSampler"))] })));
-  assert.ok(ignoresNegatives(node({ next: [node({ output: "*", next: [apply(node({ output: "MODEL", next: [sampler("KSampler")] }))] })] })));
-  for (const type of ["InstDiffKSampler", "InstDiffMultiInstance"]) assert.ok(!ignoresNegatives(node({ next: [apply(sampler("KSampler"), sampler(type))] })));
-  assert.ok(!ignoresNegatives(node({ next: [apply()] })));
-  assert.ok(!ignoresNegatives(node({ next: [apply(sampler("KSampler")), node({ type: "InstDiffToConditioning" })] })));
+  const { root, editor, weights } = drawn();
+  const ignored = () => ignoresNegatives(placesOf(root, editor));
+  const reroute = add(root, "Reroute", "*");
+  link(editor, reroute);
+  const apply = weights(null, { from: reroute });
+  assert.ok(!ignored());
+  const sampler = (type) => {
+    const made = add(root, type, "LATENT");
+    link(apply, made, "model", "MODEL");
+    return made;
+  };
+  sampler("KSampler");
+  assert.ok(ignored());
+  for (const type of ["InstDiffKSampler", "InstDiffMultiInstance"]) {
+    const branched = sampler(type);
+    assert.ok(!ignored(), type);
+    branched.mode = 4;
+    assert.ok(ignored(), `${type} is bypassed`);
+  }
+  link(editor, add(root, "InstDiffToConditioning", "CONDITIONING"), "instances", "INSTANCES");
+  assert.ok(!ignored());
 });

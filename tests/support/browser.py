@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from collections.abc import Mapping
@@ -25,8 +26,10 @@ SETTINGS = {
     "Comfy.Workflow.ShowMissingModelsWarning": False, "Comfy.EnableTooltips": False, "Comfy.Canvas.SelectionToolbox": False,
     "Comfy.EnableWorkflowViewRestore": True, "Comfy.RightSidePanel.IsOpen": False,
 }  # fmt: skip
-READY = f"""() => window.app?.extensionManager && window.app.rootGraph && window.app.vueAppReady !== false
-  && window.LiteGraph?.registered_node_types?.{EDITOR} && document.querySelector('canvas')"""
+# The page's spinner turns until the workflows of before are back and the template that the address names is open; its mask, which takes
+# every click, fades a moment longer.
+READY = f"""() => window.app?.extensionManager?.spinner === false && !document.querySelector('.p-blockui-mask')
+  && window.app.rootGraph && !app.configuringGraph && window.LiteGraph?.registered_node_types?.{EDITOR} && document.querySelector('canvas')"""
 EMPTY_GRAPH = {
     "version": 0.4,
     "nodes": [],
@@ -69,10 +72,6 @@ class ComfyPage:
 
     def _wait_until_ready(self) -> None:
         self.page.wait_for_function(READY, timeout=60_000)
-        # the page loads the last or the default workflow at the end of its start
-        self.page.wait_for_function(
-            "() => window.app.rootGraph._nodes.length > 0 || !app.configuringGraph", timeout=30_000
-        )
 
     def reload(self) -> None:
         """F5, and wait until the last workflow is back."""
@@ -132,6 +131,17 @@ class ComfyPage:
         script = """([source, output, target, name]) => { const { graph } = app.canvas;
           const node = graph.getNodeById(target); graph.getNodeById(source).connect(output, node, node.findInputSlot(name)); }"""
         self.run(script, [source, output, target, name])
+
+    def shows(self, workflow: Path) -> None:
+        """Wait until the graph is that of a workflow's file, in the tab that has its name."""
+        nodes = json.loads(workflow.read_text(encoding="utf-8"))["nodes"]
+        script = """([name, nodes]) => { const { workflow } = app.extensionManager, { graph } = app.canvas;
+          return workflow.activeWorkflow?.filename.startsWith(name) && !workflow.isBusy
+            && graph._nodes.map(({ id, type }) => `${id} ${type}`).sort().join() === nodes; }"""
+        held = ",".join(sorted(f"{node['id']} {node['type']}" for node in nodes))
+        self.page.wait_for_function(script, arg=[workflow.stem, held], timeout=60_000)
+        self.page.wait_for_function(READY, timeout=60_000)
+        self.frames(2)
 
     def nodes(self, kind: str = EDITOR) -> list[int]:
         """Ids of the nodes of a kind on the graph that is shown."""

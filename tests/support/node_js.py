@@ -45,6 +45,15 @@ def ask(questions: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return json.loads(done.stdout)
 
 
+def exported(module: str, name: str) -> Any:
+    """What a module of ours exports, given that JSON can hold it: exported("web/js/text/en.js", "en")."""
+    path = json.dumps((ROOT / module).as_uri())
+    code = f"import({path}).then((module) => console.log(JSON.stringify(module[{json.dumps(name)}])))"
+    done = _run("--input-type=module", "--eval", code)
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
 def _run(*arguments: str, given: str = "") -> subprocess.CompletedProcess[str]:
     # A test runner that finds this variable believes that it is the child of another one and reports to it instead.
     environment = {k: v for k, v in os.environ.items() if k not in ("NODE_TEST_CONTEXT", "FORCE_COLOR")}

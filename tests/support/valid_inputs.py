@@ -32,7 +32,15 @@ def applied():
 def valid(node_id):
     """Inputs with which a node works."""
     model, weights = base()
-    common = {"instances": WIDE, "target": "", "strength": 1.0, "start": 0.0, "end": 1.0, "negative": ""}
+    common = {
+        "instances": WIDE,
+        "target": "",
+        "strength": 1.0,
+        "start": 0.0,
+        "end": 1.0,
+        "negative": "",
+        "opacity": 1.0,
+    }
     points = {"prompt": "x", "points": "48, 32; 50, 40", "units": PIXELS, "width": 96, "height": 64, **common}
     multi = {"share": 0.5, "merge": "average", "feather": 0, "speed": "exact"}
     latent = {"samples": noise(height=8, width=12), "noise_mask": mask(8, 12)}
@@ -49,7 +57,7 @@ def valid(node_id):
         "InstDiffFromJSON": {"text": json.dumps(DOCUMENT), "image": "", "width": 96, "height": 64, "order": "not declared", "units": "not declared"},
         "InstDiffLayoutEditor": {"layout": json.dumps(DOCUMENT), "background": torch.rand(1, 64, 96, 3), "instances": WIDE},
         "InstDiffToJSON": {"instances": WIDE, "format": "InstDiff"},
-        "InstDiffToMasks": {"instances": WIDE, "width": 96, "height": 64},
+        "InstDiffToMasks": {"instances": WIDE, "width": 96, "height": 64, "overlap": "shared"},
         "InstDiffToBoxes": {"instances": WIDE, "width": 96, "height": 64, "order": "x, y, width, height"},
         "InstDiffFromBoxes": {
             "boxes": [{"x": 10, "y": 13, "width": 38, "height": 45}], "elements": [{"type": "obj", "bbox": [200, 100, 900, 500], "desc": "a fox"}],
@@ -58,7 +66,7 @@ def valid(node_id):
         "InstDiffFromMasks": {"masks": mask(), "prompts": "a fox", "threshold": 0.5},
         "InstDiffToConditioning": {
             "positive": context("a scene"), "clip": FakeClip(), "instances": WIDE, "method": "masks", "strength": 1.0, "gligen": None, "width": 96,
-            "height": 64, "negative": context("bad"),
+            "height": 64, "negative": context("bad"), "overlap": "shared",
         },
         "InstDiffInstanceConditioning": {
             "positive": context("a scene"), "instances": WIDE, "conditioning": context("a dragon"), "which": "1", "strength": 2.0,
@@ -79,7 +87,9 @@ def valid(node_id):
         "InstDiffLayoutRequest": {
             "wish": "a fox", "width": 768, "height": 512, "count": 2, "style": "oil", "units": THOUSANDTHS, "examples": 1, "instances": WIDE,
         },
-        "InstDiffLayoutFromText": {"text": json.dumps(DOCUMENT), "units": "as declared", "order": "as declared", "width": 768, "height": 512},
+        "InstDiffLayoutFromText": {
+            "text": json.dumps(DOCUMENT), "units": "as declared", "order": "as declared", "width": 768, "height": 512, "instances": WIDE,
+        },
         "InstDiffCheckLayout": {
             "instances": WIDE, "correct": True, "count": 1, "edges": True, "duplicates": True, "sizes": True, "perspective": True, "smallest": 32,
             "horizon": 0.35,
@@ -87,7 +97,7 @@ def valid(node_id):
         "InstDiffKeyframes": {"instances": WIDE * 2, "count": 5, "at": "0, 4", "motion": "linear", "gaps": "leave out"},
         "InstDiffEditInstances": {
             "instances": WIDE, "operation": "move by", "which": "fox", "prompt": "", "x": 0.1, "y": 0.0, "width": 0.0, "height": 0.0,
-            "units": FRACTIONS, "anchor": "center", "at_border": "stop", "part_of": "",
+            "units": FRACTIONS, "anchor": "center", "at_border": "stop", "part_of": "", "opacity": 1.0,
         },
         "InstDiffApply": {
             "model": model, "clip": FakeClip(), "instdiff_model": weights, "instances": frames(FOX), "strength": 1.0, "start": 0.0,

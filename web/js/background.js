@@ -1,6 +1,7 @@
 /** Which picture lies behind a layout: the connected one, the last result of the graph, or a dropped file. */
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
+import { placeBefore, placesOf } from "./graph.js";
 
 let lastResult = null; // {filename, subfolder, type}: the last picture that any node of the page's graph showed
 
@@ -26,12 +27,17 @@ export function backgroundUrl(node, settings, own) {
   if (settings.background !== "input" || !node.graph) return null;
   const slot = node.findInputSlot("background");
   if (slot < 0 || !node.isInputConnected(slot)) return null;
-  const source = node.getInputNode(slot); // null where the link enters a subgraph: then the node's own copy serves
+  const [place] = placesOf(app.rootGraph, node); // in a subgraph that is used twice, what the first one gets
+  const before = place && placeBefore(place, slot);
+  const source = before?.input === null ? before.node : null;
   const shown = source?.imgs?.[0]?.src;
   if (shown) return shown;
-  const image = source && app.nodeOutputs?.[source.id]?.images?.[0];
+  const image = source && app.nodeOutputs?.[outputsKey(source)]?.images?.[0];
   return image ? viewUrl(image) : own && viewUrl(own);
 }
+
+/** Under what ComfyUI's page keeps the outputs of a node. */
+const outputsKey = ({ id, graph }) => (graph === app.rootGraph ? id : `${graph.id}:${id}`);
 
 /** Upload a dropped picture to ComfyUI's input folder. @returns {Promise<object>} {filename, subfolder, type} */
 export async function uploadPicture(file) {

@@ -5,6 +5,7 @@ import { embeddings, tokens } from "./assist/server.js";
 import { backgroundUrl, uploadPicture } from "./background.js";
 import { createEditor } from "./editor/editor.js";
 import { layoutPng, saveBlob } from "./editor/png.js";
+import { placesOf } from "./graph.js";
 import { segmented, segmenter } from "./segment/segment.js";
 import { createStore, DEFAULT_SLOTS, newSession } from "./state/store.js";
 import { emptyLayout, layoutToJson } from "./layout/document.js";
@@ -46,10 +47,11 @@ export function layoutWidget(node, name, spec) {
   /** The graph may be changed anywhere behind this node, so this is asked anew whenever something happens here. */
   function lookAround() {
     const { slots = {}, words = {} } = spec?.[1] ?? {};
+    const places = node.graph ? placesOf(app.rootGraph, node) : [];
     store.setSession({
-      slots: connectedSlots(node, slots, DEFAULT_SLOTS),
-      words: connectedWords(node, words),
-      ignoresNegatives: ignoresNegatives(node),
+      slots: connectedSlots(places, slots, DEFAULT_SLOTS),
+      words: connectedWords(places, words),
+      ignoresNegatives: ignoresNegatives(places),
     });
   }
 
@@ -149,11 +151,13 @@ export function layoutWidget(node, name, spec) {
       session = sessions.get(sessionKey()) ?? newSession();
       sessions.set(sessionKey(), session);
       settle();
+      lookAround();
       store.sessionChanged();
     }, 500);
     if (!editor) {
       editor = createEditor({ store, host });
       element.__instdiff = editor.element; // for tests: it may be shown elsewhere
+      editor.element.addEventListener("pointerenter", lookAround); // the menus of other nodes may have been used meanwhile
       api.addEventListener("executed", refresh);
       observer.observe(element);
     }
@@ -224,6 +228,7 @@ export function layoutWidget(node, name, spec) {
   chain(node, "onAdded", start);
   chain(node, "onExecuted", executed);
   chain(node, "onConnectionsChange", refresh);
+  chain(node, "onAfterGraphConfigured", refresh); // a loaded graph is whole only then
   chain(widget, "onRemove", stop);
   return { widget, minWidth: NODE[0], minHeight: NODE[1] };
 }

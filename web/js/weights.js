@@ -1,67 +1,66 @@
-/** What becomes of a layout behind its node, as far as the graph tells it. */
+/** What becomes of a layout behind its node, as far as the graph tells it; the node and what it goes to may lie in different subgraphs. */
+import { placeBefore, placeId, placesAfter } from "./graph.js";
 
 const INSTANCES = "INSTANCES";
 const WEIGHTS = "INSTDIFF_MODEL";
-
+const BYPASSED = 4;
 const NO_WORDS = [];
 
 /**
- * @param {object} node a graph node with an output of instances
+ * @param {object[]} places of a graph node with an output of instances (graph.js)
  * @param {Record<string, number | Record<string, number>>} slots by the type of the node that loads the weights, or by what is chosen there
  * @param {number} otherwise of all other weights
  * @returns {number} the smallest number of instances among the weights that are connected; `otherwise` if none are
  */
-export function connectedSlots(node, slots, otherwise) {
-  return Math.min(...connectedLoaders(node).map((loader) => valueOf(loader, slots) ?? otherwise), otherwise);
+export function connectedSlots(places, slots, otherwise) {
+  return Math.min(...connectedLoaders(places).map((loader) => valueOf(loader, slots) ?? otherwise), otherwise);
 }
 
 /** @returns {string[]} the words that the connected weights know; empty if they know many. words: as slots above */
-export function connectedWords(node, words) {
-  return connectedLoaders(node).map((loader) => valueOf(loader, words)).find(Boolean) ?? NO_WORDS;
+export function connectedWords(places, words) {
+  return connectedLoaders(places).map((loader) => valueOf(loader, words)).find(Boolean) ?? NO_WORDS;
 }
 
 /** What a table says of a loader; of one with a menu, of what is chosen in it. */
 function valueOf(loader, table) {
-  const known = table[loader.type];
+  const known = table[loader.node.type];
   const byChoice = known instanceof Object && !Array.isArray(known);
-  return byChoice ? loader.widgets?.map(({ value }) => known[value]).find(Boolean) : known;
+  return byChoice ? loader.node.widgets?.map((widget) => known[valueAt(loader, widget)]).find(Boolean) : known;
 }
 
-/** The nodes that load the weights which the layout goes to. */
-function connectedLoaders(node) {
+/** A widget's value, or that of the subgraph node which shows it as its own. */
+function valueAt(loader, { name, value }) {
+  const slot = loader.node.inputs?.findIndex((one) => one.name === name) ?? -1;
+  const at = slot < 0 ? null : placeBefore(loader, slot);
+  return at?.input ? (at.node.widgets?.find((one) => one.name === at.input)?.value ?? value) : value;
+}
+
+/** The places of the nodes that load the weights which the layout goes to. */
+function connectedLoaders(places) {
+  const takers = placesAfter(places, [INSTANCES]).filter(({ node }) => node.mode !== BYPASSED);
+  return takers.map((taker) => loaderOf(taker)).filter(Boolean);
+}
+
+/** Where the weights of a place come from, through reroutes. */
+function loaderOf(taker) {
   const seen = new Set();
-  const found = [];
-  const walk = (at) => {
-    if (!at || seen.has(at)) return;
-    seen.add(at);
-    const input = at.inputs?.findIndex((one) => one.type === WEIGHTS) ?? -1;
-    const loader = input >= 0 && at.isInputConnected(input) ? at.getInputNode(input) : null;
-    if (loader) found.push(loader);
-    (at.outputs ?? []).forEach((output, i) => {
-      // a reroute has no type of its own
-      if (output.type === INSTANCES || (at !== node && output.type === "*")) for (const next of at.getOutputNodes(i) ?? []) walk(next);
-    });
-  };
-  if (node.graph) walk(node);
-  return found;
+  let [at, slot] = [taker, taker.node.inputs?.findIndex(({ type }) => type === WEIGHTS) ?? -1];
+  while (slot >= 0 && !seen.has(placeId(at))) {
+    seen.add(placeId(at));
+    const before = placeBefore(at, slot);
+    if (before?.input !== null) break; // a free socket, or a link that leads nowhere
+    at = before;
+    slot = at.node.inputs?.findIndex(({ type }) => type === "*" || type === WEIGHTS) ?? -1;
+  }
+  return at === taker ? null : at;
 }
 
 const BRANCHED = new Set(["InstDiffKSampler", "InstDiffMultiInstance", "InstDiffToConditioning"]); // what uses an instance's negative prompt
 
 /** @returns {boolean} whether the layout reaches a sampler, and nothing on the way uses its instances' negative prompts */
-export function ignoresNegatives(node) {
-  const seen = new Set();
-  let [sampled, used] = [false, false];
-  const walk = (at) => {
-    if (!at || seen.has(at)) return;
-    seen.add(at);
-    used ||= BRANCHED.has(at.type);
-    const takes = at !== node && at.inputs?.some((one) => one.type === "MODEL");
-    if (takes && at.outputs?.some((one) => one.type === "LATENT" || one.type === "GUIDER")) sampled = true;
-    (at.outputs ?? []).forEach((output, i) => {
-      if (["INSTANCES", "MODEL"].includes(output.type) || (at !== node && output.type === "*")) for (const next of at.getOutputNodes(i) ?? []) walk(next);
-    });
-  };
-  if (node.graph) walk(node);
-  return sampled && !used;
+export function ignoresNegatives(places) {
+  const after = placesAfter(places, [INSTANCES, "MODEL"]).map(({ node }) => node).filter(({ mode }) => mode !== BYPASSED);
+  const samples = ({ inputs, outputs }) =>
+    inputs?.some(({ type }) => type === "MODEL") && outputs?.some(({ type }) => type === "LATENT" || type === "GUIDER");
+  return after.some(samples) && !after.some(({ type }) => BRANCHED.has(type));
 }

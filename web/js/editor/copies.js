@@ -2,13 +2,13 @@
 import { withParts } from "../layout/parts.js";
 import { instanceColor } from "../state/colors.js";
 import { placed } from "../state/place.js";
-import { drawInstance } from "./drawInstance.js";
+import { drawInstance, FILLS } from "./drawInstance.js";
 
 /** @param {{copied: string[], bounds: number[], to: number[]}} drag ids, their bounds, and where those are now */
 export function drawCopies(g, view, doc, { copied, bounds, to }) {
   const ids = new Set(withParts(doc, copied));
   doc.instances.forEach((instance, index) => {
-    if (ids.has(instance.id)) drawInstance(g, placed(instance, bounds, to, true), instanceColor(instance, index), view, "selected");
+    if (ids.has(instance.id)) drawInstance(g, placed(instance, bounds, to, true), instanceColor(instance, index), view, FILLS.picture, true);
   });
 }
 

@@ -80,9 +80,9 @@ export function strokeTool(editor, value) {
       editor.redraw();
       return was;
     },
-    painting: () => stroke?.target?.id ?? null,
+    painting: () => (stroke?.target ? { id: stroke.target.id, picture: stroke.picture } : null),
     draw(g, view) {
-      if (stroke) {
+      if (stroke && !stroke.target) {
         g.globalAlpha = 0.55;
         g.imageSmoothingEnabled = view.scale < 2;
         g.drawImage(stroke.picture, view.left, view.top, view.width, view.height);

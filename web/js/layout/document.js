@@ -125,6 +125,11 @@ export function instanceOf(parts) {
   return { prompt: "", strength: 1, start: 0, end: 1, color: "", visible: true, locked: false, ...parts };
 }
 
+/** @returns {number} 0..1, how much of what is behind it an instance hides; the document holds it where it is not 1 */
+export function opacityOf(instance) {
+  return instance.opacity ?? 1;
+}
+
 /**
  * @param {*} item @param {number} position from 1
  * @param {(places: Record<string, () => *>, nowhere: string, notes: string[]) => object} choose what to keep of its box, point, scribble and

@@ -1,5 +1,5 @@
 /** A layout as a small picture. */
-import { drawInstance } from "../editor/drawInstance.js";
+import { FILLS, layInstance } from "../editor/drawInstance.js";
 import { instanceColor } from "../state/colors.js";
 
 const SIZE = [132, 92]; // CSS pixels at most
@@ -16,7 +16,7 @@ export function thumbnail(doc) {
   g.scale(RATIO, RATIO);
   const view = { scale, left: 0, top: 0, width, height, toScreen: ([x, y]) => [x * width, y * height] };
   doc.instances.forEach((instance, i) => {
-    if (instance.visible) drawInstance(g, instance, instanceColor(instance, i), view);
+    if (instance.visible) layInstance(g, instance, instanceColor(instance, i), view, FILLS.paper);
   });
   return canvas;
 }

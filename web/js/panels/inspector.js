@@ -1,5 +1,5 @@
 /** Exact numbers and actions for the selection. */
-import { LOCATION_KINDS } from "../layout/document.js";
+import { LOCATION_KINDS, opacityOf } from "../layout/document.js";
 import { withParts } from "../layout/parts.js";
 import { instancesOf, selectionBounds } from "../state/geometry.js";
 import { fill } from "../text.js";
@@ -74,6 +74,8 @@ export function createInspector({ store, host, text }) {
   });
   const strength = createNumber(fieldOptions("strength", words.strengthHelp, 2));
   const strengthSlider = createSlider({ ...fieldOptions("strength", words.strengthHelp, 2), act: "strength-slider" });
+  const opacity = createNumber(fieldOptions("opacity", words.opacityHelp, 1));
+  const opacitySlider = createSlider({ ...fieldOptions("opacity", words.opacityHelp, 1), act: "opacity-slider" });
   const start = createNumber(fieldOptions("start", words.start, 1));
   const end = createNumber(fieldOptions("end", words.end, 1));
   const startSlider = createSlider({ ...fieldOptions("start", words.start, 1), act: "start-slider" });
@@ -93,6 +95,7 @@ export function createInspector({ store, host, text }) {
     el("div", { class: "ie-line ie-head" }, title, chips),
     el("div", { class: "ie-line ie-bounds" }, ...Object.values(edges).map((one) => one.element), unitButton),
     el("div", { class: "ie-line" }, caption(words.strength), strengthSlider.element, strength.element),
+    el("div", { class: "ie-line" }, caption(words.opacity), opacitySlider.element, opacity.element),
     el("div", { class: "ie-line" }, caption(words.time), time, start.element, end.element),
     el("div", { class: "ie-line" }, caption(words.parent), parent),
     negative.element,
@@ -151,6 +154,10 @@ export function createInspector({ store, host, text }) {
     const [from, to] = [shared(chosen, "start"), shared(chosen, "end")];
     strength.set(shared(chosen, "strength"));
     strengthSlider.set(shared(chosen, "strength"));
+    const seen = chosen.map(opacityOf);
+    const hides = seen.every((value) => value === seen[0]) ? seen[0] : null;
+    opacity.set(hides);
+    opacitySlider.set(hides);
     start.set(from);
     end.set(to);
     startSlider.set(from);
@@ -205,7 +212,7 @@ export function createInspector({ store, host, text }) {
     );
   }
 
-  const fields = [...Object.values(edges), strength, strengthSlider, start, end, startSlider, endSlider, negative];
+  const fields = [...Object.values(edges), strength, strengthSlider, opacity, opacitySlider, start, end, startSlider, endSlider, negative];
   const calm = createCalm(update);
   scope.add(calm.stop);
   scope.add(

@@ -121,12 +121,12 @@ export function keyMatches(event, act) {
 function entryOf(event, tool) {
   if (event.isComposing) return undefined;
   if (event.key === "Escape") return KEYS.find((entry) => entry.key === "Escape"); // cancels a drag with Alt or Shift, too
-  const third = event.getModifierState?.("AltGraph"); // a symbol of the third level, "[" of many keyboards: Windows reports Ctrl+Alt
+  const key = keyOf(event);
+  const symbol = key.length === 1 && !/[a-z]/.test(key);
+  // a symbol of the third level, "[" of many keyboards: Windows reports Ctrl+Alt then, a Mac Option alone
+  const third = event.getModifierState?.("AltGraph") || (symbol && onMac() && event.altKey && !event.ctrlKey && !event.metaKey);
   const ctrl = !third && Boolean(event.ctrlKey || event.metaKey);
   const alt = !third && Boolean(event.altKey);
-  let key = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  if (key.length === 1 && key > "\u007f" && /^Key[A-Z]$/.test(event.code ?? "")) key = event.code[3].toLowerCase();
-  const symbol = key.length === 1 && !/[a-z]/.test(key);
   return KEYS.find(
     (entry) =>
       entry.key === key &&
@@ -135,6 +135,20 @@ function entryOf(event, tool) {
       (symbol || Boolean(entry.shift) === Boolean(event.shiftKey)) &&
       (!entry.tools || entry.tools.includes(tool))
   );
+}
+
+const BRACKETS = { BracketLeft: "[{", BracketRight: "]}" };
+
+/** The key by what it writes; where that is of another script (м, х, 【), by its place on a keyboard of Latin letters. */
+function keyOf({ key, code = "", shiftKey }) {
+  if (key.length !== 1) return key;
+  if (key > "\u007f" && /^Key[A-Z]$/.test(code)) return code[3].toLowerCase();
+  if (key > "\u007f" && code in BRACKETS && !/\p{Script=Latin}/u.test(key)) return BRACKETS[code][shiftKey ? 1 : 0];
+  return key.toLowerCase();
+}
+
+function onMac() {
+  return /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "");
 }
 
 /** @param {string} act @returns {string} its first key as people write it ("Ctrl+D"), or "" */
@@ -149,7 +163,6 @@ export function keyTexts(act) {
 }
 
 function written(entry) {
-  const mac = /Mac|iPhone|iPad/.test(globalThis.navigator?.platform ?? "");
   const key = SHOWN[entry.key] ?? (entry.key.length === 1 ? entry.key.toUpperCase() : entry.key);
-  return (entry.ctrl ? (mac ? "⌘" : "Ctrl+") : "") + (entry.alt ? "Alt+" : "") + (entry.shift ? "Shift+" : "") + key;
+  return (entry.ctrl ? (onMac() ? "⌘" : "Ctrl+") : "") + (entry.alt ? "Alt+" : "") + (entry.shift ? "Shift+" : "") + key;
 }

@@ -7,7 +7,7 @@ import { layoutToJson } from "../layout/document.js";
 import { fill } from "../text.js";
 import { ask } from "./ask.js";
 import { bringIn } from "./bringIn.js";
-import { createScope, describe, el, focusEditor, iconButton, setText } from "./dom.js";
+import { createScope, describe, el, focusEditor, iconButton, reveal, setText } from "./dom.js";
 import { icon } from "./icons.js";
 
 /** @returns {() => void} opens the library */
@@ -104,8 +104,11 @@ export function createLibrary({ store, host, text, root }) {
       const json = layoutToJson(store.doc);
       if (!(await unlessThere(title, (overwrite) => host.layouts.save(title, json, overwrite)))) return;
       name.value = "";
-      say(fill(words.done, { name: title }));
       await refresh();
+      const kept = [...saved.querySelectorAll(".ie-card")].find((one) => one.textContent === title);
+      if (!kept) return; // the list could not be read, which was said
+      say(fill(words.done, { name: title }));
+      reveal(sheet, kept);
     }
 
     async function renameIt(title) {

@@ -117,6 +117,7 @@ export function createSlider({ act, label, min, max, step, preview, commit, canc
   const draft = createDraft({ preview, commit, cancel });
   const paint = () => element.style.setProperty("--part", String((element.valueAsNumber - min) / (max - min)));
 
+  paint();
   scope.on(element, "input", () => {
     paint();
     draft.set(element.valueAsNumber);

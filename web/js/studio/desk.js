@@ -4,7 +4,7 @@
  */
 import { api } from "../../../../scripts/api.js";
 import { app } from "../../../../scripts/app.js";
-import { placeId, placesOf } from "./graph.js";
+import { placeId, placesOf } from "../graph.js";
 import { ACTIVE, PREVIEW } from "./jobs.js";
 import { downstream, pictures } from "./prompt.js";
 import { choose, earlierSeeds, MOST, newStudio, started, withResult } from "./results.js";

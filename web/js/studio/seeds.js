@@ -1,5 +1,5 @@
 /** The seeds that a layout is sampled with: where they are set on the graph, and how they are changed. */
-import { placeBefore, placeId, placesAfter } from "./graph.js";
+import { placeBefore, placeId, placesAfter } from "../graph.js";
 
 const NAMES = ["noise_seed", "seed"];
 const SOURCES = [...NAMES, "value", "INT", "int"]; // widgets of nodes that give a seed to another one

@@ -33,21 +33,27 @@ export function placesOf(root, node) {
   return search(root, []);
 }
 
-/** @returns {object[]} the places of nodes that take something from these, directly or not, the nearest first; nothing flows through a muted one */
-export function placesAfter(starts) {
+/**
+ * @param {object[]} starts
+ * @param {string[] | null} types of outputs that are followed, null: any; a reroute's, which has no type of its own, always is
+ * @returns {object[]} the places of nodes that take something from these, directly or not, the nearest first; nothing flows through a muted one
+ */
+export function placesAfter(starts, types = null) {
   const seen = new Set(starts.map(placeId));
   const found = [];
-  let edge = starts.flatMap(targets);
+  const next = (place) => targets(place, types && [...types, "*"]);
+  let edge = starts.flatMap(next);
   while (edge.length) {
     const fresh = edge.filter((place) => place.node.mode !== MUTED && !seen.has(placeId(place)) && seen.add(placeId(place)));
     found.push(...fresh);
-    edge = fresh.flatMap(targets);
+    edge = fresh.flatMap(next);
   }
   return found;
 }
 
-function targets({ node, path }) {
-  return linksFrom(node.graph, node.id).flatMap((link) => target(node.graph, link, path));
+function targets({ node, path }, types) {
+  const followed = (link) => !types || types.includes(node.outputs?.[link.origin_slot]?.type);
+  return linksFrom(node.graph, node.id).filter(followed).flatMap((link) => target(node.graph, link, path));
 }
 
 function target(graph, link, path) {
