@@ -8,7 +8,7 @@ from ..instdiff_modules.grounding.bank import check_slots
 from ..instdiff_modules.layout.document import Frames, visible_instances
 from ..instdiff_modules.layout.frames import as_frames
 from . import checks
-from .apply_settings import LOCATION_FORMATS, MASKED, SCALEU, ApplySettings, check_inputs
+from .apply_settings import LOCATION_FORMATS, MASKED, OVERLAPS, SCALEU, ApplySettings, check_inputs
 from .model import InstDiffModel
 from .patching import attach
 from .types import Instances, InstDiffModelSocket
@@ -126,6 +126,16 @@ class ApplyInstDiff(io.ComfyNode):
                         "Seed (0..4294967295) of the points that are drawn at random inside masks of fewer than 128 pixels."
                     ),
                 ),
+                io.Combo.Input(
+                    "overlap",
+                    options=list(OVERLAPS),
+                    default=OVERLAPS[0],
+                    optional=True,
+                    tooltip=(
+                        "Who is in front where boxes or masks overlap. free: the model decides, as InstanceDiffusion's authors have it. by depth: "
+                        "the later instance in the layout, as far as its opacity says."
+                    ),
+                ),
             ],
             outputs=[io.Model.Output(tooltip="The model with its instances, for any sampler node.")],
         )
@@ -145,8 +155,11 @@ class ApplyInstDiff(io.ComfyNode):
         masked_attention: str = "off",
         location_formats: str = "as given",
         point_seed: int = 0,
+        overlap: str = OVERLAPS[0],
     ) -> io.NodeOutput:
-        settings = ApplySettings(strength, start, end, fade, scaleu, masked_attention, location_formats, point_seed)
+        settings = ApplySettings(
+            strength, start, end, fade, scaleu, masked_attention, location_formats, point_seed, overlap
+        )
         layouts = as_frames(instances)
         settings.check()
         check_inputs(model, instdiff_model, layouts)

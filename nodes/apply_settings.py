@@ -29,6 +29,7 @@ MASKED = {
     "all levels": MaskedAttention("all"),
     "authors' (64x64 only, transposed)": MaskedAttention("finest", authors=True),
 }
+FREE, BY_DEPTH = OVERLAPS = ("free", "by depth")
 LOCATION_FORMATS = {"as given": None, **{f"authors' {name}": name for name in CONFIGURATIONS}}
 
 
@@ -44,6 +45,7 @@ class ApplySettings:
     masked_attention: str
     location_formats: str
     point_seed: int
+    overlap: str
 
     def check(self) -> None:
         """Raise ValueError for a value that the node's own widgets would not let through."""
@@ -53,6 +55,7 @@ class ApplySettings:
         checks.check_choice(self.scaleu, SCALEU, WHERE, "scaleu")
         checks.check_choice(self.masked_attention, MASKED, WHERE, "masked_attention")
         checks.check_choice(self.location_formats, LOCATION_FORMATS, WHERE, "location_formats")
+        checks.check_choice(self.overlap, OVERLAPS, WHERE, "overlap")
         checks.check_whole(self.point_seed, 0, 0xFFFFFFFF, WHERE, "point_seed")
 
     def check_window(self) -> None:
@@ -83,6 +86,7 @@ class ApplySettings:
             self.strength,
             MASKED[self.masked_attention],
             layer=len(applied_to(model)),
+            depth=self.overlap == BY_DEPTH,
         )
         se = self.scaleu == "on (SE variant)"
         scale = None if self.scaleu == "off" else ScaleUPatch(instdiff_model.adapter, se=se)

@@ -21,14 +21,15 @@ from .model_calls import FITTED_CONTROLS, REPEATED
 def of_batch(conds: Mapping[str, Sequence[dict] | None], batch: BranchedBatch) -> dict[str, list[dict]]:
     """A guider's prepared conditionings (by name), for the items of the batch. The given ones stay as they are."""
     controls: dict[int, Any] = {}  # ComfyUI computes conditionings together that have the very same control
-    out = {name: [_of_items(cond, batch, controls) for cond in some or ()] for name, some in conds.items()}
+    out = {name: [of_items(cond, batch, controls) for cond in some or ()] for name, some in conds.items()}
     out["positive"] = [with_prompts(cond, batch) for cond in out["positive"]]
     if out.get("negative") and any(branch.negative for branch in batch.branches):
         out["negative"] = [with_negatives(cond, batch) for cond in out["negative"]]
     return out
 
 
-def _of_items(cond: dict, batch: BranchedBatch, controls: dict[int, Any]) -> dict:
+def of_items(cond: dict, batch: BranchedBatch, controls: dict[Any, Any]) -> dict:
+    """A prepared conditioning with its tensors, mask and hints for each item. controls: what is known, by identity."""
     several = {k: v for k, v in cond["model_conds"].items() if type(v) in REPEATED and v.cond.shape[0] > 1}
     model_conds = {key: type(value)(batch.spread(value.cond)) for key, value in several.items()}
     out = {**cond, "model_conds": {**cond["model_conds"], **model_conds}}

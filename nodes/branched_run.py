@@ -12,6 +12,7 @@ from dataclasses import replace
 from typing import Any
 
 import comfy.patcher_extension
+import comfy.samplers
 from torch import Tensor
 
 from ..instdiff_modules.sampling.context_window import CORE as CONTEXT_WINDOW
@@ -21,6 +22,7 @@ from .branch_conds import of_batch
 from .cfg_functions import CfgHistory, without_added
 from .model_calls import OURS, calc_branches
 from .prepared_conds import of_conditionings, with_new_uuids
+from .window_calls import WindowCalls
 
 PLACES = comfy.patcher_extension.WrappersMP
 CACHE = "easycache"  # transformer option of ComfyUI's EasyCache and LazyCache: what they keep from step to step
@@ -37,7 +39,7 @@ class BranchedRun:
         self.history = CfgHistory(self.batch)
         # The copy that the sampler calls: its conditionings change at the merge, its wrapper decides what is predicted.
         self.guider = copy.copy(guider)
-        self.guider.conds = of_batch(guider.conds, self.batch)
+        self.guider.conds = of_batch(guider.conds, self.batch.together)
         self.guider.model_options = _first(PLACES.PREDICT_NOISE, self.predict, guider.model_options)
         self._steps: list[float] = sigmas.tolist()
         self._shape: tuple[int, ...] = ()
@@ -58,7 +60,9 @@ class BranchedRun:
         batch.merged = False  # a wrapper around this one may sample twice
         options = self.options.with_items(Items(batch.images, batch.branches))
         model_options = with_run_options(extra_args["model_options"], options)
-        model_options = _first(PLACES.CALC_COND_BATCH, calc_branches, model_options)
+        model_options = _first(
+            PLACES.CALC_COND_BATCH, self._calls(noise, latent_image, denoise_mask, extra_args), model_options
+        )
         self.history.begin(model_options)
         spread = [None if tensor is None else batch.spread(tensor) for tensor in (noise, latent_image, denoise_mask)]
         with self.noise:
@@ -71,6 +75,21 @@ class BranchedRun:
                 disable_pbar,
             )
         return batch.merge_items(out)
+
+    def _calls(self, noise: Tensor, latent_image: Any, denoise_mask: Any, extra_args: dict) -> Callable[..., Any]:
+        """The CALC_COND_BATCH wrapper of the branches."""
+        if not self.batch.apart:
+            return calc_branches
+        guider = self.guider
+
+        def encode(cond: dict) -> dict:
+            given = {"latent_image": latent_image, "denoise_mask": denoise_mask, "seed": extra_args.get("seed")}
+            given["latent_shapes"] = [noise.shape]
+            device = guider.model_patcher.load_device
+            extra = guider.inner_model.extra_conds
+            return comfy.samplers.encode_model_conds(extra, [cond], noise, device, "positive", **given)[0]
+
+        return WindowCalls(self.batch, self.conds, encode)
 
     def predict(self, executor: Any, x: Tensor, timestep: Tensor, model_options: dict, seed: Any = None) -> Tensor:
         """PREDICT_NOISE wrapper: the prediction for all items (items, C, H, W), in branches or merged."""

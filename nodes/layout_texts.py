@@ -7,9 +7,9 @@ from typing import Any
 import comfy.conds
 import torch
 
+from ..instdiff_modules.geometry.coverage import Widths
 from ..instdiff_modules.layout.document import Frames, visible_instances
 from ..instdiff_modules.layout.instance import Instance
-from ..instdiff_modules.regions.coverage import Widths
 from ..instdiff_modules.regions.families import Family
 from ..instdiff_modules.regions.plan import RULE, WIDTHS, Region, Regions, Text
 from ..instdiff_modules.regions.rule import FREE, Force, Rule
@@ -19,6 +19,7 @@ from .region_calls import KEY, regions_in
 
 POSITIVE, NEGATIVE = SIDES = ("positive", "negative")
 REGIONS, ELIGEN = METHODS = ("regions", "EliGen")
+TIMES = ("hooks", "clip_start_percent", "clip_end_percent", "start_percent", "end_percent")  # of a CLIP with hooks
 T5_TOKENS = 512  # of every prompt, as EliGen was trained on FLUX
 
 
@@ -86,9 +87,7 @@ def encode_all(
 
 def _encoded(clip: Any, prompt: str) -> Text:
     tokens, options = clip.encode_from_tokens_scheduled(clip.tokenize(prompt))[0]
-    return Text(
-        tokens.float().cpu(), {k: options[k] for k in ("attention_mask", "t5xxl_ids", "t5xxl_weights") if k in options}
-    )
+    return Text(tokens.float().cpu(), {k: v for k, v in options.items() if k not in TIMES})
 
 
 def check_widths(texts: Mapping[str, Text], conditioning: Any, width: int | None, side: str = POSITIVE) -> None:

@@ -18,7 +18,6 @@ from ..instdiff_modules.sampling.fuser_patch import FuserPatch
 from ..instdiff_modules.sampling.instance_conditioning import OWNER, call_parts
 from ..instdiff_modules.sampling.options import Items, RunOptions, run_options, with_run_options
 from ..instdiff_modules.sampling.scaleu_patch import ScaleUPatch
-from .region_calls import KEY as REGIONS
 
 PLACES = comfy.patcher_extension.WrappersMP
 # What ComfyUI cuts to the batch of a call, or repeats over it from its first item on.
@@ -33,7 +32,7 @@ CFG_FUNCTIONS = (
     "sampler_calc_cond_batch_function",
     "model_function_wrapper",
 )
-OURS = "instdiff"  # key of our own wrappers
+OURS = "instdiff"  # keys of our own wrappers begin so
 CALL_WRAPPERS = (PLACES.CALC_COND_BATCH, PLACES.APPLY_MODEL, PLACES.DIFFUSION_MODEL)
 
 
@@ -83,15 +82,15 @@ def keeps_what_it_sees(model_options: Mapping[str, Any]) -> bool:
     options = model_options.get("transformer_options", {})
     wrappers = options.get("wrappers", {})
     return any(options.get("patches_replace", {}).values()) or any(
-        key not in (OURS, REGIONS) for place in CALL_WRAPPERS for key in wrappers.get(place, {})
+        not str(key).startswith(OURS) for place in CALL_WRAPPERS for key in wrappers.get(place, {})
     )
 
 
-def check_goes_together(guider: Any, shape: Sequence[int]) -> None:
-    """ValueError for what cannot be sampled in branches. shape: of the latent (images, C, H, W).
+def check_goes_together(guider: Any, shape: Sequence[int], apart: bool = False) -> None:
+    """ValueError for what cannot be sampled in branches. shape: of the latent (images, C, H, W); apart: some are windows.
 
-    A conditioning of one instance's own beside a patch that must see all branches in one call; context windows across
-    the picture, which ComfyUI has for single images alone.
+    What is predicted by itself (windows, a conditioning of one instance's own) beside a patch that must see all branches in
+    one call; context windows across the picture, which ComfyUI has for single images alone.
     """
     handler = guider.model_options.get("context_handler")
     axis = getattr(handler, "dim", 0)
@@ -101,12 +100,16 @@ def check_goes_together(guider: Any, shape: Sequence[int]) -> None:
             "sample without multi-instance sampling."
         )
     owned = any(OWNER in cond for conds in guider.conds.values() for cond in conds or ())
-    if owned and keeps_what_it_sees(guider.model_options):
+    if (owned or apart) and keeps_what_it_sees(guider.model_options):
+        whose = "with their own conditioning" if owned else "of Apply Layout"
+        remove = (
+            "Instance Conditioning, that patch, or multi-instance sampling"
+            if owned
+            else "that patch or multi-instance sampling"
+        )
         raise ValueError(
-            "Multi-instance sampling calls the model separately for instances with their own conditioning, but "
-            "another patch on the MODEL (Self-Attention Guidance, EasyCache or the like) needs all of them in "
-            "one call. Remove "
-            "Instance Conditioning, that patch, or multi-instance sampling."
+            f"Multi-instance sampling calls the model separately for instances {whose}, but another patch on the MODEL "
+            f"(Self-Attention Guidance, EasyCache or the like) needs all of them in one call. Remove {remove}."
         )
 
 

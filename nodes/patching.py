@@ -19,8 +19,10 @@ from ..instdiff_modules.sampling.options import RunOptions, run_options, with_ru
 from ..instdiff_modules.sampling.scaleu_patch import ScaleUPatch
 from . import checks
 from .branched_run import BranchedRun
+from .layout_branches import LayoutLayer, layout_layers
 from .model_calls import check_goes_together
 from .prepared_conds import of_conditionings, parts_of, with_new_uuids
+from .window_conds import check_windows
 
 APPLIED = "instdiff"  # attachment: tuple[Applied, ...], what each Apply node put on the model
 MULTI_INSTANCE = "instdiff_multi_instance"  # attachment: MultiInstance, the settings of multi-instance sampling
@@ -133,29 +135,40 @@ def prepare_branches(
 ) -> BranchedBatch | None:
     """The batch of branches with its prompts encoded and its token sets made; None, and a warning, without instances."""
     images = shape[0]
-    branches = branches_of([one.frames for one in applied], images, settings.grouping)
+    layouts = layout_layers(guider.conds.get("positive") or (), *shape[-2:])
+    apart: dict[int | None, LayoutLayer] = dict(enumerate(layouts, len(applied)))
+    branches = branches_of([one.frames for one in applied], images, settings.grouping, [one.frames for one in layouts])
     if len(branches) == images:
         _log.warning(
-            "Multi-instance sampling found no instances on the model: it samples as usual. Put Apply InstDiff on the MODEL."
+            "Multi-instance sampling found no instances: it samples as usual. Put Apply InstDiff or Apply Layout before "
+            "the sampler."
         )
         return None
-    check_goes_together(guider, shape)
+    windows = any(branch.apart for branch in branches)
+    check_goes_together(guider, shape, windows)
+    if windows:
+        check_windows(guider)
+    if windows and settings.mode == "average":
+        _log.warning(
+            "merge is average: it mixes each instance of Apply Layout with the whole picture, so it shows faintly. Set "
+            "merge to crop and paste or masked average."
+        )
     prompts = {}
     for branch in branches:
-        if branch.layer is not None and branch.prompt is not None:
+        if branch.layer is not None and branch.prompt is not None and not branch.apart:
             one = applied[branch.layer]
             for words in filter(None, (branch.prompt, branch.negative)):
                 if (branch.layer, words) not in prompts:
                     prompts[branch.layer, words] = one.encode(words)
             frame = branch.image % one.bank.frames
             one.bank.prepare(token_sets_of(one.bank.timeline(frame, branch.members, part) for part in parts))
-    width = next(iter(prompts.values())).shape[-1]
     sides = ("positive", "negative") if any(branch.negative for branch in branches) else ("positive",)
-    for side in sides:
-        for cond in guider.conds.get(side) or ():
-            checks.check_prompt_width(cond.get("cross_attn"), width, side)
+    for prompt in list(prompts.values())[:1]:
+        for side in sides:
+            for cond in guider.conds.get(side) or ():
+                checks.check_prompt_width(cond.get("cross_attn"), prompt.shape[-1], side)
     return BranchedBatch(
-        branches, images, settings.share, settings.mode, settings.feather, prompts, merge=settings.merge
+        branches, images, settings.share, settings.mode, settings.feather, prompts, settings.merge, apart
     )
 
 
@@ -202,7 +215,8 @@ def _warn_of_unused_negatives(applied: Sequence[Applied]) -> None:
 def _batch_of(model: Any, batch: BranchedBatch, images: int) -> BranchedBatch:
     """The prepared batch for another number of images; their layouts are told apart as ever, by their place."""
     grouping = model.get_attachment(MULTI_INSTANCE).grouping
-    return batch.of_images(branches_of([one.frames for one in applied_to(model)], images, grouping), images)
+    apart = [one.frames for one in batch.apart.values()]
+    return batch.of_images(branches_of([one.frames for one in applied_to(model)], images, grouping, apart), images)
 
 
 def warn_if_stretched(applied: Sequence[Applied], height: int, width: int) -> None:

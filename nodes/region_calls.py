@@ -88,10 +88,16 @@ class ModelCall:
         self.run, self.model, self.x, self.sigma = run, model, x, sigma
         self.to_sigma = model.model_sampling.percent_to_sigma
         self.window = part_of_window(options, x.ndim)
-        window, items = context_window(options, len(x)), run_options(options).items
+        window, items, self.parts = (
+            context_window(options, len(x)),
+            run_options(options).items,
+            run_options(options).parts,
+        )
         self.images: Sequence[int | None] = range(len(x)) if window is None else window.frames
-        if items is not None and len(items.branches) == len(x):  # a branch shows its own instance, not the layout
-            self.images = [branch.image if branch.is_global else None for branch in items.branches]
+        if items is not None and len(items.branches) == len(
+            x
+        ):  # a branch of Apply InstDiff shows its own instance alone
+            self.images = [branch.image if branch.is_global or branch.apart else None for branch in items.branches]
 
     def entry(self, cond: dict) -> dict:
         """A conditioning as ComfyUI computes it now; its rows are noted in the run."""
@@ -144,11 +150,11 @@ class ModelCall:
         height, width = self.x.shape[-2:]
         area = cond.get("area")
         if area is None:
-            return self.window or WHOLE, (height, width)
+            return self.parts.get(cond["uuid"]) or self.window or WHOLE, (height, width)
         dims = len(area) // 2
         area = (*area[dims - 2 : dims], *area[-2:])
         h, w = min(area[0], height - area[2]), min(area[1], width - area[3])
-        return part_of_area(area, height, width) or WHOLE, (h, w)
+        return self.parts.get(cond["uuid"]) or part_of_area(area, height, width) or WHOLE, (h, w)
 
 
 def check_picture(x: Tensor) -> None:

@@ -26,11 +26,11 @@ SHARE_TOOLTIP = (
 )
 MERGE_TOOLTIP = (
     "How the instances and the whole picture are merged. average: the mean of all, as InstanceDiffusion's authors do. crop and paste: each instance's "
-    "region over the whole, later ones in front. masked average: each instance counts only inside its own region."
+    "region over the whole, later ones in front; best with Apply Layout. masked average: each instance counts only inside its own region."
 )
 SPEED_TOOLTIP = (
     "exact: one branch for each instance. two groups: two branches, with close instances in different "
-    "ones, so many instances cost no more than two."
+    "ones, so many instances cost no more than two; Apply Layout has no use for it."
 )
 MAX_PLMS_STEPS = TIMESTEPS - 1
 MAX_FEATHER = 32  # latent cells
@@ -73,7 +73,9 @@ class MultiInstance(io.ComfyNode):
                 "Makes every sampler node denoise each instance in its own branch for the first steps, so that instances don't leak into each other."
             ),
             inputs=[
-                io.Model.Input("model", tooltip="From Apply InstDiff. Without instances the model is unchanged."),
+                io.Model.Input(
+                    "model", tooltip="From Apply InstDiff or Apply Layout. Without instances the model is unchanged."
+                ),
                 *multi_instance_inputs(0.2),
             ],
             outputs=[
@@ -97,7 +99,10 @@ class MultiInstanceKSampler(io.ComfyNode):
             category="InstDiff",
             description="A KSampler that denoises each instance in its own branch for the first steps, then merges them.",
             inputs=[
-                io.Model.Input("model", tooltip="From Apply InstDiff. Without instances this is the plain KSampler."),
+                io.Model.Input(
+                    "model",
+                    tooltip="From Apply InstDiff or Apply Layout. Without instances this is the plain KSampler.",
+                ),
                 io.Int.Input(
                     "seed",
                     default=0,

@@ -395,7 +395,9 @@ def test_regions_there_and_back():
     assert torch.equal(first.mask + back.mask + front.mask, torch.ones(1, 400, 800)), "every pixel has one region"
     boxes[1] = replace(boxes[1], opacity=0.5)
     there = masks.bool().all(0)
-    assert there.any() and [share[there].unique().tolist() for share in shared_out(masks, boxes)] == [[1 / 3], [2 / 3]]
+    assert there.any() and [float(share[there].mean()) for share in shared_out(masks, boxes)] == pytest.approx(
+        [1 / 3, 2 / 3]
+    )
     boxes[1] = replace(boxes[1], strength=0.0)
     assert torch.equal(shared_out(masks, boxes), masks * torch.tensor([1.0, 0.0])[:, None, None])
     (layout,) = read_masks(chain, prompts="a fox\nan owl")

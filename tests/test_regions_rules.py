@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from instdiff.instdiff_modules.geometry.coverage import Widths, coverage, trained_mask
 from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.instdiff_modules.layout.instance import Instance
-from instdiff.instdiff_modules.regions.coverage import Widths, coverage, trained_mask
 from instdiff.instdiff_modules.regions.mask import CROSS, JOINT, SELF, TEXT, additive, joined
 from instdiff.instdiff_modules.regions.plan import appended, segments_of
 from instdiff.instdiff_modules.regions.rule import EVERYTHING, Force, Meeting, Rule

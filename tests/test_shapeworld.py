@@ -141,6 +141,14 @@ def test_the_detector_reads_blurred_pictures() -> None:
     assert right >= 0.9 * total
 
 
+@pytest.mark.parametrize("shape", ["star", "heart", "triangle", "cross"])
+def test_what_surrounds_an_object_does_not_hide_it(shape: str) -> None:
+    """A blurred star on a square is a star on it, not a circle of which the square hides a half."""
+    things = (Thing("square", "blue", "plain", (0.5, 0.5), 0.6), Thing(shape, "yellow", "plain", (0.5, 0.5), 0.22))
+    blurred = Image.fromarray(render(Scene(256, 256, "white", things)).picture).filter(ImageFilter.GaussianBlur(2.5))
+    assert {d.shape for d in detect(np.asarray(blurred))[1]} == {"square", shape}
+
+
 def test_an_empty_picture_has_no_objects() -> None:
     assert detect(np.full((128, 192, 3), (30, 165, 50), np.uint8)) == ("green", [])
     noise = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype=np.uint8)

@@ -37,8 +37,9 @@ def draw(server: ComfyServer, path: Path, info: ObjectInfo) -> None:
     """Write NAME.jpg beside NAME.json."""
     graph = to_api(json.loads(path.read_text(encoding="utf-8")), info)
     kinds = {node["class_type"]: node["inputs"] for node in graph.values()}
+    apply = kinds.get("InstDiffApply") or kinds["InstDiffApplyLayout"]
     if PREVIEW not in kinds:
-        graph["layout"] = {"class_type": PREVIEW, "inputs": {"instances": kinds["InstDiffApply"]["instances"]}}
+        graph["layout"] = {"class_type": PREVIEW, "inputs": {"instances": apply["instances"]}}
     outputs = server.run(graph).outputs
     shown = {graph[number]["class_type"]: output["images"] for number, output in outputs.items() if "images" in output}
     layout, pictures = shown[PREVIEW], shown["SaveImage"]

@@ -119,6 +119,11 @@ class TokenBank:
         """Of the slots in use; None where an instance has no box. KeyError if it was not prepared."""
         return self._known[token_set].boxes
 
+    def instances(self, token_set: TokenSet) -> tuple[Instance, ...]:
+        """Of the slots in use, as they stand in the token set's part of the picture."""
+        shown = self._shown(token_set.frame, token_set.part) if token_set.members else {}
+        return tuple(shown[i] for i in token_set.members)
+
     def _make(self, token_set: TokenSet, sampling: bool) -> Grounding:
         if token_set == NULL:
             text_dim = next((t.shape[-1] for features in self._text for t in features), TEXT_DIM)

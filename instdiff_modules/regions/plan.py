@@ -1,16 +1,16 @@
 """What a layout asks of a model call: the regions that act, their texts behind the prompt, and who meets whom."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..geometry.coverage import Widths
 from ..geometry.crop import WHOLE
 from ..layout.instance import Box, Instance
 from ..sampling.window import ToSigma
-from .coverage import Widths
 from .rule import Force, Meeting, Rule
 from .weights import FRONT, Patch, Placed
 
@@ -56,6 +56,11 @@ class Regions:
         """The regions of an image of the batch that act at a noise level."""
         frames = [layer[image % len(layer)] for layer in self.layers]
         return tuple(region for frame in frames for region in frame if region.acts(sigma, to_sigma))
+
+    def only(self, instances: Collection[Instance]) -> "Regions":
+        """Those of the instances alone."""
+        layers = (tuple(tuple(r for r in frame if r.instance in instances) for frame in layer) for layer in self.layers)
+        return replace(self, layers=tuple(layers))
 
     def placed(self, regions: Sequence[Region]) -> Placed:
         return Placed([r.instance for r in regions], self.widths, self.overlap, self.trained)

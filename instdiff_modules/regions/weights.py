@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
+from ..geometry.coverage import Widths, coverage, has_area, trained_mask
 from ..geometry.crop import WHOLE, crop_instance
 from ..layout.instance import Box, Instance
-from .coverage import Widths, coverage, has_area, trained_mask
 
 logger = logging.getLogger(__name__)
 

@@ -4,17 +4,14 @@ Visual tokens see each other only inside a common instance; the box and polygon 
 visual tokens inside its box; point, scribble and mask tokens meet everyone; every token sees itself.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..geometry.points import attention_masks
-from ..grounding.bank import TokenBank, TokenSet
 from ..layout.instance import Box
-from ..networks.fuser import Attention
 from ..networks.unifusion import SEGMENT_TOKENS
 
 REFERENCE_TOKENS = 64 * 64  # the only size at which the authors' code masks
@@ -48,12 +45,17 @@ class MaskedAttention:
     def _grid(self, tokens: int, latent_hw: Sequence[int]) -> tuple[int, int] | None:
         if self.authors and tokens != REFERENCE_TOKENS:
             return None
-        height, width = latent_hw
-        while height * width > tokens:  # each level of the UNet halves with a padded stride-2 convolution
-            if self.levels == "finest" and not self.authors:
-                return None
-            height, width = (height + 1) // 2, (width + 1) // 2
-        return (height, width) if height * width == tokens else None
+        size = level_size(tokens, latent_hw)
+        finest = self.levels == "finest" and not self.authors
+        return None if finest and size != tuple(latent_hw) else size
+
+
+def level_size(tokens: int, latent_hw: Sequence[int]) -> tuple[int, int] | None:
+    """Height and width of the level of the UNet with so many visual tokens; None if a latent of this size has none."""
+    height, width = latent_hw
+    while height * width > tokens:  # each level of the UNet halves with a padded stride-2 convolution
+        height, width = (height + 1) // 2, (width + 1) // 2
+    return (height, width) if height * width == tokens else None
 
 
 def additive_mask(allowed: Tensor, dtype: torch.dtype) -> Tensor:
@@ -74,52 +76,3 @@ def allowed_pairs(inside: Tensor) -> Tensor:
     everyone = torch.ones(n, slots, dtype=torch.bool)
     segment = torch.ones(n, SEGMENT_TOKENS, dtype=torch.bool)
     return torch.cat((visual, inside.T, everyone, everyone, inside.T, segment), dim=1)
-
-
-class LayoutMasks:
-    """The masks of one token bank's layouts at every level of the UNet; `clear` at the end of a run."""
-
-    def __init__(self, masked: MaskedAttention, bank: TokenBank) -> None:
-        self.masked, self.bank = masked, bank
-        self._allowed: dict[Any, Tensor | None] = {}
-        self._last: tuple[Tensor, Tensor] | None = None
-
-    def attention(
-        self, attention: Attention, token_sets: Sequence[TokenSet], x: Tensor, options: Mapping[str, Any]
-    ) -> Attention:
-        """Attention in which the items of each token set see only what that set allows; those without masks need none."""
-        groups: dict[TokenSet, list[int]] = {}
-        for item, token_set in enumerate(token_sets):
-            groups.setdefault(token_set, []).append(item)
-        allowed = {token_set: self._pairs(token_set, x, options) for token_set in groups}
-        if all(pairs is None for pairs in allowed.values()):
-            return attention
-
-        def run(q: Tensor, k: Tensor, v: Tensor, heads: int, _: Tensor | None) -> Tensor:
-            out = torch.empty_like(q)
-            for token_set, items in groups.items():
-                pairs = allowed[token_set]
-                own = None if pairs is None else self._additive(pairs, q.dtype)[None].expand(len(items), -1, -1)
-                out[items] = attention(q[items], k[items], v[items], heads, own)
-            return out
-
-        return run
-
-    def _additive(self, allowed: Tensor, dtype: torch.dtype) -> Tensor:
-        # Only the last one is kept: the blocks of a level follow each other, and at 1024x1024 each takes half a gigabyte.
-        if self._last is None or self._last[0] is not allowed or self._last[1].dtype != dtype:
-            self._last = None
-            self._last = (allowed, additive_mask(allowed, dtype))
-        return self._last[1]
-
-    def _pairs(self, token_set: TokenSet, x: Tensor, options: Mapping[str, Any]) -> Tensor | None:
-        size = tuple(options["original_shape"][-2:])
-        key = (token_set, x.shape[1], size, x.device)
-        if key not in self._allowed:
-            pairs = self.masked.allowed(self.bank.boxes(token_set), self.bank.slots, x.shape[1], size)
-            self._allowed[key] = None if pairs is None else pairs.to(x.device)
-        return self._allowed[key]
-
-    def clear(self) -> None:
-        self._allowed.clear()
-        self._last = None

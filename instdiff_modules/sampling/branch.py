@@ -26,7 +26,8 @@ class Branch:
     """One item of a batch of branches: image `image`, of which it sees some instances, or all (the global branch).
 
     layer: which Apply node's layout the instances belong to; None: the global branch. members: their indices in their
-    frame of that layout. depths: their places in the order of all layouts, back to front.
+    frame of that layout. depths: their places in the order of all layouts, back to front. apart: predicted by itself, in a
+    window of the picture; around it the branch is as the global one.
     """
 
     image: int
@@ -34,6 +35,7 @@ class Branch:
     members: tuple[int, ...] = ()
     instances: tuple[Instance, ...] = ()
     depths: tuple[int, ...] = ()
+    apart: bool = False
 
     @property
     def is_global(self) -> bool:
@@ -62,27 +64,39 @@ class Branch:
         return None if self.is_global else frozenset(map(instance_key, self.instances))
 
 
+Frames = Sequence[Sequence[Instance]]
+
+
 def branches_of(
-    layers: Sequence[Sequence[Sequence[Instance]]], images: int, grouping: str = EXACT
+    layers: Sequence[Frames], images: int, grouping: str = EXACT, apart: Sequence[Frames] = ()
 ) -> tuple[Branch, ...]:
     """The branches of a batch, layers[Apply node][frame] being its instances: first one global branch for each image.
 
     Then come as many rows of `images` branches as the image with the most branches needs: one for each instance (exact)
     or for each of two groups of them, those of strength 0 left out. An image with fewer has idle copies of its global
     branch there, so that whatever ComfyUI repeats over the batch (hints, masks, latents) keeps meeting the right image.
+    apart: further layers, in front; their branches follow in rows of their own, always one for each instance.
     """
-    columns = [_of_image(layers, image, grouping) for image in range(images)]
+    together = _rows([[Branch(i), *_of_image(layers, i, grouping)] for i in range(images)])
+    alone = _rows([[Branch(i), *_of_image((*layers, *apart), i, EXACT, len(layers))] for i in range(images)])
+    return together + alone[images:]
+
+
+def _rows(columns: Sequence[Sequence[Branch]]) -> tuple[Branch, ...]:
     longest = max(map(len, columns), default=0)
     return tuple(column[row] if row < len(column) else column[0] for row in range(longest) for column in columns)
 
 
-def _of_image(layers: Sequence[Sequence[Sequence[Instance]]], image: int, grouping: str) -> list[Branch]:
-    column, below = [Branch(image)], 0
+def _of_image(layers: Sequence[Frames], image: int, grouping: str, apart: int | None = None) -> list[Branch]:
+    """Of an image, without its global one. apart: the first layer whose branches are predicted apart; only those, then."""
+    column, below = [], 0
     for layer, frames in enumerate(layers):
         instances = frames[image % len(frames)]
         alone = tuple((i,) for i, instance in enumerate(instances) if instance.strength != 0)
         for members in alone if grouping == EXACT else two_groups(instances):
             depths = tuple(below + i for i in members)
-            column.append(Branch(image, layer, members, tuple(instances[i] for i in members), depths))
+            if apart is None or layer >= apart:
+                own = tuple(instances[i] for i in members)
+                column.append(Branch(image, layer, members, own, depths, apart is not None))
         below += len(instances)
     return column

@@ -7,6 +7,7 @@ latent on, with the merged history of a multi-step sampler, whatever the sampler
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import torch
 from einops import rearrange, reduce
@@ -25,7 +26,8 @@ class BranchedBatch:
     """`branches[k * images + i]` belongs to image i; row 0 are the global branches.
 
     share: of the steps, in 0..1, with one latent for each branch. mode and feather (latent cells): see `merge`.
-    prompts: encodings (1, tokens, width) by the layer and the words, positive or negative, of a branch. merged: whether the branches are one again.
+    prompts: encodings (1, tokens, width) by the layer and the words, positive or negative, of a branch. apart: by their layer,
+    where the branches come from that are predicted apart. merged: whether the branches are one again.
     """
 
     def __init__(
@@ -37,17 +39,27 @@ class BranchedBatch:
         feather: int = 0,
         prompts: Mapping[PromptKey, Tensor] | None = None,
         merge: Merge = merge,
+        apart: Mapping[int | None, Any] | None = None,
     ) -> None:
         self.branches, self.images, self.share = tuple(branches), images, share
         self.mode, self.feather, self.prompts = mode, feather, dict(prompts or {})
         self.image_of = [branch.image for branch in self.branches]
+        self.apart = dict(apart or {})
         self.merged = False
         self._merge = merge
         self._weights: dict[tuple[int, int], Tensor] = {}
 
     def of_images(self, branches: Sequence[Branch], images: int) -> "BranchedBatch":
         """The same settings and prompts for the branches of another number of images."""
-        return BranchedBatch(branches, images, self.share, self.mode, self.feather, self.prompts, self._merge)
+        return BranchedBatch(
+            branches, images, self.share, self.mode, self.feather, self.prompts, self._merge, self.apart
+        )
+
+    @property
+    def together(self) -> "BranchedBatch":
+        """The branches that are predicted in one batch: the first items, in whole rows."""
+        first = next((k for k, branch in enumerate(self.branches) if branch.apart), len(self.branches))
+        return self.of_images(self.branches[: first - first % self.images], self.images)
 
     def is_over(self, sigmas: Sequence[float], sigma: float, step: int | None) -> bool:
         """Whether a prediction at noise level sigma comes after the branches; step: its number, if the sampler tells.
@@ -70,14 +82,14 @@ class BranchedBatch:
         return items[: self.images]
 
     def merge_items(self, items: Tensor) -> Tensor:
-        """Latents of all items (items, C, H, W) -> the merged ones of the images (images, C, H, W)."""
+        """Latents of all items (items, C, ..., H, W) -> the merged ones of the images (images, C, ..., H, W)."""
         height, width = items.shape[-2:]
         if (height, width) not in self._weights:  # some samplers change the size in mid-run
             self._weights[height, width] = self._merge_weights(height, width).to(items)
-        weights = rearrange(self._weights[height, width], "k i h w -> k i 1 h w")
-        return reduce(
-            weights * rearrange(items, "(k i) c h w -> k i c h w", i=self.images), "k i c h w -> i c h w", "sum"
-        )
+        weights = rearrange(self._weights[height, width], "k i h w -> (k i) h w")
+        between = (1,) * (items.ndim - 3)  # channels; frames of a video latent
+        weighted = items * weights.reshape(len(items), *between, height, width)
+        return reduce(weighted, "(k i) ... -> i ...", "sum", i=self.images)
 
     def _merge_weights(self, height: int, width: int) -> Tensor:
         """How much of each branch's latent goes into each cell of its image's merged one: (rows, images, height, width)."""

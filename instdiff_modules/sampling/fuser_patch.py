@@ -13,8 +13,9 @@ from torch import Tensor
 from ..grounding.bank import TokenBank, TokenSet
 from ..networks.adapter import UNetAdapter
 from ..networks.fuser import Attention
-from .attention_mask import LayoutMasks, MaskedAttention
+from .attention_mask import MaskedAttention
 from .key_values import CallKeyValues, KeyValues
+from .layout_masks import LayoutMasks
 from .options import run_options
 from .token_sets import TokenSets
 from .window import ToSigma, Window
@@ -41,16 +42,18 @@ class FuserPatch:
         strength: float = 1.0,
         masked: MaskedAttention | None = None,
         layer: int = 0,
+        depth: bool = False,
     ) -> None:
         """patcher.model is the UNetAdapter; attention(extra_options) gives the attention function of that block.
 
-        to_sigma: for calls outside a sampling run, which has its own. layer: the number of the Apply node.
+        to_sigma: for calls outside a sampling run, which has its own. layer: the number of the Apply node. depth: whether
+        instances hide those behind them.
         """
         self.patcher, self.window, self.to_sigma, self.attention = patcher, window, to_sigma, attention
         self.strength = strength
         self._token_sets = TokenSets(bank, layer)
         self._key_values = KeyValues(bank)
-        self._masks = None if masked is None else LayoutMasks(masked, bank)
+        self._masks = LayoutMasks(bank, masked, depth) if masked is not None or depth else None
         self._gates: Mapping[Any, tuple[float, float]] | None = None
         self._last: tuple[tuple[Any, ...], Call | None] | None = None
 

@@ -42,7 +42,7 @@ def detect(picture: np.ndarray) -> tuple[str, list[Detection]]:
     side = min(height, width)
     background, regions = find_regions(picture)
     found = []
-    for region in regions:
+    for region in (unhidden(region, regions) for region in regions):
         x0, y0, x1, y1 = pixel_box(region.mask)
         if not MIN_SIZE * side <= max(x1 - x0, y1 - y0) <= MAX_SIZE * side:
             continue
@@ -52,6 +52,24 @@ def detect(picture: np.ndarray) -> tuple[str, list[Detection]]:
             box = (x0 / width, y0 / height, x1 / width, y1 / height)
             found.append(Detection(shape, region.color, texture, box, region.mask, score))
     return background, sorted(found, key=lambda d: -d.score)
+
+
+def unhidden(region: Region, regions: list[Region]) -> Region:
+    """The region without what surrounds it among the others: that lies behind it, unless it is a ring, which has a hole."""
+    around = [other.mask for other in regions if other is not region and _surrounds(other, region)]
+    return region._replace(others=region.others & ~np.logical_or.reduce(around)) if around else region
+
+
+def _surrounds(other: Region, region: Region) -> bool:
+    from skimage.measure import label  # slow to import, and only this detector needs it
+
+    x0, y0, x1, y1 = pixel_box(other.mask)
+    left, top, right, bottom = pixel_box(region.mask)
+    if not (x0 < left and y0 < top and right < x1 and bottom < y1):
+        return False
+    parts = np.asarray(label(np.pad(~other.mask, 1, constant_values=True), connectivity=1))
+    holes = (parts > 0) & (parts != parts[0, 0])
+    return bool(holes[1:-1, 1:-1][region.mask].all()) and best_shape(other)[0] != "ring"
 
 
 def pixel_box(mask: np.ndarray) -> tuple[int, int, int, int]:

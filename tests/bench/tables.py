@@ -144,23 +144,35 @@ def models(data: Data) -> str:
 
 STEERED = {
     "base": "the base alone, the caption as prompt",
+    "masked": "masked conditioning",
     "regions": "regions, default settings, the caption as prompt",
-    "regions_alone": "regions, `global_share` 0, the background alone as prompt",
-    "regions_alone_cut": "the same, `picture_attention` *cut*",
+    "regions_alone": "regions",
+    "windows_alone": "windows alone, in all steps",
+    "windows": "regions, and windows in the first third of the steps",
     "unifusion": "Apply InstDiff (trained for it)",
 }
 
 
 def steering(data: Data) -> str:
-    """Of steering.json: how far regions steer a model that was not trained for locations."""
+    """Of steering.json: how far regions and windows steer a model that was not trained for locations."""
     rows = []
     for case, name in STEERED.items():
         one = data["cases"][case]
         color = "none found" if one["color_acc"] is None else rounded(one["color_acc"])
-        rows.append((name, rounded(one["box_ap50"]), color, percent(one["leakage"]), rounded(one["success"])))
-    return markdown(
-        ["with boxes", "AP50", "right colour, of those found", "leaked colour", "instances that pass"], rows
-    )
+        scores = rounded(one["box_ap50"]), color, percent(one["leakage"]), rounded(one["success"])
+        rows.append((name, *scores, rounded(one["cost"])))
+    head = ["with boxes", "AP50", "right colour, of those found", "leaked colour", "instances that pass", "model calls"]
+    return markdown(head, rows)
+
+
+def layout_cost(data: Data) -> str:
+    """Of layout_cost.json: multiply-adds of a step with six instances, over one without a layout."""
+    rows = [
+        (name, str(one["tokens"]), *(rounded(one[key]) for key in ("regions", "windows", "masked")))
+        for name, one in data["families"].items()
+    ]
+    head = ["model", "tokens of a prompt", "regions", "regions and windows", "masked conditioning"]
+    return markdown(head, rows)
 
 
 def _small(value: float) -> str:

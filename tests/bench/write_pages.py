@@ -23,7 +23,10 @@ FILES = {
     "cpu": "results/cpu.json",
     "cuda": "results/cuda.json",
     "operations": "results/operations_512.json",
-    **{name: f"{name}.json" for name in ("shapeworld", "overlap", "editing", "instance_lora", "regions", "steering")},
+    **{
+        name: f"{name}.json"
+        for name in ("shapeworld", "overlap", "editing", "instance_lora", "regions", "steering", "layout_cost")
+    },
 }
 Results = dict[str, dict[str, Any]]
 MARKED = re.compile(r"^(<!-- table: ([\w-]+) -->\n).*?^(<!-- end -->)$", re.M | re.S)
@@ -82,6 +85,7 @@ WRITERS: dict[str, Callable[[Results], str]] = {
     "lora": lambda found: tables.lora(found["instance_lora"]),
     "models": lambda found: tables.models(found["regions"]),
     "steering": lambda found: tables.steering(found["steering"]),
+    "layout-cost": lambda found: tables.layout_cost(found["layout_cost"]),
     "operations": lambda found: report.operations(found["operations"]),
     "calls": lambda found: report.calls(found["cpu"]),
     "gpu": lambda found: report.gpu(found["cuda"]),

@@ -7,7 +7,8 @@ import subprocess
 import sys
 
 import pytest
-from bench import cost, operations, report
+from bench import cost, layout_cost, operations, report
+from instdiff.instdiff_modules.sampling.branch_window import window_of
 
 pytestmark = pytest.mark.cpu  # these commands choose their device themselves
 
@@ -145,3 +146,10 @@ def test_the_report_draws_the_plot(figures, tmp_path, run):
     printed = run(report, report.main, figures[0], "--plot", tmp_path / "plot.png")
     assert "| a step, over a plain one | 64x64 | limit |" in printed
     assert (tmp_path / "plot.png").stat().st_size > 5000
+
+
+def test_regions_cost_little_and_windows_by_their_area():
+    found = layout_cost.costs("SDXL", 32)
+    windows = sum(c.height * c.width for c in (window_of(box, 32, 32) for box in layout_cost.BOXES)) / 32**2
+    assert 1 < found["regions"] < 1.15 and found["windows"] - found["regions"] == pytest.approx(windows, rel=0.1)
+    assert windows < 1 < found["masked"] - 1

@@ -9,7 +9,7 @@ import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
 from instdiff.instdiff_modules.geometry.masks import encode_mask
-from instdiff.instdiff_modules.sampling import attention_mask
+from instdiff.instdiff_modules.sampling import layout_masks
 from instdiff.nodes.apply import ApplyInstDiff
 from support.closeness import assert_close
 from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise, sample
@@ -47,7 +47,9 @@ def test_the_second_run_equals_the_first():
 
 def test_what_a_run_keeps_is_dropped_after_it():
     """The tensors on the patches themselves, not those of the token bank, which serve the next run as well."""
-    patched = apply(frames(FOX), masked_attention="all levels")
+    patched = apply(
+        frames(FOX, replace(OWL, box=(0.3, 0.1, 0.95, 0.6))), masked_attention="all levels", overlap="by depth"
+    )
 
     def kept():
         patches = patched.model_options["transformer_options"]["patches"]
@@ -64,7 +66,7 @@ def memories(patch):
         v
         for part in own
         for name, v in part.items()
-        if isinstance(v, dict) and name in ("_known", "_allowed", "_gains")
+        if isinstance(v, dict) and name in ("_known", "_allowed", "_biases", "_gains")
     ]
 
 
@@ -239,9 +241,9 @@ def test_a_layout_drawn_for_another_aspect_is_said_to_be_stretched(caplog):
 def test_the_mask_of_a_level_is_made_once_for_its_blocks(monkeypatch):
     patched, made = apply(frames(FOX, OWL), masked_attention="all levels"), []
     before = sample(patched, noise(), steps=1)
-    make = attention_mask.additive_mask
+    make = layout_masks.additive_mask
     monkeypatch.setattr(
-        attention_mask, "additive_mask", lambda allowed, dtype: made.append(allowed.shape[0]) or make(allowed, dtype)
+        layout_masks, "additive_mask", lambda allowed, dtype: made.append(allowed.shape[0]) or make(allowed, dtype)
     )
     assert torch.equal(sample(patched, noise(), steps=1), before)
     assert made == [96, 24, 6, 2, 6, 24, 96]  # down the UNet and up again, two or three blocks on each level

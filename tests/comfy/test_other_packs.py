@@ -1,6 +1,7 @@
 """The nodes between our layouts and other packs, and core's own nodes on the other end of the wire."""
 
 import json
+from dataclasses import replace
 from types import SimpleNamespace
 
 import comfy.samplers
@@ -42,6 +43,18 @@ def test_masks_are_those_of_core():
             fox["end_percent"],
         ) == (0, 0.8)
     assert "start_percent" not in conditioning[2][1] and torch.equal(conditioning[2][0], context("an owl")[0][0])
+
+
+def test_where_instances_overlap_the_front_one_alone_counts_on_request():
+    shared, front = (to_conditioning("masks", overlap=kind) for kind in ("shared", "front only"))
+    (fox, owl), (behind, before) = shared[2], front[2]
+    assert (fox * owl).any() and torch.equal(before, owl) and torch.equal(behind, fox * (1 - owl))
+    assert torch.equal(front[0][1][1]["mask"][0], behind) and torch.equal(shared[0][1][1]["mask"][0], fox)
+    glass = (replace(WIDE[0], instances=(WIDE[0].instances[0], replace(WIDE[0].instances[1], opacity=0.25))),)
+    masks, (segs,) = InstDiffToMasks.execute(glass, overlap="front only").args
+    assert torch.equal(masks[0], fox * (1 - 0.25 * owl)) and segs[1][0].cropped_mask.min() == 0
+    assert sorted(set(segs[1][0].cropped_mask.ravel())) == [0, 0.75, 1]
+    assert not InstDiffToMasks.execute(None, overlap="front only").args[0].any()
 
 
 def test_areas_are_those_of_core():

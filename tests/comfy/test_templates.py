@@ -20,17 +20,22 @@ from support.ui_graph import VIRTUAL, input_specs, is_widget, to_api, widget_val
 
 TEMPLATES = sorted((ROOT / "workflows").glob("*.json"))
 BASE = "InstDiffLoadCheckpoint"  # the one switch: the demo model, or the user's own files
+OTHER_MODELS = [
+    path for path in TEMPLATES if path.stem[3:].startswith("One layout")
+]  # test_model_templates.py runs these
 LOADERS = {
     "CheckpointLoaderSimple": "checkpoints", "ControlNetLoader": "controlnet", "UNETLoader": "diffusion_models", "GLIGENLoader": "gligen",
+    "CLIPLoader": "text_encoders", "DualCLIPLoader": "text_encoders", "VAELoader": "vae",
 }  # fmt: skip
 TITLE = 30  # pixels of a node's title, above its position
+APPLY = ("InstDiffApply", "InstDiffApplyLayout")
 OFF = 4  # the mode of nodes that are bypassed
 STAND_INS = {
     "checkpoint": "instdiff_random_sd15.safetensors", "ckpt_name": "instdiff_random_sd15.safetensors", "control_net_name": CONTROLNET,
     "gligen_name": GLIGEN, "lora_name": LORA,
 }  # fmt: skip
 # The share of instances that pass, with few steps; less where half of the pictures is made without the layout.
-SHOWN = {"13": 0.5}
+SHOWN = {"13": 0.4}
 SHOWN_ELSEWHERE = 0.66
 FOUND = {
     "class_type": "PrimitiveBoundingBox",
@@ -100,9 +105,9 @@ def test_it_begins_with_the_demo_model_and_names_the_files_for_more(path):
     assert [model["directory"] for model in base["properties"]["models"]] == ["checkpoints", "instdiff"]
     for node in nodes:
         if node["type"] in LOADERS:
-            [model] = node["properties"]["models"]
             assert node["mode"] == OFF, "what needs a download is switched off"
-            assert (model["directory"], model["name"]) == (LOADERS[node["type"]], node["widgets_values"][0])
+            for model, value in zip(node["properties"]["models"], node["widgets_values"], strict=False):
+                assert (model["directory"], model["name"]) == (LOADERS[node["type"]], value)
         for model in node["properties"].get("models", ()):
             # ComfyUI downloads from Hugging Face and Civitai, under the name that the address ends with
             assert model["url"].startswith("https://huggingface.co/") and model["url"].endswith("/" + model["name"])
@@ -175,7 +180,7 @@ def test_the_server_knows_every_node_input_output_and_choice(path, object_info):
 def with_score(graph: Graph) -> Graph:
     """The graph with fewer steps and pictures, and a score of what it saves last against its layout, as node `score`."""
     saves = [number for number, node in graph.items() if node["class_type"] == "SaveImage"]
-    [apply] = [node["inputs"] for node in graph.values() if node["class_type"] == "InstDiffApply"]
+    apply = next(node["inputs"] for node in graph.values() if node["class_type"] in APPLY)
     for node in graph.values():
         if node["class_type"] == "InstDiffKeyframes":
             node["inputs"]["count"] = 2
@@ -223,7 +228,9 @@ def made_small(graph: Graph) -> Graph:
 
 
 @pytest.mark.parametrize(
-    "path", [TEMPLATES[0], *(path for path in TEMPLATES if len(models(read(path))) > 2)], ids=named
+    "path",
+    [TEMPLATES[0], *(path for path in TEMPLATES if len(models(read(path))) > 2 and path not in OTHER_MODELS)],
+    ids=named,
 )
 def test_with_files_in_place_the_rest_is_switched_on_and_runs(path, comfy, object_info):
     workflow = read(path)
@@ -242,7 +249,7 @@ def test_with_files_in_place_the_rest_is_switched_on_and_runs(path, comfy, objec
     assert {(picture.shape, bool(picture.std() > 0)) for picture in pictures} <= {
         ((side, side, 3), True) for side in (64, 96, 128)
     }
-    assert len(pictures) == {"13": 3, "14": 2, "15": 2}.get(path.stem[:2], 1)
+    assert len(pictures) == {"13": 6, "14": 2, "15": 2}.get(path.stem[:2], 1)
     assert (
         {kinds[str(number)] for number in needed if str(number) in kinds} or path == TEMPLATES[0] or "12" in path.stem
     )

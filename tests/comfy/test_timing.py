@@ -50,7 +50,10 @@ def test_steps_count_and_loading_does_not(shown, monkeypatch):
     sample(watched, noise(), steps=3)
     watched.add_wrapper_with_key(WrappersMP.DIFFUSION_MODEL, "slow", slow)
     sample(watched, noise(), steps=3)
-    assert shown == ["0.0 s for 3 steps, 0.00 s a step", "4.5 s for 3 steps, 1.50 s a step"]
+    assert shown == [
+        "0.0 s for 3 steps, 0.00 s a step, 6 model calls",
+        "4.5 s for 3 steps, 1.50 s a step, 6 model calls",
+    ]
 
 
 def test_what_is_no_model_is_named():

@@ -56,6 +56,16 @@ test("two boxes that share more than 80 % overlap, told at the one in front", ()
   assert.deepEqual(codes(pair(0.06)), []); // IoU 0.44 / 0.56 = 0.79
 });
 
+test("what lies wholly behind an opaque box is told of", () => {
+  const behind = (place, front) => codes(layoutOf("", { prompt: "a", ...place }, { prompt: "b", box: BOX, ...front }));
+  for (const place of [{ box: [0.2, 0.2, 0.4, 0.4] }, { point: [0.3, 0.3] }]) {
+    assert.deepEqual(behind(place), [["n0", "covered"]]);
+    for (const front of [{ opacity: 0.9 }, { visible: false }, { strength: 0 }, { box: [0.25, 0.1, 0.29, 0.9] }]) assert.deepEqual(behind(place, front), []);
+  }
+  assert.deepEqual(codes(layoutOf("", { prompt: "b", box: BOX }, { prompt: "a", point: [0.3, 0.3] })), [], "in front");
+  assert.deepEqual(behind({ box: BOX }), [["n1", "overlap"]]);
+});
+
 test("the main noun of a phrase is the last word of its head", () => {
   for (const [phrase, noun] of Object.entries({
     "a gray British Shorthair standing on a rock in the woods": "shorthair", "a yellow American robin": "robin", fox: "fox",

@@ -13,9 +13,9 @@ import comfy.sd
 import comfy.supported_models
 import numpy as np
 import torch
+from instdiff.instdiff_modules.geometry.coverage import Widths, trained_mask
 from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
-from instdiff.instdiff_modules.regions.coverage import Widths, trained_mask
 from instdiff.instdiff_modules.regions.families import family_of
 from instdiff.instdiff_modules.regions.forward import OVERRIDE, Forward
 from instdiff.instdiff_modules.regions.plan import Row, Text

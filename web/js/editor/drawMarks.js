@@ -40,18 +40,18 @@ export function drawHandles(g, bounds, view, resizable) {
   g.strokeRect(x, y, right - x, bottom - y);
   g.setLineDash([]);
   if (!resizable) return;
+  const small = Math.min(right - x, bottom - y) < 35;
+  g.beginPath();
   for (const name of Object.keys(HANDLES)) {
-    const small = Math.min(right - x, bottom - y) < 35;
     if (small && name.length === 1) continue;
     const [hx, hy] = view.toScreen(handlePosition(bounds, name));
-    g.fillStyle = "#ffffff";
-    g.strokeStyle = "#1a6be0";
-    g.lineWidth = 1.5;
-    g.beginPath();
     g.rect(hx - 4, hy - 4, 8, 8);
-    g.fill();
-    g.stroke();
   }
+  g.fillStyle = "#ffffff";
+  g.strokeStyle = "#1a6be0";
+  g.lineWidth = 1.5;
+  g.fill();
+  g.stroke();
 }
 
 /** The quiet highlight of the instance under the mouse, here or in the list. */

@@ -65,14 +65,18 @@ export function createLayers() {
 /** Everything that a layer shows; compared item by item, so instances and pictures count by identity. */
 function groundKeyOf({ doc, settings, view, size, background, behind, theme }, w, h) {
   const { opacity, grid, gridSize, thirds } = settings;
-  const pictures = behind ? [behind.after, behind.before, behind.opacity, behind.split] : [];
+  const pictures = behind ? Object.values(behind) : []; // and how much of the layout is to be seen over them
   return [w, h, size.ratio, view.left, view.top, view.scale, doc.width, doc.height, background, background && opacity, grid && gridSize, thirds, theme.stage, theme.paper, theme.line, ...pictures];
 }
 
 function restKeyOf(what, w, h, { behind, between, front }) {
   const { view, size } = what;
-  const resting = [behind, between, front].flatMap((part, i) => [i, ...part.flatMap(({ instance, index, moves }) => (moves ? [] : [instance, index]))]);
-  return [w, h, size.ratio, view.left, view.top, view.scale, view.width, fillsOver(what), ...resting];
+  const key = [w, h, size.ratio, view.left, view.top, view.scale, view.width, fillsOver(what)];
+  for (const part of [behind, between, front]) {
+    key.push(null);
+    for (const { instance, index, moves } of part) if (!moves) key.push(instance, index);
+  }
+  return key;
 }
 
 function same(a, b) {

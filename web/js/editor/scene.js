@@ -121,5 +121,5 @@ function isIn(instance, touched, view, ratio) {
 /** Whether something in front may hide a part of it. */
 function isCovered(doc, instance, index) {
   const bounds = instanceBounds(instance);
-  return doc.instances.slice(index + 1).some((one) => one.visible && (one.box || one.mask) && opacityOf(one) > 0 && overlap(bounds, instanceBounds(one)));
+  return doc.instances.some((one, i) => i > index && one.visible && (one.box || one.mask) && opacityOf(one) > 0 && overlap(bounds, instanceBounds(one)));
 }

@@ -1,4 +1,5 @@
 /** Quiet remarks on a layout while it is drawn: what is likely to disappoint. Nothing here forbids anything. */
+import { opacityOf } from "./document.js";
 import { unknownWords } from "./knownWords.js";
 import { missingNoun } from "./nouns.js";
 import { estimateTokens } from "./promptText.js";
@@ -15,6 +16,7 @@ const MESSAGES = {
   too_many: ({ count, limit }) => `There are ${count} visible instances, the model reads ${limit}. Hide or delete some.`,
   small_box: ({ percent }) => `This covers only ${percent} % of the picture and may not be drawn. Make it larger.`,
   overlap: ({ other }) => `This box covers almost the same region as ${other}. Move one of them.`,
+  covered: ({ other }) => `All of this lies behind ${other}. Bring it forward (]), or make that one less opaque.`,
   long_prompt: ({ tokens, limit }) => `The prompt has about ${tokens} tokens, only the first ${limit} are read. Shorten it.`,
   cut_prompt: ({ tokens, limit, cut }) => `The prompt has ${tokens} tokens, only the first ${limit} are read. Cut off: "${cut}"`,
   noun_missing: ({ noun }) => `The prompt of the whole picture does not mention "${noun}". Naming it there helps.`,
@@ -44,6 +46,8 @@ export function lint(doc, { maxInstances = 30, words = [], tokensOf = () => null
     const other = box && boxes.find((before) => isAlike(before.box, box));
     if (other) remark(id, "overlap", { other: nameOf(other, doc), id: other.id });
     if (box) boxes.push(instance);
+    const cover = coverOf(instance, visible);
+    if (cover) remark(id, "covered", { other: nameOf(cover, doc), id: cover.id });
     const counted = tokensOf(instance.prompt);
     const tokens = counted?.tokens ?? estimateTokens(instance.prompt);
     if (counted?.parts > 1) remark(id, "cut_prompt", { tokens, limit: MAX_TOKENS, cut: brief(counted.cut) });
@@ -64,6 +68,15 @@ function isAlike(a, b) {
   const [width, height] = [0, 1].map((i) => Math.max(0, Math.min(a[i + 2], b[i + 2]) - Math.max(a[i], b[i])));
   const shared = width * height;
   return shared > OVERLAP_IOU * (area(a) + area(b) - shared);
+}
+
+/** The opaque box in front that holds all of an instance; two alike are told of as such. */
+function coverOf(instance, visible) {
+  const points = [...(instance.scribble ?? []), ...(instance.point ? [instance.point] : [])];
+  const places = [instance.box, instance.mask && maskBounds(instance.mask), ...points.map(([x, y]) => [x, y, x, y])].filter(Boolean);
+  const holds = ({ box }) => places.every(([x0, y0, x1, y1]) => box[0] <= x0 && box[1] <= y0 && x1 <= box[2] && y1 <= box[3]);
+  const isCover = (one) => one.box && !one.mask && opacityOf(one) === 1 && one.strength > 0 && holds(one) && !(instance.box && isAlike(instance.box, one.box));
+  return visible.slice(visible.indexOf(instance) + 1).find(isCover);
 }
 
 function nameOf(instance, doc) {

@@ -8,9 +8,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from ..geometry.masks import decode_at_size, draw_box, resize_nearest
-from ..geometry.points import drawable, is_point_set
 from ..layout.instance import Box, Instance, Mask, Point
+from .masks import decode_at_size, draw_box, resize_nearest
+from .points import drawable, is_point_set
 
 FINER = 4  # samples of a mask along each side of a cell
 PIXELS = 8  # of a latent cell's side, as EliGen's models have them

@@ -1,0 +1,49 @@
+"""Apply InstDiff with overlap by depth: what it changes, and what it leaves bit for bit."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from support.closeness import assert_close
+from support.small_pack import FOX, OWL, apply, frames, noise, sample
+
+BEHIND = replace(FOX, box=(0.1, 0.2, 0.7, 0.9))
+POINT = replace(OWL, box=None, point=(0.4, 0.5))
+
+
+def by_depth(*instances, **settings):
+    return apply(frames(*instances), overlap="by depth", **settings)
+
+
+@pytest.mark.parametrize("masked", ["off", "all levels"])
+@pytest.mark.parametrize(
+    "instances",
+    [(FOX, OWL), (BEHIND, POINT), (BEHIND, replace(OWL, opacity=0.0))],
+    ids=["no overlap", "a point in front", "nothing hidden by what is seen through"],
+)
+def test_where_nothing_is_hidden_nothing_changes_bit_for_bit(instances, masked):
+    free = sample(apply(frames(*instances), masked_attention=masked), noise())
+    assert torch.equal(sample(by_depth(*instances, masked_attention=masked), noise()), free)
+
+
+@pytest.mark.parametrize("masked", ["off", "all levels"])
+def test_in_an_overlap_the_order_of_the_layout_counts(masked):
+    one, other = (sample(by_depth(*o, masked_attention=masked), noise()) for o in ((BEHIND, OWL), (OWL, BEHIND)))
+    free = sample(apply(frames(BEHIND, OWL), masked_attention=masked), noise())
+    assert min((one - other).abs().max(), (one - free).abs().max(), (other - free).abs().max()) > 1e-3
+    half = sample(by_depth(BEHIND, replace(OWL, opacity=0.5), masked_attention=masked), noise())
+    assert (half - one).abs().max() > 1e-4 and (half - free).abs().max() > 1e-4
+
+
+def test_images_and_frames_of_a_batch_keep_to_their_own_depth():
+    both, order = noise(2), ((BEHIND, OWL), (OWL, BEHIND))
+    singles = [sample(by_depth(*o), both[i : i + 1]) for i, o in enumerate(order)]
+    together = apply(frames(*order[0]) + frames(*order[1]), overlap="by depth")
+    assert_close(sample(together, both), torch.cat(singles))
+    one = by_depth(*order[0])
+    assert_close(sample(one, both), torch.cat([sample(one, both[:1]), sample(one, both[1:])]))
+
+
+def test_an_unknown_overlap_is_refused():
+    with pytest.raises(ValueError, match="overlap"):
+        apply(frames(FOX), overlap="in front")
