@@ -17,7 +17,7 @@ LAYOUT = {
     ],
 }  # fmt: skip
 # The picture that a node shows, as bytes of red, green, blue and opacity.
-SHOWN = """async id => { const node = app.canvas.graph.getNodeById(id);
+SHOWN = """id => { const node = app.canvas.graph.getNodeById(id);
   const image = document.querySelector(`[data-node-id="${id}"] img`) ?? node.imgs?.[0];
   if (!image?.naturalWidth) return null;
   const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight), g = canvas.getContext("2d");
@@ -48,8 +48,7 @@ def test_a_score_hides_no_shape_and_says_it_in_plain_words(comfy: ComfyPage, edi
     comfy.link(score, 1, text, "source")
     comfy.queue()
     comfy.look(-900, 140)  # what lies outside the page is not drawn
-    comfy.page.wait_for_function(f"async id => Boolean(await ({SHOWN})(id))", arg=score)
-    width, height, data = comfy.run(SHOWN, score)
+    width, height, data = comfy.page.wait_for_function(SHOWN, arg=score).json_value()
     shown = np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
     assert shown.shape == given.shape
     shapes = (given != 255).any(-1)
