@@ -99,7 +99,7 @@ class BranchedRun:
                 self._merge(model_options)
             if self.batch.merged:
                 return self._predict_merged(executor, x, timestep, model_options, seed)
-            return executor(x, timestep, self.history.listening(model_options), seed)
+            return self.batch.layered(executor(x, timestep, self.history.listening(model_options), seed))
 
     def _merge(self, model_options: dict) -> None:
         """From here on the images are denoised, with conditionings of which nothing is kept."""

@@ -26,7 +26,8 @@ SHARE_TOOLTIP = (
 )
 MERGE_TOOLTIP = (
     "How the instances and the whole picture are merged. average: the mean of all, as InstanceDiffusion's authors do. crop and paste: each instance's "
-    "region over the whole, later ones in front; best with Apply Layout. masked average: each instance counts only inside its own region."
+    "region over the whole, later ones in front; best with Apply Layout. masked average: each instance counts only inside its own "
+    "region. by depth: each instance's own shape over what is behind it, later ones in front, as its opacity says; good with share 0.6."
 )
 SPEED_TOOLTIP = (
     "exact: one branch for each instance. two groups: two branches, with close instances in different "
@@ -35,9 +36,7 @@ SPEED_TOOLTIP = (
 MAX_PLMS_STEPS = TIMESTEPS - 1
 MAX_FEATHER = 32  # latent cells
 MAX_SCHEDULE = 10**6  # steps of a whole schedule of which denoise takes the end
-FEATHER_TOOLTIP = (
-    "Softens the borders of the regions when merging, in latent cells of 8 pixels (0..32). Not used by average."
-)
+FEATHER_TOOLTIP = "Softens the borders of the regions when merging, in latent cells of 8 pixels (0..32). Not used by average and by depth."
 
 
 def multi_instance_inputs(share: float) -> list[Any]:

@@ -10,11 +10,14 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
+import torch.nn.functional as F
 from einops import rearrange, reduce
 from torch import Tensor
 
+from ..layout.instance import Instance
 from .branch import Branch
-from .merge import merge, region
+from .covering import covers
+from .merge import BY_DEPTH, merge, region
 from .schedule import branch_steps
 
 SIGMA_ROUNDING = 1e-5  # of what samplers hand on, relative
@@ -48,6 +51,26 @@ class BranchedBatch:
         self.merged = False
         self._merge = merge
         self._weights: dict[tuple[int, int], Tensor] = {}
+        self._covered: dict[int, list[Tensor]] = {}  # by image: of its instances, in their order of depth
+
+    def layered(self, predictions: Tensor) -> Tensor:
+        """Predictions of all items (items, C, H, W), as the branches go on with them: by depth, else as they are.
+
+        By depth each branch shows what is behind its instance around it: the global prediction and the instances before
+        it in the layout. What an instance covers is seen anew in each step; the merge takes the last.
+        """
+        if self.mode != BY_DEPTH:
+            return predictions
+        out = predictions.clone()
+        self._weights = {}
+        for image in range(self.images):
+            members, shown = self._members(image), predictions[image]
+            items = [row * self.images + image for row, _ in members]
+            self._covered[image] = covers([instance for _, instance in members], [predictions[item] for item in items])
+            for item, covered in zip(items, self._covered[image], strict=True):
+                shown = torch.lerp(shown, predictions[item], covered.to(predictions))
+                out[item] = shown
+        return out
 
     def of_images(self, branches: Sequence[Branch], images: int) -> "BranchedBatch":
         """The same settings and prompts for the branches of another number of images."""
@@ -96,13 +119,14 @@ class BranchedBatch:
         rows = len(self.branches) // self.images
         weights = torch.zeros(rows, self.images, height, width)
         for image in range(self.images):
-            column = self.branches[image :: self.images]
-            # A branch of several instances counts once for each of them, in their order of depth.
-            order = sorted(
-                (depth, row, i) for row, b in enumerate(column) for depth, i in zip(b.depths, b.instances, strict=True)
-            )
-            members = [(row, instance) for _, row, instance in order]
-            regions = [region(instance, height, width) for _, instance in members]
+            members = self._members(image)
+            if image in self._covered:
+                regions = [
+                    F.interpolate(c[None, None], (height, width), mode="bilinear")[0, 0].cpu()
+                    for c in self._covered[image]
+                ]
+            else:
+                regions = [region(instance, height, width) for _, instance in members]
             # merging is linear: what it makes of one branch being 1 and the others 0 is that branch's weight
             ones = torch.eye(1 + len(members))[:, :, None, None].expand(-1, -1, height, width)
             for row, weight in zip(
@@ -110,3 +134,9 @@ class BranchedBatch:
             ):
                 weights[row, image] += weight
         return weights
+
+    def _members(self, image: int) -> list[tuple[int, Instance]]:
+        """The instances of an image in their order of depth, each with its row. A branch of several counts for each."""
+        column = self.branches[image :: self.images]
+        order = sorted((depth, row, i) for row, b in enumerate(column) for i, depth in enumerate(b.depths))
+        return [(row, column[row].instances[i]) for _, row, i in order]

@@ -9,7 +9,8 @@ from torch import Tensor
 from ..geometry.points import decode_mask
 from ..layout.document import Instance
 
-MERGES = ("average", "crop and paste", "masked average")
+BY_DEPTH = "by depth"
+MERGES = ("average", "crop and paste", "masked average", BY_DEPTH)
 
 
 def region(instance: Instance, height: int, width: int) -> Tensor | None:
@@ -54,6 +55,7 @@ def merge(branches: Tensor, regions: Sequence[Tensor | None], mode: str, feather
 
     average: the mean of all, as the authors' default. crop and paste: each instance's region over the global latent,
     later ones in front. masked average: the mean at every place of the global branch and of those whose region holds it.
+    by depth: like crop and paste, with what each instance covers (see `covers`) as its region, without feathering.
     An instance without a region (a point) takes part everywhere in the two averages, and is not pasted.
     """
     if mode not in MERGES:
@@ -62,6 +64,11 @@ def merge(branches: Tensor, regions: Sequence[Tensor | None], mode: str, feather
         raise ValueError(f"Expected one region for each of {len(branches) - 1} instance branches, got {len(regions)}.")
     if mode == "average":
         return branches.mean(0)
+    if mode == BY_DEPTH:
+        out = branches[0]
+        for latent, covered in zip(branches[1:], regions, strict=True):
+            out = out if covered is None else torch.lerp(out, latent, covered.to(out))
+        return out
     soft = [None if r is None else feather(r, feather_radius).to(branches) for r in regions]
     if mode == "crop and paste":
         out = branches[0]

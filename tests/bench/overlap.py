@@ -1,16 +1,19 @@
 """Overlapping instances: Tests 0 to 5 of a public study of InstanceDiffusion (six experiments on overlaps), in the shape world.
 
-    python tests/bench/overlap.py FOLDER        draws, measures, writes overlap.json beside this file, web/docs/overlap.jpg and the
-                                                table in web/about/overlaps.md
+    python tests/bench/overlap.py FOLDER --seeds 24                 draws and measures every condition
+    python tests/bench/overlap.py FOLDER --seeds 200 --only 2 "parts, regions"    these tests and conditions alone, with more seeds
+    python tests/bench/overlap.py FOLDER --seeds 24 --job 0 --jobs 2    every second condition; run without --job at the end
 
-Each condition is drawn with the same seeds. Pictures that are in FOLDER are kept.
+Writes overlap.json beside this file, web/docs/overlap.jpg and the table in web/about/overlaps.md, of all pictures in FOLDER.
+Pictures that are there are kept. Seed n gives every condition the same noise.
 """
 
 import argparse
 import json
+import re
 import sys
-from collections.abc import Callable
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -20,13 +23,15 @@ if __name__ == "__main__":
     prepare(__file__)
 
 import numpy as np
+import torch
 from bench import write_pages
+from bench.overlap_measures import Measure, count, found, front, in_front, interval, overlap
 from bench.sheet import sheet
 from instdiff.instdiff_modules.geometry.masks import decode_mask
-from instdiff.instdiff_modules.layout.instance import Box, Instance, Layout
-from instdiff.instdiff_modules.metrics.attributes import COLORS, color_map
-from instdiff.instdiff_modules.metrics.detection import Detection, detect_shapes
+from instdiff.instdiff_modules.layout.instance import Instance, Layout
+from instdiff.instdiff_modules.metrics.detection import detect_shapes
 from instdiff.instdiff_modules.preview.draw import draw_layout
+from instdiff.nodes.apply_layout import InstDiffApplyLayout
 from PIL import Image
 from support.pack import ROOT
 from support.shapeworld.captions import sentence
@@ -35,65 +40,44 @@ from support.shapeworld.scene import Scene, Thing
 from support.studio import Settings, Studio, only
 
 HERE = Path(__file__).resolve().parent
-SEEDS = list(range(24))
+BATCH = 8
 PLAIN = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0)
-BRANCHED = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0, share=0.36)
-PASTED = Settings(steps=12, sampler="dpmpp_2m", cfg=3.0, share=0.36, merge="crop and paste")
-Measure = Callable[[np.ndarray, list[Detection]], float]
+BRANCHED = replace(PLAIN, share=0.36)
+PASTED = replace(BRANCHED, merge="crop and paste")
+ORDERED = replace(PLAIN, apply={"overlap": "by depth"})
+LAYERED = replace(ORDERED, share=0.6, merge="by depth")
+# what the table calls them; regions: Apply Layout on the base, which knows no locations
+WAYS = {
+    "": PLAIN,
+    "multi-instance sampling": BRANCHED,
+    "crop and paste": PASTED,
+    "overlap by depth": ORDERED,
+    "overlap and merge by depth": LAYERED,
+    "regions": None,
+}
 
 
 @dataclass(frozen=True)
 class Condition:
-    """test: number of the study's test; measures: name -> of one picture and its detections; the table shows the means."""
+    """test: number of the study's test; way: see WAYS; measures: name -> of one picture and its detections."""
 
     test: int
     name: str
     layout: Layout
-    settings: Settings = PLAIN
+    way: str = ""
     measures: dict[str, Measure] = field(default_factory=dict)
+
+    @property
+    def title(self) -> str:
+        return f"{self.name}, {self.way}" if self.way else self.name
+
+    @property
+    def folder(self) -> str:
+        return re.sub(r"[^a-z0-9]+", "_", f"{self.test} {self.title}")
 
 
 def layout(background: str, *instances: Instance) -> Layout:
     return Layout(instances, 256, 256, sentence([i.prompt for i in instances], background))
-
-
-def found(phrase: str) -> Measure:
-    """1 if an object of this phrase is in the picture."""
-    return lambda picture, seen: float(any(d.label == phrase for d in seen))
-
-
-def overlap(phrase: str, mask: np.ndarray) -> Measure:
-    """Best intersection over union of an object of this phrase with the mask."""
-
-    def measure(picture: np.ndarray, seen: list[Detection]) -> float:
-        return max(
-            (float((d.mask & mask).sum() / (d.mask | mask).sum()) for d in seen if d.label == phrase), default=0.0
-        )
-
-    return measure
-
-
-def count(phrases: list[str]) -> Measure:
-    """Share of the phrases that are found, each once."""
-
-    def measure(picture: np.ndarray, seen: list[Detection]) -> float:
-        labels = [d.label for d in seen]
-        return sum(min(labels.count(p), phrases.count(p)) for p in set(phrases)) / len(phrases)
-
-    return measure
-
-
-def in_front(color: str, other: str, area: Box) -> Measure:
-    """Share of the pixels of `area` that have the one colour, of those that have either."""
-
-    def measure(picture: np.ndarray, seen: list[Detection]) -> float:
-        height, width = picture.shape[:2]
-        x0, y0, x1, y1 = (round(v * s) for v, s in zip(area, (width, height) * 2, strict=True))
-        named = color_map(picture)[y0:y1, x0:x1]
-        own, rival = ((named == COLORS.index(c)).sum() for c in (color, other))
-        return float(own / max(own + rival, 1))
-
-    return measure
 
 
 def conditions() -> list[Condition]:
@@ -110,7 +94,13 @@ def formats() -> list[Condition]:
 
 def points_closer() -> list[Condition]:
     out = []
-    for distance in (0.32, 0.24, 0.18, 0.12):
+    depth = "overlap and merge by depth"
+    for distance, ways in (
+        (0.32, [""]),
+        (0.24, [""]),
+        (0.18, ["", depth]),
+        (0.12, ["", "multi-instance sampling", depth]),
+    ):
         places = [(0.5 - distance, 0.3), (0.5, 0.3), (0.5 + distance, 0.3)]
         balloons = [
             Instance(f"b{i}", f"a {color} circle", point=p)
@@ -118,31 +108,30 @@ def points_closer() -> list[Condition]:
         ]
         given = layout("white", *balloons, Instance("body", "a black square", point=(0.5, 0.75)))
         measures = {"found": count([i.prompt for i in given.instances])}
-        for name, settings in (("", PLAIN), (", multi-instance sampling", BRANCHED)):
-            out.append(Condition(1, f"{distance:g} apart{name}", given, settings, measures))
+        out += [Condition(1, f"{distance:g} apart", given, way, measures) for way in ways]
     return out
 
 
 LEFT, RIGHT, SHARED = (0.16, 0.32, 0.56, 0.72), (0.42, 0.32, 0.82, 0.72), (0.44, 0.4, 0.54, 0.64)
+ALL_WAYS = [way for way in WAYS if way != "multi-instance sampling"]
 
 
 def order() -> list[Condition]:
     apple, pear = Instance("apple", "a red circle", box=LEFT), Instance("pear", "a green heart", box=RIGHT)
     phrases = [apple.prompt, pear.prompt]
-    measures = {
-        "circle in front": in_front("red", "green", SHARED),
-        "both found": lambda p, d: float(count(phrases)(p, d) == 1),
+    circle, heart = in_front("red", "green", SHARED), in_front("green", "red", SHARED)
+    both: dict[str, Measure] = {
+        "circle in front": circle,
+        "both found": lambda picture, seen: float(count(phrases)(picture, seen) == 1),
     }
-    out = []
-    for name, given in (
-        ("heart later in the layout", layout("white", apple, pear)),
-        ("circle later in the layout", layout("white", pear, apple)),
-    ):
-        out += [
-            Condition(2, name, given, PLAIN, measures),
-            Condition(2, f"{name}, crop and paste", given, PASTED, measures),
-        ]
-    return out
+    return [
+        Condition(2, name, given, way, {"order right": front(wanted), **both})
+        for name, given, wanted in (
+            ("heart later in the layout", layout("white", apple, pear), heart),
+            ("circle later in the layout", layout("white", pear, apple), circle),
+        )
+        for way in ALL_WAYS
+    ]
 
 
 def one_inside() -> list[Condition]:
@@ -150,48 +139,38 @@ def one_inside() -> list[Condition]:
         Instance("vase", "a blue square", box=(0.25, 0.3, 0.75, 0.8)),
         Instance("flower", "a yellow star", box=(0.4, 0.45, 0.6, 0.65)),
     )
-    measures = {
-        "star found": found(flower.prompt),
-        "square found": found(vase.prompt),
-        "star in front": in_front("yellow", "blue", (0.46, 0.5, 0.54, 0.6)),
-    }
-    out = []
-    for name, given in (
-        ("star later in the layout", layout("white", vase, flower)),
-        ("star first in the layout", layout("white", flower, vase)),
-    ):
-        out += [
-            Condition(3, name, given, PLAIN, measures),
-            Condition(3, f"{name}, crop and paste", given, PASTED, measures),
-        ]
-    return out
+    middle = (0.46, 0.5, 0.54, 0.6)
+    star, square = in_front("yellow", "blue", middle), in_front("blue", "yellow", middle)
+    later = {"order right": front(star), "star found": found(flower.prompt), "square found": found(vase.prompt)}
+    first = {"order right": front(square), "square found": found(vase.prompt)}
+    return [
+        Condition(3, name, given, way, measures)
+        for name, given, measures in (
+            ("star later in the layout", layout("white", vase, flower), later),
+            ("star first in the layout", layout("white", flower, vase), first),
+        )
+        for way in ALL_WAYS
+    ]
 
 
 def box_and_scribble() -> list[Condition]:
     over = tuple((0.44 + 0.1 * (i % 2), 0.4 + 0.24 * i / 19) for i in range(20))
     away = tuple((0.2 + 0.1 * (i % 2), 0.4 + 0.24 * i / 19) for i in range(20))
     away_right = tuple((1 - x, y) for x, y in away)
-    measures = {"circle in front": in_front("red", "green", SHARED)}
-    out = [
+    circle, heart = Instance("a", "a red circle", box=LEFT), Instance("b", "a green heart", box=RIGHT)
+    return [
         Condition(
             4,
-            "boxes alone",
-            layout("white", Instance("a", "a red circle", box=LEFT), Instance("b", "a green heart", box=RIGHT)),
-            PLAIN,
-            measures,
+            name,
+            layout("white", replace(circle, scribble=one), replace(heart, scribble=two)),
+            measures={"circle in front": in_front("red", "green", SHARED)},
+        )
+        for name, one, two in (
+            ("boxes alone", None, None),
+            ("scribble of the circle in the overlap, of the heart away", over, away_right),
+            ("scribble of the heart in the overlap, of the circle away", away, over),
         )
     ]
-    for name, one, two in (
-        ("scribble of the circle in the overlap, of the heart away", over, away_right),
-        ("scribble of the heart in the overlap, of the circle away", away, over),
-    ):
-        given = layout(
-            "white",
-            Instance("a", "a red circle", box=LEFT, scribble=one),
-            Instance("b", "a green heart", box=RIGHT, scribble=two),
-        )
-        out.append(Condition(4, name, given, PLAIN, measures))
-    return out
 
 
 def parts() -> list[Condition]:
@@ -203,50 +182,78 @@ def parts() -> list[Condition]:
     ]
     measures = {"face found": found(face.prompt), "parts found": count([i.prompt for i in details])}
     whole = layout("white", face, *details)
-    return [
-        Condition(5, "face and three parts", whole, PLAIN, measures),
-        Condition(5, "the same, crop and paste", whole, PASTED, measures),
-    ]
+    return [Condition(5, "face and three parts", whole, way, measures) for way in ALL_WAYS]
+
+
+@torch.inference_mode()
+def draw(studio: Studio, condition: Condition, seeds: list[int]) -> list[np.ndarray]:
+    """Pictures (H, W, 3) uint8 of 256 x 256 pixels."""
+    settings, layouts = WAYS[condition.way], [condition.layout] * len(seeds)
+    if settings is not None:
+        return studio.draw(layouts, seeds, settings)
+    background = condition.layout.prompt.rpartition(" on ")[2]  # as in steering.py: each prompt in its own region alone
+    widgets = {"strength": 1.0, "start": 0.0, "end": 1.0, "global_share": 0.0}
+    positive = studio.encode([background] * len(seeds))
+    applied = InstDiffApplyLayout.execute(studio.model, studio.clip, positive, tuple(layouts), **widgets)
+    latents = studio.latents(*applied.args[:2], seeds, (256, 256), PLAIN)
+    return [(picture.clamp(0, 1) * 255).round().byte().numpy() for picture in studio.vae.decode(latents)]
+
+
+def fill(folder: Path, studio: Studio, condition: Condition, seeds: int) -> None:
+    """Draw and measure what is missing of the first seeds."""
+    folder.mkdir(parents=True, exist_ok=True)
+    left = [n for n in range(seeds) if not (folder / f"{n:03}.json").exists()]
+    for at in range(0, len(left), BATCH):
+        some = left[at : at + BATCH]
+        for n, picture in zip(some, draw(studio, condition, some), strict=True):
+            Image.fromarray(picture).save(folder / f"{n:03}.png")
+            seen = detect_shapes(picture)
+            values = {name: measure(picture, seen) for name, measure in condition.measures.items()}
+            (folder / f"{n:03}.json").write_text(json.dumps(values), encoding="utf-8")
+        sys.stderr.write(f"{time.strftime('%H:%M:%S')} {condition.test} {condition.title} {some[-1] + 1}\n")
 
 
 SIDE, TITLE, SHOWN = 84, 400, 6
 
 
-def shown(condition: Condition, pictures: list[np.ndarray], values: dict[str, float]) -> tuple[str, list[Image.Image]]:
+def shown(
+    condition: Condition, folder: Path, values: dict[str, tuple[float, float, float]]
+) -> tuple[str, list[Image.Image]]:
     """A row of the sheet: what it is and measured; its layout, its first pictures."""
-    lines = [
-        f"Test {condition.test}: {condition.name}",
-        *(f"    {name}: {value:.2f}" for name, value in values.items()),
-    ]
-    return "\n".join(lines), [draw_layout(condition.layout, 256, 256), *map(Image.fromarray, pictures[:SHOWN])]
+    lines = [f"Test {condition.test}: {condition.title}"]
+    lines += [f"    {name}: {value:.2f}" for name, (value, _, _) in values.items()]
+    pictures = [Image.open(folder / f"{n:03}.png").convert("RGB") for n in range(SHOWN)]
+    return "\n".join(lines), [draw_layout(condition.layout, 256, 256), *pictures]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
-    folder = parser.parse_args().folder
-    folder.mkdir(parents=True, exist_ok=True)
-    studio, rows = Studio(), []
-    for number, condition in enumerate(conditions()):
-        path = folder / f"{number:02}.png"
-        if not path.exists():
-            drawn = studio.draw([condition.layout] * len(SEEDS), SEEDS, condition.settings)
-            Image.fromarray(np.concatenate(drawn, 1)).save(path)
-        pictures = np.split(np.asarray(Image.open(path)), len(SEEDS), 1)
-        seen = [detect_shapes(picture) for picture in pictures]
-        values = {
-            name: round(float(np.mean([m(p, d) for p, d in zip(pictures, seen, strict=True)])), 3)
-            for name, m in condition.measures.items()
-        }
-        rows.append((condition, pictures, values))
-        sys.stdout.write(
-            f"| {condition.test} | {condition.name} | {', '.join(f'{name} {value:.2f}' for name, value in values.items())} |\n"
-        )
-    results = [{"test": c.test, "condition": c.name, **values} for c, _, values in rows]
-    (HERE / "overlap.json").write_text(
-        json.dumps({"seeds": SEEDS, "results": results}, indent=1) + "\n", encoding="utf-8"
-    )
-    sheet([shown(*row) for row in rows], SIDE, TITLE, 12).save(ROOT / "web" / "docs" / "overlap.jpg", quality=85)
+    parser.add_argument("--seeds", type=int, default=200)
+    parser.add_argument("--only", nargs="*", default=[""], help="numbers of tests, pieces of the names of conditions")
+    parser.add_argument("--job", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1)
+    args = parser.parse_args()
+    chosen = [c for c in conditions() if any(o == str(c.test) if o.isdigit() else o in c.title for o in args.only)]
+    studio = Studio()
+    for condition in chosen[args.job :: args.jobs]:
+        fill(args.folder / condition.folder, studio, condition, args.seeds)
+    if args.jobs == 1:
+        write(args.folder)
+
+
+def write(folder: Path) -> None:
+    """The table and the sheet, of all that is in the folder."""
+    rows, results = [], []
+    for condition in conditions():
+        read = [json.loads(p.read_text(encoding="utf-8")) for p in sorted((folder / condition.folder).glob("*.json"))]
+        if len(read) >= SHOWN:
+            values = {name: interval([one[name] for one in read]) for name in condition.measures}
+            results.append({"test": condition.test, "condition": condition.title, "pictures": len(read), **values})
+            rows.append(shown(condition, folder / condition.folder, values))
+    found = {"date": time.strftime("%Y-%m-%d"), "results": results}
+    (HERE / "overlap.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    sheet(rows, SIDE, TITLE, 12).save(ROOT / "web" / "docs" / "overlap.jpg", quality=85)
     write_pages.write()
 
 

@@ -89,12 +89,15 @@ def leaking(data: Data) -> str:
 
 
 def overlaps(data: Data) -> str:
-    """A row for each condition of the six experiments, rounded as in the picture that overlap.py draws."""
+    """A row for each condition of the six experiments: means, with their 95 % confidence intervals."""
     rows = []
     for one in data["results"]:
-        figures = [f"{name} {value:.2f}" for name, value in one.items() if name not in ("test", "condition")]
-        rows.append([one["test"], one["condition"], ", ".join(figures)])
-    return markdown(["test", "layout", f"measured, means of {len(data['seeds'])} seeds"], rows)
+        figures = [
+            f"{name} {value:.2f} ({low:.2f} to {high:.2f})"
+            for name, (value, low, high) in ((n, v) for n, v in one.items() if isinstance(v, list))
+        ]
+        rows.append([one["test"], one["condition"], one["pictures"], ", ".join(figures)])
+    return markdown(["test", "layout", "pictures", "means (95 % confidence interval)"], rows)
 
 
 def edits(data: Data) -> str:

@@ -10,7 +10,7 @@ import latent_preview
 import numpy as np
 import pytest
 import torch
-from bench import editing, instance_lora, shapeworld
+from bench import editing, instance_lora, overlap, shapeworld
 from instdiff.instdiff_modules.checkpoint.reading import write_checkpoint
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes
@@ -231,3 +231,13 @@ def test_a_lora_on_one_instance_paints_it_and_leaves_the_others() -> None:
     assert found["without"]["checkered chosen"] == 0 and found["strength 10"]["checkered chosen"] >= 0.5
     assert found["strength 10"]["checkered others"] == 0
     assert found["strength 10"]["change inside"] > 6 * found["strength 10"]["change outside"]
+
+
+def test_by_depth_the_order_of_the_layout_is_the_order_in_the_picture(studio: Studio) -> None:
+    conditions = [c for c in overlap.order() if c.way == "overlap by depth"]
+    assert len(conditions) == 2
+    for condition in conditions:
+        [picture] = overlap.draw(studio, condition, [0])
+        seen = detect_shapes(picture)
+        values = {name: measure(picture, seen) for name, measure in condition.measures.items()}
+        assert values["order right"] == values["both found"] == 1, values

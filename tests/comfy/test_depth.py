@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from instdiff.nodes.sampler import with_multi_instance
 from support.closeness import assert_close
 from support.small_pack import FOX, OWL, apply, frames, noise, sample
 
@@ -42,6 +43,17 @@ def test_images_and_frames_of_a_batch_keep_to_their_own_depth():
     assert_close(sample(together, both), torch.cat(singles))
     one = by_depth(*order[0])
     assert_close(sample(one, both), torch.cat([sample(one, both[:1]), sample(one, both[1:])]))
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_the_merge_by_depth_keeps_to_the_order_and_to_each_image(share):
+    def branched(*instances):
+        return with_multi_instance(by_depth(*instances), share, "by depth", 0)
+
+    both, order = noise(2), ((BEHIND, OWL), (OWL, BEHIND))
+    one, other = (sample(branched(*o), both) for o in order)
+    assert (one - other).abs().max() > 1e-3
+    assert_close(one, torch.cat([sample(branched(*order[0]), both[i : i + 1]) for i in range(2)]))
 
 
 def test_an_unknown_overlap_is_refused():
