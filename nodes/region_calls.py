@@ -150,11 +150,11 @@ class ModelCall:
         height, width = self.x.shape[-2:]
         area = cond.get("area")
         if area is None:
-            return self.parts.get(cond["uuid"]) or self.window or WHOLE, (height, width)
+            return self.parts.get(cond.get("uuid")) or self.window or WHOLE, (height, width)
         dims = len(area) // 2
         area = (*area[dims - 2 : dims], *area[-2:])
         h, w = min(area[0], height - area[2]), min(area[1], width - area[3])
-        return self.parts.get(cond["uuid"]) or part_of_area(area, height, width) or WHOLE, (h, w)
+        return self.parts.get(cond.get("uuid")) or part_of_area(area, height, width) or WHOLE, (h, w)
 
 
 def check_picture(x: Tensor) -> None:
