@@ -40,11 +40,13 @@ def read_labelme(value: Mapping[str, Any], given: Given) -> Layout:
     if len(shapes) > MAX_INSTANCES:
         raise ValueError(f"The LabelMe file has {len(shapes)} shapes, at most {MAX_INSTANCES} are read.")
     width, height = known_canvas(stated_canvas(value) or given.canvas, given, "LabelMe's shapes are")
-    return Layout(
-        tuple(keep_good(shapes, lambda shape, i: _shape(shape, i, width, height, given.among(len(shapes)).beside))),
-        width,
-        height,
-    )
+    beside = given.among(len(shapes)).beside
+    instances = keep_good(shapes, lambda shape, i: _shape(shape, i, width, height, beside))
+    if masks := sum(shape.get("shape_type") == "mask" for shape in shapes if isinstance(shape, Mapping)):
+        logger.warning(
+            "Masks that are pictures inside the LabelMe file were left out: %d. Their boxes were kept.", masks
+        )
+    return Layout(tuple(instances), width, height)
 
 
 def _shape(shape: Any, position: int, width: int, height: int, beside: int) -> Instance:
@@ -71,10 +73,7 @@ def _location(
         if len(points) < 2:
             raise ValueError(f"{where}: a rectangle needs two corners, got {len(points)}.")
         (x0, x1), (y0, y1) = ((min(side), max(side)) for side in zip(*points, strict=True))
-        box = fields.box((x0 / width, y0 / height, x1 / width, y1 / height), where)
-        if kind == "mask":
-            logger.warning("%s: its mask is a picture inside the file and was left out. Its box was kept.", where)
-        return {"box": box}
+        return {"box": fields.box((x0 / width, y0 / height, x1 / width, y1 / height), where)}
     if kind == "point":
         return {"point": fields.point((points[0][0] / width, points[0][1] / height), where)}
     if kind in STROKES:

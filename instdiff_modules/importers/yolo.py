@@ -15,12 +15,12 @@ from .odd_items import keep_good, named
 from .segmentation import mask_of_rings
 
 MAX_TEXT = 2**22
-LINE = re.compile(r"\s*\d{1,6}(?:\.0*)?(?:[ \t]+-?[.\d][\d.eE+-]{0,30}){4,4000}\s*")
+LINE = re.compile(r"\s*-?\d{1,6}(?:\.0*)?(?:[ \t]+(?:-?[.\d][\d.eE+-]{0,30}|-?nan|-?inf)){4,4000}\s*", re.IGNORECASE)
 
 
 def is_yolo(text: str) -> bool:
     """Whether at least half of the lines are a class and four or more numbers."""
-    if not text[:200].strip()[:1].isdigit() or len(text) > MAX_TEXT:
+    if not text[:200].strip().removeprefix("-")[:1].isdigit() or len(text) > MAX_TEXT:
         return False
     lines = [line for line in text.splitlines() if line.strip()]
     return bool(lines) and sum(bool(LINE.fullmatch(line)) for line in lines) * 2 >= len(lines)
@@ -42,6 +42,10 @@ def _line(line: str, position: int, numbers: Numbered, given: Given) -> Instance
         raise ValueError(f"{named(position)}: the line {line[:60]!r} is not a class and four or more numbers.")
     first, *words = line.split()
     number = int(float(first))
+    if number < 0:
+        raise ValueError(
+            f"{named(position)}: the line {line[:60]!r} has the class {number}. Classes are counted from 0."
+        )
     prompt = numbers.class_id(number)
     where = named(position, prompt, f"class {number}")
     extra = {} if prompt else {"class_id": number}

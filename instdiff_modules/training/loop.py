@@ -162,7 +162,7 @@ class Trainer:
         self.save()
         raise ValueError(
             f"The loss of step {self.step + 1} is not a number, with {', '.join(batch.names[:4])}. The state before it is saved. "
-            'Look at these pictures, or try a lower learning_rate or mixed_precision = "bf16".'
+            "Look at these pictures, or try a lower learning_rate, or bf16."
         )
 
     def _after(self) -> None:

@@ -1,4 +1,4 @@
-"""What Apply Layout costs, by counted multiply-adds: tiny models of each family at 1024 x 1024 pixels (SD1.5: 512 x 512).
+"""What Apply Layout costs, by counted multiply-adds: tiny models of each family at 1024 x 1024 pixels (SD1.5 and SD3: 512 x 512).
 
     python tests/bench/layout_cost.py
 
@@ -29,7 +29,7 @@ from torch.utils.flop_counter import FlopCounterMode
 HERE = Path(__file__).resolve().parent
 # tokens that a prompt of a few words has: padded by CLIP (77) and T5 (256), as long as it is with the others
 TOKENS = {"SD1.5": 77, "SDXL": 77, "SD3": 154, "FLUX.1": 256, "Qwen-Image": 16, "Z-Image": 16}
-SIDES = {"SD1.5": 64}  # latent cells; others 128
+SIDES = {"SD1.5": 64, "SD3": 64}  # latent cells; others 128
 BOXES = [(x, y, x + 0.3, y + 0.3) for y in (0.1, 0.6) for x in (0.02, 0.35, 0.68)]
 
 

@@ -6,6 +6,7 @@ import numpy as np
 from instdiff.instdiff_modules.shapeworld.known_words import SIZE
 from support.browser import ComfyPage
 from support.editor import Editor
+from support.studio_page import sampled
 
 LAYOUT = {
     "version": 1, "width": SIZE, "height": SIZE, "prompt": "",
@@ -16,7 +17,7 @@ LAYOUT = {
     ],
 }  # fmt: skip
 # The picture that a node shows, as bytes of red, green, blue and opacity.
-SHOWN = """async id => { const node = app.canvas.graph.getNodeById(id);
+SHOWN = """id => { const node = app.canvas.graph.getNodeById(id);
   const image = document.querySelector(`[data-node-id="${id}"] img`) ?? node.imgs?.[0];
   if (!image?.naturalWidth) return null;
   const canvas = new OffscreenCanvas(image.naturalWidth, image.naturalHeight), g = canvas.getContext("2d");
@@ -47,8 +48,7 @@ def test_a_score_hides_no_shape_and_says_it_in_plain_words(comfy: ComfyPage, edi
     comfy.link(score, 1, text, "source")
     comfy.queue()
     comfy.look(-900, 140)  # what lies outside the page is not drawn
-    comfy.page.wait_for_function(f"async id => Boolean(await ({SHOWN})(id))", arg=score)
-    width, height, data = comfy.run(SHOWN, score)
+    width, height, data = comfy.page.wait_for_function(SHOWN, arg=score).json_value()
     shown = np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
     assert shown.shape == given.shape
     shapes = (given != 255).any(-1)
@@ -68,3 +68,18 @@ def test_a_score_hides_no_shape_and_says_it_in_plain_words(comfy: ComfyPage, edi
     comfy.queue()
     comfy.page.wait_for_function(f"id => ({SAID})(id).includes('nothing to check')", arg=text)
     assert "of 0" not in comfy.run(SAID, text)
+
+
+def test_how_long_a_sampler_took_stays_on_the_page(comfy: ComfyPage, editor: Editor) -> None:
+    """Newer pages clear what nodes tell in a run when it ends."""
+    editor.load(json.dumps({**LAYOUT, "instances": LAYOUT["instances"][1:2]}))
+    sampler = sampled(comfy, editor, steps=1)
+    [apply] = comfy.nodes("InstDiffApply")
+    time = comfy.add("InstDiffTimeSampling", 1350, -200)
+    comfy.link(apply, 0, time, "model")
+    comfy.link(time, 0, sampler, "model")
+    comfy.queue()
+    comfy.settle(400)  # nothing is to happen
+    shown = "id => app.canvas.graph.getNodeById(id).widgets?.map((one) => one.value).join(' ')"
+    assert " s for 1 steps" in (comfy.run(shown, time) or "")
+    comfy.screenshot(f"times-{comfy.renderer}")

@@ -35,7 +35,7 @@ STAND_INS = {
     "gligen_name": GLIGEN, "lora_name": LORA,
 }  # fmt: skip
 # The share of instances that pass, with few steps; less where half of the pictures is made without the layout.
-SHOWN = {"13": 0.4}
+SHOWN = {"13": 0.5, "21": 0.4}
 SHOWN_ELSEWHERE = 0.66
 FOUND = {
     "class_type": "PrimitiveBoundingBox",
@@ -249,7 +249,7 @@ def test_with_files_in_place_the_rest_is_switched_on_and_runs(path, comfy, objec
     assert {(picture.shape, bool(picture.std() > 0)) for picture in pictures} <= {
         ((side, side, 3), True) for side in (64, 96, 128)
     }
-    assert len(pictures) == {"13": 6, "14": 2, "15": 2}.get(path.stem[:2], 1)
+    assert len(pictures) == {"13": 3, "14": 2, "15": 2}.get(path.stem[:2], 1)
     assert (
         {kinds[str(number)] for number in needed if str(number) in kinds} or path == TEMPLATES[0] or "12" in path.stem
     )

@@ -1,8 +1,9 @@
-/** Entry: registers the layout editor with ComfyUI. Only this file, host.js, background.js, studio/desk.js and studio/runs.js touch the page's own modules. */
+/** Entry: registers the layout editor with ComfyUI. Only this file, host.js, background.js, times.js, studio/desk.js and studio/runs.js touch the page's own modules. */
 import { app } from "../../../scripts/app.js";
 import { watchResults } from "./background.js";
 import { layoutWidget } from "./host.js";
 import { watchRuns } from "./studio/runs.js";
+import { keepTimes } from "./times.js";
 
 app.registerExtension({
   name: "InstDiff.LayoutEditor",
@@ -15,6 +16,7 @@ app.registerExtension({
   setup() {
     watchResults();
     watchRuns();
+    keepTimes();
   },
   getCustomWidgets: () => ({ INSTDIFF_LAYOUT: layoutWidget }),
 });

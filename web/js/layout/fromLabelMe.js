@@ -32,6 +32,8 @@ export function fromLabelMe(value, given) {
   const [width, height] = knownCanvas(statedCanvas(value) ?? given.canvas, "LabelMe's shapes are");
   given.beside = Math.max(given.beside, shapes.length);
   const instances = keepGood(shapes, (shape, position) => readShape(shape, position, width, height, given), given.notes);
+  const masks = shapes.filter((shape) => isObject(shape) && shape.shape_type === "mask").length;
+  if (masks) given.notes.push(`Masks that are pictures inside the LabelMe file were left out: ${masks}. Their boxes were kept.`);
   return { version: 1, width, height, prompt: "", instances };
 }
 
@@ -61,9 +63,7 @@ function locationOf(kind, given, width, height, where, about) {
   if (kind === "rectangle" || kind === "mask") {
     if (points.length < 2) throw new LayoutError(`${where}: a rectangle needs two corners, got ${points.length}.`);
     const [x0, y0, x1, y1] = [Math.min, Math.max].flatMap((pick) => [0, 1].map((i) => points.reduce((v, xy) => pick(v, xy[i]), points[0][i])));
-    const box = fields.box([x0 / width, y0 / height, x1 / width, y1 / height], where, about.notes);
-    if (kind === "mask") about.notes.push(`${where}: its mask is a picture inside the file and was left out. Its box was kept.`);
-    return { box };
+    return { box: fields.box([x0 / width, y0 / height, x1 / width, y1 / height], where, about.notes) };
   }
   if (kind === "point") return { point: fields.point(scaled()[0], where) };
   if (STROKES.includes(kind)) return { scribble: fields.scribble(scaled(), where, about.notes) };

@@ -15,7 +15,7 @@ const MAX_NUMBERS = 4000; // of a line
 
 /** @returns {boolean} whether at least half of the lines of a text are a class and four or more numbers */
 export function isYolo(text) {
-  if (text.length > MAX_TEXT || !/^\d/.test(text.slice(0, 200).trim())) return false;
+  if (text.length > MAX_TEXT || !/^-?\d/.test(text.slice(0, 200).trim())) return false;
   const lines = linesOf(text);
   return lines.length > 0 && lines.filter((line) => wordsOf(line)).length * 2 >= lines.length;
 }
@@ -40,8 +40,8 @@ function linesOf(text) {
 function wordsOf(line) {
   const words = line.split(/\s+/, MAX_NUMBERS + 3).filter(Boolean);
   const [first, ...numbers] = words;
-  const fits = numbers.length >= 4 && numbers.length <= MAX_NUMBERS && /^\d{1,6}(?:\.0*)?$/.test(first);
-  return fits && numbers.every((word) => word.length <= 32 && /^-?[.\d][\d.eE+-]*$/.test(word)) ? words : null;
+  const fits = numbers.length >= 4 && numbers.length <= MAX_NUMBERS && /^-?\d{1,6}(?:\.0*)?$/.test(first);
+  return fits && numbers.every((word) => word.length <= 32 && /^-?(?:[.\d][\d.eE+-]*|nan|inf)$/i.test(word)) ? words : null;
 }
 
 function readLine(line, position, numbers, given) {
@@ -49,11 +49,14 @@ function readLine(line, position, numbers, given) {
   const shown = `the line '${line.trim().slice(0, 60)}'`;
   if (!words) throw new LayoutError(`${named(position, [])}: ${shown} is not a class and four or more numbers.`);
   const number = Math.trunc(Number(words[0]));
+  if (number < 0) throw new LayoutError(`${named(position, [])}: ${shown} has the class ${number}. Classes are counted from 0.`);
   const prompt = numbers.classId(number);
   const where = named(position, [prompt, `class ${number}`]);
   const about = { id: `i${position}`, prompt, ...(prompt ? {} : { class_id: number }) };
   const values = words.slice(1).map(Number);
-  if (values.some(Number.isNaN)) throw new LayoutError(`${where}: ${shown} holds something that is not a number.`);
+  if (values.some((v, i) => Number.isNaN(v) && /\d/.test(words[i + 1]))) {
+    throw new LayoutError(`${where}: ${shown} holds something that is not a number.`);
+  }
   const tracked = (values.length === 5 || values.length === 6) && /^\d+$/.test(words.at(-1));
   if (tracked && values.length === 6 && values[5] <= 1) {
     throw new LayoutError(`${where}: ${shown} may be a box with its track number, or an outline of three points.`);

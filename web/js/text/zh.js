@@ -236,7 +236,7 @@ export const zh = {
     too_many: "可见实例有 {count} 个，模型只读取 {limit} 个。请隐藏或删除一些。",
     small_box: "只占画面的 {percent} %，可能画不出来。请放大。",
     overlap: "此方框与 {other} 几乎重叠。请移动其中一个。",
-    covered: "整个位于 {other} 后面。请将其前移（]），或降低前者的不透明度。",
+    covered: "完全位于 {other} 后面。请前移一层（]），或降低前面那个实例的不透明度。",
     cut_prompt: "提示词有 {tokens} 个词元，只读取前 {limit} 个。被截去：“{cut}”",
     long_prompt: "提示词约 {tokens} 个词元，只读取前 {limit} 个。请缩短。",
     noun_missing: "整幅图的提示词没有提到“{noun}”，写上会更好。",
