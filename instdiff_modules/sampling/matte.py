@@ -40,7 +40,7 @@ def filled(picture: Tensor, known: Tensor) -> Tensor:
     if bool(known.all()):
         return picture
     weight = known.to(picture)[None]
-    half = [(side + 1) // 2 for side in picture.shape[-2:]]
+    half = ((picture.shape[-2] + 1) // 2, (picture.shape[-1] + 1) // 2)
     share = F.adaptive_avg_pool2d(weight, half)
     coarse = F.adaptive_avg_pool2d(picture * weight, half) / share.clamp(min=1e-6)
     below = F.interpolate(filled(coarse, share[0] > 0)[None], picture.shape[-2:], mode="bilinear")[0]
