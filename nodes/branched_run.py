@@ -93,13 +93,14 @@ class BranchedRun:
 
     def predict(self, executor: Any, x: Tensor, timestep: Tensor, model_options: dict, seed: Any = None) -> Tensor:
         """PREDICT_NOISE wrapper: the prediction for all items (items, C, H, W), in branches or merged."""
-        step = run_options(model_options["transformer_options"]).step
+        at = float(timestep.max()), run_options(model_options["transformer_options"]).step
         with self.noise.paused():
-            if not self.batch.merged and self.batch.is_over(self._steps, float(timestep.max()), step):
+            if not self.batch.merged and self.batch.is_over(self._steps, *at):
                 self._merge(model_options)
             if self.batch.merged:
                 return self._predict_merged(executor, x, timestep, model_options, seed)
-            return self.batch.layered(executor(x, timestep, self.history.listening(model_options), seed))
+            predictions = executor(x, timestep, self.history.listening(model_options), seed)
+            return self.batch.layered(predictions, self._steps, *at)
 
     def _merge(self, model_options: dict) -> None:
         """From here on the images are denoised, with conditionings of which nothing is kept."""

@@ -129,23 +129,18 @@ def test_numbers_code_names_and_messages_are_those_of_the_english_page(node: str
 
 
 @pytest.mark.parametrize("node", NODES)
-def test_the_table_has_the_names_and_defaults_that_the_node_shows(node: str) -> None:
-    inputs = dict(words_of(node, "inputs"))
-    heading, header, seen = "", [], []
+def test_the_inputs_have_the_names_and_defaults_that_the_node_shows(node: str) -> None:
+    inputs, heading, seen = dict(words_of(node, "inputs")), "", []
     for there, here in pairs(node):
         if there.kind.startswith("#"):
-            heading, header = there.text, []
-        if heading != "## Inputs" or there.kind != "row":
-            continue
-        row, translated = (re.split(r" \| ", one.text.strip("| ")) for one in (there, here))
-        if not header:
-            header = row
-        elif row[0].strip("`") in inputs:
-            name = row[0].strip("`")
-            seen.append(name)
-            assert translated[0] == f"{inputs[name]} `{name}`"
-            default = dict(zip(header, zip(row, translated, strict=True), strict=True)).get("default", ("", ""))
-            assert default[1] in {default[0], SAME_DEFAULTS.get(default[0])} or " " in default[0], default
+            heading = there.text
+        item = re.match(r"- `(\w+)` \((?:.*?; default (.+?)|.+?)\): ", there.text)
+        if heading == "## Inputs" and item:
+            seen.append(item[1])
+            name = re.escape(f"- {inputs[item[1]]} `{item[1]}`")
+            translated = re.match(name + r"（(?:.*?；默认 ?(.+?)|.+?)）：", here.text)
+            assert translated, here.text
+            assert translated[1] in {item[2], SAME_DEFAULTS.get(item[2])} or " " in item[2], here.text
     assert seen == list(inputs)
 
 

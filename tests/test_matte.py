@@ -32,8 +32,8 @@ def showing(where: torch.Tensor, value: float, noise: float = 0.05) -> torch.Ten
     return torch.where(where, torch.full_like(SLOPE, value), SLOPE) + uneven
 
 
-def test_the_matte_is_the_disc_and_a_rim_of_a_cell_but_not_the_corners_of_its_box():
-    region, corners = ((X - 0.5).abs() < 0.3) & ((Y - 0.5).abs() < 0.3), ~disc(0.5, 0.37)
+def test_the_matte_is_the_disc_and_not_the_corners_of_its_box():
+    region, corners = ((X - 0.5).abs() < 0.3) & ((Y - 0.5).abs() < 0.3), ~disc(0.5, 0.33)
     found = matte(showing(disc(0.5, 0.3), 3.0), region.float())
     assert found[disc(0.5, 0.3)].min() > 0.9 and 0 <= found.min() and found.max() <= 1
     assert (region & corners).any() and found[corners].max() < 0.1
@@ -51,14 +51,17 @@ def test_what_is_unknown_is_filled_in_from_around():
     assert 1.5 < otsu(torch.tensor([1.0, 1.1, 1.2, 4.0, 4.1])) < 4.0
 
 
+SIGMAS = [10.0, 8.0, 6.0, 4.0, 2.0, 1.0, 0.5, 0.2, 0.0]  # of 8 steps: 4 in branches, of which the last 2 are layered
+
+
 def three(*instances: Instance) -> tuple[BranchedBatch, torch.Tensor]:
     predictions = [SLOPE, *(showing(disc(i.box[0] + 0.2), v) for i, v in zip(instances, (3.0, 6.0), strict=True))]
-    return BranchedBatch(branches_of([[instances]], 1), 1, mode="by depth"), torch.stack(predictions)
+    return BranchedBatch(branches_of([[instances]], 1), 1, share=0.5, mode="by depth"), torch.stack(predictions)
 
 
 def test_each_branch_goes_on_with_what_is_behind_its_instance():
     batch, predictions = three(boxed(0.4), boxed(0.6))
-    out = batch.layered(predictions)
+    out = batch.layered(predictions, SIGMAS, 6.0, None)
     behind, front = disc(0.4), disc(0.6)
     assert torch.equal(out[0], predictions[0])
     assert (out[2][:, front] - 6).abs().max() < 0.5
@@ -68,26 +71,38 @@ def test_each_branch_goes_on_with_what_is_behind_its_instance():
     torch.testing.assert_close(merged, out[2])
 
 
+def test_the_first_half_of_the_branches_is_each_for_itself_and_what_covers_stays_as_it_was_seen_first():
+    batch, predictions = three(boxed(0.4), boxed(0.6))
+    assert batch.layered(predictions, SIGMAS, 8.0, None) is predictions
+    batch.layered(predictions, SIGMAS, 6.0, None)
+    flat = torch.zeros_like(predictions)
+    flat[2] = 1
+    again = batch.layered(flat, SIGMAS, 4.0, None)[2, 0]
+    assert again[disc(0.6)].min() > 0.9 and again[~disc(0.6, 0.29)].max() < 0.1
+    batch.restart()
+    assert batch.layered(predictions, SIGMAS, 8.0, None) is predictions and not batch.merged
+
+
 def test_an_instance_that_is_seen_through_shows_what_is_behind_it():
     batch, predictions = three(boxed(0.4), boxed(0.6, opacity=0.5))
     core = disc(0.4) & disc(0.6)
-    assert (batch.layered(predictions)[2][:, core] - 4.5).abs().max() < 0.5
+    assert (batch.layered(predictions, SIGMAS, 6.0, None)[2][:, core] - 4.5).abs().max() < 0.5
 
 
 def test_a_mask_is_taken_as_it_is():
     half = np.zeros((SIDE, SIDE), bool)
     half[:, : SIDE // 2] = True
     batch, predictions = three(boxed(0.4), replace(boxed(0.6), mask=encode_mask(half)))
-    out = batch.layered(predictions)[2]
+    out = batch.layered(predictions, SIGMAS, 6.0, None)[2]
     assert torch.equal(out[..., :16], predictions[2][..., :16])
-    torch.testing.assert_close(out[..., 16:], batch.layered(predictions)[1][..., 16:])
+    torch.testing.assert_close(out[..., 16:], batch.layered(predictions, SIGMAS, 6.0, None)[1][..., 16:])
 
 
 @pytest.mark.parametrize("mode", [m for m in MERGES if m != "by depth"])
 def test_other_merges_leave_the_predictions_alone(mode):
     batch = BranchedBatch(branches_of([[(boxed(0.4), boxed(0.6))]], 1), 1, mode=mode)
     predictions = torch.randn(3, 4, SIDE, SIDE)
-    assert batch.layered(predictions) is predictions
+    assert batch.layered(predictions, SIGMAS, 6.0, None) is predictions
 
 
 def test_an_instance_may_outgrow_its_region_but_not_into_a_neighbour():

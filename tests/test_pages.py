@@ -127,16 +127,22 @@ def _of_the_lora(shares: dict[str, list[str]]) -> Iterator[tuple[str, str]]:
     yield page, f"on the whole model: {whole[0]} and {whole[1]}."
 
 
-def _of_overlaps(rows: dict[str, dict[str, float]]) -> Iterator[tuple[str, str]]:
+def _of_overlaps(rows: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
     page, front = "web/about/overlaps.md", "circle in front"
-    forward, back = (rows[name][front] for name in rows if name.startswith("4 scribble"))
+    forward, back = (rows[name][front][0] for name in rows if name.startswith("4 scribble"))
     yield (
         page,
-        f"({rows['4 boxes alone'][front]:.2f} to {forward:.2f}), the other's scribble sends it back ({back:.2f})",
+        f"({rows['4 boxes alone'][front][0]:.2f} to {forward:.2f}), the other's scribble sends it back ({back:.2f})",
     )
-    plain, pasted = rows["5 face and three parts"], rows["5 the same, crop and paste"]
-    yield page, f"appear ({plain['parts found']:.2f}), but the face suffers ({plain['face found']:.2f})"
-    yield page, f"better ({pasted['face found']:.2f}) and the parts a little worse ({pasted['parts found']:.2f})"
+    for way in ("", ", overlap by depth"):
+        heart, circle = (rows[f"2 {one} later in the layout{way}"]["order right"][0] for one in ("heart", "circle"))
+        yield page, f"right in {heart:.2f} and {circle:.2f}"
+    for way in ("", ", overlap by depth", ", overlap and merge by depth"):
+        yield page, f"star in {rows[f'3 star later in the layout{way}']['star found'][0]:.2f}"
+        one = rows[f"5 face and three parts{way}"]
+        yield page, f"face {one['face found'][0]:.2f}, parts {one['parts found'][0]:.2f}"
+    for way in ("", ", overlap and merge by depth"):
+        yield page, f"four in {rows[f'1 0.12 apart{way}']['found'][0]:.2f}"
 
 
 def _of_cost() -> Iterator[tuple[str, str]]:

@@ -53,24 +53,43 @@ class BranchedBatch:
         self._weights: dict[tuple[int, int], Tensor] = {}
         self._covered: dict[int, list[Tensor]] = {}  # by image: of its instances, in their order of depth
 
-    def layered(self, predictions: Tensor) -> Tensor:
-        """Predictions of all items (items, C, H, W), as the branches go on with them: by depth, else as they are.
+    def restart(self) -> None:
+        """The branches begin anew."""
+        self.merged = False
+        self._weights, self._covered = {}, {}
 
-        By depth each branch shows what is behind its instance around it: the global prediction and the instances before
-        it in the layout. What an instance covers is seen anew in each step; the merge takes the last.
+    def layered(self, predictions: Tensor, sigmas: Sequence[float], sigma: float, step: int | None) -> Tensor:
+        """Predictions of all items (items, C, ..., H, W), as the branches go on with them: by depth, else as they are.
+
+        By depth each branch shows around its instance, from the middle of its steps on, what is behind it: the global
+        prediction and the instances before it in the layout. What an instance covers is seen then, where it is still
+        before a background of its own, and stays: seen again it would grow with every step. Others: see `is_over`.
         """
-        if self.mode != BY_DEPTH:
+        if self.mode != BY_DEPTH or not self._is_layered(sigmas, sigma, step):
             return predictions
         out = predictions.clone()
-        self._weights = {}
         for image in range(self.images):
             members, shown = self._members(image), predictions[image]
             items = [row * self.images + image for row, _ in members]
-            self._covered[image] = covers([instance for _, instance in members], [predictions[item] for item in items])
-            for item, covered in zip(items, self._covered[image], strict=True):
+            if image not in self._covered:
+                instances = [instance for _, instance in members]
+                self._covered[image] = covers(instances, [predictions[item] for item in items])
+            for item, covered in zip(items, self._covers(image, *predictions.shape[-2:]), strict=True):
                 shown = torch.lerp(shown, predictions[item], covered.to(predictions))
                 out[item] = shown
         return out
+
+    def _is_layered(self, sigmas: Sequence[float], sigma: float, step: int | None) -> bool:
+        branched = branch_steps(len(sigmas) - 1, self.share)
+        return self._is_after(min((branched + 1) // 2, branched - 1), sigmas, sigma, step)
+
+    def _covers(self, image: int, height: int, width: int) -> list[Tensor]:
+        """What the instances of an image cover of a latent of that size, in their order of depth."""
+        wanted = (height, width)
+        return [
+            c if c.shape == wanted else F.interpolate(c[None, None], wanted, mode="bilinear")[0, 0]
+            for c in self._covered[image]
+        ]
 
     def of_images(self, branches: Sequence[Branch], images: int) -> "BranchedBatch":
         """The same settings and prompts for the branches of another number of images."""
@@ -90,11 +109,12 @@ class BranchedBatch:
         sigmas: of the whole run. A second prediction within the last step of the branches counts as after them, where it
         is for the noise level at which the next step begins.
         """
-        steps = len(sigmas) - 1
-        branched = branch_steps(steps, self.share)
+        return self._is_after(branch_steps(len(sigmas) - 1, self.share), sigmas, sigma, step)
+
+    def _is_after(self, count: int, sigmas: Sequence[float], sigma: float, step: int | None) -> bool:
         if step is not None:
-            return step >= branched
-        return branched < steps and sigma <= float(sigmas[branched]) * (1 + SIGMA_ROUNDING)
+            return step >= count
+        return count < len(sigmas) - 1 and sigma <= float(sigmas[count]) * (1 + SIGMA_ROUNDING)
 
     def spread(self, tensor: Tensor) -> Tensor:
         """Something of each image, or common to all (images or 1, ...) -> of each item."""
@@ -121,10 +141,7 @@ class BranchedBatch:
         for image in range(self.images):
             members = self._members(image)
             if image in self._covered:
-                regions = [
-                    F.interpolate(c[None, None], (height, width), mode="bilinear")[0, 0].cpu()
-                    for c in self._covered[image]
-                ]
+                regions = [covered.cpu() for covered in self._covers(image, height, width)]
             else:
                 regions = [region(instance, height, width) for _, instance in members]
             # merging is linear: what it makes of one branch being 1 and the others 0 is that branch's weight

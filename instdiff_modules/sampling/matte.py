@@ -10,11 +10,11 @@ from torch import Tensor
 
 MARGIN = 1 / 16  # of the longer side of the latent: how far beyond its region an instance is looked for
 BINS = 64
-LOW, HIGH = 0.35, 1.05  # of the threshold between instance and background: where the soft edge begins and ends
+LOW, HIGH = 0.5, 1.2  # of the threshold between instance and background: where the soft edge begins and ends
 
 
 def matte(predicted: Tensor, region: Tensor) -> Tensor:
-    """How far each cell belongs to the instance, (H, W) in 0..1, with a rim of one cell, so that thin tips stay.
+    """How far each cell belongs to the instance, (H, W) in 0..1, with soft edges.
 
     predicted: the branch's prediction of the clean latent (C, H, W); region (H, W) in 0..1: where the instance is to be.
     The region itself where there is nothing around it to tell the background from, or nothing that differs.
@@ -27,8 +27,7 @@ def matte(predicted: Tensor, region: Tensor) -> Tensor:
     threshold = otsu(differs[around])
     if threshold <= 0:
         return region
-    soft = ((differs / threshold - LOW) / (HIGH - LOW)).clamp(0, 1) * around
-    return F.max_pool2d(soft[None, None], 3, stride=1, padding=1)[0, 0]
+    return ((differs / threshold - LOW) / (HIGH - LOW)).clamp(0, 1) * around
 
 
 def grown(mask: Tensor, cells: int) -> Tensor:
@@ -41,7 +40,7 @@ def filled(picture: Tensor, known: Tensor) -> Tensor:
     if bool(known.all()):
         return picture
     weight = known.to(picture)[None]
-    half = [(side + 1) // 2 for side in picture.shape[-2:]]
+    half = ((picture.shape[-2] + 1) // 2, (picture.shape[-1] + 1) // 2)
     share = F.adaptive_avg_pool2d(weight, half)
     coarse = F.adaptive_avg_pool2d(picture * weight, half) / share.clamp(min=1e-6)
     below = F.interpolate(filled(coarse, share[0] > 0)[None], picture.shape[-2:], mode="bilinear")[0]

@@ -5,7 +5,7 @@
     python tests/bench/overlap.py FOLDER --seeds 24 --job 0 --jobs 2    every second condition; run without --job at the end
 
 Writes overlap.json beside this file, web/docs/overlap.jpg and the table in web/about/overlaps.md, of all pictures in FOLDER.
-Pictures that are there are kept. Seed n gives every condition the same noise.
+Pictures that are there are kept; conditions without any keep what the table says of them. Seed n gives every condition the same noise.
 """
 
 import argparse
@@ -243,16 +243,20 @@ def main() -> None:
 
 
 def write(folder: Path) -> None:
-    """The table and the sheet, of all that is in the folder."""
+    """The table and the sheet, of all that is in the folder. Conditions without pictures there keep their row of the table."""
+    path = HERE / "overlap.json"
+    before = {(one["test"], one["condition"]): one for one in json.loads(path.read_text(encoding="utf-8"))["results"]}
     rows, results = [], []
     for condition in conditions():
-        read = [json.loads(p.read_text(encoding="utf-8")) for p in sorted((folder / condition.folder).glob("*.json"))]
+        own = folder / condition.folder
+        read = [json.loads(one.read_text(encoding="utf-8")) for one in sorted(own.glob("*.json"))]
         if len(read) >= SHOWN:
             values = {name: interval([one[name] for one in read]) for name in condition.measures}
             results.append({"test": condition.test, "condition": condition.title, "pictures": len(read), **values})
-            rows.append(shown(condition, folder / condition.folder, values))
-    found = {"date": time.strftime("%Y-%m-%d"), "results": results}
-    (HERE / "overlap.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+            rows.append(shown(condition, own, values))
+        elif (condition.test, condition.title) in before:
+            results.append(before[condition.test, condition.title])
+    path.write_text(json.dumps({"results": results}, indent=1) + "\n", encoding="utf-8")
     sheet(rows, SIDE, TITLE, 12).save(ROOT / "web" / "docs" / "overlap.jpg", quality=85)
     write_pages.write()
 
