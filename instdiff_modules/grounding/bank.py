@@ -159,7 +159,7 @@ class TokenBank:
 
 
 def first_equals(frames: Sequence[Sequence[Instance]], text: Sequence[Sequence[Tensor]]) -> list[int]:
-    """Of each frame the number of the first one with the same locations, times, strengths and text features."""
+    """Of each frame the number of the first one with the same locations, times, strengths, opacities and text features."""
     known: dict[tuple, int] = {}
     return [
         known.setdefault(tuple(map(_content, frame, features)), i)
@@ -168,9 +168,9 @@ def first_equals(frames: Sequence[Sequence[Instance]], text: Sequence[Sequence[T
 
 
 def _content(instance: Instance, feature: Tensor) -> tuple:
-    """What the tokens of an instance are made of. Equal prompts share one feature, which has to be the same object."""
+    """What the tokens of an instance and their masks are made of. Equal prompts share one feature, which has to be the same object."""
     place = instance.box, instance.point, instance.scribble, instance.mask
-    return *place, instance.strength, instance.start, instance.end, id(feature)
+    return *place, instance.strength, instance.start, instance.end, instance.opacity, id(feature)
 
 
 def token_sets_of(timelines: Iterable[Timeline]) -> list[TokenSet]:

@@ -41,6 +41,9 @@ def test_images_and_frames_of_a_batch_keep_to_their_own_depth():
     singles = [sample(by_depth(*o), both[i : i + 1]) for i, o in enumerate(order)]
     together = apply(frames(*order[0]) + frames(*order[1]), overlap="by depth")
     assert_close(sample(together, both), torch.cat(singles))
+    alike = ((BEHIND, OWL), (BEHIND, replace(OWL, opacity=0.0)))  # but for their opacity
+    singles = [sample(by_depth(*o), both[i : i + 1]) for i, o in enumerate(alike)]
+    assert_close(sample(apply(frames(*alike[0]) + frames(*alike[1]), overlap="by depth"), both), torch.cat(singles))
     one = by_depth(*order[0])
     assert_close(sample(one, both), torch.cat([sample(one, both[:1]), sample(one, both[1:])]))
 
