@@ -49,6 +49,8 @@ def test_what_is_unknown_is_filled_in_from_around():
     assert (filled(SLOPE, ~hole) - SLOPE).abs().max() < 0.15
     assert torch.equal(filled(SLOPE, ~hole)[:, ~hole], SLOPE[:, ~hole])
     assert 1.5 < otsu(torch.tensor([1.0, 1.1, 1.2, 4.0, 4.1])) < 4.0
+    for odd in (torch.inf, torch.nan):  # as half precision has them: the region itself is taken then
+        assert otsu(torch.tensor([0.0, 1.0, odd])) == 0
 
 
 SIGMAS = [10.0, 8.0, 6.0, 4.0, 2.0, 1.0, 0.5, 0.2, 0.0]  # of 8 steps: 4 in branches, of which the last 2 are layered

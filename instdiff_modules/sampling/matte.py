@@ -4,6 +4,8 @@ A branch shows its instance before a background of its own, so what differs from
 background behind it is not seen; it is filled in from around the region.
 """
 
+import math
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -48,9 +50,9 @@ def filled(picture: Tensor, known: Tensor) -> Tensor:
 
 
 def otsu(values: Tensor) -> float:
-    """The threshold that parts some values into two groups, each as alike as can be; 0 where all are equal."""
+    """The threshold that parts some values into two groups, each as alike as can be; 0 where all are equal or one is not finite."""
     low, high = (float(v) for v in values.aminmax())
-    if not high > low:
+    if not 0 < high - low < math.inf:
         return 0.0
     counts = torch.histc(values.cpu(), BINS, low, high)
     middles = low + (torch.arange(BINS) + 0.5) * (high - low) / BINS
