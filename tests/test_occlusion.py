@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from instdiff.instdiff_modules.geometry.masks import encode_mask
+from instdiff.instdiff_modules.geometry import coverage as coverages
+from instdiff.instdiff_modules.geometry.masks import decode_at_size, encode_mask
 from instdiff.instdiff_modules.layout.instance import Instance
 from instdiff.instdiff_modules.sampling.layout_masks import LEAST, depth_bias
 from instdiff.instdiff_modules.sampling.occlusion import seen
@@ -37,6 +38,17 @@ def test_a_mask_hides_where_it_is_and_not_in_all_of_its_box():
     pixels[:4, 8:] = True
     through = seen([LEFT, replace(RIGHT, mask=encode_mask(pixels))], 2, 4)
     assert through[0].tolist() == [[1, 1, 0, 1], [1, 1, 1, 1]]
+
+
+def test_the_mask_of_each_of_many_is_decoded_once(monkeypatch):
+    """Twice, to be exact: at the cells' size and finer. For each pair thirty masks would take seconds."""
+    sizes = []
+    monkeypatch.setattr(
+        coverages, "decode_at_size", lambda mask, *size: sizes.append(size) or decode_at_size(mask, *size)
+    )
+    pixels = np.ones((8, 16), bool)
+    seen([replace(LEFT, mask=encode_mask(pixels)) for _ in range(6)], 2, 4)
+    assert len(sizes) <= 2 * 6
 
 
 @pytest.mark.parametrize(
