@@ -85,6 +85,9 @@ def test_an_answer_in_our_own_format_and_one_whose_parent_is_gone():
 def test_without_the_layout_nothing_is_kept_and_odd_opacities_cost_themselves():
     alone = read_answer(json.dumps(asked()), width=768, height=512).layout
     assert [one.opacity for one in alone.instances] == [1, 1, 1] and len(alone.instances) == 3
-    odd = '{"units": "0..1", "order": "xyxy", "instances": [{"prompt": "a ghost", "box": [0, 0, 1, 1], "opacity": "half"}]}'
+    odd = '{"units": "0..1", "order": "xyxy", "instances": [{"prompt": "a ghost", "box": [0, 0, 1, 1], "opacity": "0.5"}]}'
     said = read_answer(odd)
-    assert said.layout.instances[0].opacity == 1 and "The opacity of Instance 1 (a ghost)" in report(said)
+    assert (
+        said.layout.instances[0].opacity == 1
+        and "The opacity of Instance 1 (a ghost), '0.5', was left out: it must be a number in 0..1." in report(said)
+    )

@@ -105,7 +105,9 @@ def _settings(item: Mapping[str, Any], made: dict[str, Any], where: str, notes: 
         if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= high:
             made[name] = value
         elif value is not None:
-            notes.append(f"The {name} of {where}, {fields.shorten(value, 20)}, was left out: it must lie in 0..{high}.")
+            notes.append(
+                f"The {name} of {where}, {fields.shorten(value, 20)}, was left out: it must be a number in 0..{high}."
+            )
     if made.get("start", 0) > made.get("end", 1):
         del made["start"]
         notes.append(f"The start of {where} lies after its end and was left out.")
