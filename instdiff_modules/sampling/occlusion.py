@@ -39,7 +39,8 @@ class _Fine:
 
     def __call__(self, instance: Instance) -> Tensor:
         if id(instance) not in self._known:
-            self._known[id(instance)] = coverage(instance, *(FINER * side for side in self.size), Widths())
+            height, width = self.size
+            self._known[id(instance)] = coverage(instance, height * FINER, width * FINER, Widths())
         return self._known[id(instance)]
 
 
