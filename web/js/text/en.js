@@ -215,7 +215,7 @@ export const en = {
     strength: "Strength",
     strengthHelp: "Strength 0 to 2: how firmly the layout holds this instance",
     opacity: "Opacity",
-    opacityHelp: "Opacity 0 to 1: how much of what is behind it this instance hides",
+    opacityHelp: "Opacity 0 to 1: how much of what is behind it this instance hides. The picture obeys where overlap is by depth, or front only",
     time: "Active",
     start: "Start: share of the steps, 0 to 1",
     end: "End: share of the steps, 0 to 1",

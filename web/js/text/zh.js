@@ -213,7 +213,7 @@ export const zh = {
     strength: "强度",
     strengthHelp: "强度 0 到 2：布局对该实例的约束程度",
     opacity: "不透明度",
-    opacityHelp: "不透明度 0 到 1：该实例遮住其后方内容的程度",
+    opacityHelp: "不透明度 0 到 1：该实例遮住其后方内容的程度。“重叠”为 by depth 或 front only 时，画面才会照做",
     time: "生效",
     start: "开始：步数比例，0 到 1",
     end: "结束：步数比例，0 到 1",
