@@ -16,6 +16,7 @@ export const GESTURES = Object.freeze({
     doubleClick: {},
     addClick: { shift: [SELECT], ctrl: [SELECT] },
     shiftDrag: { shift: [SELECT, ...REGIONS] },
+    turn: { shift: ["editor/turning.js"] },
     altDrag: { alt: [SELECT] },
     altCentre: { alt: [SELECT, ...REGIONS] },
     altClick: { alt: [SELECT] },
