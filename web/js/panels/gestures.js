@@ -27,6 +27,7 @@ export const GESTURES = Object.freeze({
     wheel: { ctrl: ["editor/pointer.js"] },
     shiftWheel: { shift: ["editor/pointer.js"] },
     spaceDrag: {},
+    pen: {},
     twoFingers: {},
     drop: {},
   },

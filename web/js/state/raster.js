@@ -33,6 +33,17 @@ export function paintSegment(bitmap, ax, ay, bx, by, radius, value) {
   return [x0, y0, x1, y1];
 }
 
+/** The same with a radius that goes from `from` to `to` on the way, in steps of a pixel. @returns {number[]} changed area */
+export function paintTaper(bitmap, ax, ay, bx, by, from, to, value) {
+  const steps = Math.max(1, Math.ceil(Math.abs(to - from)));
+  const at = (a, b, share) => a + (b - a) * share;
+  const areas = Array.from({ length: steps }, (_, i) => {
+    const [start, end] = [i / steps, (i + 1) / steps];
+    return paintSegment(bitmap, at(ax, bx, start), at(ay, by, start), at(ax, bx, end), at(ay, by, end), at(from, to, end), value);
+  });
+  return areas.reduce((a, b) => [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])]);
+}
+
 /** Fill a polygon [[x, y], ...] in bitmap pixels (even-odd rule). */
 export function fillPolygon(bitmap, points, value) {
   const { width, height, data } = bitmap;

@@ -16,6 +16,7 @@ export function newSession() {
     hover: null,
     search: "", // in the list of instances
     brush: 32,
+    pressure: true, // of a pen sets the width of the brush
     zoom: null,
     pan: [0, 0],
     popout: false,
