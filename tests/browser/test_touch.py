@@ -1,7 +1,5 @@
 """Fingers and pens, and a whole layout drawn as a person draws it."""
 
-import json
-
 import numpy as np
 import pytest
 from instdiff.instdiff_modules.geometry.masks import decode_mask
