@@ -216,7 +216,7 @@ export function createInspector({ store, host, text }) {
     );
   }
 
-  const fields = [...Object.values(edges), strength, strengthSlider, opacity, opacitySlider, start, end, startSlider, endSlider, reference, negative];
+  const fields = [...Object.values(edges), strength, strengthSlider, opacity, opacitySlider, start, end, startSlider, endSlider, reference, negative, bar];
   const calm = createCalm(update);
   scope.add(calm.stop);
   scope.add(
@@ -226,7 +226,6 @@ export function createInspector({ store, host, text }) {
     })
   );
   for (const field of fields) scope.add(field.destroy);
-  scope.add(bar.destroy);
   update();
   return { element, flush: () => fields.forEach((field) => field.flush()), destroy: scope.destroy };
 }
