@@ -184,7 +184,7 @@ class ReferenceRun:
             for name, value in encoded["model_conds"].items()
         }
         options = {
-            "patches": {"attn1_patch": [recorder.attn1_patch]},
+            "patches": recorder.patches,
             "cond_or_uncond": [0],
             "uuids": [encoded["uuid"]],
             "sigmas": level[:1],

@@ -56,7 +56,8 @@ class Plan:
         return self._levels[height, width]
 
     def _share(self, member: Member, cut: Instance, through: Tensor) -> Share | None:
-        weights = (coverage(cut, *through.shape, Widths()) * through).flatten()
+        height, width = through.shape
+        weights = (coverage(cut, height, width, Widths()) * through).flatten()
         tokens = weights.nonzero()[:, 0]
         assert member.reference is not None
         return Share(member.reference, tokens, weights[tokens, None], member.strength) if len(tokens) else None

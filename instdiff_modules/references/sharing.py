@@ -25,14 +25,18 @@ class KeysValues(NamedTuple):
 
 
 class Recorder:
-    """A patch that keeps the keys and values of what runs through the UNet. insides: of each item, see `opaque_tokens`."""
+    """The patch that keeps the keys and values of what runs through the UNet. insides: of each item, see `opaque_tokens`."""
 
     def __init__(self, attentions: Mapping[BlockKey, Any], insides: Sequence[Tensor | None]) -> None:
         self.attentions, self.insides = attentions, insides
         self.kept: list[dict[BlockKey, KeysValues]] = [{} for _ in insides]
 
-    @torch.compiler.disable
-    def attn1_patch(self, n: Tensor, context: Tensor, value: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, ...]:
+    @property
+    def patches(self) -> dict[str, list[Any]]:
+        """For the references' own run; torch.compile passes by, since which tokens take part differs from block to block."""
+        return {"attn1_patch": [torch.compiler.disable(self._keep)]}
+
+    def _keep(self, n: Tensor, context: Tensor, value: Tensor, options: Mapping[str, Any]) -> tuple[Tensor, ...]:
         block = block_of(options)
         if block in self.attentions:
             attention, shape = self.attentions[block], options["activations_shape"][-2:]
@@ -71,17 +75,15 @@ class Sharing:
         """ComfyUI's patches with these: before the others and after them, so that neither needs to know of the other."""
         return {
             **patches,
-            "attn1_patch": [self.attn1_patch, *patches.get("attn1_patch", ())],
-            "attn1_output_patch": [*patches.get("attn1_output_patch", ()), self.attn1_output_patch],
+            "attn1_patch": [torch.compiler.disable(self._look), *patches.get("attn1_patch", ())],
+            "attn1_output_patch": [*patches.get("attn1_output_patch", ()), torch.compiler.disable(self._share)],
         }
 
-    @torch.compiler.disable  # which tokens take part differs from level to level
-    def attn1_patch(self, n: Tensor, context: Tensor, value: Tensor, _: Mapping[str, Any]) -> tuple[Tensor, ...]:
+    def _look(self, n: Tensor, context: Tensor, value: Tensor, _: Mapping[str, Any]) -> tuple[Tensor, ...]:
         self._seen = n
         return n, context, value
 
-    @torch.compiler.disable
-    def attn1_output_patch(self, out: Tensor, options: Mapping[str, Any]) -> Tensor:
+    def _share(self, out: Tensor, options: Mapping[str, Any]) -> Tensor:
         """out (items, tokens, channels): what the self-attention gave -> the same shape."""
         own, self._seen = self._seen, None
         block, shape = block_of(options), options["activations_shape"][-2:]
@@ -92,10 +94,10 @@ class Sharing:
         for plan, items in self.items.items():
             shares = plan.shares(*shape)
             if shares:
-                result[items] = self._shared(block, own[items], result[items], shares, options)
+                result[items] = self._taken(block, own[items], result[items], shares, options)
         return result
 
-    def _shared(
+    def _taken(
         self, block: BlockKey, own: Tensor, out: Tensor, shares: Sequence[Share], options: Mapping[str, Any]
     ) -> Tensor:
         """own: what went into the self-attention of some items, out: what came out; the shares from back to front."""

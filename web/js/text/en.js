@@ -116,6 +116,8 @@ export const en = {
     add: "Add",
     loadWorkflow: "Load as workflow",
     picture: "This picture can be a mask. What is it for?",
+    pictureUse: "What is this picture for?",
+    pictureReference: "Reference of the selected {count|instance|instances}",
     pictureMask: "Mask of an instance",
     pictureBackground: "Background",
   },
