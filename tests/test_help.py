@@ -16,6 +16,7 @@ from support.pack import ROOT
 
 DOCS = ROOT / "web" / "docs"
 NODES = ROOT / "nodes"
+WIDEST_CODE = 52  # characters
 Names = Mapping[str, Any]  # what a name stands for: constants, parameters, loop variables
 
 
@@ -197,3 +198,15 @@ def test_the_page_names_the_inputs_that_matter(node: str) -> None:
     [line] = re.findall(r"^What matters most: (.+)$", page(node), re.M)
     named = set(re.findall(r"`(\w+)`", line))
     assert named <= {given.name for given in SCHEMAS[node].inputs}
+
+
+def test_code_fits_into_the_help_panel() -> None:
+    """ComfyUI shows the pages beside the graph; what is wider there is cut off at the right."""
+    wide = [
+        f"{path.relative_to(DOCS)}: {line}"
+        for path in (*DOCS.glob("*.md"), *DOCS.glob("*/zh.md"))
+        for code in re.findall(r"^```\w*\n(.*?)^```$", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+        for line in code.splitlines()
+        if len(line) > WIDEST_CODE
+    ]
+    assert not wide, "\n".join(wide)

@@ -16,6 +16,7 @@ NODE_IDS = {
     "InstDiffEditInstances", "InstDiffKeyframes", "InstDiffLoadDemoModel", "InstDiffSelectFailed", "InstDiffFromBoxes", "InstDiffFromMasks",
     "InstDiffToConditioning", "InstDiffInstanceConditioning", "InstDiffTimeSampling", "InstDiffCropInstances", "InstDiffCaptionInstances",
     "InstDiffSaveDataset", "InstDiffLoadCheckpoint", "InstDiffEmptyLatent", "InstDiffApplyLayout", "InstDiffTrain",
+    "InstDiffLoadEliGen",
 }  # fmt: skip
 
 

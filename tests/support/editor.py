@@ -19,6 +19,7 @@ SESSION = {
     "toolStays": False,
     "selection": [],
     "brush": 32,
+    "pressure": True,
     "zoom": None,
     "pan": [0, 0],
     "popout": False,

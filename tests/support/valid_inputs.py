@@ -7,6 +7,7 @@ import torch
 from instdiff.instdiff_modules.layout.document import parse_layout
 from instdiff.instdiff_modules.layout.units import FRACTIONS, PIXELS, THOUSANDTHS
 from instdiff.nodes import load
+from support.region_models import tiny_model
 from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise
 
 DOCUMENT = {
@@ -109,6 +110,7 @@ def valid(node_id):
             "end": 1.0, "global_share": 1.0, "method": "regions", "overlap": "front only", "outside": "global prompt",
             "picture_attention": "free", "point_size": 0.15, "stroke_width": 0.15, "negative": context("bad"),
         },
+        "InstDiffLoadEliGen": {"model": tiny_model("FLUX.1"), "lora": "damaged.safetensors", "strength": 1.0},
         "InstDiffKSampler": {
             "model": applied(), "seed": 1, "steps": 2, "cfg": 5.0, "sampler_name": "euler", "scheduler": "normal",
             "positive": context("a scene"), "negative": context("bad"), "latent_image": latent, "denoise": 1.0, **multi,

@@ -12,6 +12,7 @@ import { emptyLayout, layoutToJson } from "./layout/document.js";
 import { savedLayouts } from "./library/saved.js";
 import { createDesk } from "./studio/desk.js";
 import { fill, strings } from "./text.js";
+import { paintedAt } from "./painted.js";
 import { connectedSlots, connectedWords, ignoresNegatives } from "./weights.js";
 import { openWindow } from "./window.js";
 
@@ -46,9 +47,11 @@ export function layoutWidget(node, name, spec) {
 
   /** The graph may be changed anywhere behind this node, so this is asked anew whenever something happens here. */
   function lookAround() {
-    const { slots = {}, words = {} } = spec?.[1] ?? {};
+    const { slots = {}, words = {}, sides = {} } = spec?.[1] ?? {};
     const places = node.graph ? placesOf(app.rootGraph, node) : [];
+    const painted = paintedAt(places, sides);
     store.setSession({
+      painted: JSON.stringify(painted) === JSON.stringify(session.painted) ? session.painted : painted, // the same one is no change
       slots: connectedSlots(places, slots, DEFAULT_SLOTS),
       words: connectedWords(places, words),
       ignoresNegatives: ignoresNegatives(places),

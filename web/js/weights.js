@@ -18,7 +18,12 @@ export function connectedSlots(places, slots, otherwise) {
 
 /** @returns {string[]} the words that the connected weights know; empty if they know many. words: as slots above */
 export function connectedWords(places, words) {
-  return connectedLoaders(places).map((loader) => valueOf(loader, words)).find(Boolean) ?? NO_WORDS;
+  return weightsSay(places, words) ?? NO_WORDS;
+}
+
+/** @returns {any} the first that a table, as slots above, says of the connected weights; undefined: nothing */
+export function weightsSay(places, table) {
+  return connectedLoaders(places).map((loader) => valueOf(loader, table)).find(Boolean);
 }
 
 /** What a table says of a loader; of one with a menu, of what is chosen in it. */

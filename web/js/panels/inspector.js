@@ -212,7 +212,7 @@ export function createInspector({ store, host, text }) {
     );
   }
 
-  const fields = [...Object.values(edges), strength, strengthSlider, opacity, opacitySlider, start, end, startSlider, endSlider, negative];
+  const fields = [...Object.values(edges), strength, strengthSlider, opacity, opacitySlider, start, end, startSlider, endSlider, negative, bar];
   const calm = createCalm(update);
   scope.add(calm.stop);
   scope.add(
@@ -222,7 +222,6 @@ export function createInspector({ store, host, text }) {
     })
   );
   for (const field of fields) scope.add(field.destroy);
-  scope.add(bar.destroy);
   update();
   return { element, flush: () => fields.forEach((field) => field.flush()), destroy: scope.destroy };
 }
