@@ -7,6 +7,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -169,6 +170,12 @@ def test_the_page_is_headed_by_the_name_of_the_node_and_its_pictures_exist(node:
     assert page(node).startswith(f"# {SCHEMAS[node].title}\n")
     for picture in re.findall(r"!\[[^\]]*\]\(([^)]+)\)", page(node)):
         assert (DOCS / picture).is_file(), f"{node}.md shows {picture}"
+
+
+@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda path: path.relative_to(DOCS).as_posix())
+def test_a_page_leads_to_no_other_by_a_link(path: Path) -> None:
+    """ComfyUI resolves links against the address of its own page, where none of ours is: pages are named in words."""
+    assert not re.findall(r"(?<!!)\[[^\]]*\]\((?!https?://)[^)]*\)", path.read_text(encoding="utf-8"))
 
 
 @pytest.mark.parametrize("node", SCHEMAS)

@@ -13,6 +13,7 @@ from .leaders import draw_leader, leader
 from .palette import Color, ink_on
 
 MIN_FONT, MAX_FONT = 11, 30  # pixels
+LONG = 0.7  # of the picture's width
 CROWD = 10  # from here on labels are smaller and have one line
 MAX_PLACED = 60  # beyond, labels go to their first place: looking for room would take too long
 PLATE: Color = (18, 20, 26)
@@ -42,7 +43,8 @@ def draw_labels(
 ) -> None:
     """Write the labels on the picture. The front instances choose their places first and lie on top.
 
-    avoid: (left, top, right, bottom) in pixels of what must stay visible; a label that finds no room beside it is its number alone.
+    avoid: (left, top, right, bottom) in pixels of what must stay visible; a label that finds no room beside it is tried in one long line,
+    and then is its number alone.
     """
     style = _style(picture.size, len(instances))
     taken = [_around(xy, picture.size, style.size * 0.5) for i in instances[:MAX_PLACED] for xy in _dots(i)]
@@ -50,9 +52,10 @@ def draw_labels(
     labels, numbers = [], {instance.id: number for number, instance in enumerate(instances, 1)}
     for index in reversed(range(len(instances))):
         words = label_text(instances[index], numbers.get(instances[index].parent))
-        label = _label(instances[index], words, index + 1, colors[index], picture.size, style, taken)
-        if any(_overlap(label.place, rect) for rect in avoid):
-            label = _label(instances[index], "", index + 1, colors[index], picture.size, style, taken)
+        for text, least in ((words, 0.0), (words, LONG), ("", 0.0)):
+            label = _label(instances[index], text, index + 1, colors[index], picture.size, style, taken, least)
+            if not any(_overlap(label.place, rect) for rect in avoid):
+                break
         if len(instances) <= MAX_PLACED:
             taken.append(label.place)
             label = label._replace(line=leader(instances[index], label.place, picture.size, style.size * 0.5))
@@ -103,12 +106,20 @@ def _style(picture_size: tuple[int, int], count: int) -> Style:
 
 
 def _label(
-    instance: Instance, text: str, number: int, color: Color, size: tuple[int, int], style: Style, taken: Sequence[Rect]
+    instance: Instance,
+    text: str,
+    number: int,
+    color: Color,
+    size: tuple[int, int],
+    style: Style,
+    taken: Sequence[Rect],
+    least: float,
 ) -> Label:
+    """least: share of the picture's width that a line may have at least, however narrow the instance is."""
     x0, y0, x1, y1 = extent(instance)
     shape = (x0 * size[0], y0 * size[1], x1 * size[0], y1 * size[1])
     badge = _badge_width(str(number), style)
-    room = max(shape[2] - shape[0], size[0] * (0.3 if style.max_lines > 1 else 0.2)) - 2 * style.pad - badge
+    room = max(shape[2] - shape[0], size[0] * max(0.3 if style.max_lines > 1 else 0.2, least)) - 2 * style.pad - badge
     lines = wrap(text, style.font, max(room, style.size * 3), style.max_lines) if text else []
     width = badge + max((style.font.getlength(line) + 2 * style.pad for line in lines), default=0)
     height = max(len(lines), 1) * _line_height(style) + style.pad

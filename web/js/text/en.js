@@ -134,7 +134,7 @@ export const en = {
     mask: "{count} {count|mask (only its box is written)|masks (only their boxes are written)}",
     point: "{count} {count|point|points} (only boxes are written)",
     scribble: "{count} {count|scribble|scribbles} (only boxes are written)",
-    settings: "negative prompt, strength, timing, opacity or parent of {count} {count|instance|instances}",
+    settings: "negative prompt, strength, timing, opacity, reference or parent of {count} {count|instance|instances}",
     hidden: "{count} hidden {count|instance|instances}",
     joint: ", ",
   },
