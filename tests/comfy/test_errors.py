@@ -31,6 +31,7 @@ from instdiff.nodes import (
     other_packs,
     plausibility,
     preview,
+    references,
     sampler,
     score,
 )
@@ -44,7 +45,7 @@ import nodes as comfy_nodes
 NAN, INF = float("nan"), float("inf")
 FILES = (
     load, editor, make, layout_io, arrange, other_packs, keyframes, edit, language, plausibility, preview, apply_nodes, apply_layout,
-    conditioning, sampler, score, dataset, empty_latent, instance_conditioning, load_checkpoint, eligen_lora,
+    conditioning, sampler, score, dataset, empty_latent, instance_conditioning, load_checkpoint, eligen_lora, references,
 )  # fmt: skip
 DAMAGED = ("InstDiffLoadModel", "InstDiffLoadCheckpoint", "InstDiffLoadEliGen")  # no file of the tests holds weights
 ALL_NODES = {n.GET_SCHEMA().node_id: n for file in FILES for n in file.NODES}

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { placesOf } from "../../web/js/graph.js";
-import { connectedSlots, connectedWords, ignoresNegatives } from "../../web/js/weights.js";
+import { connectedSlots, connectedWords, ignoresNegatives, useOfReferences } from "../../web/js/weights.js";
 import { graph, link, nest } from "./support/graph.mjs";
 
 const SLOTS = { Demo: 8, Either: { "demo model": 8 } };
@@ -99,6 +99,21 @@ test("subgraphs hide nothing: neither around the layout, nor around the weights,
     inner.enter("checkpoint", loader, "checkpoint");
     assert.equal(slots(), 30, "a menu that the subgraph's node shows counts there");
   }
+});
+
+test("reference pictures are taken where Apply References is behind, before or after the layers", () => {
+  const { root, editor, weights } = drawn();
+  const use = () => useOfReferences(placesOf(root, editor));
+  const apply = weights(null);
+  assert.equal(use(), "");
+  const sampler = add(root, "KSampler", "LATENT");
+  link(apply, sampler, "model", "MODEL");
+  assert.equal(use(), "ignored");
+  const references = add(root, "InstDiffApplyReferences", "MODEL");
+  link(editor, references, "instances", "INSTANCES");
+  assert.equal(use(), "taken");
+  references.mode = 4;
+  assert.equal(use(), "ignored", "bypassed");
 });
 
 test("negative prompts of instances are ignored where a plain sampler is all there is", () => {

@@ -159,6 +159,12 @@ GRAPHS: Mapping[str, Columns] = {
         more=[OWN, Node("given", "InstDiffInstanceConditioning", {"which": "1", "strength": 4.0},
                         {"positive": "prompt.0", "instances": "layout.0", "conditioning": "own.0"})],
     ),
+    "InstDiffApplyReferences": sampled(
+        model="referred.0",
+        more=[Node("look", "EmptyImage", {"width": 256, "height": 256, "color": 0xF7C6D9}),
+              Node("referred", "InstDiffApplyReferences", {"strength": 2.0, "noise": 0.0, "of": "1"},
+                   {"model": "apply.0", "clip": "demo.1", "vae": "demo.2", "instances": "layout.0", "images": "look.0"})],
+    ),
     "InstDiffKSampler": sampled(sampler="InstDiffKSampler"),
     "InstDiffKeyframes": [
         [box("first", RED), box("last", {**RED, "left": 0.5, "right": 0.9, "top": 0.5, "bottom": 0.9})],

@@ -8,7 +8,7 @@ from instdiff.instdiff_modules.layout.document import parse_layout
 from instdiff.instdiff_modules.layout.units import FRACTIONS, PIXELS, THOUSANDTHS
 from instdiff.nodes import load
 from support.region_models import tiny_model
-from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise
+from support.small_pack import FOX, OWL, FakeClip, FakeVae, apply, base, context, frames, noise
 
 DOCUMENT = {
     "version": 1, "width": 768, "height": 512, "prompt": "a valley", "zoom": {"kept": [1, 2]},
@@ -71,6 +71,10 @@ def valid(node_id):
         },
         "InstDiffInstanceConditioning": {
             "positive": context("a scene"), "instances": WIDE, "conditioning": context("a dragon"), "which": "1", "strength": 2.0,
+        },
+        "InstDiffApplyReferences": {
+            "model": model, "clip": FakeClip(), "vae": FakeVae(), "instances": WIDE, "strength": 1.0, "start": 0.0, "end": 1.0,
+            "images": torch.rand(1, 64, 96, 3), "of": "1", "noise": 0.0,
         },
         "InstDiffTimeSampling": {"model": model},
         "InstDiffSelectFailed": {

@@ -62,10 +62,21 @@ function loaderOf(taker) {
 
 const BRANCHED = new Set(["InstDiffKSampler", "InstDiffMultiInstance", "InstDiffToConditioning"]); // what uses an instance's negative prompt
 
+/** The nodes that a layout goes to, as it is or inside a model. */
+const nodesAfter = (places) => placesAfter(places, [INSTANCES, "MODEL"]).map(({ node }) => node).filter(({ mode }) => mode !== BYPASSED);
+
+const samples = ({ inputs, outputs }) =>
+  inputs?.some(({ type }) => type === "MODEL") && outputs?.some(({ type }) => type === "LATENT" || type === "GUIDER");
+
 /** @returns {boolean} whether the layout reaches a sampler, and nothing on the way uses its instances' negative prompts */
 export function ignoresNegatives(places) {
-  const after = placesAfter(places, [INSTANCES, "MODEL"]).map(({ node }) => node).filter(({ mode }) => mode !== BYPASSED);
-  const samples = ({ inputs, outputs }) =>
-    inputs?.some(({ type }) => type === "MODEL") && outputs?.some(({ type }) => type === "LATENT" || type === "GUIDER");
+  const after = nodesAfter(places);
   return after.some(samples) && !after.some(({ type }) => BRANCHED.has(type));
+}
+
+/** @returns {"taken" | "ignored" | ""} what becomes of the instances' reference pictures; empty where the layout reaches no sampler */
+export function useOfReferences(places) {
+  const after = nodesAfter(places);
+  if (after.some(({ type }) => type === "InstDiffApplyReferences")) return "taken";
+  return after.some(samples) ? "ignored" : "";
 }

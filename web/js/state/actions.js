@@ -15,7 +15,7 @@ import { movedInstance, placed } from "./place.js";
 import { mirrorOf, turned, turnOf } from "./turn.js";
 
 export const MAX_SIDE = 16384; // pixels, ComfyUI's own limit
-const RANGES = { strength: [0, 2], start: [0, 1], end: [0, 1], opacity: [0, 1] };
+const RANGES = { strength: [0, 2], start: [0, 1], end: [0, 1], opacity: [0, 1], reference_strength: [0, 2] };
 
 const HANDLERS = {
   ...{ add, remove, update, setLocation, transform, turn, mirror, duplicate, paste, reorder, arrange, align, distribute },
@@ -80,6 +80,8 @@ function update(doc, { ids, fields }) {
     }
     if (!next.negative) delete next.negative; // written only where there is one
     if (next.opacity === 1) delete next.opacity; // likewise
+    if (!next.reference) delete next.reference;
+    if (next.reference_strength === 1) delete next.reference_strength;
     return Object.keys({ ...clean, start: 0, end: 0 }).every((key) => next[key] === instance[key]) ? instance : next;
   });
 }
