@@ -1,6 +1,7 @@
 """Apply References: instances take their look from pictures, by the model's own self-attention."""
 
 import hashlib
+import math
 from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
@@ -18,6 +19,8 @@ from ..instdiff_modules.references.blocks import self_attentions
 from ..instdiff_modules.references.fit import fitted
 from ..instdiff_modules.references.places import Member, Places
 from . import checks
+from .demo_model import picture_side
+from .empty_latent import drawn_at
 from .reference_calls import Picture, References, attach_references
 from .reference_files import FILES, read_reference
 from .types import Instances
@@ -132,8 +135,7 @@ class InstDiffApplyReferences(io.ComfyNode):
         found = Gathered(frames, images, of)
         if strength == 0 or not found.pictures:
             return io.NodeOutput(model.clone())
-        width, height = output_size(frames[0], 0, 0)
-        encode = LATENTS.of(vae, width * height)
+        encode = LATENTS.of(vae, math.prod(drawn_at(*output_size(frames[0], 0, 0), picture_side(model))))
         pictures = tuple(encode(picture) for picture in found.pictures)
         check_channels(model, pictures[0].latent)
         prompt = clip.encode_from_tokens_scheduled(clip.tokenize(""))

@@ -14,6 +14,7 @@ from instdiff.nodes.reference_files import Files, read_reference
 from instdiff.nodes.references import InstDiffApplyReferences
 from instdiff.nodes.sampler import with_multi_instance
 from PIL import Image
+from support import region_runs
 from support.closeness import assert_close
 from support.other_models import other_model
 from support.region_models import TinyClip, tiny_model
@@ -288,3 +289,21 @@ def test_a_model_without_a_unet_is_refused():
     wide = tiny_model("SDXL")
     with pytest.raises(ValueError, match="expected a CLIP whose prompts have width"):
         refer(frames(FOX), wide)
+
+
+@pytest.mark.parametrize("share", [0.0, 1.0], ids=["plain", "branches in windows"])
+def test_it_goes_together_with_apply_layout(share):
+    layouts = frames(FOX, replace(OWL, box=(0.6, 0.0, 1.0, 1.0)))
+    model, positive = region_runs.apply("SD1.5", layouts)
+    clip = TinyClip("SD1.5")
+    given = {"strength": 1.0, "start": 0.0, "end": 1.0, "images": pictures(), "of": "a"}
+    with torch.inference_mode():
+        referred = InstDiffApplyReferences.execute(model, clip, VAE, layouts, **given).args[0]
+    plain, shown = (
+        region_runs.sample("SD1.5", with_multi_instance(m, share, "crop and paste", 0), positive, noise(2, 16, 24), 2)
+        for m in (model, referred)
+    )
+    changed = (plain - shown).abs().amax((0, 1))
+    assert changed[:, 2:12].max() > 1e-4
+    if share:  # the owl is painted in its own window, the picture around it sees the fox
+        assert changed[:, 16:].max() < 1e-6

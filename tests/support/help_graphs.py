@@ -161,8 +161,10 @@ GRAPHS: Mapping[str, Columns] = {
     ),
     "InstDiffApplyReferences": sampled(
         model="referred.0",
-        more=[Node("look", "EmptyImage", {"width": 256, "height": 256, "color": 0xF7C6D9}),
-              Node("referred", "InstDiffApplyReferences", {"strength": 2.0, "noise": 0.0, "of": "1"},
+        more=[Node("green", "EmptyImage", {"width": 256, "height": 256, "color": 0x1EA532}),
+              Node("yellow", "EmptyImage", {"width": 154, "height": 154, "color": 0xFADC1E}),
+              Node("look", "ImageCompositeMasked", {"x": 51, "y": 51}, {"destination": "green.0", "source": "yellow.0"}),
+              Node("referred", "InstDiffApplyReferences", {"strength": 2.0, "of": "1"},
                    {"model": "apply.0", "clip": "demo.1", "vae": "demo.2", "instances": "layout.0", "images": "look.0"})],
     ),
     "InstDiffKSampler": sampled(sampler="InstDiffKSampler"),
