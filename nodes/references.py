@@ -11,6 +11,7 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..instdiff_modules.geometry.raster import output_size
+from ..instdiff_modules.layout import fields
 from ..instdiff_modules.layout.document import visible_instances
 from ..instdiff_modules.layout.frames import as_frames, describe, find_index
 from ..instdiff_modules.layout.instance import Frames, Instance
@@ -186,7 +187,8 @@ def _given(frames: Frames, images: Tensor | None, of: str) -> dict[tuple[int, st
             f"{WHERE}: expected images of shape (pictures, height, width, 3), got {came}. Connect Load Image."
         )
     checks.check_finite(images, "reference picture")
-    names = [name.strip() for name in (of or "").split(",") if name.strip()]
+    of = fields.text("" if of is None else of, WHERE, "of")
+    names = [name.strip() for name in of.split(",") if name.strip()]
     names = names or [str(i + 1) for i in range(len(images))]
     if len(names) != len(images):
         raise ValueError(
