@@ -237,6 +237,8 @@ def test(options: argparse.Namespace, home: Path, steps: Steps) -> int:
     install.comfyui_source(install.OLDEST, home, steps, own.python)
     changes, left_out = testing.prepare_tools(home, own.python, steps)
     environment = {**clean_environment(), **changes, "INSTDIFF_HOME": str(home)}
+    # Four processes and as many servers start from the same files; compiled once and kept, each of them starts seconds sooner.
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)
     if options.comfyui is not None:
         runtime, _ = existing.use(options.comfyui, options.python, home, steps)
         environment |= {"INSTDIFF_COMFYUI": str(runtime.comfyui), "INSTDIFF_COMFYUI_PYTHON": str(runtime.python)}

@@ -11,8 +11,8 @@ from comfy_api.latest import io
 from torch import Tensor
 
 from ..instdiff_modules.geometry.raster import output_size
-from ..instdiff_modules.layout import fields
 from ..instdiff_modules.layout.document import visible_instances
+from ..instdiff_modules.layout.fields import text
 from ..instdiff_modules.layout.frames import as_frames, describe, find_index
 from ..instdiff_modules.layout.instance import Frames, Instance
 from ..instdiff_modules.references.blocks import self_attentions
@@ -122,6 +122,7 @@ class InstDiffApplyReferences(io.ComfyNode):
     ) -> io.NodeOutput:
         for name, value in (("strength", strength), ("start", start), ("end", end), ("noise", noise)):
             checks.number_in(value, *RANGES[name], WHERE, name)
+        of = text("" if of is None else of, WHERE, "of")
         checks.check_model(model)
         checks.check_text_encoder(clip)
         checks.check_vae(vae)
@@ -187,7 +188,6 @@ def _given(frames: Frames, images: Tensor | None, of: str) -> dict[tuple[int, st
             f"{WHERE}: expected images of shape (pictures, height, width, 3), got {came}. Connect Load Image."
         )
     checks.check_finite(images, "reference picture")
-    of = fields.text("" if of is None else of, WHERE, "of")
     names = [name.strip() for name in of.split(",") if name.strip()]
     names = names or [str(i + 1) for i in range(len(images))]
     if len(names) != len(images):

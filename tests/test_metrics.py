@@ -409,6 +409,17 @@ def test_every_label_is_at_its_shape_or_tied_to_it() -> None:
     assert not floats.any()
 
 
+def test_a_label_that_finds_no_room_in_two_lines_is_written_in_one() -> None:
+    words = ("a yellow circle", "a red heart", "a striped blue square")
+    boxes = ((0.08, 0.08, 0.42, 0.42), (0.56, 0.1, 0.92, 0.46), (0.3, 0.54, 0.7, 0.92))
+    layout = Layout(tuple(Instance(one, one, box=box) for one, box in zip(words, boxes, strict=True)))
+    record = score_picture("", layout, [], (256, 256), Settings(categories=("circle", "heart", "square")))
+    drawn = draw_marks(np.full((256, 256, 3), 200, np.uint8), layout, record)
+    for one, rows in ((words[0], drawn[2:18, :130]), (words[2], drawn[238:254])):
+        plate = (rows.max(2) < 100).any(0).sum()
+        assert plate > 4 * len(one), f"the plate of {one} is as long as its words"
+
+
 def test_another_shape_of_canvas_is_refused() -> None:
     with pytest.raises(ValueError, match="another shape"):
         score_picture("x", Layout((FOX,), 512, 512), [], (768, 512))

@@ -71,7 +71,9 @@ def frontend(
             pytest.skip("the newest frontend was not fetched; quickstart.py test does it")
         extra = ("--front-end-root", str(newest[1]))
     with start_server(
-        tmp_path_factory.mktemp(f"{request.param}-frontend"), extra=extra, nodes=["stand_in_segment.py"]
+        tmp_path_factory.mktemp(f"{request.param}-frontend"),
+        extra=extra,
+        nodes=["stand_in_segment.py", "kept_frontend.py"],
     ) as server:
         yield server
 

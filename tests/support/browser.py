@@ -30,6 +30,10 @@ SETTINGS = {
 # every click, fades a moment longer.
 READY = f"""() => window.app?.extensionManager?.spinner === false && !document.querySelector('.p-blockui-mask')
   && window.app.rootGraph && !app.configuringGraph && window.LiteGraph?.registered_node_types?.{EDITOR} && document.querySelector('canvas')"""
+# Nor do buttons pulse and bars slide while a graph runs: half of a run's work in the browser would be to draw them.
+AT_REST = """addEventListener("DOMContentLoaded", () => { const sheet = new CSSStyleSheet();
+  sheet.replaceSync("*, *::before, *::after { animation: none !important; transition: none !important; }");
+  document.adoptedStyleSheets.push(sheet); });"""
 EMPTY_GRAPH = {
     "version": 0.4,
     "nodes": [],
@@ -66,6 +70,7 @@ class ComfyPage:
         # Firefox has no such permissions to give
         clipboard = [] if browser.browser_type.name == "firefox" else ["clipboard-read", "clipboard-write"]
         self.context = browser.new_context(viewport=dict(window), permissions=clipboard)
+        self.context.add_init_script(AT_REST)
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(15_000)
         self.page.on("pageerror", lambda error: self._note(f"{error}\n{error.stack or ''}"))
@@ -183,7 +188,7 @@ class ComfyPage:
         """Wait for the first run that is not among `known`: (the graph that the server received, its history entry)."""
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            history = self.server.client.get("/history")
+            history = self.server.client.get("/history?max_items=4")  # each holds a whole workflow
             for name in set(history) - known:
                 self.settle()  # the page hears of the end a moment later
                 return history[name]["prompt"][2], history[name]

@@ -80,6 +80,9 @@ function setConnected(now) {
 export const isConnected = () => connected;
 export const activeJobs = () => jobs.active();
 
+/** Whether previews are asked for by nobody but the studio: the page's own setting leaves it to the server. */
+const ownPreviews = () => ["default", undefined].includes(app.extensionManager?.setting?.get?.("Comfy.Execution.PreviewMethod"));
+
 /** @returns {() => void} leaves again */
 export function join(editor) {
   editors.add(editor);
@@ -154,7 +157,7 @@ export async function resume(take) {
     const takers = take(prompt, extra.extra_pnginfo?.workflow?.id);
     const known = jobs.get(id);
     if (known) known.takers.push(...takers.filter((one) => !known.takers.some((old) => old.session === one.session)));
-    else if (takers.length) jobs.add({ id, prompt, takers });
+    else if (takers.length) jobs.add({ id, prompt, takers, quiet: extra.preview_method === "auto" && ownPreviews() });
   }
   if (jobs.active().length) await askQueue();
 }
