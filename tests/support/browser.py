@@ -47,10 +47,16 @@ EMPTY_GRAPH = {
 
 
 class ComfyPage:
-    """One page. `renderer`: "classic" or "nodes2". `problems`: errors of our own scripts since the list was last cleared."""
+    """One page. `renderer`: "classic" or "nodes2". `address`: what is opened, as that of a template. `problems`: errors of our own scripts
+    since the list was last cleared."""
 
     def __init__(
-        self, browser: Browser, server: ComfyServer, renderer: str, settings: Mapping[str, Any] | None = None
+        self,
+        browser: Browser,
+        server: ComfyServer,
+        renderer: str,
+        settings: Mapping[str, Any] | None = None,
+        address: str = "",
     ) -> None:
         self.server, self.renderer = server, renderer
         self.problems: list[str] = []
@@ -68,8 +74,7 @@ class ComfyPage:
             "console", lambda said: said.type == "error" and self._note(f"{said.text} {said.location.get('url', '')}")
         )
         self.page.on("dialog", lambda dialog: dialog.accept())  # "leave this page?"
-        self.page.goto(server.url, wait_until="domcontentloaded")
-        self._wait_until_ready()
+        self.visit(address)
 
     def _note(self, text: str) -> None:
         if OURS in text:
