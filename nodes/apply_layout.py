@@ -96,7 +96,7 @@ class InstDiffApplyLayout(io.ComfyNode):
                     default=METHODS[0],
                     optional=True,
                     tooltip="regions: works with every model. EliGen: masks and positions as EliGen's LoRA for FLUX and "
-                    "Qwen-Image was trained; load that LoRA with Load LoRA first. EliGen uses only start, end, point_size and stroke_width.",
+                    "Qwen-Image was trained; load that LoRA with Load EliGen LoRA first. EliGen uses only start, end, point_size and stroke_width.",
                 ),
                 io.Combo.Input(
                     "overlap",

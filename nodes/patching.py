@@ -66,7 +66,7 @@ def attach(model: Any, fusers: FuserPatch, scale: ScaleUPatch | None, applied: A
     if scale is not None:
         patched.set_model_output_block_patch(scale)
     patched.set_attachments(APPLIED, (*applied_to(model), applied))
-    _wrap(patched)
+    wrap_runs(patched)
     cleanup = comfy.patcher_extension.CallbacksMP.ON_CLEANUP
     for patch in (fusers, scale):
         if patch is not None:
@@ -78,11 +78,12 @@ def attach_multi_instance(model: Any, settings: MultiInstance) -> Any:
     """A clone of the model whose sampling runs the first steps in branches."""
     patched = model.clone()
     patched.set_attachments(MULTI_INSTANCE, settings)
-    _wrap(patched)
+    wrap_runs(patched)
     return patched
 
 
-def _wrap(patched: Any) -> None:
+def wrap_runs(patched: Any) -> None:
+    """Let the patches on a MODEL know of each run: its noise levels, the parts of its conditionings, its branches."""
     for place, wrapper in ((PLACES.OUTER_SAMPLE, prepare_run), (PLACES.SAMPLER_SAMPLE, begin_run)):
         patched.remove_wrappers_with_key(place, APPLIED)
         patched.add_wrapper_with_key(place, APPLIED, wrapper)

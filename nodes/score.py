@@ -75,7 +75,7 @@ class InstDiffLayoutScore(io.ComfyNode):
                 io.String.Output(display_name="table", tooltip="A line for each instance, as text."),
                 io.Image.Output(
                     display_name="picture",
-                    tooltip="The image with the requested regions: green if the instance passed, red if not.",
+                    tooltip="The image with the requested regions: green if the instance passed, red if not. Small images are enlarged.",
                 ),
                 io.String.Output(display_name="results", tooltip="The numbers of each instance as JSON."),
             ],

@@ -7,6 +7,7 @@ import ast
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
@@ -15,6 +16,7 @@ from support.pack import ROOT
 
 DOCS = ROOT / "web" / "docs"
 NODES = ROOT / "nodes"
+WIDEST_CODE = 52  # characters
 Names = Mapping[str, Any]  # what a name stands for: constants, parameters, loop variables
 
 
@@ -170,6 +172,12 @@ def test_the_page_is_headed_by_the_name_of_the_node_and_its_pictures_exist(node:
         assert (DOCS / picture).is_file(), f"{node}.md shows {picture}"
 
 
+@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda path: path.relative_to(DOCS).as_posix())
+def test_a_page_leads_to_no_other_by_a_link(path: Path) -> None:
+    """ComfyUI resolves links against the address of its own page, where none of ours is: pages are named in words."""
+    assert not re.findall(r"(?<!!)\[[^\]]*\]\((?!https?://)[^)]*\)", path.read_text(encoding="utf-8"))
+
+
 @pytest.mark.parametrize("node", SCHEMAS)
 def test_the_page_shows_a_graph_that_opens_and_says_what_goes_wrong(node: str) -> None:
     """The picture holds its graph, as ComfyUI's own pictures do. `python tests/write_pictures.py` takes it."""
@@ -190,3 +198,15 @@ def test_the_page_names_the_inputs_that_matter(node: str) -> None:
     [line] = re.findall(r"^What matters most: (.+)$", page(node), re.M)
     named = set(re.findall(r"`(\w+)`", line))
     assert named <= {given.name for given in SCHEMAS[node].inputs}
+
+
+def test_code_fits_into_the_help_panel() -> None:
+    """ComfyUI shows the pages beside the graph; what is wider there is cut off at the right."""
+    wide = [
+        f"{path.relative_to(DOCS)}: {line}"
+        for path in (*DOCS.glob("*.md"), *DOCS.glob("*/zh.md"))
+        for code in re.findall(r"^```\w*\n(.*?)^```$", path.read_text(encoding="utf-8"), flags=re.M | re.S)
+        for line in code.splitlines()
+        if len(line) > WIDEST_CODE
+    ]
+    assert not wide, "\n".join(wide)

@@ -21,7 +21,7 @@ from instdiff.instdiff_modules.importers.regions import read_masks
 from instdiff.instdiff_modules.layout.document import MAX_INSTANCES, parse_layout
 from instdiff.instdiff_modules.layout.rle import check_runs, decode_runs
 from instdiff.instdiff_modules.layout.units import PIXELS
-from support.kinds import END, HELP, START, table
+from support.kinds import END, HELP, START, listed
 from support.pack import ROOT
 
 FILES = sorted((ROOT / "tests" / "data" / "kinds").glob("*.json"))
@@ -81,8 +81,8 @@ def test_every_kind_has_cases_and_they_are_of_that_kind():
         assert told == (named if name == "named, not read" else {name} - {"frames"}), name
 
 
-def test_the_help_page_shows_the_table():
-    assert table() == HELP.read_text(encoding="utf-8").partition(START)[2].partition(END)[0].strip()
+def test_the_help_page_shows_the_listed():
+    assert listed() == HELP.read_text(encoding="utf-8").partition(START)[2].partition(END)[0].strip()
     assert all(cell.strip() and "\n" not in cell for kind in KINDS for cell in kind[:7])
 
 

@@ -203,6 +203,20 @@ def test_broken_run_lengths_are_refused(counts):
         check_runs(decode_runs(counts), 4, 6)
 
 
+def test_a_reference_is_kept_and_written_only_where_there_is_one() -> None:
+    given = {"id": "a", "box": [0, 0, 1, 1], "reference": "instdiff/cat.png", "reference_strength": 0.5}
+    layout = parse_layout({"version": 1, "instances": [given, {"id": "b", "box": [0, 0, 1, 1], "reference": None}]})
+    assert [(i.reference, i.reference_strength) for i in layout.instances] == [("instdiff/cat.png", 0.5), ("", 1.0)]
+    written = json.loads(layout_to_json(layout))["instances"]
+    assert {**written[0], **given} == written[0] and not [key for key in written[1] if "reference" in key]
+    for odd, said in (
+        ({"reference": 3}, r"reference must be text, got 3"),
+        ({"reference_strength": 3}, r"reference_strength must lie in 0\.\.2, got 3"),
+    ):
+        with pytest.raises(ValueError, match=rf"Instance 1 \(a\): {said}"):
+            parse_layout({"version": 1, "instances": [given | odd]})
+
+
 def test_opacity_is_written_only_where_it_is_not_one() -> None:
     text = '{"version": 1, "instances": [{"id": "a", "box": [0, 0, 1, 1], "opacity": 0.4}, {"id": "b", "box": [0, 0, 1, 1]}]}'
     layout = parse_layout(text)

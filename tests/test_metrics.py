@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from instdiff.instdiff_modules.geometry.growing import grown
 from instdiff.instdiff_modules.geometry.masks import draw_box, encode_mask
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.metrics.attributes import COLORS, color_map, leakage, wanted
@@ -386,6 +387,37 @@ def test_the_labels_leave_the_shapes_free() -> None:
     drawn = draw_marks(np.full((256, 256, 3), 77, np.uint8), layout, record)
     for x0, y0, x1, y1 in (tuple(round(v * 256) for v in box) for box in boxes):
         assert (drawn[y0 + 4 : y1 - 24, x0 + 4 : x1 - 24] == 77).all(), "only the outline and the mark"
+
+
+def test_every_label_is_at_its_shape_or_tied_to_it() -> None:
+    """Four that overlap in the middle: the labels stand around, and from each a line of its colour leads into the heap."""
+    boxes = [(0.3, 0.3, 0.6, 0.6), (0.35, 0.35, 0.65, 0.65), (0.4, 0.3, 0.7, 0.6), (0.33, 0.4, 0.68, 0.7)]
+    layout = Layout(tuple(Instance(str(i), "a fox", box=box) for i, box in enumerate(boxes)))
+    found = [Detection("fox", box) for box in boxes[:2]]
+    record = score_picture("", layout, found, (256, 256), Settings(categories=("fox",)))
+    drawn = draw_marks(np.full((512, 512, 3), 77, np.uint8), layout, record)
+    assert drawn.shape == (512, 512, 3), "an enlarged picture of the record's own"
+    assert (drawn[200, 154] == PASS).all() and (drawn[300, 356] == FAIL).all(), "places are those of this picture"
+    painted = (drawn != 77).any(-1)
+    assert painted[:152].any() and painted[:, :150].any() and painted[360:].any(), "the labels stand around"
+    tied = np.zeros_like(painted)
+    tied[200, 154] = True
+    while (more := grown(tied, 1) & painted).sum() > tied.sum():
+        tied = more
+    floats = painted & ~tied
+    floats[180:350, 180:350] = False  # the marks lie inside their shapes
+    assert not floats.any()
+
+
+def test_a_label_that_finds_no_room_in_two_lines_is_written_in_one() -> None:
+    words = ("a yellow circle", "a red heart", "a striped blue square")
+    boxes = ((0.08, 0.08, 0.42, 0.42), (0.56, 0.1, 0.92, 0.46), (0.3, 0.54, 0.7, 0.92))
+    layout = Layout(tuple(Instance(one, one, box=box) for one, box in zip(words, boxes, strict=True)))
+    record = score_picture("", layout, [], (256, 256), Settings(categories=("circle", "heart", "square")))
+    drawn = draw_marks(np.full((256, 256, 3), 200, np.uint8), layout, record)
+    for one, rows in ((words[0], drawn[2:18, :130]), (words[2], drawn[238:254])):
+        plate = (rows.max(2) < 100).any(0).sum()
+        assert plate > 4 * len(one), f"the plate of {one} is as long as its words"
 
 
 def test_another_shape_of_canvas_is_refused() -> None:

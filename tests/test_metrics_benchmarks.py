@@ -23,6 +23,7 @@ from instdiff.instdiff_modules.metrics.overlaps import (
     orders,
     overlap_iou,
     overlapping_pairs,
+    undecided,
 )
 from instdiff.instdiff_modules.metrics.record import Record, record_from_dict, record_to_dict
 from instdiff.instdiff_modules.metrics.report import summarise, totals_table
@@ -95,6 +96,23 @@ def test_real_shapes_tell_their_order():
     for order, right in ((given, True), (given[::-1], False)):
         record = score_picture("x", Layout(tuple(order)), found, (256, 256), Settings(categories=SHAPES))
         assert orders(record) == [(0, 1, right)]
+
+
+@pytest.mark.parametrize("star, touching", [((0.36, 0.36), False), ((0.42, 0.42), True)])
+def test_only_objects_that_touch_tell_their_order(star: tuple[float, float], touching: bool):
+    """The corner of a star's box is empty: over another box it says nothing, whatever else is there."""
+    reach = 0.25
+    circle = Thing("circle", "red", "plain", (0.7, 0.7), 0.42)
+    things = (circle, Thing("star", "green", "plain", star, 2 * reach))
+    boxes = (0.49, 0.49, 0.91, 0.91), (star[0] - reach, star[1] - reach, star[0] + reach, star[1] + reach)
+    given = [
+        Instance(prompt, prompt, box=box) for prompt, box in zip(("a red circle", "a green star"), boxes, strict=True)
+    ]
+    found = detect_shapes(render(Scene(256, 256, "white", things)).picture)
+    for order in (given, given[::-1]):
+        record = score_picture("x", Layout(tuple(order)), found, (256, 256), Settings(categories=SHAPES))
+        assert overlapping_pairs(record.wanted) == [(0, 1)]
+        assert (len(orders(record)), undecided(record)) == ((1, 0) if touching else (0, 1))
 
 
 def test_the_shared_area_is_met_as_far_as_both_boxes_are():

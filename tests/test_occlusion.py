@@ -7,9 +7,13 @@ import pytest
 import torch
 from instdiff.instdiff_modules.geometry import coverage as coverages
 from instdiff.instdiff_modules.geometry.masks import decode_at_size, encode_mask
+from instdiff.instdiff_modules.grounding.inputs import build_grounding
 from instdiff.instdiff_modules.layout.instance import Instance
+from instdiff.instdiff_modules.networks.fuser import Fuser
+from instdiff.instdiff_modules.networks.unifusion import UniFusion
 from instdiff.instdiff_modules.sampling.layout_masks import LEAST, depth_bias
 from instdiff.instdiff_modules.sampling.occlusion import seen
+from torch.nn.functional import scaled_dot_product_attention
 
 LEFT = Instance("a", "a fox", box=(0.0, 0.0, 0.75, 1.0))
 RIGHT = Instance("b", "an owl", box=(0.5, 0.0, 1.0, 1.0))
@@ -82,3 +86,24 @@ def test_the_bias_concerns_the_queries_of_the_overlap_and_the_keys_of_the_one_be
 def test_every_level_of_the_unet_has_its_own_grid():
     assert depth_bias([LEFT, RIGHT], SLOTS, 4 * 8, (7, 15)) is not None  # the second level of an odd latent
     assert depth_bias([LEFT, RIGHT], SLOTS, 5, (2, 4)) is None  # no level of this latent
+
+
+def fused(instances) -> torch.Tensor:
+    """What small networks of random weights make of some visual tokens and a layout. An instance's words are those of its id."""
+    torch.manual_seed(0)
+    kw = {"operations": torch.nn, "dtype": torch.float64}
+    tokenizer, fuser = UniFusion(SLOTS, 16, 8, 16, depths=(1, 1, 1, 1), dims=(4, 4, 4, 4), **kw), Fuser(16, 16, **kw)
+    for parameter in (*tokenizer.parameters(), *fuser.parameters()):
+        torch.nn.init.normal_(parameter)
+    visual, words = torch.randn(1, 8, 16, dtype=torch.float64), torch.randn(26, 16, dtype=torch.float64)
+    text = torch.stack([words["abc".index(instance.id)] for instance in instances])
+    tokens = tokenizer(type(given := build_grounding([instances], [text], SLOTS))(*(v.double() for v in given)))
+    return fuser(visual, fuser.key_values(tokens), 1, lambda q, k, v, *_: scaled_dot_product_attention(q, k, v), (1, 1))
+
+
+def test_the_network_alone_cannot_know_the_order_of_the_layout():
+    """Grounding tokens have no positions: so order is a matter of the bias. Masks alone enter one picture by their slot."""
+    given = [LEFT, RIGHT, Instance("c", "a cat", point=(0.6, 0.5), scribble=((0.1, 0.1), (0.9, 0.9)))]
+    torch.testing.assert_close(fused(given), fused(given[::-1]), rtol=1e-9, atol=1e-9)
+    masked = [replace(one, mask=encode_mask(np.eye(64, k=16 * i) > 0)) for i, one in enumerate(given)]
+    assert not torch.allclose(fused(masked), fused(masked[::-1]))

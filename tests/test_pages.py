@@ -174,7 +174,10 @@ def _of_cost() -> Iterator[tuple[str, str]]:
     yield page, f"ScaleU takes {scaleu:.2f} of {whole:.1f} seconds"
     help_page = "web/docs/InstDiffApply.md"
     yield help_page, f"their {weights:.0f} MiB and {told}"
-    yield help_page, f"`start` .. `end` | {size[256]} | {size[512]} | 1.46 | 1.56 | {size[1024]} |"
+    yield (
+        help_page,
+        f"`end`: {size[256]} at 256x256, {size[512]} at 512x512, 1.46 at 768x512, 1.56 at 1024x768, {size[1024]} at 1024x1024.",
+    )
     times = {name: rounded(cuda["ratios"][f"full_{name}"]) for name in ("512", "512b4", "1024")}
     yield (
         help_page,

@@ -13,6 +13,7 @@ from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.preview.batch import draw_frames
 from instdiff.instdiff_modules.preview.draw import draw_layout, smooth_mask
 from instdiff.instdiff_modules.preview.labels import label_text, wrap
+from instdiff.instdiff_modules.preview.leaders import leader
 from instdiff.instdiff_modules.preview.palette import PALETTE, ink_on, instance_color, palette_color
 from PIL import Image, ImageFont
 
@@ -131,6 +132,21 @@ def test_labels_tell_what_is_unusual():
     unusual = Instance(id="a", prompt="fox", strength=0.5, start=0.1, end=0.6, visible=False)
     assert label_text(unusual) == "fox (hidden) x0.5 10-60%"
     assert label_text(Instance(id="a", prompt="")) == "(no prompt)"
+
+
+def test_a_label_that_is_not_at_its_instance_has_a_line_to_it():
+    star = np.zeros((64, 64), bool)
+    star[28:36, 20:44] = star[20:44, 28:36] = True  # its bounding box has empty corners
+    shown = {
+        "box": Instance("a", "x", box=(0.25, 0.25, 0.5, 0.5)),
+        "mask": Instance("b", "x", mask=encode_mask(star)),
+        "point": Instance("c", "x", point=(0.5, 0.5)),
+    }
+    ends = {name: leader(one, (70, 70, 100, 90), (256, 256), 6) for name, one in shown.items()}
+    assert ends["box"] is None, "it lies on the box"
+    assert ends["mask"] == (pytest.approx((100, 82), abs=3), pytest.approx((114, 82), abs=3))
+    start, end = ends["point"]
+    assert start == (100, 90) and 10 < math.dist(end, (128, 128)) < 14, "beside the point"
 
 
 def test_long_labels_are_wrapped_then_cut():

@@ -1,6 +1,6 @@
 """The layout as annotation files that know an image: COCO, and the demos of the authors. Visible instances alone, in pixels.
 
-Both hold prompts, boxes and masks whole; negative prompts, strength, start, end, opacity, colour and parent stay behind (see lost.py).
+Both hold prompts, boxes and masks whole; negative prompts, strength, start, end, opacity, reference, colour and parent stay behind (see lost.py).
 web/js/layout/exporters.js writes the same.
 """
 

@@ -23,6 +23,7 @@ SETTINGS = {
     "strength": Setting("strength", "strengths", lambda i: i.strength != 1),
     "time": Setting("start and end", "starts and ends", lambda i: (i.start, i.end) != (0, 1)),
     "opacity": Setting("opacity", "opacities", lambda i: i.opacity != 1),
+    "reference": Setting("reference picture", "reference pictures", lambda i: bool(i.reference)),
     "parent": Setting("parent", "parents", lambda i: bool(i.parent)),
 }
 

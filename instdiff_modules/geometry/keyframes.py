@@ -133,7 +133,7 @@ def interpolate(a: Instance, b: Instance, share: float, later: bool) -> Instance
     held = b if later else a
     given: dict[str, Any] = {
         name: a_v + (b_v - a_v) * share
-        for name in ("strength", "start", "end", "opacity")
+        for name in ("strength", "start", "end", "opacity", "reference_strength")
         for a_v, b_v in [(getattr(a, name), getattr(b, name))]
     }
     for name in ("box", "point"):

@@ -1,7 +1,7 @@
 """Rounds with a language model: a layout goes out in words, and comes back changed. What the words could not carry is kept here.
 
 The request names of each instance its id, prompt and box alone. What the answer does not mention of an instance that it names by id stays as it
-was: negative prompt, strength, start, end, opacity, colour, mask, point, scribble, parent, and whether it is hidden or locked.
+was: negative prompt, strength, start, end, opacity, reference, colour, mask, point, scribble, parent, and whether it is hidden or locked.
 """
 
 from collections.abc import Collection, Sequence

@@ -2,7 +2,8 @@
 
     {"version": 1, "width": 768, "height": 512, "prompt": "caption", "instances": [{"id": "a1", "prompt": "a red fox", "negative": "cartoon",
      "box": [x0, y0, x1, y1], "point": [x, y], "scribble": [[x, y], ...], "mask": {"size": [h, w], "counts": "..."},
-     "strength": 1.0, "start": 0.0, "end": 1.0, "opacity": 1.0, "color": "#e6194b", "visible": true, "locked": false, "parent": "a0"}]}
+     "strength": 1.0, "start": 0.0, "end": 1.0, "opacity": 1.0, "reference": "cat.png", "reference_strength": 1.0, "color": "#e6194b",
+     "visible": true, "locked": false, "parent": "a0"}]}
 
 Fields that this version does not know survive a round trip.
 """
@@ -60,6 +61,8 @@ INSTANCE_FIELDS = (
     "start",
     "end",
     "opacity",
+    "reference",
+    "reference_strength",
     "color",
     "visible",
     "locked",
@@ -189,6 +192,8 @@ def parse_instance(item: Any, position: int, choose: Callable[[Places, str], dic
         start=start,
         end=end,
         opacity=fields.number_in(_given(item, "opacity", 1.0), 0, 1, where, "opacity"),
+        reference=fields.text(_given(item, "reference", ""), where, "reference"),
+        reference_strength=fields.number_in(_given(item, "reference_strength", 1.0), 0, 2, where, "reference_strength"),
         color=fields.color(_given(item, "color", ""), where),
         visible=fields.flag(_given(item, "visible", True), where, "visible"),
         locked=fields.flag(_given(item, "locked", False), where, "locked"),
@@ -212,6 +217,10 @@ def _instance_to_dict(instance: Instance) -> dict[str, Any]:
     item |= {k: getattr(instance, k) for k in ("strength", "start", "end")}
     if instance.opacity != 1:
         item["opacity"] = instance.opacity
+    if instance.reference:
+        item["reference"] = instance.reference
+    if instance.reference_strength != 1:
+        item["reference_strength"] = instance.reference_strength
     item |= {k: getattr(instance, k) for k in ("color", "visible", "locked")}
     if instance.parent:
         item["parent"] = instance.parent

@@ -43,7 +43,7 @@ def number_in(value: Any, low: float, high: float, where: str, field: str) -> fl
     """A float in low..high."""
     result = number(value, where, field)
     if not low <= result <= high:
-        raise ValueError(f"{where}: {field} must lie in {low:g}..{high:g}, got {result:g}.")
+        raise ValueError(f"{where}: {field} must lie in {low:g}..{high:g}, got {result:.10g}.")
     return result
 
 

@@ -34,6 +34,8 @@ class Instance:
     start: float = 0.0  # share of the denoising, 0 = first step
     end: float = 1.0
     opacity: float = 1.0  # 0..1, how much of what is behind it it hides; 0 = it can be seen through entirely
+    reference: str = ""  # a picture whose look it takes: the name of a file in ComfyUI's input folder, or empty
+    reference_strength: float = 1.0  # 0..2; 0 = its own words alone
     color: str = ""  # "#rrggbb", or empty for the palette's
     visible: bool = True  # invisible instances do not generate
     locked: bool = False  # for the editor

@@ -20,7 +20,7 @@ LIGHT: Color = (255, 255, 255)
 
 
 def draw_marks(picture: np.ndarray, layout: Layout, record: Record) -> np.ndarray:
-    """picture (H, W, 3) uint8 -> the same with outlines of the wanted places, marks and prompts. Nothing is tinted: the
+    """picture (H, W, 3) uint8, the scored one or enlarged -> the same with outlines of the wanted places, marks and prompts. Nothing is tinted: the
     colours of the picture stay as they are, and the labels stand beside the instances. Thin white boxes are the detections that
     belong to an instance."""
     height, width = picture.shape[:2]
@@ -29,15 +29,17 @@ def draw_marks(picture: np.ndarray, layout: Layout, record: Record) -> np.ndarra
     shown = [layout.instances[row.number - 1] for row in record.rows]
     colors = [PASS if row.passed else FAIL for row in record.rows]
     draw = ImageDraw.Draw(image)
+    scale = width / record.width
     for j in record.matches:
         box = None if j is None else record.found[j].box
         if box is not None:
-            x, y, w, h = box
+            x, y, w, h = (v * scale for v in box)
             draw.rectangle((x, y, max(x + w - 1, x), max(y + h - 1, y)), outline=LIGHT, width=1)
     for instance, color in zip(shown, colors, strict=True):
         _outline(image, instance, color, stroke)
+    marked: list[tuple[float, float]] = []
     for instance, row in zip(shown, record.rows, strict=True):
-        _mark(draw, instance, row.passed, (width, height))
+        marked.append(_mark(draw, instance, row.passed, (width, height), marked))
     places = [extent(instance) for instance in shown]
     draw_labels(image, shown, colors, [(x0 * width, y0 * height, x1 * width, y1 * height) for x0, y0, x1, y1 in places])
     return np.asarray(image)
@@ -74,12 +76,29 @@ def _outline(image: Image.Image, instance: Instance, color: Color, stroke: int) 
         draw.ellipse((x - 2 * stroke, y - 2 * stroke, x + 2 * stroke, y + 2 * stroke), fill=color, outline=DARK)
 
 
-def _mark(draw: ImageDraw.ImageDraw, instance: Instance, passed: bool, size: tuple[int, int]) -> None:
-    """A green disc with a tick or a red one with a cross, at the lower right of the place: readable without the colours too."""
+def _mark(
+    draw: ImageDraw.ImageDraw,
+    instance: Instance,
+    passed: bool,
+    size: tuple[int, int],
+    marked: Sequence[tuple[float, float]],
+) -> tuple[float, float]:
+    """A green disc with a tick or a red one with a cross, at the lower right of the place: readable without the colours too. At another corner
+    where that one has a mark already. Returns its middle."""
     width, height = size
     radius = max(7.0, min(size) / 36)
-    _, _, x1, y1 = extent(instance)
-    x, y = (min(max(v * side - 1.4 * radius, radius), side - radius) for v, side in ((x1, width), (y1, height)))
+    x0, y0, x1, y1 = extent(instance)
+    inset = 1.4 * radius
+    places = [
+        (min(max(x, radius), width - radius), min(max(y, radius), height - radius))
+        for y in (y1 * height - inset, y0 * height + inset)
+        for x in (x1 * width - inset, x0 * width + inset)
+    ]
+
+    def room(place: tuple[float, float]) -> float:
+        return min((max(abs(place[0] - x), abs(place[1] - y)) for x, y in marked), default=width)
+
+    x, y = next((place for place in places if room(place) > 2 * radius), max(places, key=room))
     draw.ellipse(
         (x - radius, y - radius, x + radius, y + radius),
         fill=PASS if passed else FAIL,
@@ -96,3 +115,4 @@ def _mark(draw: ImageDraw.ImageDraw, instance: Instance, passed: bool, size: tup
             width=max(2, round(radius / 3.5)),
             joint="curve",
         )
+    return x, y

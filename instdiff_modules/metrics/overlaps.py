@@ -9,11 +9,14 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..geometry.growing import grown
 from ..geometry.masks import crop_mask, decode_mask, mask_area
 from .record import Record, Region
 
 SHARED = 0.05  # a pair overlaps if this much of the smaller region is shared
 NESTED = 0.9  # and from here on the smaller one lies in the larger
+REACH = 1 / 64  # of the picture's shorter side: objects this near touch, since a detector's masks leave a seam
+TOUCH = 0.2  # of the side of the square that is as large as the shared area: along so much of it at least they touch
 MOST_PAIRS = 1000  # of a picture; of more, those whose boxes share most
 Box = tuple[float, float, float, float]  # x0, y0, x1, y1 in pixels
 
@@ -73,21 +76,25 @@ def front_is_right(record: Record, behind: int, front: int) -> bool | None:
 
     Most of the pixels of either object in the area that their given regions share belong to the one in front. Where one region lies in
     the other (NESTED) the smaller object is only seen if it is in front. None if the picture cannot tell: one of the two was not
-    found, detections without masks, neither in the shared area, or the one in front can be seen through.
+    found, detections without masks, neither in the shared area, the one in front can be seen through, or the two objects hardly touch
+    each other: the corners of a star's region are empty.
     """
     one, two = record.matches[behind], record.matches[front]
     back, over = record.wanted[behind], record.wanted[front]
     area = _shared_box(back, over)
     if one is None or two is None or area is None or over.see_through:
         return None
+    found = record.found[one], record.found[two]
+    masked = all(region.mask is not None for region in found)
+    shared = _pixels(back, area, record) & _pixels(over, area, record)
+    if masked and not _touch(*found, area, int(shared.sum()), record):
+        return None
     small, large = sorted((_size(back), _size(over)))
     if _share(back, over) >= NESTED and small < NESTED * large:
         return small == _size(over)
-    masks = record.found[one], record.found[two]
-    if any(region.mask is None for region in masks):
+    if not masked:
         return None
-    shared = _pixels(back, area, record) & _pixels(over, area, record)
-    below, above = (int((_pixels(region, area, record) & shared).sum()) for region in masks)
+    below, above = (int((_pixels(region, area, record) & shared).sum()) for region in found)
     return above > below if above + below else None
 
 
@@ -95,6 +102,28 @@ def orders(record: Record) -> list[tuple[int, int, bool]]:
     """(behind, front, right) of every overlapping pair of which the picture tells; numbers as `overlapping_pairs`."""
     told = [(pair, front_is_right(record, *pair)) for pair in overlapping_pairs(record.wanted)]
     return [(*pair, right) for pair, right in told if right is not None]
+
+
+def undecided(record: Record) -> int:
+    """How many overlapping pairs do not tell who is in front, though both were found with masks and neither can be seen through."""
+
+    def seen(i: int) -> bool:
+        match = record.matches[i]
+        return match is not None and record.found[match].mask is not None and not record.wanted[i].see_through
+
+    pairs = [pair for pair in overlapping_pairs(record.wanted) if seen(pair[0]) and seen(pair[1])]
+    return sum(front_is_right(record, *pair) is None for pair in pairs)
+
+
+def _touch(one: Region, two: Region, area: Box, shared: int, record: Record) -> bool:
+    """Whether two objects border on each other, in an area or right beside it, as far as objects of which one covers the other do."""
+    reach = max(2, round(REACH * min(record.width, record.height)))
+    rim = reach + 1
+    x0, y0, x1, y1 = area
+    around = max(x0 - rim, 0.0), max(y0 - rim, 0.0), min(x1 + rim, record.width), min(y1 + rim, record.height)
+    first, second = (_pixels(region, around, record) for region in (one, two))
+    near = min(int((first & grown(second, reach)).sum()), int((second & grown(first, reach)).sum()))
+    return near >= TOUCH * reach * shared**0.5
 
 
 def _share(one: Region, two: Region) -> float:

@@ -1,4 +1,5 @@
-"""Name plates of a preview: number and prompt of each instance, kept off each other and off points if there is room."""
+"""Name plates of a preview: number and prompt of each instance, kept off each other and off points if there is room. A plate that is not
+at its instance has a line to it."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -8,9 +9,11 @@ from PIL import Image, ImageDraw, ImageFont
 from ..geometry.masks import extent
 from ..geometry.points import box_center
 from ..layout.instance import Instance
+from .leaders import draw_leader, leader
 from .palette import Color, ink_on
 
 MIN_FONT, MAX_FONT = 11, 30  # pixels
+LONG = 0.7  # of the picture's width
 CROWD = 10  # from here on labels are smaller and have one line
 MAX_PLACED = 60  # beyond, labels go to their first place: looking for room would take too long
 PLATE: Color = (18, 20, 26)
@@ -25,6 +28,7 @@ class Label(NamedTuple):
     lines: list[str]
     color: Color
     visible: bool
+    line: tuple[tuple[float, float], tuple[float, float]] | None = None  # to the instance, where the label is not at it
 
 
 class Style(NamedTuple):
@@ -39,7 +43,8 @@ def draw_labels(
 ) -> None:
     """Write the labels on the picture. The front instances choose their places first and lie on top.
 
-    avoid: (left, top, right, bottom) in pixels of what must stay visible; a label that finds no room beside it is its number alone.
+    avoid: (left, top, right, bottom) in pixels of what must stay visible; a label that finds no room beside it is tried in one long line,
+    and then is its number alone.
     """
     style = _style(picture.size, len(instances))
     taken = [_around(xy, picture.size, style.size * 0.5) for i in instances[:MAX_PLACED] for xy in _dots(i)]
@@ -47,12 +52,17 @@ def draw_labels(
     labels, numbers = [], {instance.id: number for number, instance in enumerate(instances, 1)}
     for index in reversed(range(len(instances))):
         words = label_text(instances[index], numbers.get(instances[index].parent))
-        label = _label(instances[index], words, index + 1, colors[index], picture.size, style, taken)
-        if any(_overlap(label.place, rect) for rect in avoid):
-            label = _label(instances[index], "", index + 1, colors[index], picture.size, style, taken)
+        for text, least in ((words, 0.0), (words, LONG), ("", 0.0)):
+            label = _label(instances[index], text, index + 1, colors[index], picture.size, style, taken, least)
+            if not any(_overlap(label.place, rect) for rect in avoid):
+                break
         if len(instances) <= MAX_PLACED:
             taken.append(label.place)
+            label = label._replace(line=leader(instances[index], label.place, picture.size, style.size * 0.5))
         labels.append(label)
+    for label in reversed(labels):
+        if label.line is not None:
+            draw_leader(picture, label.line, label.color, label.visible, max(1, round(style.size / 9)))
     draw = ImageDraw.Draw(picture, "RGBA")
     for label in reversed(labels):
         _draw(draw, label, style)
@@ -96,12 +106,20 @@ def _style(picture_size: tuple[int, int], count: int) -> Style:
 
 
 def _label(
-    instance: Instance, text: str, number: int, color: Color, size: tuple[int, int], style: Style, taken: Sequence[Rect]
+    instance: Instance,
+    text: str,
+    number: int,
+    color: Color,
+    size: tuple[int, int],
+    style: Style,
+    taken: Sequence[Rect],
+    least: float,
 ) -> Label:
+    """least: share of the picture's width that a line may have at least, however narrow the instance is."""
     x0, y0, x1, y1 = extent(instance)
     shape = (x0 * size[0], y0 * size[1], x1 * size[0], y1 * size[1])
     badge = _badge_width(str(number), style)
-    room = max(shape[2] - shape[0], size[0] * (0.3 if style.max_lines > 1 else 0.2)) - 2 * style.pad - badge
+    room = max(shape[2] - shape[0], size[0] * max(0.3 if style.max_lines > 1 else 0.2, least)) - 2 * style.pad - badge
     lines = wrap(text, style.font, max(room, style.size * 3), style.max_lines) if text else []
     width = badge + max((style.font.getlength(line) + 2 * style.pad for line in lines), default=0)
     height = max(len(lines), 1) * _line_height(style) + style.pad
@@ -167,28 +185,31 @@ def _free_place(shape: Rect, width: float, height: float, size: tuple[int, int],
 
 
 def _candidates(shape: Rect, width: float, height: float) -> Iterator[tuple[float, float]]:
-    """Top-left corners to try: the shape's own corners if the label fits in, places around it, along its edges."""
+    """Top-left corners to try: the shape's own corners if the label fits in, places around it, then farther and farther away."""
     x0, y0, x1, y1 = shape
     gap = height * 0.35
     corners = [(x0, y0), (x1 - width, y0), (x0, y1 - height), (x1 - width, y1 - height)]
-    outside = [
-        (x0, y0 - height - gap),
-        (x0, y1 + gap),
-        (x1 + gap, y0),
-        (x0 - width - gap, y0),
-        (x1 - width, y0 - height - gap),
-        (x1 - width, y1 + gap),
-        (x1 + gap, y1 - height),
-        (x0 - width - gap, y1 - height),
-    ]
     fits = x1 - x0 >= width and y1 - y0 >= height * 1.5
+    outside = list(_around_at(shape, width, height, gap))
     yield from corners + outside if fits else outside + corners
     for i in range(1, min(int((y1 - y0) / height), 12)):
         yield x0, y0 + i * height
         yield x1 - width, y0 + i * height
     for i in range(1, 6):
-        yield x0, y0 - (i + 1) * (height + gap)
-        yield x0, y1 + i * (height + gap)
+        yield from _around_at(shape, width, height, gap + i * (height + gap))
+
+
+def _around_at(shape: Rect, width: float, height: float, gap: float) -> Iterator[tuple[float, float]]:
+    """Places outside of a shape, at a distance: above, below, beside it, each from its beginning on."""
+    x0, y0, x1, y1 = shape
+    across = [x0, x1 - width, (x0 + x1 - width) / 2]
+    down = [y0, y1 - height, (y0 + y1 - height) / 2]
+    for x in across:
+        yield x, y0 - height - gap
+        yield x, y1 + gap
+    for y in down:
+        yield x1 + gap, y
+        yield x0 - width - gap, y
 
 
 def _overlap(a: Rect, b: Rect) -> float:

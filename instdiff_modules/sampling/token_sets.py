@@ -59,11 +59,7 @@ class TokenSets:
 
     def _parts(self, kinds: Sequence[int], options: Mapping[str, Any], run: RunOptions) -> list[Box | None]:
         """The part of the picture that each chunk of the call sees; None: the whole."""
-        window = part_of_window(options)
-        uuids = options.get("uuids") or []
-        if len(uuids) != len(kinds):
-            uuids = [None] * len(kinds)
-        parts = [run.parts.get(uuid, window) for uuid in uuids]
+        parts = parts_of_chunks(len(kinds), options, run)
         if None in parts and run.latent_size is not None and not self._warned:
             seen = tuple(options.get("original_shape", ())[-2:]) or run.latent_size
             if seen[0] < run.latent_size[0] or seen[1] < run.latent_size[1]:
@@ -78,6 +74,15 @@ class TokenSets:
     def forget(self) -> None:
         """The run is over: the next one is warned again."""
         self._warned = False
+
+
+def parts_of_chunks(count: int, options: Mapping[str, Any], run: RunOptions) -> list[Box | None]:
+    """The part of the picture that each of `count` chunks of a call sees, as far as it is known; None: the whole."""
+    window = part_of_window(options)
+    uuids = options.get("uuids") or []
+    if len(uuids) != count:
+        uuids = [None] * count
+    return [run.parts.get(uuid, window) for uuid in uuids]
 
 
 def items_of_chunk(count: int, options: Mapping[str, Any], run: RunOptions) -> Items:

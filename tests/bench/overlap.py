@@ -1,4 +1,4 @@
-"""Overlapping instances: Tests 0 to 5 of a public study of InstanceDiffusion (six experiments on overlaps), in the shape world.
+"""Overlapping instances: Tests 0 to 5 of a public study of InstanceDiffusion (six experiments on overlaps), in the shape world; 6: ordinary scenes.
 
     python tests/bench/overlap.py FOLDER --seeds 24                 draws and measures every condition
     python tests/bench/overlap.py FOLDER --seeds 200 --only 2 "parts, regions"    these tests and conditions alone, with more seeds
@@ -13,6 +13,7 @@ import json
 import re
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -25,7 +26,7 @@ if __name__ == "__main__":
 import numpy as np
 import torch
 from bench import write_pages
-from bench.overlap_measures import Measure, count, found, front, in_front, interval, overlap
+from bench.overlap_measures import Measure, count, found, front, in_front, in_place, interval, leaking, overlap
 from bench.sheet import sheet
 from instdiff.instdiff_modules.geometry.masks import decode_mask
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
@@ -36,7 +37,7 @@ from PIL import Image
 from support.pack import ROOT
 from support.shapeworld.captions import sentence
 from support.shapeworld.layouts import scene_layout
-from support.shapeworld.scene import Scene, Thing
+from support.shapeworld.scene import Scene, Thing, random_scene
 from support.studio import Settings, Studio, only
 
 HERE = Path(__file__).resolve().parent
@@ -59,13 +60,20 @@ WAYS = {
 
 @dataclass(frozen=True)
 class Condition:
-    """test: number of the study's test; way: see WAYS; measures: name -> of one picture and its detections."""
+    """test: number of the study's test; way: see WAYS; measures: name -> of one picture and its detections.
+
+    scene: seed -> the layout and the measures of this picture, where each has its own.
+    """
 
     test: int
     name: str
     layout: Layout
     way: str = ""
     measures: dict[str, Measure] = field(default_factory=dict)
+    scene: Callable[[int], tuple[Layout, dict[str, Measure]]] | None = None
+
+    def of(self, seed: int) -> tuple[Layout, dict[str, Measure]]:
+        return (self.layout, self.measures) if self.scene is None else self.scene(seed)
 
     @property
     def title(self) -> str:
@@ -81,7 +89,7 @@ def layout(background: str, *instances: Instance) -> Layout:
 
 
 def conditions() -> list[Condition]:
-    return [*formats(), *points_closer(), *order(), *one_inside(), *box_and_scribble(), *parts()]
+    return [*formats(), *points_closer(), *order(), *one_inside(), *box_and_scribble(), *parts(), *ordinary()]
 
 
 def formats() -> list[Condition]:
@@ -99,7 +107,7 @@ def points_closer() -> list[Condition]:
         (0.32, [""]),
         (0.24, [""]),
         (0.18, ["", depth]),
-        (0.12, ["", "multi-instance sampling", depth]),
+        (0.12, ["", "multi-instance sampling", "overlap by depth", depth]),
     ):
         places = [(0.5 - distance, 0.3), (0.5, 0.3), (0.5 + distance, 0.3)]
         balloons = [
@@ -185,10 +193,24 @@ def parts() -> list[Condition]:
     return [Condition(5, "face and three parts", whole, way, measures) for way in ALL_WAYS]
 
 
+STREAM, COUNTS = 2028, (3, 6)  # scenes that were neither trained on nor used to choose anything
+
+
+def scene(seed: int) -> tuple[Layout, dict[str, Measure]]:
+    """An ordinary scene by its boxes: what order does where little overlaps."""
+    given = only(scene_layout(random_scene((STREAM, seed), counts=COUNTS)), "box")
+    return given, {"in their places": in_place(given), "leakage": leaking(given)}
+
+
+def ordinary() -> list[Condition]:
+    first, measures = scene(0)
+    return [Condition(6, "scenes of 3 to 6 objects", first, way, measures, scene) for way in ("", "overlap by depth")]
+
+
 @torch.inference_mode()
 def draw(studio: Studio, condition: Condition, seeds: list[int]) -> list[np.ndarray]:
     """Pictures (H, W, 3) uint8 of 256 x 256 pixels."""
-    settings, layouts = WAYS[condition.way], [condition.layout] * len(seeds)
+    settings, layouts = WAYS[condition.way], [condition.of(seed)[0] for seed in seeds]
     if settings is not None:
         return studio.draw(layouts, seeds, settings)
     background = condition.layout.prompt.rpartition(" on ")[2]  # as in steering.py: each prompt in its own region alone
@@ -208,7 +230,7 @@ def fill(folder: Path, studio: Studio, condition: Condition, seeds: int) -> None
         for n, picture in zip(some, draw(studio, condition, some), strict=True):
             Image.fromarray(picture).save(folder / f"{n:03}.png")
             seen = detect_shapes(picture)
-            values = {name: measure(picture, seen) for name, measure in condition.measures.items()}
+            values = {name: measure(picture, seen) for name, measure in condition.of(n)[1].items()}
             (folder / f"{n:03}.json").write_text(json.dumps(values), encoding="utf-8")
         sys.stderr.write(f"{time.strftime('%H:%M:%S')} {condition.test} {condition.title} {some[-1] + 1}\n")
 

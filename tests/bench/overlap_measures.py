@@ -3,9 +3,11 @@
 from collections.abc import Callable
 
 import numpy as np
-from instdiff.instdiff_modules.layout.instance import Box
+from instdiff.instdiff_modules.layout.instance import Box, Layout
 from instdiff.instdiff_modules.metrics.attributes import COLORS, color_map
-from instdiff.instdiff_modules.metrics.detection import Detection
+from instdiff.instdiff_modules.metrics.detection import SHAPES, Detection
+from instdiff.instdiff_modules.metrics.record import Record
+from instdiff.instdiff_modules.metrics.score import Settings, score_picture
 
 Measure = Callable[[np.ndarray, list[Detection]], float]
 
@@ -52,6 +54,26 @@ def in_front(color: str, other: str, area: Box) -> Measure:
 def front(wanted: Measure) -> Measure:
     """1 if more than half of the pixels are those of the instance that is to be in front."""
     return lambda picture, seen: float(wanted(picture, seen) > 0.5)
+
+
+def in_place(layout: Layout) -> Measure:
+    """Share of the instances with an object of their phrase at their place (intersection over union at least 0.5)."""
+    return lambda picture, seen: _scored(layout, picture, seen).score
+
+
+def leaking(layout: Layout) -> Measure:
+    """Share of the instances' regions that has the colour of another instance."""
+
+    def measure(picture: np.ndarray, seen: list[Detection]) -> float:
+        leaked = [row.leakage for row in _scored(layout, picture, seen).rows if row.leakage is not None]
+        return float(np.mean(leaked)) if leaked else 0.0
+
+    return measure
+
+
+def _scored(layout: Layout, picture: np.ndarray, seen: list[Detection]) -> Record:
+    size = (picture.shape[1], picture.shape[0])
+    return score_picture("", layout, seen, size, Settings(categories=SHAPES), picture, colors=True)
 
 
 def interval(values: list[float]) -> tuple[float, float, float]:

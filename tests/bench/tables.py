@@ -1,6 +1,7 @@
 """Results of the demo model's benches as Markdown tables, from the files that those benches write.
 
-Each function takes a parsed file: shapeworld.json, overlap.json, editing.json, instance_lora.json, regions.json or steering.json.
+Each function takes a parsed file: shapeworld.json, overlap.json, editing.json, instance_lora.json, regions.json, steering.json or
+references.json.
 """
 
 from typing import Any
@@ -98,6 +99,19 @@ def overlaps(data: Data) -> str:
         ]
         rows.append([one["test"], one["condition"], one["pictures"], ", ".join(figures)])
     return markdown(["test", "layout", "pictures", "means (95 % confidence interval)"], rows)
+
+
+def references(data: Data) -> str:
+    """A row for each way of each case: means, that of the reference's colour with its 95 % confidence interval."""
+    rows = []
+    for one in data["results"]:
+        value, low, high = one["reference's colour"]
+        others = [
+            f"{one[name][0]:.2f}" for name in ("pixels of its colour", "shape of the prompt", "other instance kept")
+        ]
+        rows.append([one["case"], one["way"], one["pictures"], f"{value:.2f} ({low:.2f} to {high:.2f})", *others])
+    head = ["prompt and reference", "Apply References", "pictures", "reference's colour (95 % interval)"]
+    return markdown([*head, "pixels of its colour", "shape of the prompt", "other instance kept"], rows)
 
 
 def edits(data: Data) -> str:

@@ -25,7 +25,16 @@ FILES = {
     "operations": "results/operations_512.json",
     **{
         name: f"{name}.json"
-        for name in ("shapeworld", "overlap", "editing", "instance_lora", "regions", "steering", "layout_cost")
+        for name in (
+            "shapeworld",
+            "overlap",
+            "editing",
+            "instance_lora",
+            "regions",
+            "steering",
+            "layout_cost",
+            "references",
+        )
     },
 }
 Results = dict[str, dict[str, Any]]
@@ -81,6 +90,7 @@ WRITERS: dict[str, Callable[[Results], str]] = {
     "leaking": lambda found: tables.leaking(found["shapeworld"]),
     "two-groups": lambda found: tables.groups(found["shapeworld"]),
     "overlaps": lambda found: tables.overlaps(found["overlap"]),
+    "references": lambda found: tables.references(found["references"]),
     "edits": lambda found: tables.edits(found["editing"]),
     "lora": lambda found: tables.lora(found["instance_lora"]),
     "models": lambda found: tables.models(found["regions"]),

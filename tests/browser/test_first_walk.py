@@ -1,17 +1,26 @@
-"""A new user's first ten minutes: the demo's template, Run, three shapes drawn, one moved, the layout kept, another template, its score.
+"""A new user's first ten minutes: install and demo, `serve`, the template that opens, Run, three shapes drawn, one moved, the layout kept,
+another template, its score.
 
-A screenshot at each station lies in the test's temporary folder.
+What is read and seen at each station lies in the folder `walk` of the screenshots.
 """
 
+import itertools
+import re
+import shutil
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from instdiff.instdiff_modules.launcher.install import FIRST_TEMPLATE
-from support.browser import SIZE, ComfyPage
+from instdiff.instdiff_modules.launcher.server import free_port
+from support.browser import ComfyPage, screenshots
 from support.editor import Editor
+from support.newcomer import Newcomer, NewcomersPage, address_of
 from support.pack import ROOT
 from support.waiting import wait
+
+if TYPE_CHECKING:  # without Playwright the tests are skipped
+    from playwright.sync_api import Browser
 
 SHAPES = (
     ("a yellow circle", (0.08, 0.08), (0.42, 0.42)), ("a red heart", (0.56, 0.1), (0.92, 0.46)),
@@ -19,13 +28,29 @@ SHAPES = (
 )  # fmt: skip
 CAPTION = "a yellow circle, a red heart and a striped blue square on a white background"
 SECOND = "13 Compare methods"  # its scores tell what only the layout can do
-WINDOW = {"width": 1920, "height": 945}  # a browser's on a Full HD screen
 SAID = "() => app.canvas.graph._nodes.filter(({ type }) => type === 'PreviewAny').map(({ widgets }) => widgets.map((one) => one.value).join(' ')).join(' ')"
-# where it does not matter how good the picture is
-STEPS = """steps => { const samplers = app.canvas.graph._nodes.filter(({ type }) => type.endsWith("KSampler"));
-  for (const { widgets } of samplers) widgets.find(({ name }) => name === "steps").value = steps; return samplers.length; }"""
 PICTURE = """() => app.canvas.graph._nodes.filter(({ type }) => type === "SaveImage").every((node) => node.imgs?.length
   || document.querySelector(`[data-node-id="${node.id}"] img`)?.complete)"""
+
+
+class Stations:
+    """What a newcomer reads and sees, in the order in which it happens: texts and pictures in one folder."""
+
+    def __init__(self, name: str) -> None:
+        self.folder = screenshots() / "walk" / name
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True)
+        self._number = itertools.count(1)
+
+    def path(self, what: str) -> Path:
+        return self.folder / f"{next(self._number):02}-{what}"
+
+    def read(self, what: str, text: str) -> None:
+        self.path(f"{what}.txt").write_text(text, encoding="utf-8")
+
+    def seen(self, what: str, comfy: ComfyPage) -> None:
+        comfy.frames(3)
+        comfy.page.screenshot(path=self.path(f"{what}.png"))
 
 
 def editor_of(comfy: ComfyPage) -> Editor:
@@ -34,10 +59,8 @@ def editor_of(comfy: ComfyPage) -> Editor:
     return Editor(comfy, node).ready()
 
 
-def run(comfy: ComfyPage, steps: int | None = None) -> dict[str, Any]:
-    """Press Run and wait for the picture on the page. steps: of its samplers, where not the template's own."""
-    if steps:
-        assert comfy.run(STEPS, steps)
+def run(comfy: ComfyPage) -> dict[str, Any]:
+    """Press Run and wait for the picture on the page."""
     known = set(comfy.server.client.get("/history"))
     comfy.page.get_by_test_id("queue-button").first.click()
     _, entry = comfy.finished(known, 240)
@@ -58,15 +81,17 @@ def open_template(comfy: ComfyPage, name: str) -> None:
     comfy.shows(ROOT / "workflows" / f"{name}.json")
 
 
-def walk(comfy: ComfyPage, folder: Path) -> None:
-    page, station = comfy.page, iter(range(1, 20))
-    page.set_viewport_size(WINDOW)
+def install_and_demo(newcomer: Newcomer, stations: Stations) -> None:
+    said = newcomer.demo()
+    stations.read("install and demo", said)
+    assert "Installing" not in said, "it was installed before"
+    assert "step 20 of 20" in said and "Score 1.00: 3 of 3 passed." in said
+    [picture] = re.findall(r"^Picture: (.+)$", said, re.MULTILINE)
+    shutil.copy(picture, stations.path("demo.png"))
 
-    def seen(what: str) -> None:
-        comfy.frames(3)
-        page.screenshot(path=folder / f"{next(station):02}-{what}.png")
 
-    comfy.visit(FIRST_TEMPLATE)
+def walk(comfy: ComfyPage, stations: Stations) -> None:
+    page = comfy.page
     comfy.shows(ROOT / "workflows" / "01-Start-here.json")
     editor = editor_of(comfy)
     wait(
@@ -74,15 +99,15 @@ def walk(comfy: ComfyPage, folder: Path) -> None:
     )  # what the demo model takes; the page settles which session it is
     assert "heart" in editor.session["words"]
     assert len(editor.instances) == 3
-    seen("opened")
+    stations.seen("opened", comfy)
     run(comfy)
     assert "Score 1.00" in comfy.run(SAID)
-    seen("demo")
+    stations.seen("ran", comfy)
 
     editor.focus()
     editor.press("Control+a", "Delete")
     assert editor.instances == []
-    seen("empty")
+    stations.seen("empty", comfy)
     for prompt, start, end in SHAPES:
         page.keyboard.down("Control")  # as the note says
         editor.stroke([start, end])
@@ -90,44 +115,57 @@ def walk(comfy: ComfyPage, folder: Path) -> None:
         page.keyboard.type(prompt)  # the prompt has the focus
         editor.press("Escape", "Escape")
     assert [one["prompt"] for one in editor.instances] == [prompt for prompt, *_ in SHAPES]
-    seen("drawn")
+    stations.seen("drawn", comfy)
     editor.control("global-prompt").fill(CAPTION)
     editor.focus()
     run(comfy)
     assert "Score 1.00" in comfy.run(SAID)
-    seen("first picture")
+    stations.seen("first picture", comfy)
 
     before = editor.instances[0]["box"]
     editor.click(0.25, 0.25)
     editor.drag(0.25, 0.25, 0.3, 0.27)
     assert editor.instances[0]["box"] != before and len(editor.instances) == 3
-    run(comfy, steps=4)
-    seen("moved")
+    run(comfy)
+    stations.seen("moved", comfy)
 
     editor.act("library")
-    page.keyboard.type(f"three shapes, {comfy.renderer}")  # both renderers' walks have one server
+    page.keyboard.type("three shapes")
     editor.press("Enter")
-    wait(editor, "root.querySelector('.ie-said').textContent.includes('Saved “three shapes, ')")
-    seen("kept")
+    wait(editor, "root.querySelector('.ie-said').textContent.includes('Saved “three shapes”')")
+    stations.seen("kept", comfy)
     editor.press("Escape")
 
     open_template(comfy, SECOND)
-    seen("another template")
-    outputs = run(comfy, steps=4)["outputs"]
+    stations.seen("another template", comfy)
+    outputs = run(comfy)["outputs"]
     assert len(outputs["15"]["images"]) == len(outputs["25"]["images"]) == 1, "a score for each of the two methods"
-    seen("scored")
+    stations.seen("scored", comfy)
 
 
-@pytest.mark.parametrize("frontend, shared_page", [("pinned", "classic"), ("newest", "nodes2")], indirect=True)
-def test_a_first_walk(comfy: ComfyPage, tmp_path: Path) -> None:
-    try:
-        walk(comfy, tmp_path)
-    finally:
-        comfy.page.set_viewport_size(SIZE)
+@pytest.mark.parametrize("frontend, renderer", [("pinned", "classic"), ("newest", "nodes2")])
+def test_a_first_walk(frontend: str, renderer: str, browser: "Browser", tmp_path: Path) -> None:
+    stations, newcomer, port = Stations(f"{frontend}-{renderer}"), Newcomer(tmp_path, frontend), free_port()
+    if frontend == "pinned":  # whose frontend it is makes no difference to a picture without a browser
+        install_and_demo(newcomer, stations)
+    with newcomer.served(port) as (server, said):
+        stations.read("serve", "".join(said))
+        address = address_of(said)
+        assert address == f"http://127.0.0.1:{port}/{FIRST_TEMPLATE}" == said[-1].split()[-1], "what the browser gets"
+        comfy = NewcomersPage(browser, server, renderer, address)
+        try:
+            walk(comfy, stations)
+        finally:
+            stations.read("console", "\n".join(comfy.errors))
+            comfy.close()
+        assert not comfy.problems, "\n".join(comfy.problems)
+    assert said[-1] == "Stopping ComfyUI.\n"
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("frontend, shared_page", [("pinned", "nodes2"), ("newest", "classic")], indirect=True)
-def test_a_first_walk_where_the_others_are_met(comfy: ComfyPage, tmp_path: Path) -> None:
+@pytest.mark.parametrize("frontend, renderer", [("pinned", "nodes2"), ("newest", "classic")])
+def test_a_first_walk_where_the_others_are_met(
+    frontend: str, renderer: str, browser: "Browser", tmp_path: Path
+) -> None:
     """The other two combinations; a walk takes most of a minute."""
-    test_a_first_walk(comfy, tmp_path)
+    test_a_first_walk(frontend, renderer, browser, tmp_path)

@@ -3,6 +3,7 @@
 import json
 
 import numpy as np
+import pytest
 from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layout
 from support.browser import EDITOR, ComfyPage
 from support.editor import Editor, add_editor
@@ -127,6 +128,36 @@ def test_the_number_of_instances_is_that_of_the_connected_weights(comfy: ComfyPa
     editor.do("({ store }) => store.dispatch({ type: 'setPrompt', prompt: 'nine things' })")
     comfy.settle(350)
     assert editor.session["slots"] == 30 and not editor.root().query_selector(".ie-general").is_visible()
+
+
+@pytest.mark.parametrize("frontend, shared_page", [("pinned", "classic"), ("newest", "nodes2")], indirect=True)
+def test_the_size_that_the_graph_paints_is_said_and_taken_in_one_click(comfy: ComfyPage, editor: Editor) -> None:
+    apply, loader = comfy.add("InstDiffApply", 1000, 0), comfy.add("InstDiffLoadDemoModel", 900, 400)
+    empty, sampler = comfy.add("InstDiffEmptyLatent", 1300, 300), comfy.add("KSampler", 1300, 0)
+    for source, output, target, name in (
+        (editor.node, 0, apply, "instances"), (loader, 3, apply, "instdiff_model"), (apply, 0, sampler, "model"),
+        (editor.node, 0, empty, "instances"), (loader, 0, empty, "model"), (empty, 0, sampler, "latent_image"),
+    ):  # fmt: skip
+        comfy.link(source, output, target, name)
+
+    def says() -> str:
+        """The line below width and height, once the pointer has come back from the graph."""
+        editor.root().dispatch_event("pointerenter")
+        comfy.frames(2)
+        line = editor.root().query_selector(".ie-painted")
+        return line.query_selector("span").text_content() if line.is_visible() else ""
+
+    assert says() == "The graph paints 256 × 256." and editor.document["width"] == 512
+    comfy.screenshot(f"painted-{comfy.renderer}")
+    editor.act("canvas-painted")
+    comfy.frames(2)
+    assert (editor.document["width"], editor.document["height"], says()) == (256, 256, "")
+    other = comfy.add("EmptyLatentImage", 1300, 500, values={"width": 512, "height": 768})
+    comfy.link(other, 0, sampler, "latent_image")
+    assert says() == "The graph paints 512 × 768: another shape than the canvas."
+    for output, name in ((1, "width"), (2, "height")):
+        comfy.link(editor.node, output, other, name)
+    assert says() == "", "the canvas decides"
 
 
 def test_the_weights_are_found_through_the_borders_of_subgraphs(comfy: ComfyPage, editor: Editor) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from support.browser import ComfyPage
-from support.editor import Editor
+from support.editor import Editor, add_editor
 from support.waiting import wait
 
 
@@ -45,7 +45,8 @@ def test_a_composition_is_opened_as_one_step_and_added_to_what_is_there(comfy: C
     assert not editor.instances
 
 
-def test_layouts_are_kept_under_names(comfy: ComfyPage, editor: Editor, folder: Path) -> None:
+def test_layouts_are_kept_under_names(comfy: ComfyPage, folder: Path) -> None:
+    editor = add_editor(comfy, size=(700, 650))  # a new node's own size
     folder.mkdir(parents=True)
     (folder / "broken.json").write_text('{"version": 1', encoding="utf-8")
     editor.draw("b", [(0.1, 0.1), (0.5, 0.6)], "a red fox")
@@ -58,6 +59,8 @@ def test_layouts_are_kept_under_names(comfy: ComfyPage, editor: Editor, folder: 
     editor.press("Enter")
     wait(editor, "root.querySelectorAll('[data-act=open-saved]').length === 1")
     wait(editor, "root.querySelector('.ie-said').textContent.startsWith('Saved “狐狸')")
+    sheet = editor.root().query_selector(".ie-library .ie-sheet")
+    assert sheet.evaluate("sheet => sheet.scrollTop") == 0, "without scrolling"
     inside = """root => { const [card, sheet] = [".ie-card [data-act=open-saved]", ".ie-library .ie-sheet"]
       .map((one) => root.querySelector(one).getBoundingClientRect()); return card.top >= sheet.top && card.bottom <= sheet.bottom + 1; }"""
     assert editor.root().evaluate(inside), "the kept layout is in sight"

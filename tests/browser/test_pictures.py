@@ -9,6 +9,7 @@ from instdiff.instdiff_modules.layout.document import parse_layout
 from PIL import Image
 from support.browser import ComfyPage
 from support.editor import Editor, drop, pixel
+from support.waiting import wait
 
 
 def png(picture: np.ndarray) -> bytes:
@@ -55,3 +56,52 @@ def test_a_picture_that_can_be_a_mask_is_offered_as_one(comfy: ComfyPage, editor
     editor.act("picture-background")
     comfy.settle(300)
     assert len(editor.instances) == 1 and editor.session["picture"] == {"width": 512, "height": 256}
+
+
+def test_an_instance_has_a_reference_picture(comfy: ComfyPage, editor: Editor) -> None:
+    one, two = png(np.full((64, 96, 3), 90)), png(np.full((64, 96, 3), 160))
+    has = "root.querySelector('.ie-thumb img').naturalWidth === 96 && !root.querySelector('.ie-thumb img').hidden"
+    hint = "root.querySelector('.ie-reference + .ie-hint')"
+    editor.draw("b", [(0.1, 0.1), (0.6, 0.6)], "a red fox")
+    editor.root().query_selector('[data-act="reference-file"]').set_input_files(
+        {"name": "look.png", "mimeType": "image/png", "buffer": one}
+    )
+    wait(editor, has)
+    first = editor.instances[0]["reference"]
+    assert first.startswith("instdiff/look") and "Reference" in editor.root().query_selector(".ie-kinds").get_attribute(
+        "aria-label"
+    )
+    editor.press("Control+z")
+    editor.ready()
+    assert "reference" not in editor.instances[0] and editor.instances[0]["prompt"] == "a red fox"
+    editor.press("Control+y")
+    editor.ready()
+    wait(editor, has)
+    # a graph that has no use for it says so
+    apply, sampler = comfy.add("InstDiffApply", 900, 0), comfy.add("KSampler", 1500, 0)
+    comfy.link(apply, 0, sampler, "model")
+    comfy.link(editor.node, 0, apply, "instances")
+    wait(editor, f"!{hint}.hidden && {hint}.textContent.includes('Apply References')")
+    references = comfy.add("InstDiffApplyReferences", 1200, 0)
+    comfy.link(editor.node, 0, references, "instances")
+    wait(editor, f"{hint}.hidden")
+    # onto the row, onto the canvas
+    drop(editor, "other.png", "image/png", two, onto=".ie-reference")
+    wait(editor, "root.querySelector('.ie-thumb').title.includes('other')")
+    comfy.screenshot(f"reference-{comfy.renderer}")
+    drop(editor, "look.png", "image/png", one)
+    editor.act("picture-reference")
+    wait(editor, "root.querySelector('.ie-thumb').title.includes('look')")
+    assert editor.instances[0]["reference"] == first, "the same picture is stored once"
+    field = editor.control("reference-strength")
+    field.fill("1.5")
+    field.press("Enter")
+    comfy.frames(2)
+    assert editor.instances[0]["reference_strength"] == 1.5
+    editor.act("reference-remove")
+    assert not [key for key in editor.instances[0] if "reference" in key]
+    # one that is gone
+    text = '{"version": 1, "instances": [{"id": "a", "prompt": "x", "box": [0, 0, 1, 1], "reference": "gone.png"}]}'
+    editor.load(text)
+    editor.click(0.5, 0.5)
+    wait(editor, f"!{hint}.hidden && {hint}.textContent.includes('not in')")

@@ -109,6 +109,38 @@ def test_draw_run_compare_bring_back_go_on(comfy: ComfyPage, studio: StudioPage)
 
 
 @TWO
+def test_the_same_again_is_said_and_the_nodes_outside_stay_as_they_were(comfy: ComfyPage, studio: StudioPage) -> None:
+    editor = studio.editor
+    sampler = sampled(comfy, editor, steps=4, control_after_generate="fixed")
+    size = "id => [...app.canvas.graph.getNodeById(id).size]"
+    before = comfy.run(size, sampler)
+    studio.open()
+    editor.do("({ desk }) => { window.seen = 0; desk.subscribe(() => desk.preview() && seen++); }")
+    studio.run()
+    assert comfy.run("() => seen") and studio.text == "" and not editor.root().query_selector(".ie-batch").is_visible()
+    editor.press("Control+Enter")
+    studio.says("Nothing has changed since picture 1: change the layout or the seed.")
+    assert len(studio.thumbs()) == 1 and studio.state["made"] == 1
+    comfy.screenshot(f"studio-unchanged-{comfy.renderer}")
+    editor.do("({ store }) => store.dispatch({ type: 'remove', ids: ['b'] })")
+    studio.run(2)
+    assert studio.text == ""
+
+    # one Escape too many does not end it
+    editor.press("Escape")
+    assert editor.session["popout"] and "Escape again" in editor.session["notice"]["text"]
+    editor.press("Escape")
+    comfy.page.wait_for_selector(".instdiff-window", state="detached")
+    comfy.frames(4)
+    [show] = comfy.nodes("PreviewImage")
+    images = "id => app.nodeOutputs[id]?.images?.length ?? 0"
+    assert (comfy.run(images, show), comfy.run(images, sampler)) == (1, 0)
+    assert comfy.run("() => Object.keys(app.nodePreviewImages)") == []
+    assert not comfy.run("id => app.canvas.graph.getNodeById(id).imgs?.length", sampler)
+    assert comfy.run(size, sampler) == before
+
+
+@TWO
 def test_cancel_takes_back_our_run_and_no_other(comfy: ComfyPage, studio: StudioPage) -> None:
     editor = studio.editor
     sampled(comfy, editor, steps=LONG)
@@ -192,7 +224,7 @@ def test_two_editors_each_have_their_own_results_and_a_batch_is_leafed_through(
     assert editor.root().query_selector(".ie-seed-none").is_visible()
     [result] = studio.state["results"]
     assert len(result["images"]) == 3 and result["seed"] is None
-    assert editor.root().query_selector(".ie-batch-at").text_content() == "picture 1 of 3 of this run"
+    assert editor.root().query_selector(".ie-batch-at").text_content() == "This run made 3 pictures: 1 of 3"
     editor.act("batch-before")
     assert studio.state["results"][0]["image"] == 2
     assert other.do("({ desk }) => desk.state().results") == []
@@ -201,7 +233,7 @@ def test_two_editors_each_have_their_own_results_and_a_batch_is_leafed_through(
     shown(comfy, other)
     StudioPage(other).open().run()
     assert [len(one["images"]) for one in StudioPage(other).state["results"]] == [1]
-    assert len(studio.state["results"]) == 2, "a run from anywhere counts for every editor in it"
+    assert len(studio.state["results"]) == 1, "its own part of that run was the same again"
     StudioPage(other).close()
 
 

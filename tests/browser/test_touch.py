@@ -1,8 +1,9 @@
 """Fingers and pens, and a whole layout drawn as a person draws it."""
 
-import json
-
+import numpy as np
 import pytest
+from instdiff.instdiff_modules.geometry.masks import decode_mask
+from instdiff.instdiff_modules.layout.document import parse_layout
 from support.browser import ComfyPage
 from support.editor import Editor
 
@@ -57,27 +58,50 @@ def test_two_fingers_zoom_and_pan_and_drop_what_one_of_them_began(comfy: ComfyPa
     assert editor.session["zoom"] is None
 
 
-def test_a_pen_draws_by_its_pressure(comfy: ComfyPage, editor: Editor) -> None:
-    widths = []
-    for pressure in (1, 0.2):
-        editor.load(json.dumps({"version": 1, "width": 512, "height": 512, "instances": []}))
-        editor.tool("m")
-        script = """(root, pressure) => { const canvas = root.querySelector(".ie-canvas"), { toClient } = root.__instdiff;
-          canvas.setPointerCapture = () => {};
-          for (const [type, x] of [["pointerdown", 0.3], ["pointermove", 0.5], ["pointermove", 0.7], ["pointerup", 0.7]]) {
-            const [clientX, clientY] = toClient(x, 0.5);
-            canvas.dispatchEvent(new PointerEvent(type, { clientX, clientY, pressure, pointerType: "pen", pointerId: 7, button: 0, bubbles: true }));
-          }
-          delete canvas.setPointerCapture; }"""
-        editor.root().evaluate(script, pressure)
-        comfy.settle()
-        rows = editor.root().evaluate(
-            """async (root) => { const base = document.querySelector('link[href*="css/editor.css"]').href.replace("css/editor.css", "js/");
-              const { maskBounds } = await import(`${base}layout/rle.js`); const [, y0, , y1] = maskBounds(root.__instdiff.store.doc.instances[0].mask);
-              return (y1 - y0) * 512; }"""
-        )
-        widths.append(rows)
-    assert widths[0] == pytest.approx(32, abs=2) and widths[1] == pytest.approx(32 * (0.3 + 0.7 * 0.2), abs=2)
+def pen(editor: Editor, y: float, pressures: list[float], end: str = "tip") -> None:
+    """A stroke of a pen from 0.3 to 0.7, with these pressures on its way."""
+    script = """(root, [y, pressures, end]) => { const canvas = root.querySelector(".ie-canvas"), { toClient } = root.__instdiff;
+      canvas.setPointerCapture = () => {};
+      const [button, buttons] = end === "eraser" ? [5, 32] : [0, 1];
+      const send = (type, x, pressure, more) => { const [clientX, clientY] = toClient(x, y);
+        canvas.dispatchEvent(new PointerEvent(type, { clientX, clientY, pressure, pointerType: "pen", pointerId: 7, bubbles: true, ...more })); };
+      const at = (i) => 0.3 + (0.4 * i) / (pressures.length - 1);
+      send("pointerdown", at(0), pressures[0], { button, buttons });
+      pressures.forEach((pressure, i) => i && send("pointermove", at(i), pressure, { button: -1, buttons }));
+      send("pointerup", 0.7, 0, { button, buttons: 0 });
+      delete canvas.setPointerCapture; }"""
+    editor.root().evaluate(script, [y, pressures, end])
+    editor.comfy.settle()
+
+
+def painted(editor: Editor) -> np.ndarray:
+    """The first instance's mask, 512x512."""
+    mask = parse_layout(editor.text).instances[0].mask
+    assert mask is not None
+    return decode_mask(mask)
+
+
+def test_a_pen_draws_by_its_pressure_and_erases_with_its_other_end(comfy: ComfyPage, editor: Editor) -> None:
+    thin = 32 * (0.3 + 0.7 * 0.2)
+    editor.tool("m")
+    pen(editor, 0.2, [1, 1])
+    pen(editor, 0.5, [0.2, 0.2])
+    pen(editor, 0.8, [0.2, 1])
+    editor.act("pressure")
+    comfy.screenshot(f"pressure-{comfy.renderer}")
+    pen(editor, 0.35, [0.2, 0.2])
+    rows = [painted(editor)[round(y * 512) - 30 : round(y * 512) + 30] for y in (0.2, 0.5, 0.8, 0.35)]
+    widths = [int(part[:, 256].sum()) for part in rows]
+    assert widths[:2] == pytest.approx([32, thin], abs=2) and widths[3] == pytest.approx(32, abs=2), "switched off"
+    along = rows[2][:, 160:350:10].sum(0)
+    assert (np.diff(along) >= 0).all() and np.diff(along).max() <= 3, "it grows on the way, without steps"
+    assert widths[2] == pytest.approx((thin + 32) / 2, abs=2)
+
+    # with any tool chosen, which stays chosen
+    editor.tool("o")
+    pen(editor, 0.5, [1, 1], "eraser")
+    assert not painted(editor)[226:286, 150:360].any() and painted(editor)[80:120].any()
+    assert editor.session["tool"] == "ellipse" and len(editor.instances) == 1
 
 
 def test_a_scene_of_four_from_scratch_with_drags_and_typing_alone(comfy: ComfyPage, editor: Editor) -> None:

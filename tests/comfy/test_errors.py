@@ -20,6 +20,7 @@ from instdiff.nodes import (
     dataset,
     edit,
     editor,
+    eligen_lora,
     empty_latent,
     instance_conditioning,
     keyframes,
@@ -30,6 +31,7 @@ from instdiff.nodes import (
     other_packs,
     plausibility,
     preview,
+    references,
     sampler,
     score,
 )
@@ -43,9 +45,9 @@ import nodes as comfy_nodes
 NAN, INF = float("nan"), float("inf")
 FILES = (
     load, editor, make, layout_io, arrange, other_packs, keyframes, edit, language, plausibility, preview, apply_nodes, apply_layout,
-    conditioning, sampler, score, dataset, empty_latent, instance_conditioning, load_checkpoint,
+    conditioning, sampler, score, dataset, empty_latent, instance_conditioning, load_checkpoint, eligen_lora, references,
 )  # fmt: skip
-DAMAGED = ("InstDiffLoadModel", "InstDiffLoadCheckpoint")  # no file of the tests holds weights
+DAMAGED = ("InstDiffLoadModel", "InstDiffLoadCheckpoint", "InstDiffLoadEliGen")  # no file of the tests holds weights
 ALL_NODES = {n.GET_SCHEMA().node_id: n for file in FILES for n in file.NODES}
 
 
@@ -57,8 +59,11 @@ def folders(tmp_path, monkeypatch):
     (tmp_path / "weights").mkdir()
     for name in ("damaged.pth", "damaged.safetensors"):
         (tmp_path / "weights" / name).write_bytes(random.Random(0).randbytes(100_000))
-    for folder in (load.FOLDER, *load.PARTS.values()):
-        place = ([str(tmp_path / "weights")] if folder == load.FOLDER else [], folder_paths.supported_pt_extensions)
+    for folder in (load.FOLDER, eligen_lora.FOLDER, *load.PARTS.values()):
+        place = (
+            [] if folder in load.PARTS.values() else [str(tmp_path / "weights")],
+            folder_paths.supported_pt_extensions,
+        )
         monkeypatch.setitem(folder_paths.folder_names_and_paths, folder, place)
 
 

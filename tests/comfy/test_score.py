@@ -47,7 +47,7 @@ def score(image, instances, detector=CONNECTED, threshold=0.5, **more):
 
 def test_the_shapes_of_a_batch_against_one_layout():
     value, table, drawn, results = score(picture(SCENE, FAULTY), LAYOUT, SHAPE_WORLD)
-    assert value == results["score"] == 0.75 and drawn.shape == (2, 128, 192, 3)
+    assert value == results["score"] == 0.75 and drawn.shape == (2, 512, 768, 3), "enlarged, so that one can read it"
     assert [[row["passed"] for row in one["instances"]] for one in results["pictures"]] == [[True, True], [False, True]]
     assert (
         table.startswith("Score 0.75 (mean of 2 pictures): 3 of 4 passed.")
@@ -67,6 +67,16 @@ def test_the_table_says_who_is_in_front():
         _, table, _, results = score(picture(Scene(192, 128, "white", things)), (given,), SHAPE_WORLD)
         assert f"{counted} the later instance is in front." in table
         assert results["pictures"][0]["orders"] == [{"behind": 1, "front": 2, "right": "1 of" in counted}]
+
+
+def test_objects_that_do_not_touch_decide_no_overlap():
+    things = (Thing("circle", "red", "plain", (0.62, 0.7), 0.5), Thing("star", "green", "plain", (0.38, 0.32), 0.5))
+    boxes = {"a red circle": [0.45, 0.45, 0.79, 0.95], "a green star": [0.21, 0.07, 0.55, 0.57]}
+    listed = [{"id": prompt, "prompt": prompt, "box": box} for prompt, box in boxes.items()]
+    given = parse_layout({"version": 1, "width": 192, "height": 128, "instances": listed})
+    _, table, _, results = score(picture(Scene(192, 128, "white", things)), (given,), SHAPE_WORLD)
+    assert table.startswith("Score 1.00: 2 of 2 passed. No overlap is decided: the objects hardly touch.\n")
+    assert results["pictures"][0]["orders"] == []
 
 
 def test_a_batch_is_what_its_pictures_are_alone():
@@ -142,7 +152,7 @@ def test_a_graph_with_the_node_runs_in_the_server(server: ComfyServer):
         "7": {"class_type": "PreviewAny", "inputs": {"source": ["4", 0]}},
     }  # fmt: skip
     result = server.run(graph)
-    assert len(result.images) == 2 and all(server.image(image).shape == (128, 192, 3) for image in result.images)
+    assert len(result.images) == 2 and all(server.image(image).shape == (512, 768, 3) for image in result.images)
     assert "green instead of red" in result.outputs["6"]["text"][0] and result.outputs["7"]["text"] == ["1.0"]
 
 

@@ -34,8 +34,8 @@ STAND_INS = {
     "checkpoint": "instdiff_random_sd15.safetensors", "ckpt_name": "instdiff_random_sd15.safetensors", "control_net_name": CONTROLNET,
     "gligen_name": GLIGEN, "lora_name": LORA,
 }  # fmt: skip
-# The share of instances that pass, with few steps; less where half of the pictures is made without the layout.
-SHOWN = {"13": 0.5, "22": 0.4}
+# The share of instances that pass, with few steps; less where half of the pictures is made without the layout, or a reference shows another colour.
+SHOWN = {"13": 0.5, "22": 0.4, "23": 0.6}
 SHOWN_ELSEWHERE = 0.66
 FOUND = {
     "class_type": "PrimitiveBoundingBox",
@@ -129,6 +129,8 @@ def test_no_node_covers_another_and_each_stands_in_a_group(path):
     places = {}
     for node in workflow["nodes"]:
         (x, y), (width, height) = node["pos"], node["size"]
+        if node["flags"].get("collapsed"):
+            height = 0  # the title alone
         places[node["id"]] = (x, y - TITLE, x + width, y + height)
     for one, (x0, y0, x1, y1) in places.items():
         for other, (left, top, right, bottom) in places.items():

@@ -15,7 +15,8 @@ NODE_IDS = {
     "InstDiffLayoutEditor", "InstDiffLayoutScore", "InstDiffLayoutRequest", "InstDiffLayoutFromText", "InstDiffCheckLayout",
     "InstDiffEditInstances", "InstDiffKeyframes", "InstDiffLoadDemoModel", "InstDiffSelectFailed", "InstDiffFromBoxes", "InstDiffFromMasks",
     "InstDiffToConditioning", "InstDiffInstanceConditioning", "InstDiffTimeSampling", "InstDiffCropInstances", "InstDiffCaptionInstances",
-    "InstDiffSaveDataset", "InstDiffLoadCheckpoint", "InstDiffEmptyLatent", "InstDiffApplyLayout", "InstDiffTrain",
+    "InstDiffSaveDataset", "InstDiffLoadCheckpoint", "InstDiffEmptyLatent", "InstDiffApplyLayout", "InstDiffApplyReferences", "InstDiffTrain",
+    "InstDiffLoadEliGen",
 }  # fmt: skip
 
 

@@ -114,5 +114,5 @@ test("an empty layout makes empty files", () => {
 test("what a format has no word for is counted, opacity with the other settings", () => {
   const box = [0, 0, 0.5, 0.5];
   const settings = (...items) => lostIn(parseLayout(documentOf(...items)), "coco").find(({ what }) => what === "settings")?.count;
-  assert.deepEqual([settings({ box }), settings({ box }, { box, opacity: 0.5 })], [undefined, 1]);
+  assert.deepEqual([settings({ box }), settings({ box }, { box, opacity: 0.5 }, { box, reference: "cat.png" })], [undefined, 2]);
 });

@@ -157,6 +157,18 @@ test("a negative prompt is written only where there is one", () => {
   assert.equal(reduce(doc, { type: "update", ids: ["i1"], fields: { negative: "" } }), doc);
 });
 
+test("a reference picture goes along with copies, in one step, and leaves nothing behind", () => {
+  const doc = withBoxes([0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]);
+  const set = (from, fields, ...ids) => reduce(from, { type: "update", ids, fields });
+  const given = set(set(doc, { reference: "instdiff/cat.png" }, "i1"), { reference_strength: 9 }, "i1");
+  assert.deepEqual([given.instances[0].reference, given.instances[0].reference_strength], ["instdiff/cat.png", 2]);
+  const copied = reduce(given, { type: "duplicate", ids: ["i1"], dx: 0, dy: 0 });
+  assert.deepEqual([copied.instances[2].reference, copied.instances[2].reference_strength], ["instdiff/cat.png", 2]);
+  assert.deepEqual(parseLayout(layoutToJson(copied)), copied);
+  assert.deepEqual(set(given, { reference: "", reference_strength: 1 }, "i1", "i2"), doc);
+  assert.ok(!layoutToJson(doc).includes("reference"));
+});
+
 test("opacity lies in 0..1, goes along with copies and is written only where it is not 1", () => {
   const doc = withBoxes([0, 0, 0.5, 0.5], [0.5, 0.5, 1, 1]);
   const set = (from, opacity, ...ids) => reduce(from, { type: "update", ids, fields: { opacity } });

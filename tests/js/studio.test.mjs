@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { placeBefore, placeId, placesAfter, placesOf } from "../../web/js/graph.js";
 import { createJobs } from "../../web/js/studio/jobs.js";
 import { downstream, pictures } from "../../web/js/studio/prompt.js";
-import { choose, comparedWith, earlierSeeds, LAYOUT, MOST, natural, newStudio, started, stepped, turned, withResult } from "../../web/js/studio/results.js";
+import { choose, comparedWith, earlierSeeds, LAYOUT, MOST, natural, newStudio, repeated, started, stepped, turned, withResult } from "../../web/js/studio/results.js";
 import { isFixed, seedsAfter, sentSeed, setSeed } from "../../web/js/studio/seeds.js";
 import { failure, objection, progress, refusal } from "../../web/js/studio/sentences.js";
 import { strings } from "../../web/js/text.js";
@@ -215,4 +215,25 @@ test("the first seed is that of the sampler whose picture the others go on with,
   // as near to the editor as the first pass, and connected before it
   for (const [from, to] of [[editor, text], [editor, apply], [text, second], [apply, second], [apply, first], [first, second]]) link(from, to);
   assert.deepEqual(seedsAfter(placesOf(root, editor)).map(({ node }) => node), [first, second]);
+});
+
+test("a run for which nothing was computed adds no result, and shows the one whose pictures it has", () => {
+  const made = (id, names, more = {}) => ({ id, images: names.map((name) => image(name)), layout: "L", seed: null, ...more });
+  let state = [made("a", ["a1", "a2"]), made("b", ["b1"])].reduce(withResult, newStudio());
+  state = withResult(state, made("c", ["a2"], { cached: true }));
+  assert.deepEqual([state.results.length, state.made, state.shown], [2, 2, "a"]);
+  assert.equal(repeated(state, made("c", ["a1", "a2"])).number, 1);
+  assert.equal(repeated(state, made("c", ["a1", "b1"])), null);
+  assert.equal(repeated(state, made("c", [])), null);
+  state = withResult({ ...state, follow: false, shown: "b" }, made("d", ["a1"], { cached: true }));
+  assert.equal(state.shown, "b", "who looks at another one goes on looking at it");
+  state = withResult(state, made("e", ["a1"]));
+  assert.equal(state.results.length, 3, "a file of an earlier server may have the same name");
+
+  const { jobs, add } = watched();
+  const job = add("r");
+  jobs.tell("execution_cached", { prompt_id: "r", nodes: ["5", 7] });
+  jobs.tell("executed", { prompt_id: "r", node: "7", output: { images: [image("a")] } });
+  assert.deepEqual([...job.cached], ["5", "7"]);
+  assert.deepEqual(pictures(PROMPT, downstream(PROMPT, ["1"]), job.outputs).map(({ node: from, title }) => [from, title]), [["7", "my Save"]]);
 });

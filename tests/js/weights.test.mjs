@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { placesOf } from "../../web/js/graph.js";
-import { connectedSlots, connectedWords, ignoresNegatives } from "../../web/js/weights.js";
+import { paintedAt, paintedSize } from "../../web/js/painted.js";
+import { connectedSlots, connectedWords, ignoresNegatives, useOfReferences } from "../../web/js/weights.js";
 import { graph, link, nest } from "./support/graph.mjs";
 
 const SLOTS = { Demo: 8, Either: { "demo model": 8 } };
@@ -101,6 +102,21 @@ test("subgraphs hide nothing: neither around the layout, nor around the weights,
   }
 });
 
+test("reference pictures are taken where Apply References is behind, before or after the layers", () => {
+  const { root, editor, weights } = drawn();
+  const use = () => useOfReferences(placesOf(root, editor));
+  const apply = weights(null);
+  assert.equal(use(), "");
+  const sampler = add(root, "KSampler", "LATENT");
+  link(apply, sampler, "model", "MODEL");
+  assert.equal(use(), "ignored");
+  const references = add(root, "InstDiffApplyReferences", "MODEL");
+  link(editor, references, "instances", "INSTANCES");
+  assert.equal(use(), "taken");
+  references.mode = 4;
+  assert.equal(use(), "ignored", "bypassed");
+});
+
 test("negative prompts of instances are ignored where a plain sampler is all there is", () => {
   const { root, editor, weights } = drawn();
   const ignored = () => ignoresNegatives(placesOf(root, editor));
@@ -123,4 +139,33 @@ test("negative prompts of instances are ignored where a plain sampler is all the
   }
   link(editor, add(root, "InstDiffToConditioning", "CONDITIONING"), "instances", "INSTANCES");
   assert.ok(!ignored());
+});
+
+test("the size that the graph paints: of the empty latent, of the demo model, or the canvas's own", () => {
+  const { root, editor, weights, loader } = drawn();
+  const apply = weights(loader("Demo"));
+  const painted = () => paintedAt(placesOf(root, editor), { Demo: 256 });
+  let sampler = null;
+  const given = (latent) => {
+    if (sampler) sampler.mode = 2;
+    sampler = add(root, "KSampler", "LATENT");
+    link(apply, sampler, "model", "MODEL");
+    link(latent, sampler, "latent_image", "LATENT");
+  };
+  assert.equal(painted(), null, "nothing is known of it");
+  given(add(root, "InstDiffEmptyLatent", "LATENT"));
+  assert.deepEqual(painted(), { side: 256, title: "InstDiffEmptyLatent" });
+  assert.deepEqual(paintedSize(painted(), { width: 768, height: 512 }), { width: 256, height: 168 });
+  const empty = add(root, "EmptyLatentImage", "LATENT", { width: 640, height: 512 });
+  const reroute = add(root, "Reroute", "*");
+  link(empty, reroute, "", "*");
+  given(reroute);
+  assert.deepEqual(painted(), { width: 640, height: 512, title: "EmptyLatentImage" });
+  link(editor, empty, "width", "INT");
+  assert.equal(painted(), null, "a side comes from the editor");
+  const upscaled = add(root, "LatentUpscale", "LATENT", { width: 1024, height: 1024 });
+  link(empty, upscaled, "samples", "LATENT");
+  given(upscaled);
+  assert.equal(painted(), null, "a second pass goes on with what is there");
+  assert.deepEqual(paintedSize(null, { width: 8, height: 9 }), { width: 8, height: 9 });
 });

@@ -46,9 +46,13 @@ EMPTY_GRAPH = {
 }
 
 
+def screenshots() -> Path:
+    """Where pictures of pages go: the folder `screenshots` of the tests' home, or that of INSTDIFF_SCREENSHOTS."""
+    return Path(os.environ.get("INSTDIFF_SCREENSHOTS") or home() / "screenshots")
+
+
 class ComfyPage:
-    """One page. `renderer`: "classic" or "nodes2". `address`: what is opened, as that of a template. `problems`: errors of our own scripts
-    since the list was last cleared."""
+    """One page. `renderer`: "classic" or "nodes2". `problems`: errors of our own scripts since the list was last cleared."""
 
     def __init__(
         self,
@@ -57,15 +61,15 @@ class ComfyPage:
         renderer: str,
         settings: Mapping[str, Any] | None = None,
         address: str = "",
+        window: Mapping[str, int] = SIZE,
     ) -> None:
+        """address: what is opened, if not the server's own. window: {width, height} in pixels."""
         self.server, self.renderer = server, renderer
         self.problems: list[str] = []
-        server.client.post(
-            "/api/settings", {**SETTINGS, "Comfy.VueNodes.Enabled": renderer == "nodes2", **(settings or {})}
-        )
+        self._set(settings or {})
         # Firefox has no such permissions to give
         clipboard = [] if browser.browser_type.name == "firefox" else ["clipboard-read", "clipboard-write"]
-        self.context = browser.new_context(viewport=SIZE, permissions=clipboard)
+        self.context = browser.new_context(viewport=dict(window), permissions=clipboard)
         self.context.add_init_script(AT_REST)
         self.page: Page = self.context.new_page()
         self.page.set_default_timeout(15_000)
@@ -74,7 +78,13 @@ class ComfyPage:
             "console", lambda said: said.type == "error" and self._note(f"{said.text} {said.location.get('url', '')}")
         )
         self.page.on("dialog", lambda dialog: dialog.accept())  # "leave this page?"
-        self.visit(address)
+        self.page.goto(address or server.url, wait_until="domcontentloaded")
+        self._wait_until_ready()
+
+    def _set(self, settings: Mapping[str, Any]) -> None:
+        """Settings of ComfyUI before its page opens."""
+        vue = {"Comfy.VueNodes.Enabled": self.renderer == "nodes2"}
+        self.server.client.post("/api/settings", {**SETTINGS, **vue, **settings})
 
     def _note(self, text: str) -> None:
         if OURS in text:
@@ -234,8 +244,8 @@ class ComfyPage:
         self.page.mouse.click(SIZE["width"] - 300, SIZE["height"] - 60)
 
     def screenshot(self, name: str) -> None:
-        """A picture of the page, in the folder `screenshots` of the tests' home or in that of INSTDIFF_SCREENSHOTS."""
-        folder = Path(os.environ.get("INSTDIFF_SCREENSHOTS") or home() / "screenshots")
+        """A picture of the page, in `screenshots()`."""
+        folder = screenshots()
         folder.mkdir(parents=True, exist_ok=True)
         self.frames(2)
         self.page.screenshot(path=folder / f"{name}.png")

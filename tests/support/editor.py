@@ -19,6 +19,7 @@ SESSION = {
     "toolStays": False,
     "selection": [],
     "brush": 32,
+    "pressure": True,
     "zoom": None,
     "pan": [0, 0],
     "popout": False,
@@ -172,15 +173,15 @@ class Editor:
         return self.page.evaluate(script)
 
 
-def drop(editor: Editor, name: str, kind: str, data: bytes) -> None:
-    """A file dropped onto the canvas, as the browser tells of it."""
-    script = """(root, [name, kind, data]) => { const transfer = new DataTransfer();
+def drop(editor: Editor, name: str, kind: str, data: bytes, onto: str = ".ie-canvas") -> None:
+    """A file dropped onto the canvas, or onto another part, as the browser tells of it."""
+    script = """(root, [name, kind, data, onto]) => { const transfer = new DataTransfer();
       transfer.items.add(new File([new Uint8Array(data)], name, { type: kind }));
-      const canvas = root.querySelector(".ie-canvas");
+      const canvas = root.querySelector(onto);
       for (const type of ["dragenter", "dragover", "drop"]) {
         canvas.dispatchEvent(new DragEvent(type, { dataTransfer: transfer, bubbles: true, cancelable: true }));
       } }"""
-    editor.root().evaluate(script, [name, kind, list(data)])
+    editor.root().evaluate(script, [name, kind, list(data), onto])
     editor.comfy.settle(200)
 
 

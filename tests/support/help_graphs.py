@@ -159,6 +159,14 @@ GRAPHS: Mapping[str, Columns] = {
         more=[OWN, Node("given", "InstDiffInstanceConditioning", {"which": "1", "strength": 4.0},
                         {"positive": "prompt.0", "instances": "layout.0", "conditioning": "own.0"})],
     ),
+    "InstDiffApplyReferences": sampled(
+        model="referred.0",
+        more=[Node("green", "EmptyImage", {"width": 256, "height": 256, "color": 0x1EA532}),
+              Node("yellow", "EmptyImage", {"width": 154, "height": 154, "color": 0xFADC1E}),
+              Node("look", "ImageCompositeMasked", {"x": 51, "y": 51}, {"destination": "green.0", "source": "yellow.0"}),
+              Node("referred", "InstDiffApplyReferences", {"strength": 2.0, "of": "1"},
+                   {"model": "apply.0", "clip": "demo.1", "vae": "demo.2", "instances": "layout.0", "images": "look.0"})],
+    ),
     "InstDiffKSampler": sampled(sampler="InstDiffKSampler"),
     "InstDiffKeyframes": [
         [box("first", RED), box("last", {**RED, "left": 0.5, "right": 0.9, "top": 0.5, "bottom": 0.9})],
@@ -179,6 +187,17 @@ GRAPHS: Mapping[str, Columns] = {
     "InstDiffLayoutScore": sampled(ends=[[SCORE], [text("score.1", 200)]]),
     "InstDiffLoadCheckpoint": sampled(loader="InstDiffLoadCheckpoint"),
     "InstDiffLoadDemoModel": sampled(),
+    "InstDiffLoadEliGen": [
+        [
+            Node("base", "UNETLoader", {"unet_name": "flux1-dev.safetensors"}, size=(300, 0)),
+            Node("texts", "DualCLIPLoader", {"clip_name1": "t5xxl_fp16.safetensors", "clip_name2": "clip_l.safetensors", "type": "flux"}, size=(300, 0)),
+            box("star", RED),
+        ], [
+            Node("eligen", "InstDiffLoadEliGen", {"lora": "eligen_flux.safetensors"}, {"model": "base.0"}, (300, 0)),
+            Node("prompt", "CLIPTextEncode", {"text": "a red star"}, {"clip": "texts.0"}),
+        ],
+        [Node("regions", "InstDiffApplyLayout", {"method": "EliGen"}, {"model": "eligen.0", "clip": "texts.0", "positive": "prompt.0", "instances": "star.0"})],
+    ],
     "InstDiffLoadModel": [
         [Node("base", "CheckpointLoaderSimple", size=(300, 0)), Node("weights", "InstDiffLoadModel", size=(300, 0)), box("star", RED)],
         [Node("apply", "InstDiffApply", {}, {"model": "base.0", "clip": "base.1", "instdiff_model": "weights.0", "instances": "star.0"})],
@@ -238,4 +257,4 @@ GRAPHS: Mapping[str, Columns] = {
         ]
     ),
 }  # fmt: skip
-NOT_RUN = ("InstDiffLoadModel", "InstDiffTrain")  # they need the user's files, or minutes
+NOT_RUN = ("InstDiffLoadModel", "InstDiffLoadEliGen", "InstDiffTrain")  # they need the user's files, or minutes

@@ -154,16 +154,20 @@ def editor_picture(comfy: ComfyPage) -> Path:
 
 
 def window_picture(comfy: ComfyPage) -> Path:
-    """web/docs/editor-window.png: the first template in the full window, after a run."""
+    """web/docs/editor-window.png: the first template in the full window, after three runs: the layout alone beside the last result."""
     comfy.page.set_viewport_size({"width": 1400, "height": 900})
     demo = json.loads((ROOT / "workflows" / "01-Start-here.json").read_text(encoding="utf-8"))
     comfy.run("graph => app.loadGraphData(graph, true, true, app.extensionManager.workflow.activeWorkflow)", demo)
     editor = Editor(comfy, comfy.nodes()[0]).ready()
     editor.focus()
     comfy.press("f")
-    known = set(comfy.server.client.get("/history"))
-    comfy.press("Control+Enter")
-    comfy.finished(known, 120)
+    for seed in (7, 11, 23):
+        editor.do("({ desk }, value) => desk.setSeed({ value, fixed: true })", seed)
+        known = set(comfy.server.client.get("/history"))
+        comfy.press("Control+Enter")
+        comfy.finished(known, 120)
+    editor.control("studio-compare").click()
+    editor.control("studio-other").select_option("layout")
     comfy.settle(1000)
     shot = Image.open(io.BytesIO(comfy.page.screenshot())).convert("RGB")
     comfy.press("f")
@@ -174,9 +178,8 @@ def score_picture(comfy: ComfyPage) -> Path:
     """web/docs/layout-score.png: the demo model's picture with its marks, as the node gives it; one instance too many is asked for."""
     heart = {"prompt": "a white heart", "left": 0.1, "top": 0.6, "right": 0.4, "bottom": 0.9}
     asked = Node("asked", "InstDiffBox", heart, {"instances": "layout.0"})
-    large = Node("large", "ImageScaleBy", {"upscale_method": "bicubic", "scale_by": 2.0}, {"image": "decode.0"})
-    score = replace(SCORE, links={"image": "large.0", "instances": "asked.0"})
-    place(comfy, sampled(ends=[[asked, large, score]]))
+    score = replace(SCORE, links={"image": "decode.0", "instances": "asked.0"})
+    place(comfy, sampled(ends=[[asked, score]]))
     _, entry = comfy.queue(90)
     [number] = comfy.nodes("InstDiffLayoutScore")
     [image] = entry["outputs"][str(number)]["images"]

@@ -16,6 +16,7 @@ import torch
 from instdiff.instdiff_modules.geometry.coverage import Widths, trained_mask
 from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
+from instdiff.instdiff_modules.regions.eligen_keys import comfy_keys, layer_count
 from instdiff.instdiff_modules.regions.families import family_of
 from instdiff.instdiff_modules.regions.forward import OVERRIDE, Forward
 from instdiff.instdiff_modules.regions.plan import Row, Text
@@ -31,11 +32,6 @@ from torch import Tensor
 
 Entry = Mapping[str, Any]
 SUPPORTED = {"flux": ("Flux", "flux"), "qwen": ("QwenImage", "qwen_image")}
-RENAMED = {
-    "norm1_a.linear": "img_mod.lin", "norm1_b.linear": "txt_mod.lin", "attn.a_to_qkv": "img_attn.qkv", "attn.b_to_qkv": "txt_attn.qkv",
-    "attn.a_to_out": "img_attn.proj", "attn.b_to_out": "txt_attn.proj", "ff_a": "img_mlp", "ff_b": "txt_mlp", "norm.linear": "modulation.lin",
-    "to_qkv_mlp": "linear1", "proj_out": "linear2",
-}  # fmt: skip
 
 
 def masks(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Iterator[Compared]:
@@ -234,13 +230,12 @@ def lora(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Itera
     for name, shape in known["keys"].items():
         source = native.get(name, name.replace(".default.", ".") if kind == "flux" else name)
         alpha = name.endswith(".alpha")
-        weights[renamed(name) if kind == "flux" else name] = (
-            torch.tensor(float(manifest["rank"])) if alpha else fill(seed, source, shape)
-        )
+        weights[name] = torch.tensor(float(manifest["rank"])) if alpha else fill(seed, source, shape)
     model = model_of(folder, kind).clone()
-    with_lora, _ = comfy.sd.load_lora_for_models(model, None, weights, known["strength"], 0.0)
-    fused = sum(name.endswith(("lora_down.weight", "lora_A.weight", "lora_A.default.weight")) for name in weights)
-    yield Compared("layers", torch.tensor(float(len(with_lora.patches))), torch.tensor(float(fused)), 0.0)
+    with_lora, _ = comfy.sd.load_lora_for_models(model, None, comfy_keys(weights), known["strength"], 0.0)
+    yield Compared(
+        "layers", torch.tensor(float(len(with_lora.patches))), torch.tensor(float(layer_count(weights))), 0.0
+    )
     if entry["tolerance"].get("without_lora_max_abs") == 0:  # the reference's loader takes none of these keys
         return
     with_lora.patch_model()
@@ -248,16 +243,6 @@ def lora(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Itera
         yield from passed(with_lora, entry, tensors)
     finally:
         with_lora.unpatch_model()
-
-
-def renamed(key: str) -> str:
-    """A LoRA's key in the reference's names for FLUX.1's layers -> ComfyUI's."""
-    if not key.startswith(("blocks.", "single_blocks.")):
-        return key
-    for theirs, ours in RENAMED.items():
-        key = key.replace(f".{theirs}.", f".{ours}.")
-    stem = key if key.startswith("single_") else f"double_{key}"
-    return f"diffusion_model.{stem.replace('.default.', '.')}"
 
 
 def trajectory(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) -> Iterator[Compared]:

@@ -7,7 +7,8 @@ import torch
 from instdiff.instdiff_modules.layout.document import parse_layout
 from instdiff.instdiff_modules.layout.units import FRACTIONS, PIXELS, THOUSANDTHS
 from instdiff.nodes import load
-from support.small_pack import FOX, OWL, FakeClip, apply, base, context, frames, noise
+from support.region_models import tiny_model
+from support.small_pack import FOX, OWL, FakeClip, FakeVae, apply, base, context, frames, noise
 
 DOCUMENT = {
     "version": 1, "width": 768, "height": 512, "prompt": "a valley", "zoom": {"kept": [1, 2]},
@@ -71,6 +72,10 @@ def valid(node_id):
         "InstDiffInstanceConditioning": {
             "positive": context("a scene"), "instances": WIDE, "conditioning": context("a dragon"), "which": "1", "strength": 2.0,
         },
+        "InstDiffApplyReferences": {
+            "model": model, "clip": FakeClip(), "vae": FakeVae(), "instances": WIDE, "strength": 1.0, "start": 0.0, "end": 1.0,
+            "images": torch.rand(1, 64, 96, 3), "of": "1", "noise": 0.0,
+        },
         "InstDiffTimeSampling": {"model": model},
         "InstDiffSelectFailed": {
             "instances": WIDE, "grow": 4, "erase": True,
@@ -109,6 +114,7 @@ def valid(node_id):
             "end": 1.0, "global_share": 1.0, "method": "regions", "overlap": "front only", "outside": "global prompt",
             "picture_attention": "free", "point_size": 0.15, "stroke_width": 0.15, "negative": context("bad"),
         },
+        "InstDiffLoadEliGen": {"model": tiny_model("FLUX.1"), "lora": "damaged.safetensors", "strength": 1.0},
         "InstDiffKSampler": {
             "model": applied(), "seed": 1, "steps": 2, "cfg": 5.0, "sampler_name": "euler", "scheduler": "normal",
             "positive": context("a scene"), "negative": context("bad"), "latent_image": latent, "denoise": 1.0, **multi,

@@ -71,23 +71,38 @@ class Grounding(nn.Module):
     def tokens(self, inputs: GroundingInputs) -> Tensor:
         return self.position_net(inputs)
 
-    def patches(self, tokens: Tensor, attended: list[Tensor] | None = None) -> dict[str, list[Any]]:
+    def patches(
+        self, tokens: Tensor, attended: list[Tensor] | None = None, hidden: Mapping[int, Tensor] | None = None
+    ) -> dict[str, list[Any]]:
         """Transformer options' patches that fuse `tokens` (B, T, width) into the UNet's blocks.
 
         To `attended` every fuser appends how much of each visual token's attention goes to each slot, (B, n, SLOTS), the mean
-        of its heads and the sum of the formats.
+        of its heads and the sum of the formats. hidden: by n, the log of what is seen of each slot's instance, (B, n, SLOTS).
         """
+
+        def biased(scores: Tensor) -> Tensor:
+            if hidden is None:
+                return scores
+            n = scores.shape[-2]
+            return scores + F.pad(hidden[n].repeat(1, 1, 4), (n, scores.shape[-1] - n - 4 * SLOTS)).to(scores)[:, None]
 
         def watched(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: None = None) -> Tensor:
             q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
-            weights = ((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)).softmax(-1)
+            weights = biased((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)).softmax(-1)
             n = q.shape[-2]
             attended.append(weights[..., n : n + 4 * SLOTS].mean(1).unflatten(-1, (4, SLOTS)).sum(-2))
             return (weights.to(v.dtype) @ v).transpose(1, 2).flatten(2)
 
+        def plain(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: None = None) -> Tensor:
+            q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
+            weights = biased((q * q.shape[-1] ** -0.5) @ k.transpose(-1, -2)).softmax(-1).to(v.dtype)
+            return (weights @ v).transpose(1, 2).flatten(2)
+
         def fuse(x: Tensor, options: Mapping[str, Any]) -> Tensor:
             fuser = self.adapter.fuser(options["block"])
             attention = models.attention if attended is None or options["block"] == BLIND else watched
+            if attention is not watched and hidden is not None:
+                attention = plain
             gates = torch.tanh(fuser.alpha_attn), torch.tanh(fuser.alpha_dense)
             return fuser(x, fuser.key_values(tokens), options["n_heads"], attention, gates)
 

@@ -24,6 +24,7 @@ def arguments(batch: int, lr: float) -> argparse.Namespace:
     parser.add_argument(
         "--cool", type=float, default=0, help="minutes before the end in which the rate falls to nothing"
     )
+    parser.add_argument("--eager", action="store_true", help="do not compile: for short runs")
     return parser.parse_args()
 
 

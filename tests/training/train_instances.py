@@ -71,18 +71,13 @@ class Pairs:
     def batch(self, size: int, with_masks: float) -> tuple[torch.Tensor, torch.Tensor, GroundingInputs, torch.Tensor]:
         """-> latents of one canvas, captions, grounding inputs; what each instance covers, (size, SLOTS, h, w)."""
         d, here = list(self.canvases.values())[int(torch.multinomial(self.sizes, 1))], {"device": lab.DEVICE}
-        at = torch.multinomial(d["often"], size, replacement=True)
+        at = self.pictures(d, size)
         bare = torch.rand(size, 1, **here) < train_base.NO_BACKGROUND  # as a multi-instance branch's prompt is
         ids = torch.where(bare, d["bare"][at], d["captions"][at]).long()
-        quiet = torch.rand(size, **here) < NO_CAPTION
-        present = torch.arange(make_layouts.MOST, **here) < d["count"][at][:, None]
-        present &= torch.rand(present.shape, **here) >= NO_INSTANCE
-        nothing = torch.rand(size, **here) < NOTHING
-        present[nothing], quiet = False, quiet | (nothing & (torch.rand(size, **here) < 0.8))
+        present, quiet = self.present(torch.arange(make_layouts.MOST, **here) < d["count"][at][:, None])
         ids[quiet] = self.empty
         masked = round(size * with_masks)
-        given = [draw_formats(GIVEN_WITH_MASKS, masked), draw_formats(GIVEN, size - masked)]
-        has = {f: torch.cat([part[f] for part in given]) & present for f in LOCATIONS}
+        has = {f: given & present for f, given in self.given(size, masked).items()}
         box = has["box"] | has["mask"]
         kind = torch.where(box, 0, 1 + (torch.rand(box.shape, **here) < ANY_PIXEL).long())
         pick = torch.arange(size, **here)[:, None], torch.arange(make_layouts.MOST, **here)[None, :]
@@ -115,6 +110,24 @@ class Pairs:
             has["mask"].any(1).float(),
         )
         return latents, ids, inputs, cover
+
+    def pictures(self, d: dict[str, torch.Tensor], size: int) -> torch.Tensor:
+        """Which of a canvas's pictures a batch has."""
+        return torch.multinomial(d["often"], size, replacement=True)
+
+    def present(self, real: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """Which of the instances that are there (size, MOST) are told; which pictures have no caption (size,)."""
+        size, here = len(real), {"device": real.device}
+        quiet = torch.rand(size, **here) < NO_CAPTION
+        present = real & (torch.rand(real.shape, **here) >= NO_INSTANCE)
+        nothing = torch.rand(size, **here) < NOTHING
+        present[nothing], quiet = False, quiet | (nothing & (torch.rand(size, **here) < 0.8))
+        return present, quiet
+
+    def given(self, size: int, masked: int) -> dict[str, torch.Tensor]:
+        """format -> (size, MOST) bool; only the first `masked` pictures have masks."""
+        parts = [draw_formats(GIVEN_WITH_MASKS, masked), draw_formats(GIVEN, size - masked)]
+        return {f: torch.cat([part[f] for part in parts]) for f in LOCATIONS}
 
 
 @torch.no_grad()

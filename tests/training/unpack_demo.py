@@ -1,4 +1,4 @@
-"""Training states out of the shipped file, to go on from it: python unpack_demo.py FILE STATE_DIR - and `heads.pt`, which is not shipped.
+"""Training states out of the shipped file, to go on from it: python unpack_demo.py FILE STATE_DIR [SLOTS] - and `heads.pt`, which is not shipped.
 
 Words that the file does not know begin with random embeddings, slots that it lacks see masks as its own do.
 """
@@ -34,6 +34,8 @@ def grow(text: dict[str, torch.Tensor], instdiff: dict[str, torch.Tensor]) -> No
 
 
 def main() -> None:
+    if len(sys.argv) > 3:
+        grounded.SLOTS = int(sys.argv[3])
     parts = {
         name: {key: value.float() for key, value in part.items()}
         for name, part in read_demo_file(Path(sys.argv[1])).tensors.items()

@@ -7,6 +7,7 @@ import lab  # noqa: F401  (makes the pack importable)
 import numpy as np
 from instdiff.instdiff_modules.shapeworld.vocabulary import COLOR_NAMES
 from support.shapeworld.captions import sentence
+from support.shapeworld.crowded import crowded_scene
 from support.shapeworld.render import Rendered, render
 from support.shapeworld.scene import Scene, random_scene
 from support.thingworld.render import render_things
@@ -16,6 +17,7 @@ SHARD, STREAM, THING_STREAM = 1024, 7, 17
 FEW_COLORS = range(
     20, 30
 )  # shards: else a colour nearly always tells which thing is meant, and by a scribble the shape is not learned
+CROWDED = range(50, 80)  # shards: objects that overlap, lie inside others, stand close
 SHAPES, THINGS = (
     100,
     200,
@@ -68,6 +70,8 @@ def scene_of(number: int) -> Scene | ThingScene:
         rng = np.random.default_rng((STREAM, number, 1))
         few = rng.choice([name for name in COLOR_NAMES if name != scene.background], rng.integers(1, 3), replace=False)
         return replace(scene, things=tuple(replace(thing, color=str(rng.choice(few))) for thing in scene.things))
+    if number // SHARD in CROWDED:
+        return crowded_scene((STREAM, number))
     return random_scene((STREAM, number), *here.size, here.counts)
 
 

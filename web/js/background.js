@@ -15,6 +15,12 @@ export function watchResults() {
 
 const viewUrl = ({ filename, subfolder = "", type = "output" }) => api.apiURL(`/view?${new URLSearchParams({ filename, subfolder, type })}`);
 
+/** @returns {string} the address of a picture in ComfyUI's input folder, by the name that Load Image gives it */
+export function inputUrl(name) {
+  const parts = name.replace(/ \[input\]$/, "").split("/");
+  return viewUrl({ filename: parts.pop(), subfolder: parts.join("/"), type: "input" });
+}
+
 /**
  * @param {object} node the editor's graph node
  * @param {{background: string, file?: object}} settings

@@ -2,7 +2,7 @@
 import { api } from "../../../scripts/api.js";
 import { app } from "../../../scripts/app.js";
 import { embeddings, tokens } from "./assist/server.js";
-import { backgroundUrl, uploadPicture } from "./background.js";
+import { backgroundUrl, inputUrl, uploadPicture } from "./background.js";
 import { createEditor } from "./editor/editor.js";
 import { layoutPng, saveBlob } from "./editor/png.js";
 import { placesOf } from "./graph.js";
@@ -12,7 +12,8 @@ import { emptyLayout, layoutToJson } from "./layout/document.js";
 import { savedLayouts } from "./library/saved.js";
 import { createDesk } from "./studio/desk.js";
 import { fill, strings } from "./text.js";
-import { connectedSlots, connectedWords, ignoresNegatives } from "./weights.js";
+import { paintedAt } from "./painted.js";
+import { connectedSlots, connectedWords, ignoresNegatives, useOfReferences } from "./weights.js";
 import { openWindow } from "./window.js";
 
 const DEFAULT_VIEW = { background: "input", opacity: 0.5, thirds: false, grid: false, gridSize: 8, snap: true };
@@ -46,12 +47,15 @@ export function layoutWidget(node, name, spec) {
 
   /** The graph may be changed anywhere behind this node, so this is asked anew whenever something happens here. */
   function lookAround() {
-    const { slots = {}, words = {} } = spec?.[1] ?? {};
+    const { slots = {}, words = {}, sides = {} } = spec?.[1] ?? {};
     const places = node.graph ? placesOf(app.rootGraph, node) : [];
+    const painted = paintedAt(places, sides);
     store.setSession({
+      painted: JSON.stringify(painted) === JSON.stringify(session.painted) ? session.painted : painted, // the same one is no change
       slots: connectedSlots(places, slots, DEFAULT_SLOTS),
       words: connectedWords(places, words),
       ignoresNegatives: ignoresNegatives(places),
+      references: useOfReferences(places),
     });
   }
 
@@ -108,13 +112,25 @@ export function layoutWidget(node, name, spec) {
     /** @param {string} text a workflow of ComfyUI, in either form: opened as if it were dropped on the graph */
     loadWorkflow: (text) => app.handleFile(new File([text], "workflow.json", { type: "application/json" })),
     async dropImage(file) {
-      try {
-        host.setView({ background: "file", file: await uploadPicture(file) });
-      } catch (problem) {
-        store.notify(`${fill(text().notices.fileUnreadable, { name: file.name })} ${problem.message}`, "warn");
-      }
+      const picture = await uploaded(file);
+      if (picture) host.setView({ background: "file", file: picture });
     },
+    /** @returns {Promise<string | null>} the picture's name in ComfyUI's input folder; null, and a notice, if it did not get there */
+    async uploadReference(file) {
+      const picture = await uploaded(file);
+      return picture && [picture.subfolder, picture.filename].filter(Boolean).join("/");
+    },
+    referenceUrl: inputUrl,
   };
+
+  async function uploaded(file) {
+    try {
+      return await uploadPicture(file);
+    } catch (problem) {
+      store.notify(`${fill(text().notices.fileUnreadable, { name: file.name })} ${problem.message}`, "warn");
+      return null;
+    }
+  }
 
   async function loadedBackground() {
     const url = host.backgroundUrl();

@@ -18,7 +18,12 @@ export function connectedSlots(places, slots, otherwise) {
 
 /** @returns {string[]} the words that the connected weights know; empty if they know many. words: as slots above */
 export function connectedWords(places, words) {
-  return connectedLoaders(places).map((loader) => valueOf(loader, words)).find(Boolean) ?? NO_WORDS;
+  return weightsSay(places, words) ?? NO_WORDS;
+}
+
+/** @returns {any} the first that a table, as slots above, says of the connected weights; undefined: nothing */
+export function weightsSay(places, table) {
+  return connectedLoaders(places).map((loader) => valueOf(loader, table)).find(Boolean);
 }
 
 /** What a table says of a loader; of one with a menu, of what is chosen in it. */
@@ -57,10 +62,21 @@ function loaderOf(taker) {
 
 const BRANCHED = new Set(["InstDiffKSampler", "InstDiffMultiInstance", "InstDiffToConditioning"]); // what uses an instance's negative prompt
 
+/** The nodes that a layout goes to, as it is or inside a model. */
+const nodesAfter = (places) => placesAfter(places, [INSTANCES, "MODEL"]).map(({ node }) => node).filter(({ mode }) => mode !== BYPASSED);
+
+const samples = ({ inputs, outputs }) =>
+  inputs?.some(({ type }) => type === "MODEL") && outputs?.some(({ type }) => type === "LATENT" || type === "GUIDER");
+
 /** @returns {boolean} whether the layout reaches a sampler, and nothing on the way uses its instances' negative prompts */
 export function ignoresNegatives(places) {
-  const after = placesAfter(places, [INSTANCES, "MODEL"]).map(({ node }) => node).filter(({ mode }) => mode !== BYPASSED);
-  const samples = ({ inputs, outputs }) =>
-    inputs?.some(({ type }) => type === "MODEL") && outputs?.some(({ type }) => type === "LATENT" || type === "GUIDER");
+  const after = nodesAfter(places);
   return after.some(samples) && !after.some(({ type }) => BRANCHED.has(type));
+}
+
+/** @returns {"taken" | "ignored" | ""} what becomes of the instances' reference pictures; empty where the layout reaches no sampler */
+export function useOfReferences(places) {
+  const after = nodesAfter(places);
+  if (after.some(({ type }) => type === "InstDiffApplyReferences")) return "taken";
+  return after.some(samples) ? "ignored" : "";
 }

@@ -114,7 +114,7 @@ def _fits(things: list[Thing], new: Thing, width: int, height: int, overlaps: bo
     if not overlaps or any(thing.color == new.color for thing in near):
         return False
     stack = [*things, new]
-    covers = [_rough(thing, width, height) for thing in stack]
+    covers = [rough_cover(thing, width, height) for thing in stack]
     hidden = np.zeros_like(covers[0])
     for cover in reversed(covers):
         if (cover & ~hidden).sum() < MIN_VISIBLE * cover.sum():
@@ -133,7 +133,7 @@ def _apart(one: Thing, other: Thing, width: int, height: int) -> float:
     return max(gaps)
 
 
-def _rough(thing: Thing, width: int, height: int) -> np.ndarray:
+def rough_cover(thing: Thing, width: int, height: int) -> np.ndarray:
     scale = ROUGH / min(width, height)
     rows, columns = round(height * scale), round(width * scale)
     out = np.zeros((rows, columns), bool)

@@ -1,6 +1,7 @@
 /** Which parts of the canvas a frame draws over what stands still. Areas are [x0, y0, x1, y1] in CSS pixels of the canvas. */
 import { instanceBounds } from "../state/geometry.js";
 import { labelOf } from "./drawLabel.js";
+import { turnHandleArea } from "./turnHandle.js";
 
 const AROUND = 10; // CSS pixels: lines, points and handles reach beyond the bounds of what they belong to
 
@@ -29,7 +30,7 @@ export function areasOf({ g, doc, moving, hovered, selected, whole, tool, guides
     areas.push(areaAround(instanceBounds(instance), view), [label.x, label.y, label.x + label.width, label.y + label.height]);
   }
   if (hovered && instanceBounds(hovered)) areas.push(areaAround(instanceBounds(hovered), view));
-  if (handles) areas.push(areaAround(handles, view));
+  if (handles) areas.push(areaAround(handles, view), turnHandleArea(handles, view, size));
   return [...areas, ...(tool.areas?.(view) ?? [])];
 }
 

@@ -7,6 +7,7 @@ import { isResizable, movableBounds } from "./hit.js";
 import { newBox } from "./newBox.js";
 import { canvasOf } from "./picture.js";
 import { drawsOnce } from "./placing.js";
+import { mirror, turnBy } from "./turning.js";
 import { zoomedAt } from "./viewport.js";
 
 const BRUSH_RANGE = [1, 512]; // pixels of the layout
@@ -104,12 +105,19 @@ export function createCommands(editor) {
     editor.root.querySelector('[data-act="search"]').focus({ preventScroll: true }); // nothing where there are too few to search
   }
 
+  /** One Escape too many must not end it: the second one does, as long as the note about it is seen. */
+  function leaveWindow() {
+    const note = editor.text.notices.escapeAgain;
+    if (store.session.notice?.text === note) store.setSession({ popout: false, notice: null });
+    else store.notify(note);
+  }
+
   function escape() {
     if (store.session.help) store.setSession({ help: false });
     else if (editor.tool().cancel()) return;
     else if (ids().length) store.setSession({ selection: [] });
     else if (store.session.tool !== "select") chooseTool("select");
-    else if (store.session.popout) store.setSession({ popout: false });
+    else if (store.session.popout) leaveWindow();
     // keys mean what the pointer is at: with the focus on the graph the next Delete would take the node
     else if (!editor.root.matches(":hover")) {
       store.session.focused = false;
@@ -133,6 +141,10 @@ export function createCommands(editor) {
     "focus-prompt": () => (ids().length ? store.setSession({ focusPrompt: ids().at(-1) }) : newInstance()),
     "edit-here": () => ids().length && store.setSession({ editing: ids().at(-1) }),
     "new-instance": newInstance,
+    "turn-right": () => turnBy(editor, 90),
+    "turn-left": () => turnBy(editor, -90),
+    "mirror-across": () => mirror(editor, 0),
+    "mirror-down": () => mirror(editor, 1),
     "toggle-visible": () => flip("visible", false),
     "toggle-locked": () => flip("locked", true),
     "zoom-in": () => zoom(ZOOM_STEP),

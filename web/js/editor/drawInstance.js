@@ -1,8 +1,9 @@
 /**
  * Drawing one instance: box, mask, scribble, point. Screen units are CSS pixels; lines keep their width at any zoom. An instance may hold
- * `painted`, a picture instead of its mask's while that is being painted.
+ * `painted`, a picture instead of its mask's while that is being painted, and what state/turn.js puts in while it is turned.
  */
 import { opacityOf } from "../layout/document.js";
+import { IDENTITY } from "../state/affine.js";
 import { maskPicture } from "./masks.js";
 
 export const HALO = "rgba(0, 0, 0, 0.55)"; // under every line, so that it shows on any picture
@@ -33,7 +34,7 @@ export function drawInstance(g, instance, color, view, fills, selected = false) 
   const fill = fills[isMasked(instance) ? "mask" : "box"] * (selected ? CHOSEN : 1) * opacityOf(instance);
   if (instance.visible) drawShape(g, instance, color, view, fill);
   else g.setLineDash([4, 4]);
-  if (instance.box) drawBox(g, instance.box, color, view, selected);
+  if (hasFrame(instance)) drawFrame(g, instance, color, view, selected);
   if (instance.scribble) drawScribble(g, instance.scribble, color, view, selected);
   if (instance.point) drawPoint(g, instance.point, color, view, selected);
   g.setLineDash([]);
@@ -43,10 +44,11 @@ export function drawInstance(g, instance, color, view, fills, selected = false) 
 function drawShape(g, instance, color, view, alpha) {
   if (!alpha) return;
   if (isMasked(instance)) drawMask(g, instance, color, view, alpha);
-  else if (instance.box) {
+  else if (hasFrame(instance)) {
     g.globalAlpha = alpha;
     g.fillStyle = color;
-    g.fillRect(...screenRect(instance.box, view));
+    traceFrame(g, instance, view);
+    g.fill();
     g.globalAlpha = 1;
   }
 }
@@ -57,7 +59,10 @@ export function drawCovered(g, instance, color, view) {
   g.setLineDash([3, 4]);
   g.strokeStyle = color;
   g.lineWidth = 2;
-  if (instance.box) g.strokeRect(...screenRect(instance.box, view));
+  if (hasFrame(instance)) {
+    traceFrame(g, instance, view);
+    g.stroke();
+  }
   if (instance.scribble) {
     traceScribble(g, instance.scribble, view);
     g.stroke();
@@ -70,32 +75,38 @@ function isMasked({ mask, painted }) {
   return Boolean(painted ?? mask);
 }
 
-function screenRect([x0, y0, x1, y1], view) {
-  return [...view.toScreen([x0, y0]), (x1 - x0) * view.width, (y1 - y0) * view.height];
+const hasFrame = ({ box, turnedBox }) => Boolean(box ?? turnedBox);
+
+/** The path of a box; of one that is being turned, by its corners. */
+function traceFrame(g, { box, turnedBox }, view) {
+  g.beginPath();
+  if (box) g.rect(...view.toScreen(box.slice(0, 2)), (box[2] - box[0]) * view.width, (box[3] - box[1]) * view.height);
+  else turnedBox.forEach((corner) => g.lineTo(...view.toScreen(corner)));
+  g.closePath();
 }
 
 function drawMask(g, instance, color, view, alpha) {
-  const [from, to] = instance.maskPlacement ?? [[0, 0, 1, 1], [0, 0, 1, 1]];
-  const scale = [0, 1].map((a) => (from[a + 2] > from[a] ? (to[a + 2] - to[a]) / (from[a + 2] - from[a]) : 1));
-  const [x, y] = view.toScreen([to[0] - from[0] * scale[0], to[1] - from[1] * scale[1]]);
   g.save();
   g.beginPath();
   g.rect(view.left, view.top, view.width, view.height);
   g.clip();
   g.globalAlpha = alpha;
   g.imageSmoothingEnabled = view.scale < 2; // near by, the pixels that will be stored show
-  g.drawImage(instance.painted ?? maskPicture(instance.mask, color), x, y, view.width * scale[0], view.height * scale[1]);
+  g.translate(view.left, view.top);
+  g.scale(view.width, view.height);
+  g.transform(...(instance.maskMap ?? IDENTITY));
+  g.drawImage(instance.painted ?? maskPicture(instance.mask, color), 0, 0, 1, 1);
   g.restore();
 }
 
-function drawBox(g, box, color, view, selected) {
-  const rect = screenRect(box, view);
+function drawFrame(g, instance, color, view, selected) {
+  traceFrame(g, instance, view);
   g.strokeStyle = HALO;
   g.lineWidth = selected ? 4 : 3;
-  g.strokeRect(...rect);
+  g.stroke();
   g.strokeStyle = color;
   g.lineWidth = selected ? 2.5 : 1.5;
-  g.strokeRect(...rect);
+  g.stroke();
 }
 
 /** A freehand line; points as fractions of the layout. */

@@ -5,6 +5,7 @@ import { instanceBounds } from "../state/geometry.js";
 const FONT = "600 11px system-ui, sans-serif";
 const LABEL_HEIGHT = 17;
 const LABEL_LETTERS = 30;
+const MARK = 14; // CSS pixels of a padlock, or of the sign of a reference picture
 const LETTER_WIDTH = 6.6; // CSS pixels, about, of the label's font
 
 const widths = new Map(); // label text -> width; forgotten when there are many
@@ -31,7 +32,7 @@ export function labelOf(g, instance, index, view, canvas, whole) {
   const words = line.length > room ? (room > 3 ? `${line.slice(0, room - 1).trimEnd()}…` : "") : line;
   const text = `${index + 1}${words ? `  ${words}` : ""}`;
   g.font = FONT;
-  const width = textWidth(g, text) + (instance.locked ? 24 : 10);
+  const width = textWidth(g, text) + 10 + MARK * (Number(Boolean(instance.locked)) + Number(Boolean(instance.reference)));
   const inside = instance.box && bottom - top > 2.2 * LABEL_HEIGHT; // above lines, which it would hide
   const beside = right - left < 4 && bottom - top < 4 ? 8 : 0; // a point must not hide under its own label
   const x = Math.max(0, Math.min(left + beside, canvas.width - width));
@@ -50,8 +51,21 @@ export function drawLabel(g, instance, index, color, view, canvas, whole = false
   g.fillStyle = inkOn(color);
   g.textBaseline = "middle";
   g.fillText(text, x + 5, y + height / 2 + 0.5);
-  if (instance.locked) drawPadlock(g, x + width - 14, y + 4);
+  if (instance.locked) drawPadlock(g, x + width - MARK, y + 4);
+  if (instance.reference) drawPicture(g, x + width - MARK * (instance.locked ? 2 : 1), y + 4);
   g.globalAlpha = 1;
+}
+
+/** A frame with a hill in it. */
+function drawPicture(g, x, y) {
+  g.lineWidth = 1.2;
+  g.strokeStyle = g.fillStyle;
+  g.strokeRect(x - 0.5, y + 1, 10, 8);
+  g.beginPath();
+  g.moveTo(x, y + 8.5);
+  g.lineTo(x + 4, y + 4);
+  g.lineTo(x + 8.5, y + 8.5);
+  g.fill();
 }
 
 function drawPadlock(g, x, y) {

@@ -2,6 +2,7 @@
 import { instanceColor } from "../state/colors.js";
 import { HANDLES, handlePosition, instanceBounds } from "../state/geometry.js";
 import { HALO } from "./drawInstance.js";
+import { drawTurnHandle } from "./turnHandle.js";
 
 /** Lines from the selected ones to their parts and parents, middle to middle, in the parent's colour. */
 export function drawTies(g, doc, selected, view) {
@@ -30,8 +31,8 @@ export function drawTies(g, doc, selected, view) {
   }
 }
 
-/** The frame and the eight handles of the selection. */
-export function drawHandles(g, bounds, view, resizable) {
+/** The frame and the handles of the selection: eight that resize it, one that turns it. */
+export function drawHandles(g, bounds, view, resizable, size) {
   const [x, y] = view.toScreen(bounds.slice(0, 2));
   const [right, bottom] = view.toScreen(bounds.slice(2));
   g.setLineDash([5, 3]);
@@ -40,6 +41,7 @@ export function drawHandles(g, bounds, view, resizable) {
   g.strokeRect(x, y, right - x, bottom - y);
   g.setLineDash([]);
   if (!resizable) return;
+  drawTurnHandle(g, bounds, view, size);
   const small = Math.min(right - x, bottom - y) < 35;
   g.beginPath();
   for (const name of Object.keys(HANDLES)) {

@@ -1,6 +1,6 @@
 /**
  * Who takes a press on the canvas. One rule for all tools; from the press to the release the gesture belongs to one of them:
- * Ctrl always draws, with Select a box. Where no instance is seen there is nothing to select, so Select draws a box too. Box moves what is
+ * The eraser's end of a pen erases. Ctrl always draws, with Select a box. Where no instance is seen there is nothing to select, so Select draws a box too. Box moves what is
  * selected if the press lies inside of it, as Select does. Everything else is the chosen tool's.
  */
 import { instanceBounds, instancesOf } from "../state/geometry.js";
@@ -11,6 +11,7 @@ const RIM = 8; // CSS pixels inside the bounds of a selected instance where Box 
 /** @returns {string} the name of the tool that a press at `e` (see selectTool.js) belongs to */
 export function toolForPress(store, e) {
   const { tool, target } = store.session;
+  if (e.eraser) return "eraser";
   if (tool === "select") return e.ctrl || !store.doc.instances.some((instance) => instance.visible) ? "box" : "select";
   if (tool === "box" && !e.ctrl && target !== "selected" && isInsideSelection(store, e)) return "select";
   return tool;

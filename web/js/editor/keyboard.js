@@ -27,6 +27,7 @@ export function listenToKeys(editor, scope) {
       return;
     }
     event.stopPropagation();
+    if (act === "escape" && event.repeat) return; // held too long is not pressed again
     if (perform(act)) event.preventDefault();
   }
   scope.on(root, "keydown", onKey);

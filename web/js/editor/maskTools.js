@@ -1,20 +1,23 @@
 /** The tools that paint masks: brush and eraser. The interface of a tool is described in selectTool.js. */
-import { paintSegment } from "../state/raster.js";
+import { paintTaper } from "../state/raster.js";
 import { workingBitmap } from "../state/working.js";
 import { colorOf, finishMask, maskToErase } from "./maskWork.js";
 import { repaint, tintedCanvas } from "./masks.js";
 import { targetOf } from "./placing.js";
 
 /**
- * Brush (value 1) or eraser (value 0): a round stroke; a pen's pressure makes it thinner. Shift+click goes on in a straight line from where
+ * Brush (value 1) or eraser (value 0): a round stroke, whose width follows a pen's pressure unless that is switched off. Shift+click goes on in a straight line from where
  * the last stroke on the same mask ended.
  */
 export function strokeTool(editor, value) {
   const { store } = editor;
-  let stroke = null; // {target, bitmap, picture, color, last}
+  let stroke = null; // {target, bitmap, picture, color, last, radius}: where it is, and how wide
   let cursor = null;
 
   const targetForStroke = (e) => (value ? targetOf(store, "brush") : maskToErase(store, e));
+
+  /** The radius in pixels of the layout. */
+  const radiusAt = (e) => (store.session.brush / 2) * (store.session.pressure ? (e.pressure ?? 1) : 1);
 
   /** Where a straight line to `e` begins, or null. */
   function lineStart(e) {
@@ -30,17 +33,18 @@ export function strokeTool(editor, value) {
     }
     const bitmap = workingBitmap(store.doc, target);
     const color = colorOf(store.doc, target);
-    stroke = { target, bitmap, color, picture: tintedCanvas(bitmap, color), last: lineStart(e) ?? e.at };
+    stroke = { target, bitmap, color, picture: tintedCanvas(bitmap, color), last: lineStart(e) ?? e.at, radius: radiusAt(e) };
     if (target && !store.session.selection.includes(target.id)) store.setSession({ selection: [target.id] });
     paint(e);
   }
 
   function paint(e) {
-    const { bitmap, picture, color, last } = stroke;
+    const { bitmap, picture, color, last, radius } = stroke;
     const [sx, sy] = [bitmap.width, bitmap.height];
-    const radius = ((store.session.brush / 2) * sx) / store.doc.width * (e.pressure ?? 1);
-    const changed = paintSegment(bitmap, last[0] * sx, last[1] * sy, e.at[0] * sx, e.at[1] * sy, radius, value);
-    stroke.last = e.at;
+    const scale = sx / store.doc.width;
+    const next = radiusAt(e);
+    const changed = paintTaper(bitmap, last[0] * sx, last[1] * sy, e.at[0] * sx, e.at[1] * sy, radius * scale, next * scale, value);
+    Object.assign(stroke, { last: e.at, radius: next });
     repaint(picture, bitmap, color, changed);
     editor.redraw();
   }
@@ -56,7 +60,7 @@ export function strokeTool(editor, value) {
     const { target, bitmap, last } = stroke;
     stroke = null;
     editor.redraw();
-    const id = finishMask(editor, target, bitmap);
+    const id = finishMask(editor, target, bitmap, true);
     if (id) store.setSession({ strokeEnd: { id, at: last } });
   }
 
@@ -90,7 +94,7 @@ export function strokeTool(editor, value) {
       }
       const start = cursor && !stroke && lineStart(cursor);
       if (start) drawLine(g, view.toScreen(start), view.toScreen(cursor.at), store.session.brush * view.scale);
-      if (cursor) drawBrush(g, view.toScreen(cursor.at), (store.session.brush / 2) * view.scale * (cursor.pressure ?? 1));
+      if (cursor) drawBrush(g, view.toScreen(cursor.at), radiusAt(cursor) * view.scale);
     },
     busy: () => stroke !== null,
   };

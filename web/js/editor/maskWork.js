@@ -16,10 +16,10 @@ export function maskToErase(store, e) {
   return selected?.mask ? selected : (instancesAt(store.doc, e.at, e.view).find((i) => i.mask) ?? null);
 }
 
-/** Keep a bitmap as the mask of `target`, or of a new instance; one undo step. @returns {string | null} the id of whose mask it is now */
-export function finishMask({ store, text }, target, bitmap) {
-  if (!isEmpty(bitmap)) return place(store, target, "mask", encodeMask(bitmap));
-  if (target && (target.box || target.point || target.scribble)) place(store, target, "mask", null);
+/** Keep a bitmap as the mask of `target`, or of a new instance; one undo step. @param {boolean} [stays] see place() @returns {string | null} the id of whose mask it is now */
+export function finishMask({ store, text }, target, bitmap, stays = false) {
+  if (!isEmpty(bitmap)) return place(store, target, "mask", encodeMask(bitmap), stays);
+  if (target && (target.box || target.point || target.scribble)) place(store, target, "mask", null, stays);
   else if (target) store.notify(text.notices.lastLocation, "warn");
   return null;
 }

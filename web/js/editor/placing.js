@@ -20,16 +20,17 @@ export function targetOf(store, kind) {
 /**
  * Finish a drawing: one undo step. A new instance is selected; the prompt field gets the focus as long as it is empty. The tool gives way to
  * Select, unless it was chosen twice; brush and eraser stay, since one stroke rarely makes a mask.
+ * @param {boolean} [stays] whatever tool is chosen: the eraser's end of a pen is not it
  * @returns {string} the instance's id
  */
-export function place(store, target, kind, value) {
+export function place(store, target, kind, value, stays = false) {
   const id = target?.id ?? freeId(takenIds(store.doc));
   if (target) store.dispatch({ type: "setLocation", id, kind, value });
   else store.dispatch({ type: "add", instance: { id, color: nextColor(store.doc), [kind]: value } });
   const next = {};
   if (!target) next.selection = [id];
   if (!target?.prompt) next.focusPrompt = id;
-  if (drawsOnce(store.session.tool) && !store.session.toolStays) next.tool = "select";
+  if (!stays && drawsOnce(store.session.tool) && !store.session.toolStays) next.tool = "select";
   store.setSession(next);
   return id;
 }

@@ -29,6 +29,7 @@ export function listenToPointers(editor, scope) {
       alt: event.altKey,
       ctrl: event.ctrlKey || event.metaKey,
       coarse: event.pointerType === "touch",
+      eraser: isEraser(event),
       clicks: event.detail,
       pressure: event.pointerType === "pen" && event.pressure > 0 ? 0.3 + 0.7 * event.pressure : 1,
     };
@@ -37,7 +38,7 @@ export function listenToPointers(editor, scope) {
   let lastDown = { time: 0, screen: [0, 0] };
 
   function down(event) {
-    if (event.button > 1) return;
+    if (event.button > 1 && !isEraser(event)) return;
     if (event.button === 1) event.preventDefault(); // the browser would scroll by itself
     root.focus({ preventScroll: true });
     canvas.setPointerCapture(event.pointerId);
@@ -199,6 +200,11 @@ export function listenToPointers(editor, scope) {
       return true;
     },
   };
+}
+
+/** The other end of a pen, as browsers tell of it once it touches. */
+function isEraser({ pointerType, button, buttons }) {
+  return pointerType === "pen" && (button === 5 || Boolean(buttons & 32));
 }
 
 function pinchOf(touches) {

@@ -24,7 +24,7 @@ export function createScene(element) {
 
   /**
    * @param {object} what {doc, session, settings (view settings), view (viewport), size {width, height, ratio}, background: image | null,
-   *   behind: pictures of the studio (studio/behind.js) | null, theme: {stage, paper, line}, tool: {draw?(g, view), areas?(view), painting?()},
+   *   behind: pictures of the studio (studio/behind.js) | null, theme: {stage, paper, line}, tool: {draw?(g, view), areas?(view), painting?(), turning?()},
    *   guides: [{axis, at}]}
    */
   function draw(what) {
@@ -96,7 +96,7 @@ export function createScene(element) {
     tool.draw?.(g, view);
     for (const { axis, at } of guides) drawGuide(g, axis, at, view);
     const bounds = movableBounds(held);
-    if (bounds) drawHandles(g, bounds, view, isResizable(held));
+    if (bounds && !tool.turning?.()) drawHandles(g, bounds, view, isResizable(held), size);
     for (const { instance, index, chosen } of moving) drawLabel(g, instance, index, instanceColor(instance, index), view, size, chosen && whole);
   }
 

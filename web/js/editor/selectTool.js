@@ -1,13 +1,16 @@
 /**
- * The select tool: click, Shift-click, marquee, move, resize with eight handles, double click for the prompt. Alt with a click goes through
+ * The select tool: click, Shift-click, marquee, move, resize with eight handles, turn with a ninth, double click for the prompt. Alt with a click goes through
  * what overlaps, with a drag it drags copies. Which press is its: gesture.js.
  */
 import { withParts } from "../layout/parts.js";
 import { contains, HANDLES, handlePosition, instanceBounds, instancesOf, moved, rectangle, resized, touches } from "../state/geometry.js";
 import { snapMove, snapPoint, snapTargets } from "../state/snap.js";
+import { turnOf } from "../state/turn.js";
 import { areaAround } from "./areas.js";
 import { drawCopies, dropCopies } from "./copies.js";
 import { CURSORS, handleAt, instancesAt, isResizable, movableBounds } from "./hit.js";
+import { drawTurn, isAtTurnHandle, turnAreas, TURN_CURSOR } from "./turnHandle.js";
+import { angleFrom, turnable, turnBy } from "./turning.js";
 
 const SLOP = 3; // CSS pixels that a click may wander before it is a drag
 const SNAP_REACH = 6; // CSS pixels
@@ -18,7 +21,7 @@ const SNAP_REACH = 6; // CSS pixels
  */
 export function selectTool(editor) {
   const { store } = editor;
-  let drag = null; // {kind: "press" | "move" | "copy" | "resize" | "marquee", ...}
+  let drag = null; // {kind: "press" | "move" | "copy" | "resize" | "turn" | "marquee", ...}
 
   function down(e) {
     const chosen = family(store.session.selection);
@@ -27,6 +30,10 @@ export function selectTool(editor) {
     const start = { from: e.at, screen: e.screen, bounds };
     if (handle) {
       drag = { ...start, kind: "resize", handle };
+      return;
+    }
+    if (isResizable(chosen) && isAtTurnHandle(bounds, e.screen, e.view, editor.size(), e.coarse)) {
+      drag = { ...start, kind: "turn", angle: angleFrom({ bounds, screen: e.screen, view: e.view }) };
       return;
     }
     const under = instancesAt(store.doc, e.at, e.view);
@@ -78,6 +85,13 @@ export function selectTool(editor) {
       editor.redraw();
       return;
     }
+    if (drag.kind === "turn") {
+      drag.degrees = drag.angle(e);
+      drag.screen = e.screen;
+      store.preview({ type: "turn", ids: store.session.selection, degrees: drag.degrees });
+      editor.redraw();
+      return;
+    }
     drag.to = drag.kind === "move" ? moveTarget(e) : resizeTarget(e);
     store.preview(transformAction());
   }
@@ -89,6 +103,7 @@ export function selectTool(editor) {
       select(dropCopies(store, done));
       store.setSession({ hover: null }); // the pointer has left the original
     } else if (done.to) store.dispatch(transformAction());
+    else if (done.kind === "turn") finishTurn(done);
     else if (done.edit && done.click) store.setSession({ selection: [done.click], editing: done.click });
     else if (done.kind === "press" && done.toggle) toggle(store, done.toggle);
     else if (done.kind === "press" && done.click !== undefined) select(done.click === null ? [] : [done.click]);
@@ -97,6 +112,17 @@ export function selectTool(editor) {
     editor.setGuides([]);
     editor.redraw();
     return e;
+  }
+
+  function finishTurn({ degrees }) {
+    store.preview(null); // back where it began, which may be all
+    if (degrees) turnBy(editor, degrees);
+  }
+
+  /** The turn that goes on, for drawing. */
+  function turning() {
+    const turn = drag?.kind === "turn" ? turnOf(store.doc, turnable(store.doc, store.session.selection), drag.degrees ?? 0) : null;
+    return turn && { ...turn, bounds: drag.bounds, degrees: drag.degrees, screen: drag.screen };
   }
 
   function cancel() {
@@ -115,12 +141,15 @@ export function selectTool(editor) {
     const under = instancesAt(store.doc, e.at, e.view);
     store.setSession({ hover: under[0]?.id ?? null });
     if (handle) return CURSORS[handle];
+    if (isResizable(chosen) && isAtTurnHandle(bounds, e.screen, e.view, editor.size())) return TURN_CURSOR;
     if (under.length || (chosen.length > 1 && bounds && contains(bounds, e.at))) return e.alt ? "copy" : "move";
     return "default";
   }
 
   function draw(g, view) {
     if (drag?.kind === "copy" && drag.to) drawCopies(g, view, store.doc, drag);
+    const turn = turning();
+    if (turn) drawTurn(g, turn, view);
     if (drag?.kind !== "marquee" || !drag.rect) return;
     const [x, y] = view.toScreen(drag.rect.slice(0, 2));
     const [right, bottom] = view.toScreen(drag.rect.slice(2));
@@ -133,6 +162,8 @@ export function selectTool(editor) {
 
   /** What draw() takes of the canvas; see areas.js. */
   function areas(view) {
+    const turn = turning();
+    if (turn) return turnAreas(turn, view);
     const rect = drag?.kind === "copy" ? drag.to : drag?.kind === "marquee" && drag.rect;
     return rect ? [areaAround(rect, view)] : [];
   }
@@ -177,7 +208,7 @@ export function selectTool(editor) {
   const insideMarquee = (rect) =>
     store.doc.instances.filter((i) => i.visible && !i.locked && touches(instanceBounds(i), rect)).map((i) => i.id);
 
-  return { down, move, up, cancel, hover, draw, areas, busy: () => drag !== null };
+  return { down, move, up, cancel, hover, draw, areas, turning, busy: () => drag !== null };
 }
 
 /** A click where nothing is dragged: choose the front-most instance there; with Shift or Ctrl add it, or take it out. */

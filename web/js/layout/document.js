@@ -17,7 +17,8 @@ export const LOCATION_KINDS = ["box", "mask", "point", "scribble"];
 
 const LAYOUT_FIELDS = ["version", "width", "height", "prompt", "instances"];
 const INSTANCE_FIELDS = [
-  ...["id", "prompt", "negative", "box", "point", "scribble", "mask", "strength", "start", "end", "opacity", "color", "visible", "locked", "parent"],
+  ...["id", "prompt", "negative", "box", "point", "scribble", "mask", "strength", "start", "end", "opacity"],
+  ...["reference", "reference_strength", "color", "visible", "locked", "parent"],
 ];
 
 /** @returns {object} a layout without instances; width, height in pixels */
@@ -154,6 +155,8 @@ export function parseInstance(item, position, notes, choose = allOf) {
   const parent = fields.text(Number.isSafeInteger(item.parent) ? String(item.parent) : (item.parent ?? ""), where, "parent");
   const negative = fields.text(item.negative ?? "", where, "negative");
   const opacity = fields.numberIn(item.opacity ?? 1, 0, 1, where, "opacity");
+  const reference = fields.text(item.reference ?? "", where, "reference");
+  const share = fields.numberIn(item.reference_strength ?? 1, 0, 2, where, "reference_strength");
   return {
     id,
     prompt: fields.text(item.prompt ?? "", where, "prompt"),
@@ -163,6 +166,8 @@ export function parseInstance(item, position, notes, choose = allOf) {
     start,
     end,
     ...(opacity === 1 ? {} : { opacity }),
+    ...(reference ? { reference } : {}),
+    ...(share === 1 ? {} : { reference_strength: share }),
     color: fields.color(item.color ?? "", where),
     visible: fields.flag(item.visible ?? true, where, "visible"),
     locked: fields.flag(item.locked ?? false, where, "locked"),

@@ -1,7 +1,7 @@
 /**
  * The layout in other programs' formats, for the instances that are visible: what is hidden does not generate here, and the others have no
- * word for it. Prompts, boxes and masks arrive whole everywhere they can be held; negative prompts, strength, start, end, opacity, colour and lock
- * stay behind.
+ * word for it. Prompts, boxes and masks arrive whole everywhere they can be held; negative prompts, strength, start, end, opacity, reference
+ * picture, colour and lock stay behind.
  */
 import { opacityOf } from "./document.js";
 import { GRID, omostCanvas } from "./toOmost.js";
@@ -87,12 +87,12 @@ const HELD = { authors: ["box", "mask", "point", "scribble"], coco: ["box", "mas
 /**
  * What a format has no place for, counted.
  * @param {object} doc @param {"authors" | "coco" | "boxes" | "elements" | "omost"} format
- * @returns {{what: "mask" | "point" | "scribble" | "hidden" | "settings", count: number}[]} settings: negative, strength, start, end, opacity and parent
+ * @returns {{what: "mask" | "point" | "scribble" | "hidden" | "settings", count: number}[]} settings: negative, strength, start, end, opacity, reference, parent
  */
 export function lostIn(doc, format) {
   const shown = visible(doc);
   const kinds = ["mask", "point", "scribble"].filter((kind) => !HELD[format].includes(kind));
-  const isSet = (one) => one.negative || one.strength !== 1 || one.start !== 0 || one.end !== 1 || opacityOf(one) !== 1 || one.parent;
+  const isSet = (one) => one.negative || one.strength !== 1 || one.start !== 0 || one.end !== 1 || opacityOf(one) !== 1 || one.reference || one.parent;
   return [
     ...kinds.map((what) => ({ what, count: shown.filter((instance) => instance[what]).length })),
     { what: "settings", count: shown.filter(isSet).length },

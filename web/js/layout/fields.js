@@ -23,7 +23,7 @@ export function number(value, where, field) {
 /** @returns {number} a number in low..high */
 export function numberIn(value, low, high, where, field) {
   const result = number(value, where, field);
-  if (result < low || result > high) throw new LayoutError(`${where}: ${field} must lie in ${low}..${high}, got ${brief(result)}.`);
+  if (result < low || result > high) throw new LayoutError(`${where}: ${field} must lie in ${low}..${high}, got ${Number(result.toPrecision(10))}.`);
   return result;
 }
 

@@ -1,13 +1,15 @@
-/** Buttons that align, distribute, reorder, group, duplicate and delete the selection. */
+/** Buttons that align, distribute, turn, reorder, group, duplicate and delete the selection. */
+import { isResizable } from "../editor/hit.js";
 import { createScope, el, focusEditor, iconButton, setAttribute } from "./dom.js";
 import { icon } from "./icons.js";
 import { keyText } from "./keys.js";
+import { createTurnBar } from "./turnBar.js";
 
 const EDGES = ["left", "centre", "right", "top", "middle", "bottom"];
 const AXES = { x: "distributeX", y: "distributeY" };
 const DEPTH = ["front", "forward", "backward", "back"];
 
-/** @returns {{element: HTMLElement, update: (chosen: object[], count: number, held: boolean) => void, destroy: () => void}} */
+/** @returns {{element: HTMLElement, update: (chosen: object[], count: number, held: boolean) => void, flush: () => void, destroy: () => void}} */
 export function createArrangeBar({ store, host, text }) {
   const scope = createScope();
   const align = EDGES.map((edge) => iconButton(`align-${edge}`, icon(edge), text.inspector[edge]));
@@ -18,9 +20,11 @@ export function createArrangeBar({ store, host, text }) {
   const ungroup = command("ungroup");
   const duplicate = command("duplicate");
   const remove = command("delete");
+  const turn = createTurnBar({ store, text });
   const element = el(
     "div",
     { class: "ie-arrange" },
+    turn.element,
     el("div", { class: "ie-group" }, ...align, ...distribute),
     el("div", { class: "ie-group" }, ...depth, group, ungroup, duplicate, remove)
   );
@@ -47,7 +51,12 @@ export function createArrangeBar({ store, host, text }) {
       disable([group], chosen.length < 2);
       disable([ungroup], !held);
       disable(depth, chosen.length === count);
+      turn.update(!isResizable(chosen));
     },
-    destroy: scope.destroy,
+    flush: turn.flush,
+    destroy() {
+      turn.destroy();
+      scope.destroy();
+    },
   };
 }

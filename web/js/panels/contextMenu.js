@@ -42,6 +42,8 @@ export function contextMenu({ store, host, text, root, clipboard, newAt }) {
       LINE,
       ...["front", "forward", "backward", "back"].map((act) => action(act)),
       LINE,
+      ...["turn-right", "turn-left", "mirror-across", "mirror-down"].map((act) => action(act)),
+      LINE,
       action("toggle-visible", all((one) => !one.visible) ? text.list.show : text.list.hide),
       action("toggle-locked", all((one) => one.locked) ? text.list.unlock : text.list.lock),
       ...parts(chosen),

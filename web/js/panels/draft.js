@@ -2,7 +2,7 @@
 
 /**
  * @param {{preview?: (value: any) => void, commit: (value: any) => void, cancel?: () => void, pause?: number}} options
- *   pause: milliseconds without a change after which the value is kept
+ *   pause: milliseconds without a change after which the value is kept; Infinity: only by flush()
  */
 export function createDraft({ preview, commit, cancel, pause = 600 }) {
   let timer = null;
@@ -22,7 +22,7 @@ export function createDraft({ preview, commit, cancel, pause = 600 }) {
     /** Count the pause from now, as long as something is pending. */
     wait() {
       clearTimeout(timer);
-      timer = held ? setTimeout(draft.flush, pause) : null;
+      timer = held && pause < Infinity ? setTimeout(draft.flush, pause) : null;
     },
     /** Hold the clock, as while an input method composes. */
     hold() {

@@ -9,6 +9,7 @@ import { createScope, describe, el, focusEditor, iconButton, ownKeys, setAttribu
 import { icon } from "./icons.js";
 import { createNegative } from "./negative.js";
 import { createNumber, createSlider, refuseIn } from "./number.js";
+import { createReference } from "./reference.js";
 
 const SHOWN_UNITS = { px: { decimals: 1 }, "%": { decimals: 2 } };
 const LEAST = 1; // px that a side keeps
@@ -86,6 +87,7 @@ export function createInspector({ store, host, text }) {
   const title = el("span", { class: "ie-title" });
   const chips = el("div", { class: "ie-chips" });
   const negative = createNegative({ store, host, text });
+  const reference = createReference({ store, host, text, options: fieldOptions });
   const bar = createArrangeBar({ store, host, text });
   const hint = el("p", { class: "ie-empty", text: words.none });
   const caption = (name) => el("span", { class: "ie-caption", text: name });
@@ -98,6 +100,7 @@ export function createInspector({ store, host, text }) {
     el("div", { class: "ie-line" }, caption(words.opacity), opacitySlider.element, opacity.element),
     el("div", { class: "ie-line" }, caption(words.time), time, start.element, end.element),
     el("div", { class: "ie-line" }, caption(words.parent), parent),
+    reference.element,
     negative.element,
     bar.element
   );
@@ -167,6 +170,7 @@ export function createInspector({ store, host, text }) {
     setProperty(time, "--to", to ?? 1);
     updateChips(chosen.length === 1 ? chosen[0] : null);
     updateParents();
+    reference.update(chosen);
     negative.update(chosen);
     const names = new Set(ids());
     bar.update(chosen, count, doc.instances.some((one) => one.parent && (names.has(one.id) || names.has(one.parent))));
@@ -212,17 +216,16 @@ export function createInspector({ store, host, text }) {
     );
   }
 
-  const fields = [...Object.values(edges), strength, strengthSlider, opacity, opacitySlider, start, end, startSlider, endSlider, negative];
+  const fields = [...Object.values(edges), strength, strengthSlider, opacity, opacitySlider, start, end, startSlider, endSlider, reference, negative, bar];
   const calm = createCalm(update);
   scope.add(calm.stop);
   scope.add(
     store.subscribe((change) => {
       if (change.preview) calm.soon();
-      else if (change.doc || change.session.has("selection") || change.session.has("ignoresNegatives")) calm.now();
+      else if (change.doc || ["selection", "ignoresNegatives", "references"].some((name) => change.session.has(name))) calm.now();
     })
   );
   for (const field of fields) scope.add(field.destroy);
-  scope.add(bar.destroy);
   update();
   return { element, flush: () => fields.forEach((field) => field.flush()), destroy: scope.destroy };
 }

@@ -41,6 +41,10 @@ export const KEYS = Object.freeze([
   { key: "Backspace", act: "delete" },
   { key: "h", act: "toggle-visible" },
   { key: "l", act: "toggle-locked" },
+  { key: "r", act: "turn-right" },
+  { key: "r", shift: true, act: "turn-left" },
+  { key: "h", shift: true, act: "mirror-across" },
+  { key: "v", shift: true, act: "mirror-down" },
   { key: "ArrowLeft", act: "nudge-left" },
   { key: "ArrowRight", act: "nudge-right" },
   { key: "ArrowUp", act: "nudge-up" },
@@ -82,7 +86,7 @@ export const HELP_GROUPS = Object.freeze({
   edit: ["undo", "redo", "copy", "cut", "paste", "duplicate", "group", "ungroup", "delete", "select-all", "escape"],
   instance: [
     ...["focus-prompt", "edit-here", "new-instance", "next", "previous", "nudge", "nudge-far", "resize", "resize-far", "toggle-visible", "toggle-locked"],
-    ...["forward", "backward", "front", "back"],
+    ...["forward", "backward", "front", "back", "turn-right", "turn-left", "mirror-across", "mirror-down"],
   ],
   view: ["zoom-in", "zoom-out", "zoom-fit", "zoom-actual", "popout", "search", "menu", "help"],
 });

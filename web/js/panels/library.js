@@ -1,4 +1,4 @@
-/** The library of layouts: what one begins with, and what one has saved, as pictures. Over the editor, as long as it is open. */
+/** The library of layouts: what one has saved, and what one begins with, as pictures. Over the editor, as long as it is open. */
 import { COMPOSITIONS, composition } from "../library/compositions.js";
 import { MOST_LETTERS, tidyName } from "../library/names.js";
 import { StoreError } from "../library/saved.js";
@@ -37,12 +37,12 @@ export function createLibrary({ store, host, text, root }) {
       el("header", {}, el("h2", { text: words.title }), close),
       el("div", { class: "ie-line" }, name, save),
       said,
-      el("h3", { text: words.begin }),
-      begin,
-      el("h3", { text: words.saved }),
+      el("h3", { text: words.saved }), // first: the compositions are always there, and would push it out of sight
       note,
       saved,
-      broken
+      broken,
+      el("h3", { text: words.begin }),
+      begin
     );
     const element = el("div", { class: "ie-library", role: "dialog", "aria-modal": "true", "aria-label": words.title }, sheet);
 

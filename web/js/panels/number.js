@@ -14,6 +14,7 @@ const SHOWN = 24; // characters of what cannot be read
  * @property {number} [min] @property {number} [max] @property {number} [step]
  * @property {number} [decimals] most decimals shown
  * @property {string} [placeholder] shown for a mixed value
+ * @property {number} [pause] see draft.js
  * @property {() => number} [whole] what 100 % is; 1 unless given
  * @property {(value: number) => void} [preview]
  * @property {() => void} [cancel] undoes the preview
@@ -30,13 +31,13 @@ export function refuseIn({ store, text }) {
 /** A field for a number or for arithmetic. @param {NumberOptions} options @returns {{element, input, set(value: number | null), flush(), destroy()}} */
 export function createNumber(options) {
   const { act, label, prefix, min = -Infinity, max = Infinity, step = 1, decimals = 2, placeholder, whole = () => 1 } = options;
-  const { preview, commit, cancel, leave, refuse } = options;
+  const { preview, commit, cancel, leave, refuse, pause } = options;
   const scope = createScope();
   const input = el("input", { type: "text", placeholder, "data-act": act, inputmode: "decimal", autocomplete: "off", spellcheck: "false" });
   describe(input, label);
   const letter = prefix ? el("span", { class: "ie-prefix", text: prefix, "aria-hidden": "true" }) : null;
   const element = el("label", { class: "ie-number" }, letter, input);
-  const draft = createDraft({ preview, commit, cancel });
+  const draft = createDraft({ preview, commit, cancel, pause });
   let shown = "";
   let typed = false; // the field holds something else than the value
   const read = () => evaluate(input.value, whole());

@@ -1,4 +1,4 @@
-/** A picture that is dropped or pasted: behind the layout, or, if it can be one, the mask of an instance. */
+/** A picture that is dropped or pasted: behind the layout, the reference of the selection, or, if it can be one, the mask of an instance. */
 import { fittedMask, isOfShape, maskIn } from "../editor/picture.js";
 import { place, targetOf } from "../editor/placing.js";
 import { encodeMask } from "../layout/rle.js";
@@ -20,21 +20,26 @@ export function createPictureFlow({ store, host, text, root }) {
     }
     const image = pixelsOf(picture);
     const isIn = store.error ? null : maskIn(image);
-    const choice = isIn && (await askUse());
-    if (isIn && choice === "picture-mask") {
+    const chosen = !store.error && store.session.references === "taken" ? store.session.selection : []; // by one who may want it there
+    const choice = isIn || chosen.length ? await askUse(Boolean(isIn), chosen.length) : "picture-background";
+    if (choice === "picture-reference") {
+      const reference = await host.uploadReference(file);
+      if (reference) store.dispatch({ type: "update", ids: chosen, fields: { reference } });
+    } else if (choice === "picture-mask") {
       place(store, targetOf(store, "mask"), "mask", encodeMask(fittedMask(isIn, image, store.doc)));
-    } else if (!isIn || choice === "picture-background") {
+    } else if (choice === "picture-background") {
       await host.dropImage(file);
       const { naturalWidth: width, naturalHeight: height } = picture;
       if (!isOfShape({ width, height }, store.doc)) store.notify(fill(text.notices.pictureFitted, { width, height }));
     }
   };
 
-  function askUse() {
+  function askUse(canBeMask, selected) {
     return ask(root, {
-      message: text.ask.picture,
+      message: selected ? text.ask.pictureUse : text.ask.picture,
       choices: [
-        { act: "picture-mask", label: text.ask.pictureMask, primary: true },
+        ...(selected ? [{ act: "picture-reference", label: fill(text.ask.pictureReference, { count: selected }), primary: true }] : []),
+        ...(canBeMask ? [{ act: "picture-mask", label: text.ask.pictureMask, primary: !selected }] : []),
         { act: "picture-background", label: text.ask.pictureBackground },
         { act: "picture-cancel", label: text.cancel },
       ],

@@ -1,4 +1,4 @@
-/** One row of the list: handle, colour, prompt, what locations it holds, eye and lock. */
+/** One row of the list: handle, colour, prompt, what locations it holds and whether it has a reference picture, eye and lock. */
 import { LOCATION_KINDS } from "../layout/document.js";
 import { instanceColor } from "../state/colors.js";
 import { assistPrompt } from "./assist.js";
@@ -80,11 +80,11 @@ export function createRow({ id, store, host, text }) {
       if (number !== index) describePrompt((number = index));
       if (shown === instance) return;
       prompt.set(instance.prompt);
-      const now = LOCATION_KINDS.filter((kind) => instance[kind]);
+      const now = [...LOCATION_KINDS.filter((kind) => instance[kind]), ...(instance.reference ? ["reference"] : [])];
       if (held !== now.join()) {
         held = now.join();
-        kinds.replaceChildren(...now.map((kind) => icon(kind, 12)));
-        describe(kinds, now.map((kind) => text.kinds[kind]).join(", "));
+        kinds.replaceChildren(...now.map((kind) => icon(kind === "reference" ? "picture" : kind, 12)));
+        describe(kinds, now.map((kind) => (kind === "reference" ? text.reference.label : text.kinds[kind])).join(", "));
       }
       const { visible, locked } = instance;
       if (shown.visible !== visible) toggle(eye, !visible, visible ? "eye" : "eyeOff", visible ? text.list.hide : text.list.show);

@@ -1,6 +1,7 @@
 /** What belongs to the whole picture: its prompt and the size of the canvas. */
 import { FROM_INSTANCES, missingInCaption, withPrompts } from "../state/caption.js";
 import { assistPrompt } from "./assist.js";
+import { paintedSize } from "../painted.js";
 import { createScope, describe, el, focusEditor, iconButton, setText } from "./dom.js";
 import { icon } from "./icons.js";
 import { fill } from "../text.js";
@@ -8,6 +9,7 @@ import { createNumber, refuseIn } from "./number.js";
 import { createPrompt } from "./prompt.js";
 
 const SIDE = { min: 64, max: 16384, step: 8 }; // pixels
+const SAME_SHAPE = 0.02; // as the nodes tell shapes apart: sides are multiples of 8 pixels
 const PRESETS = [[512, 512], [768, 512], [512, 768], [640, 640], [1024, 768]];
 
 /** @returns {{element: HTMLElement, flush: () => void, destroy: () => void}} */
@@ -41,12 +43,16 @@ export function createSettings({ store, host, text }) {
   presets.append(el("option", { value: "", text: text.settings.presets, hidden: true }));
   for (const [w, h] of PRESETS) presets.append(el("option", { value: `${w}x${h}`, text: `${w} × ${h}` }));
 
+  const says = el("span", { class: "ie-painted-size" });
+  const takeSize = el("button", { type: "button", class: "ie-wide", "data-act": "canvas-painted", text: text.settings.takeSize });
+  const painted = el("div", { class: "ie-line ie-painted", hidden: true }, says, takeSize);
   const element = el(
     "section",
     { class: "ie-settings", "aria-label": text.tabs.settings },
     prompt.element,
     el("div", { class: "ie-line ie-caption-line" }, source, add),
-    el("div", { class: "ie-line" }, width.element, swap, height.element, picture, presets)
+    el("div", { class: "ie-line" }, width.element, swap, height.element, picture, presets),
+    painted
   );
 
   scope.on(picture, "click", () => host.perform("canvas-picture"));
@@ -55,6 +61,12 @@ export function createSettings({ store, host, text }) {
     const [w, h] = presets.value.split("x").map(Number);
     if (w) setCanvas(w, h);
     update();
+  });
+
+  scope.on(takeSize, "click", () => {
+    const { width: w, height: h } = paintedSize(store.session.painted, store.doc);
+    setCanvas(w, h);
+    leave(); // the button is gone now
   });
 
   scope.on(source, "change", () => {
@@ -96,10 +108,24 @@ export function createSettings({ store, host, text }) {
     if (size) describe(picture, fill(text.settings.picture, size));
   }
 
+  /** Whether the graph paints another size than the canvas's, and who decides. */
+  function updatePainted() {
+    const doc = store.shown;
+    const size = paintedSize(store.session.painted, doc);
+    painted.hidden = size.width === doc.width && size.height === doc.height;
+    if (painted.hidden) return;
+    const other = Math.abs(Math.log((size.width * doc.height) / (size.height * doc.width))) > SAME_SHAPE;
+    setText(says, fill(other ? text.settings.paintedOther : text.settings.painted, size));
+    says.classList.toggle("is-warning", other);
+    painted.title = fill(text.settings.paintedHelp, store.session.painted);
+  }
+
   const parts = [prompt, width, height];
   scope.add(
     store.subscribe((change) => {
-      if (change.doc && store.shown !== shown) update();
+      const changed = change.doc && store.shown !== shown;
+      if (changed) update();
+      if (changed || change.session.has("painted")) updatePainted();
       if (change.doc && !change.preview) updateMissing();
       if (change.session.has("picture")) updatePicture();
     })
@@ -108,5 +134,6 @@ export function createSettings({ store, host, text }) {
   update();
   updateMissing();
   updatePicture();
+  updatePainted();
   return { element, flush: () => parts.forEach((part) => part.flush()), destroy: scope.destroy };
 }

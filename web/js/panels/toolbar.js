@@ -38,8 +38,9 @@ export function createToolbar({ store, host, text, openView, openFile, openLibra
     commit: () => {},
     leave: () => focusEditor(element),
   });
+  const pressure = button("pressure", "pressure", text.pressure);
   const sizeText = el("output", { class: "ie-brush-size" });
-  const brush = el("div", { class: "ie-brush" }, size.element, sizeText);
+  const brush = el("div", { class: "ie-brush" }, size.element, sizeText, pressure);
 
   const element = el(
     "div",
@@ -57,6 +58,7 @@ export function createToolbar({ store, host, text, openView, openFile, openLibra
     if (act === "view-menu") openView(view);
     else if (act === "file-menu") openFile(file);
     else if (act === "library") openLibrary();
+    else if (act === "pressure") store.setSession({ pressure: !store.session.pressure });
     else if (act === "target") store.setSession({ target: store.session.target === "selected" ? "new" : "selected" });
     else host.perform(act);
     // after a click by pointer the keys belong to the canvas again
@@ -93,10 +95,11 @@ export function createToolbar({ store, host, text, openView, openFile, openLibra
     if (popout.firstChild !== popoutIcon[out]) popout.replaceChildren(popoutIcon[out]);
     brush.classList.toggle("is-off", !SIZED.has(tool));
     setText(sizeText, `${px} px`);
+    setAttribute(pressure, "aria-pressed", String(store.session.pressure));
     size.set(Math.sqrt((px - BRUSH[0]) / (BRUSH[1] - BRUSH[0])));
   }
 
-  const KEYS = ["tool", "toolStays", "brush", "popout", "target"];
+  const KEYS = ["tool", "toolStays", "brush", "pressure", "popout", "target"];
   scope.add(store.subscribe(({ session }) => KEYS.some((key) => session.has(key)) && update()));
   scope.add(size.destroy);
   update();

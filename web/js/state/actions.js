@@ -12,12 +12,13 @@ import { instanceBounds, instancesOf, moved, selectionBounds, union } from "./ge
 import { isEmpty } from "./raster.js";
 import { decodeMask } from "../layout/rle.js";
 import { movedInstance, placed } from "./place.js";
+import { mirrorOf, turned, turnOf } from "./turn.js";
 
 export const MAX_SIDE = 16384; // pixels, ComfyUI's own limit
-const RANGES = { strength: [0, 2], start: [0, 1], end: [0, 1], opacity: [0, 1] };
+const RANGES = { strength: [0, 2], start: [0, 1], end: [0, 1], opacity: [0, 1], reference_strength: [0, 2] };
 
 const HANDLERS = {
-  ...{ add, remove, update, setLocation, transform, duplicate, paste, reorder, arrange, align, distribute },
+  ...{ add, remove, update, setLocation, transform, turn, mirror, duplicate, paste, reorder, arrange, align, distribute },
   ...{ setCanvas, setPrompt, setCaptionFrom, setParent, convert, replace },
 };
 
@@ -79,6 +80,8 @@ function update(doc, { ids, fields }) {
     }
     if (!next.negative) delete next.negative; // written only where there is one
     if (next.opacity === 1) delete next.opacity; // likewise
+    if (!next.reference) delete next.reference;
+    if (next.reference_strength === 1) delete next.reference_strength;
     return Object.keys({ ...clean, start: 0, end: 0 }).every((key) => next[key] === instance[key]) ? instance : next;
   });
 }
@@ -98,6 +101,22 @@ function setLocation(doc, { id, kind, value }) {
 
 function transform(doc, { ids, from, to, live }) {
   return change(doc, withParts(doc, ids), (instance) => (instance.locked ? instance : placed(instance, from, to, live)));
+}
+
+/** @param {number} degrees clockwise, about the middle of what is chosen */
+function turn(doc, { ids, degrees, live }) {
+  return takenBy(doc, ids, (chosen) => turnOf(doc, chosen, degrees), live);
+}
+
+/** @param {0 | 1} axis 0: left becomes right, 1: top becomes bottom */
+function mirror(doc, { ids, axis, live }) {
+  return takenBy(doc, ids, (chosen) => mirrorOf(doc, chosen, axis), live);
+}
+
+function takenBy(doc, ids, find, live) {
+  const free = instancesOf(doc, withParts(doc, ids)).filter((instance) => !instance.locked);
+  const found = find(free);
+  return found ? change(doc, free.map((instance) => instance.id), (instance) => turned(doc, instance, found.map, live)) : doc;
 }
 
 function duplicate(doc, { ids, dx, dy }) {

@@ -2,6 +2,8 @@
  * Rectangles and points of a layout. All coordinates are fractions 0..1 of the canvas, x before y; a rectangle is [x0, y0, x1, y1].
  */
 import { maskBounds } from "../layout/rle.js";
+import { applied, keepsUpright } from "./affine.js";
+import { cornersOf, maskHull } from "./outline.js";
 
 const DECIMALS = 1e5; // finer than a pixel of the largest canvas that Stable Diffusion draws
 
@@ -45,17 +47,20 @@ export function instanceBounds(instance) {
       instance.box,
       instance.point && [...instance.point, ...instance.point],
       instance.scribble && pointBounds(instance.scribble),
-      instance.mask && placedBounds(maskBounds(instance.mask), instance.maskPlacement),
+      instance.turnedBox && pointBounds(instance.turnedBox),
+      instance.mask && mappedBounds(instance.mask, instance.maskMap),
     ]);
     known.set(instance, bounds);
   }
   return bounds;
 }
 
-function placedBounds(bounds, placement) {
-  if (!placement || !bounds) return bounds;
-  const map = mapping(...placement);
-  return [...map(bounds.slice(0, 2)), ...map(bounds.slice(2))];
+/** Those of a mask that is shown elsewhere while it is dragged. */
+function mappedBounds(mask, map) {
+  const bounds = maskBounds(mask);
+  if (!map || !bounds) return bounds;
+  const around = keepsUpright(map) ? cornersOf(bounds) : maskHull(mask);
+  return pointBounds(around.map((point) => applied(map, point)));
 }
 
 /** @returns {number} how much of the canvas the bounds of an instance cover, 0..1 */

@@ -1,5 +1,6 @@
 /** Moving and stretching one instance with all the locations that it holds. Coordinates are fractions 0..1. */
 import { decodeMask, encodeMask } from "../layout/rle.js";
+import { stretching } from "./affine.js";
 import { mapping, tidy } from "./geometry.js";
 import { isEmpty, transformed } from "./raster.js";
 
@@ -7,17 +8,17 @@ const THINNEST = 1e-4; // a box that is pressed flat keeps this side
 
 /**
  * The instance as rectangle `from` goes to `to`; the same object if nothing moves.
- * @param {boolean} live while dragging: the mask keeps its pixels and gets `maskPlacement` = [from, to], for drawing alone
+ * @param {boolean} live while dragging: the mask keeps its pixels and gets `maskMap` (affine.js), for drawing alone
  */
 export function placed(instance, from, to, live = false) {
   if (from.every((v, i) => Math.abs(v - to[i]) < 1e-9)) return instance;
   const map = mapping(from, to);
   const point = (xy) => map(xy).map(tidy);
   const next = { ...instance };
-  if (instance.box) next.box = movedBox(instance.box, map);
+  if (instance.box) next.box = uprightBox([...map(instance.box.slice(0, 2)), ...map(instance.box.slice(2))]);
   if (instance.point) next.point = point(instance.point);
   if (instance.scribble) next.scribble = instance.scribble.map(point);
-  if (instance.mask && live) next.maskPlacement = [from, to];
+  if (instance.mask && live) next.maskMap = stretching(from, to);
   else if (instance.mask) next.mask = movedMask(instance.mask, from, to);
   return next;
 }
@@ -27,9 +28,9 @@ export function movedInstance(instance, dx, dy) {
   return placed(instance, [0, 0, 1, 1], [dx, dy, 1 + dx, 1 + dy]);
 }
 
-function movedBox(box, map) {
-  const [x0, y0] = map([box[0], box[1]]).map(tidy);
-  const [x1, y1] = map([box[2], box[3]]).map(tidy);
+/** @returns {number[]} a rectangle as a box: inside the canvas, with sides that are not nothing */
+export function uprightBox(bounds) {
+  const [x0, y0, x1, y1] = bounds.map(tidy);
   const side = (a, b) => (b - a >= THINNEST ? [a, b] : a + THINNEST <= 1 ? [a, tidy(a + THINNEST)] : [tidy(1 - THINNEST), 1]);
   const [[left, right], [top, bottom]] = [side(x0, x1), side(y0, y1)];
   return [left, top, right, bottom];

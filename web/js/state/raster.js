@@ -2,6 +2,7 @@
  * Painting into mask bitmaps: {height, width, data: Uint8Array, row-major, 0 or 1}. Pure: no canvas, so that what is stored is the same in
  * every browser. Coordinates here are pixels of the bitmap; pixel (i, j) has its centre at (i + 0.5, j + 0.5).
  */
+import { inverse } from "./affine.js";
 
 const LONGEST = 1024; // finer tells the model nothing: it reads masks at 512x512
 
@@ -30,6 +31,17 @@ export function paintSegment(bitmap, ax, ay, bx, by, radius, value) {
     }
   }
   return [x0, y0, x1, y1];
+}
+
+/** The same with a radius that goes from `from` to `to` on the way, in steps of a pixel. @returns {number[]} changed area */
+export function paintTaper(bitmap, ax, ay, bx, by, from, to, value) {
+  const steps = Math.max(1, Math.ceil(Math.abs(to - from)));
+  const at = (a, b, share) => a + (b - a) * share;
+  const areas = Array.from({ length: steps }, (_, i) => {
+    const [start, end] = [i / steps, (i + 1) / steps];
+    return paintSegment(bitmap, at(ax, bx, start), at(ay, by, start), at(ax, bx, end), at(ay, by, end), at(from, to, end), value);
+  });
+  return areas.reduce((a, b) => [Math.min(a[0], b[0]), Math.min(a[1], b[1]), Math.max(a[2], b[2]), Math.max(a[3], b[3])]);
 }
 
 /** Fill a polygon [[x, y], ...] in bitmap pixels (even-odd rule). */
@@ -78,6 +90,25 @@ export function transformed(bitmap, from, to, width = bitmap.width, height = bit
     const line = rows[j] * bitmap.width;
     for (let i = 0; i < width; i++) {
       if (columns[i] >= 0) data[j * width + i] = bitmap.data[line + columns[i]];
+    }
+  }
+  return { height, width, data };
+}
+
+/**
+ * The bitmap as a map of the plane takes it (affine.js, fractions of the canvas), drawn at width x height pixels. Each pixel asks where it comes
+ * from (nearest pixel), so that no holes open. A pixel on which nothing falls is 0.
+ */
+export function warped(bitmap, map, width, height) {
+  const data = new Uint8Array(width * height);
+  const [a, b, c, d, e, f] = inverse(map);
+  for (let j = 0, k = 0; j < height; j++) {
+    const y = (j + 0.5) / height;
+    for (let i = 0; i < width; i++, k++) {
+      const x = (i + 0.5) / width;
+      const column = Math.floor((a * x + c * y + e) * bitmap.width + 1e-6);
+      const row = Math.floor((b * x + d * y + f) * bitmap.height + 1e-6);
+      if (column >= 0 && column < bitmap.width && row >= 0 && row < bitmap.height) data[k] = bitmap.data[row * bitmap.width + column];
     }
   }
   return { height, width, data };

@@ -16,6 +16,7 @@ export function newSession() {
     hover: null,
     search: "", // in the list of instances
     brush: 32,
+    pressure: true, // of a pen sets the width of the brush
     zoom: null,
     pan: [0, 0],
     popout: false,
@@ -30,6 +31,8 @@ export function newSession() {
     slots: DEFAULT_SLOTS, // instances that the connected weights take
     words: [], // those that the connected weights know, where they are few
     ignoresNegatives: false, // the graph samples in a way that has no place for an instance's negative prompt
+    references: "", // "taken" where the graph uses reference pictures of instances, "ignored" where it samples without them
+    painted: null, // size at which the graph paints, where it is not the canvas's (painted.js)
     picture: null, // {width, height} in pixels of the background
   };
 }

@@ -5,9 +5,10 @@
 import { api } from "../../../../scripts/api.js";
 import { app } from "../../../../scripts/app.js";
 import { placeId, placesOf } from "../graph.js";
+import { fill } from "../text.js";
 import { ACTIVE, PREVIEW } from "./jobs.js";
 import { downstream, pictures } from "./prompt.js";
-import { choose, earlierSeeds, MOST, newStudio, started, withResult } from "./results.js";
+import { choose, earlierSeeds, MOST, newStudio, repeated, started, withResult } from "./results.js";
 import { activeJobs, cancelJob, isConnected, join, onRun, pastRuns, resume, runGraph } from "./runs.js";
 import { isFixed, newSeed, seedsAfter, sentSeed, setSeed } from "./seeds.js";
 import { failure, refusal } from "./sentences.js";
@@ -45,23 +46,33 @@ onRun((what, { job, detail, takers = job?.takers ?? [], problem, prompt }) => {
     if (job) next = withPictures(next, job, taker);
     if (job && !ACTIVE.has(job.state)) {
       if (previews.get(session)?.job === job) previews.delete(session);
-      next = { ...next, problem: verdict(job, next) };
+      next = { ...next, problem: verdict(job, next, taker) };
     }
     change(session, next);
   }
 });
 
-function withPictures(state, job, { down, layout, seed }) {
+/** What a run gave to one editor, as a result takes it. */
+function resultOf(job, { down, layout, seed }) {
   const images = pictures(job.prompt, down, job.outputs);
-  return images.length ? withResult(state, { id: job.id, images, layout, seed }) : state;
+  return { id: job.id, images, layout, seed, cached: images.every(({ node }) => job.cached.has(node)) };
+}
+
+function withPictures(state, job, taker) {
+  const given = resultOf(job, taker);
+  return given.images.length ? withResult(state, given) : state;
 }
 
 /** What is to be said of a run that ended; null: its picture speaks for itself. */
-function verdict(job, state) {
+function verdict(job, state, taker) {
   if (job.state === "cancelled") return { level: "info", say: (words) => words.cancelled };
   if (job.state === "gone") return { level: "warn", say: (words) => words.gone };
   if (job.error) return { level: "warn", say: (words) => failure(job.error, job.prompt, words) };
-  return state.results.some((one) => one.id === job.id) ? null : { level: "warn", say: (words) => words.noPicture };
+  if (state.results.some((one) => one.id === job.id)) return null;
+  const same = repeated(state, resultOf(job, taker));
+  if (!same) return { level: "warn", say: (words) => words.noPicture };
+  const last = same === state.results.at(-1);
+  return { level: "info", say: (words) => fill(last ? words.unchanged : words.again, { n: same.number }) };
 }
 
 /** @param {{node: object, store: object, atOnce: (act: () => void) => void}} options atOnce does something as one step of the history */
@@ -106,10 +117,10 @@ export function createDesk({ node, store, atOnce }) {
     if (remembered.has(session)) return;
     remembered.add(session);
     const past = await pastRuns(MOST);
-    for (const { id, prompt, workflow, outputs } of past) {
+    for (const { id, prompt, workflow, outputs, cached } of past) {
       const [taker] = ours(prompt, workflow);
       if (taker && !stateOf(session).results.some((one) => one.id === id)) {
-        change(session, withPictures(stateOf(session), { id, prompt, outputs }, taker));
+        change(session, withPictures(stateOf(session), { id, prompt, outputs, cached }, taker));
       }
     }
   }

@@ -15,7 +15,8 @@ export const ACTIVE = new Set(["queued", "running"]);
  * @property {"queued" | "running" | "done" | "failed" | "cancelled" | "gone"} state gone: the server does not know it any more
  * @property {number | null} ahead how many runs come before it
  * @property {{node: string, value: number, max: number} | null} at the node that runs
- * @property {Map<string, object[]>} outputs images by node
+ * @property {Map<string, object[]>} outputs images by node @property {Set<string>} cached nodes that did not run: what they gave is what they gave before
+ * @property {boolean} quiet its previews were asked for by the studio alone
  * @property {object | null} error {node, message} of what failed; a part of a graph may be refused while the rest runs
  */
 
@@ -24,8 +25,8 @@ export function createJobs(changed) {
   const jobs = new Map();
   let early = [];
 
-  function add({ id, prompt, takers, error = null }) {
-    const job = { id, prompt, takers, error, state: "queued", ahead: null, at: null, outputs: new Map() };
+  function add({ id, prompt, takers, error = null, quiet = false }) {
+    const job = { id, prompt, takers, error, quiet, state: "queued", ahead: null, at: null, outputs: new Map(), cached: new Set() };
     jobs.set(id, job);
     for (const old of [...jobs.values()].filter((one) => !ACTIVE.has(one.state)).slice(0, -KEPT)) jobs.delete(old.id);
     changed(job, "queued", null);
@@ -35,15 +36,16 @@ export function createJobs(changed) {
     return job;
   }
 
-  /** A message of the server. @param {string} type @param {object} detail */
+  /** A message of the server. @param {string} type @param {object} detail @returns {Job | null} whose it is; null: of a run that is not known (yet) */
   function tell(type, detail) {
     const id = idOf(detail);
     const job = jobs.get(id);
     if (!job) {
       if (id && type !== PREVIEW) early = [...early.slice(1 - EARLY), [type, detail]];
-      return;
+      return null;
     }
     if (ACTIVE.has(job.state) && apply(job, type, detail)) changed(job, type, detail);
+    return job;
   }
 
   /**
@@ -80,6 +82,7 @@ function idOf(detail) {
 function apply(job, type, detail) {
   if (type === "execution_start") Object.assign(job, { state: "running", ahead: null });
   else if (type === "progress_state") Object.assign(job, { state: "running", at: runningNode(detail.nodes) ?? job.at });
+  else if (type === "execution_cached") return takeCached(job, detail);
   else if (type === "executed") return takeImages(job, detail.display_node ?? detail.node, detail.output);
   else if (type === "execution_success") job.state = "done";
   else if (type === "execution_interrupted") job.state = "cancelled";
@@ -89,6 +92,12 @@ function apply(job, type, detail) {
 }
 
 const errorOf = (detail) => ({ node: String(detail.node_id ?? ""), message: detail.exception_message ?? "" });
+
+/** Nothing to be told of: what these nodes gave before comes after this. */
+function takeCached(job, { nodes }) {
+  job.cached = new Set((nodes ?? []).map(String));
+  return false;
+}
 
 function takeImages(job, node, output) {
   const images = (output?.images ?? []).filter((image) => image?.filename);
@@ -107,6 +116,7 @@ function runningNode(nodes) {
 function end(job, entry) {
   for (const [node, output] of Object.entries(entry.outputs ?? {})) takeImages(job, entry.meta?.[node]?.display_node ?? node, output);
   const messages = Object.fromEntries(entry.status?.messages ?? []);
+  takeCached(job, messages.execution_cached ?? {});
   if (messages.execution_error) Object.assign(job, { state: "failed", error: errorOf(messages.execution_error) });
   else job.state = messages.execution_interrupted ? "cancelled" : "done";
 }

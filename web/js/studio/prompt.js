@@ -43,12 +43,12 @@ export function samplers(prompt, among) {
  * layout itself is no result. Saved pictures come before previews.
  * @param {object} prompt @param {Set<string>} down what is downstream of the editor
  * @param {Map<string, object[]>} outputs by node: its images {filename, subfolder, type}
- * @returns {object[]} images
+ * @returns {object[]} images, each with the node that gave it and its title
  */
 export function pictures(prompt, down, outputs) {
   const sampling = samplers(prompt, down);
   const after = sampling.length ? downstream(prompt, sampling) : down;
-  const found = [...outputs].filter(([node]) => after.has(node)).flatMap(([, images]) => images);
+  const found = [...outputs].filter(([node]) => after.has(node)).flatMap(([node, images]) => images.map((image) => ({ ...image, node, title: titleOf(prompt, node) })));
   return [...found.filter((image) => image.type === "output"), ...found.filter((image) => image.type !== "output")];
 }
 

@@ -7,7 +7,7 @@ export const LAYOUT = "layout"; // to compare with: the layout alone
  * @typedef {object} Result
  * @property {string} id of the run
  * @property {number} number counts the results of the session from 1
- * @property {object[]} images {filename, subfolder, type} @property {number} image which of them is shown
+ * @property {object[]} images {filename, subfolder, type, node, title} @property {number} image which of them is shown
  * @property {string} layout JSON text of the layout that it was made of
  * @property {{id: string, value: number} | null} seed the node that it was set on
  */
@@ -29,8 +29,14 @@ export function newStudio() {
   };
 }
 
-/** Take a run's pictures in, or more pictures of a run that is there already. Shows them if the run was being followed. */
-export function withResult(state, { id, images, layout, seed }) {
+/**
+ * Take a run's pictures in, or more pictures of a run that is there already. Shows them if the run was being followed.
+ * @param {boolean} [given.cached] no node ran for them: where they are another result's pictures, that one is shown instead
+ */
+export function withResult(state, given) {
+  const { id, images, layout, seed, cached = false } = given;
+  const same = cached ? repeated(state, given) : null;
+  if (same) return { ...state, shown: state.follow ? same.id : state.shown };
   const before = state.results.find((one) => one.id === id);
   if (before) return { ...state, results: state.results.map((one) => (one === before ? { ...one, images, image: Math.min(one.image, images.length - 1) } : one)) };
   const made = state.made + 1;
@@ -42,6 +48,16 @@ export function withResult(state, { id, images, layout, seed }) {
     results = results.filter((one) => one !== oldest);
   }
   return { ...state, made, results, shown };
+}
+
+/** @returns {Result | null} the last result, of another run, that holds all of these pictures */
+export function repeated({ results }, { id, images }) {
+  const key = ({ filename, subfolder = "", type }) => JSON.stringify([filename, subfolder, type]);
+  const holds = (result) => {
+    const there = new Set(result.images.map(key));
+    return images.every((image) => there.has(key(image)));
+  };
+  return (images.length && results.findLast((one) => one.id !== id && holds(one))) || null;
 }
 
 /** Show a result; stops following the run that is going on. */

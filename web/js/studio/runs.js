@@ -7,13 +7,14 @@ import { app } from "../../../../scripts/app.js";
 import { createJobs, PREVIEW } from "./jobs.js";
 import { objection } from "./sentences.js";
 
-const MESSAGES = ["execution_start", "progress_state", "executed", "execution_success", "execution_interrupted", "execution_error"];
+const MESSAGES = ["execution_start", "execution_cached", "progress_state", "executed", "execution_success", "execution_interrupted", "execution_error"];
 
 const editors = new Set();
 const listeners = new Set();
 let connected = true;
 let asking = null; // a request for the queue that is on its way
 let askAgain = false;
+let posting = 0; // requests for a run with previews of our own that are on their way
 
 const tell = (what, given) => {
   for (const listener of listeners) listener(what, given);
@@ -25,9 +26,8 @@ export const onRun = (listener) => listeners.add(listener);
 
 /** Begin to listen; called once, when the page starts. */
 export function watchRuns() {
-  for (const type of [...MESSAGES, PREVIEW]) {
-    api.addEventListener(type, ({ detail }) => jobs.tell(type, detail));
-  }
+  for (const type of MESSAGES) api.addEventListener(type, ({ detail }) => jobs.tell(type, detail));
+  keepPreviews();
   api.addEventListener("status", () => jobs.active().length && askQueue());
   api.addEventListener("reconnecting", () => setConnected(false));
   api.addEventListener("reconnected", () => (setConnected(true), askQueue()));
@@ -37,18 +37,37 @@ export function watchRuns() {
   api.queuePrompt = async function (number, data, options, ...more) {
     const prompt = data?.output ?? {};
     const takers = [...editors].flatMap((editor) => editor.take(prompt));
-    const previews = [...editors].some((editor) => editor.wantsPreviews());
-    const asked = previews && ["default", undefined].includes(options?.previewMethod) ? { ...options, previewMethod: "auto" } : options;
-    const answer = await post.call(this, number, data, asked, ...more).catch((problem) => {
-      tell("refused", { takers, problem, prompt });
-      throw problem;
-    });
-    if (answer?.prompt_id && takers.length) {
-      const ours = (id) => takers.some((taker) => taker.down.has(id));
-      const job = jobs.add({ id: answer.prompt_id, prompt, takers, error: objection(answer.node_errors, ours) });
-      if (job.state === "queued") askQueue(); // for its place; the message that the queue has changed may have come before the answer
+    const quiet = takers.length > 0 && [...editors].some((editor) => editor.wantsPreviews()) && ["default", undefined].includes(options?.previewMethod);
+    const asked = quiet ? { ...options, previewMethod: "auto" } : options;
+    if (quiet) posting++;
+    try {
+      const answer = await post.call(this, number, data, asked, ...more).catch((problem) => {
+        tell("refused", { takers, problem, prompt });
+        throw problem;
+      });
+      if (answer?.prompt_id && takers.length) {
+        const ours = (id) => takers.some((taker) => taker.down.has(id));
+        const job = jobs.add({ id: answer.prompt_id, prompt, takers, quiet, error: objection(answer.node_errors, ours) });
+        if (job.state === "queued") askQueue(); // for its place; the message that the queue has changed may have come before the answer
+      }
+      return answer;
+    } finally {
+      if (quiet) posting--;
     }
-    return answer;
+  };
+}
+
+/**
+ * Previews that the studio asked for are its own: the page would leave the last one on the sampler's node, which grows by it. A listener of
+ * ours hears of one after the page did, so they are taken where it hands them on.
+ */
+function keepPreviews() {
+  const dispatch = api.dispatchCustomEvent;
+  api.dispatchCustomEvent = function (type, detail, ...more) {
+    const job = type === PREVIEW ? jobs.tell(type, detail) : null;
+    // the first one may come before the answer that names its run
+    const ours = type === PREVIEW && (job ? job.quiet : posting > 0);
+    return ours || dispatch.call(this, type, detail, ...more);
   };
 }
 
@@ -60,6 +79,9 @@ function setConnected(now) {
 
 export const isConnected = () => connected;
 export const activeJobs = () => jobs.active();
+
+/** Whether previews are asked for by nobody but the studio: the page's own setting leaves it to the server. */
+const ownPreviews = () => ["default", undefined].includes(app.extensionManager?.setting?.get?.("Comfy.Execution.PreviewMethod"));
 
 /** @returns {() => void} leaves again */
 export function join(editor) {
@@ -135,17 +157,29 @@ export async function resume(take) {
     const takers = take(prompt, extra.extra_pnginfo?.workflow?.id);
     const known = jobs.get(id);
     if (known) known.takers.push(...takers.filter((one) => !known.takers.some((old) => old.session === one.session)));
-    else if (takers.length) jobs.add({ id, prompt, takers });
+    else if (takers.length) jobs.add({ id, prompt, takers, quiet: extra.preview_method === "auto" && ownPreviews() });
   }
   if (jobs.active().length) await askQueue();
 }
 
-/** @returns {Promise<object[]>} the last runs of this page that are over, the oldest first: {id, prompt, workflow, outputs} */
+/** @returns {Promise<object[]>} the last runs of this page that are over, the oldest first: {id, prompt, workflow, outputs, cached} */
 export async function pastRuns(most) {
   const history = await read(`/history?max_items=${most}`);
   return Object.entries(history ?? {})
     .filter(([, entry]) => entry.prompt?.[3]?.client_id === api.clientId)
-    .map(([id, { prompt, outputs, meta }]) => ({ id, prompt: prompt[2], workflow: prompt[3].extra_pnginfo?.workflow?.id, outputs: imagesOf(outputs, meta) }));
+    .map(([id, entry]) => ({
+      id,
+      prompt: entry.prompt[2],
+      workflow: entry.prompt[3].extra_pnginfo?.workflow?.id,
+      outputs: imagesOf(entry.outputs, entry.meta),
+      cached: cachedIn(entry),
+    }));
+}
+
+/** @param {object} entry of the server's history @returns {Set<string>} the nodes that did not run */
+function cachedIn(entry) {
+  const [, detail] = entry.status?.messages?.find(([type]) => type === "execution_cached") ?? [];
+  return new Set((detail?.nodes ?? []).map(String));
 }
 
 function imagesOf(outputs, meta) {

@@ -85,7 +85,10 @@ export function createStrip({ store, desk, words }) {
     acts.hidden = !shown;
     batch.hidden = !(shown?.images.length > 1);
     setText(seed, shown?.seed ? `${words.seed} ${shown.seed.value}` : "");
-    if (shown) setText(at, fill(words.batch, { at: shown.image + 1, count: shown.images.length }));
+    if (batch.hidden) return;
+    const titles = new Set(shown.images.map((one) => one.title));
+    const numbers = { at: shown.image + 1, count: shown.images.length, title: imageOf(shown).title };
+    setText(at, fill(titles.size > 1 ? words.batchFrom : words.batch, numbers));
   }
 
   return { element, update, destroy: scope.destroy };

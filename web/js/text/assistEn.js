@@ -51,6 +51,17 @@ export const assistEn = {
     cancelled: "Cancelled in the queue.",
   },
   complete: { label: "Suggestions", embedding: "embedding" },
+  reference: {
+    label: "Reference",
+    none: "No picture",
+    mixed: "Several pictures",
+    choose: "Choose or drop a picture whose look this instance takes",
+    change: "Another picture",
+    remove: "Remove the reference",
+    strengthHelp: "Strength of the reference 0 to 2: how much of its look this instance takes",
+    missing: "This picture is not in ComfyUI's input folder. Choose it again.",
+    unused: "This graph ignores it. Put Apply References before the sampler.",
+  },
   negative: {
     label: "Negative prompt",
     help: "What this object's own branch avoids, beside the negative prompt of the whole picture",

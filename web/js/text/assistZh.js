@@ -51,6 +51,17 @@ export const assistZh = {
     cancelled: "已在队列中取消。",
   },
   complete: { label: "建议", embedding: "嵌入" },
+  reference: {
+    label: "参考图",
+    none: "无图片",
+    mixed: "多张图片",
+    choose: "选择或拖入一张图片，该实例会取得它的外观",
+    change: "换一张图片",
+    remove: "移除参考图",
+    strengthHelp: "参考图强度 0 到 2：该实例取用多少外观",
+    missing: "ComfyUI 的输入文件夹中没有这张图片。请重新选择。",
+    unused: "此工作流不会使用它。请在采样器之前加上“应用参考图”。",
+  },
   negative: {
     label: "负面提示词",
     help: "该对象自己的分支要避开的内容，在整幅图的负面提示词之外",

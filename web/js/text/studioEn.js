@@ -17,6 +17,8 @@ export const studio = {
   noServer: "ComfyUI does not answer. Check that it is running, then run again.",
   offline: "No connection to ComfyUI. Trying again…",
   noPicture: "The run made no picture from this layout. Check that the editor leads to a sampler and an image output, and that none is muted.",
+  unchanged: "Nothing has changed since picture {n}: change the layout or the seed.",
+  again: "This is picture {n} again: layout and seed are the same.",
   notInRun: "This editor is muted or bypassed, so the run does not use its layout.",
 
   seed: "Seed",
@@ -43,7 +45,8 @@ export const studio = {
   thumb: "Result {n}, seed {seed}. Shift+click: compare with it",
   thumbNoSeed: "Result {n}. Shift+click: compare with it",
   missing: "The picture is no longer on the server",
-  batch: "picture {at} of {count} of this run",
+  batch: "This run made {count} pictures: {at} of {count}",
+  batchFrom: "This run made {count} pictures: {at} of {count}, {title}",
   batchBefore: "Previous picture of this run",
   batchAfter: "Next picture of this run",
   bringBack: "Bring back",

@@ -17,6 +17,8 @@ export const studio = {
   noServer: "ComfyUI 没有响应。请确认它正在运行，然后重试。",
   offline: "与 ComfyUI 的连接已断开，正在重试…",
   noPicture: "这次运行没有由此布局生成图片。请检查编辑器是否连到采样器和图片输出，且都没有被静音。",
+  unchanged: "自图片 {n} 以来没有变化：请更改布局或种子。",
+  again: "与图片 {n} 相同：布局和种子都一样。",
   notInRun: "此编辑器已被静音或绕过，运行时不会用到它的布局。",
 
   seed: "种子",
@@ -43,7 +45,8 @@ export const studio = {
   thumb: "结果 {n}，种子 {seed}。Shift+点击：与它对比",
   thumbNoSeed: "结果 {n}。Shift+点击：与它对比",
   missing: "服务器上已没有这张图片",
-  batch: "本次运行的第 {at} 张，共 {count} 张",
+  batch: "本次运行生成了 {count} 张图片：第 {at} 张",
+  batchFrom: "本次运行生成了 {count} 张图片：第 {at} 张，{title}",
   batchBefore: "本次运行的上一张",
   batchAfter: "本次运行的下一张",
   bringBack: "恢复",

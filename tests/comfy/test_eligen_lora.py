@@ -1,0 +1,108 @@
+"""Load EliGen LoRA: every form of the files gives the same MODEL; what does not fit is refused by name."""
+
+import folder_paths
+import pytest
+import torch
+from instdiff.instdiff_modules.regions.eligen_keys import layer_count
+from instdiff.nodes.eligen_lora import InstDiffLoadEliGen
+from safetensors.torch import save_file
+from support.closeness import assert_close
+from support.region_models import conditioning, noise, tiny_model
+from support.region_runs import FOX, apply, frames, sample
+from torch import Tensor
+
+RANK = 4
+FLUX_LAYERS = {
+    "blocks.0.attn.a_to_qkv": "double_blocks.0.img_attn.qkv", "blocks.1.attn.b_to_out": "double_blocks.1.txt_attn.proj",
+    "blocks.1.ff_b.2": "double_blocks.1.txt_mlp.2", "blocks.0.norm1_a.linear": "double_blocks.0.img_mod.lin",
+    "single_blocks.1.to_qkv_mlp": "single_blocks.1.linear1", "single_blocks.0.proj_out": "single_blocks.0.linear2",
+    "single_blocks.0.norm.linear": "single_blocks.0.modulation.lin",
+}  # fmt: skip
+QWEN_LAYERS = dict.fromkeys(("transformer_blocks.0.attn.to_q", "transformer_blocks.1.img_mlp.net.2"))
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "loras", ([str(tmp_path)], {".safetensors"}))
+    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
+    return tmp_path
+
+
+def factors(shape: torch.Size, name: str) -> tuple[Tensor, Tensor]:
+    random = torch.Generator().manual_seed(len(name))
+    return torch.randn(RANK, shape[1], generator=random) * 0.2, torch.randn(shape[0], RANK, generator=random) * 0.2
+
+
+def file_of(family: str, style: str) -> dict[str, Tensor]:
+    """The same LoRA in one of the styles; FLUX.1's names as the trainer's model has them, or in the older style."""
+    layers, state = (
+        FLUX_LAYERS if family == "FLUX.1" else QWEN_LAYERS,
+        tiny_model(family).model.diffusion_model.state_dict(),
+    )
+    out = {}
+    for theirs, ours in layers.items():
+        down, up = factors(state[f"{ours or theirs}.weight"].shape, theirs)
+        if style == "kohya":
+            stem = f"lora_unet_{ours.replace('.', '_')}"
+            out |= {
+                f"{stem}.lora_down.weight": down,
+                f"{stem}.lora_up.weight": up,
+                f"{stem}.alpha": torch.tensor(float(RANK)),
+            }
+        else:
+            out |= {f"{theirs}.lora_A.{style}weight": down, f"{theirs}.lora_B.{style}weight": up}
+    return out
+
+
+def load(folder, family, weights, strength=1.0):
+    save_file(weights, folder / "eligen.safetensors")
+    return InstDiffLoadEliGen.execute(tiny_model(family), "eligen.safetensors", strength).args[0]
+
+
+@pytest.mark.parametrize("family, styles", [("FLUX.1", ("", "default.", "kohya")), ("Qwen-Image", ("", "default."))])
+def test_every_form_of_the_file_gives_the_same_model(folder, family, styles):
+    start, text = noise(family), conditioning(family, "a lake")
+    pictures = []
+    for style in styles:
+        model = load(folder, family, file_of(family, style))
+        assert sum(map(len, model.patches.values())) == layer_count(file_of(family, style))
+        pictures.append(sample(family, model, text, start, steps=1))
+    for other in pictures[1:]:
+        assert_close(other, pictures[0])
+    assert (pictures[0] - sample(family, tiny_model(family), text, start, steps=1)).abs().max() > 1e-2
+    assert (
+        pictures[0] - sample(family, load(folder, family, file_of(family, ""), 0.5), text, start, steps=1)
+    ).abs().max() > 1e-3
+
+
+def test_apply_layout_takes_the_model_and_a_second_lora_adds_up(folder):
+    model = load(folder, "FLUX.1", file_of("FLUX.1", ""))
+    again = InstDiffLoadEliGen.execute(model, "eligen.safetensors", 1.0).args[0]
+    assert all(len(patches) == 2 for patches in again.patches.values()) and all(
+        len(p) == 1 for p in model.patches.values()
+    )
+    applied = apply("FLUX.1", frames(FOX), model, method="EliGen")
+    assert torch.isfinite(sample("FLUX.1", *applied, noise("FLUX.1"), steps=1)).all()
+
+
+def test_strength_0_leaves_the_model_as_it_is(folder):
+    assert not load(folder, "FLUX.1", file_of("FLUX.1", ""), 0.0).patches
+
+
+def test_what_does_not_fit_is_refused(folder):
+    weights = file_of("FLUX.1", "default.")
+    with pytest.raises(
+        ValueError, match=r"0 of the 7 layers of 'eligen.safetensors' fit the Qwen-Image MODEL\. Choose"
+    ):
+        load(folder, "Qwen-Image", weights)
+    with pytest.raises(ValueError, match=r"7 of the 8 layers"):
+        load(folder, "FLUX.1", {**weights, "blocks.9.ff_a.0.lora_A.default.weight": torch.zeros(4, 4)})
+    with pytest.raises(ValueError, match=r"0 of the 0 layers"):
+        load(folder, "FLUX.1", {"a": torch.zeros(1)})
+    with pytest.raises(ValueError, match=r"EliGen exists for FLUX\.1 and Qwen-Image, the MODEL is of kind Chroma"):
+        load(folder, "Chroma", weights)
+    (folder / "eligen.safetensors").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match=r"eligen\.safetensors cannot be read"):
+        InstDiffLoadEliGen.execute(tiny_model("FLUX.1"), "eligen.safetensors", 1.0)
+    message = InstDiffLoadEliGen.validate_inputs("gone.safetensors")
+    assert "is not in models/loras" in message and len(message) < 300

@@ -1,0 +1,68 @@
+/** At what size the graph paints a layout, as far as it tells: the layout fits any size, so it is the empty latent that decides. */
+import { placeBefore, placeId, placesAfter } from "./graph.js";
+import { weightsSay } from "./weights.js";
+
+const OURS = "InstDiffEmptyLatent"; // takes the canvas; of a model that was made for one size, that
+const LATENT = "LATENT";
+const INACTIVE = new Set([2, 4]); // muted, bypassed
+const CELL = 8; // pixels: sides are multiples of it
+const SMALLEST = 64; // pixels of a side
+
+/**
+ * @typedef {{title: string} & ({width: number, height: number} | {side: number})} Painted title: of the node that decides; side: the longer one, in the canvas's shape
+ * @param {object[]} places of the editor (graph.js)
+ * @param {Record<string, number | Record<string, number>>} sides of models that were made for one size, as slots in weights.js
+ * @returns {Painted | null} null: at the canvas's own size, or the graph does not say
+ */
+export function paintedAt(places, sides) {
+  for (const sampler of placesAfter(places)) {
+    if (!takes(sampler, LATENT) || !gives(sampler, LATENT) || INACTIVE.has(sampler.node.mode)) continue;
+    const source = origin(sampler);
+    if (!source || takes(source, LATENT)) continue; // it goes on with what another one made
+    const title = source.node.title || source.node.type;
+    if (source.node.type !== OURS) return sized(source, title);
+    const side = weightsSay(places, sides);
+    return side ? { side, title } : null;
+  }
+  return null;
+}
+
+/** @param {Painted | null} painted @returns {{width: number, height: number}} the picture that a graph paints of this canvas, in pixels */
+export function paintedSize(painted, { width, height }) {
+  if (!painted) return { width, height };
+  if (!painted.side) return { width: painted.width, height: painted.height };
+  const scale = painted.side / Math.max(width, height);
+  const [w, h] = [width, height].map((side) => Math.max(SMALLEST, Math.round((side * scale) / CELL) * CELL));
+  return { width: w, height: h };
+}
+
+const takes = ({ node }, type) => node.inputs?.some((one) => one.type === type) ?? false;
+const gives = ({ node }, type) => node.outputs?.some((one) => one.type === type) ?? false;
+
+/** The place of the node that a latent comes from, through reroutes. */
+function origin(sampler) {
+  const seen = new Set();
+  let [at, slot] = [sampler, sampler.node.inputs.findIndex(({ type }) => type === LATENT)];
+  while (slot >= 0 && !seen.has(placeId(at))) {
+    seen.add(placeId(at));
+    const before = placeBefore(at, slot);
+    if (before?.input !== null) return null;
+    at = before;
+    slot = at.node.inputs?.findIndex(({ type }) => type === "*") ?? -1;
+  }
+  return at;
+}
+
+/** The numbers that stand on a node; null where they come from elsewhere, as from the editor. */
+function sized(place, title) {
+  const [width, height] = ["width", "height"].map((name) => numberAt(place, name));
+  return width && height ? { width, height, title } : null;
+}
+
+function numberAt({ node, path }, name) {
+  const slot = node.inputs?.findIndex((one) => one.name === name) ?? -1;
+  const at = slot < 0 ? { node, input: name } : placeBefore({ node, path }, slot);
+  if (!at || at.input === null) return null;
+  const value = at.node.widgets?.find((one) => one.name === at.input)?.value;
+  return typeof value === "number" ? value : null;
+}
