@@ -13,6 +13,7 @@ from torch import Tensor
 from ..instdiff_modules.layout.fields import shorten
 
 Stamp = tuple[int, int]
+FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # others may start programs, as EPS does
 
 
 def read_reference(name: str, where: str) -> Tensor:
@@ -20,7 +21,7 @@ def read_reference(name: str, where: str) -> Tensor:
     path = input_file(name, where)
     try:
         FILES.noted(path)
-        with Image.open(path) as file:
+        with Image.open(path, formats=FORMATS) as file:
             turned = ImageOps.exif_transpose(file)
             cut_out = turned.has_transparency_data
             pixels = np.asarray(turned.convert("RGBA" if cut_out else "RGB"), np.float32) / 255

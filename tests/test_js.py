@@ -95,6 +95,7 @@ def random_layouts(count):
                 **({"mask": {"size": [5, 7], "counts": mask.counts}} if mask and mask.counts != "S1" else {"point": [x0, y0]}),
                 **({"box": [x0, y0, x1, y1]} if n % 2 else {"scribble": [[x0, y1], [x1, y0]]}),
                 **({"category_name": "bird", "iscrowd": 1} if n == 3 else {}), "visible": n != 4,
+                **({"reference": "instdiff/猫.png", "reference_strength": n / 2} if n > 1 else {"reference": None}),
             })  # fmt: skip
         kept = {"omost": {"prefixes": ["a street."], "suffixes": ["rain"], "color": [1, 2, 3]}} if i % 5 == 0 else {}
         yield {
