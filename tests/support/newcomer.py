@@ -29,7 +29,7 @@ from support.server import ComfyServer
 if TYPE_CHECKING:  # without Playwright the tests are skipped
     from playwright.sync_api import Browser
 
-SECONDS = 120
+SECONDS = 300
 WINDOW = {"width": 1920, "height": 945}  # a browser's on a Full HD screen
 CALLED = "opened "  # how the stand-in for the browser begins its line
 
