@@ -150,7 +150,9 @@ def load_instdiff(demo: DemoFile, source: str) -> InstDiffModel:
 
 def picture_side(model: Any) -> int | None:
     """Pixels of the one square size that a MODEL was made for; None for all models but the demo's."""
-    return getattr(type(getattr(model.model, "model_config", None)), "instdiff_side", None)  # of an instance ComfyUI would warn
+    return getattr(
+        type(getattr(model.model, "model_config", None)), "instdiff_side", None
+    )  # of an instance ComfyUI would warn
 
 
 def _patcher(module: torch.nn.Module, load: Any, offload: Any, disable_dynamic: bool) -> Any:
