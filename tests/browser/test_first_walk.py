@@ -38,8 +38,7 @@ class Stations:
 
     def __init__(self, name: str) -> None:
         self.folder = screenshots() / "walk" / name
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)  # what is there already is written anew
         self._number = itertools.count(1)
 
     def path(self, what: str) -> Path:
