@@ -86,6 +86,7 @@ def install_and_demo(newcomer: Newcomer, stations: Stations) -> None:
     stations.read("install and demo", said)
     assert "Installing" not in said, "it was installed before"
     assert "step 20 of 20" in said and "Score 1.00: 3 of 3 passed." in said
+    assert said.endswith("To draw your own in the browser: python3 quickstart.py serve\n"), "what comes next"
     [picture] = re.findall(r"^Picture: (.+)$", said, re.MULTILINE)
     shutil.copy(picture, stations.path("demo.png"))
 

@@ -204,8 +204,8 @@ def test_moving_a_box_moves_its_object_and_leaves_the_other(studio: Studio) -> N
 
 
 def test_sampling_apart_lowers_leaking_where_instances_steer_weakly(studio: Studio) -> None:
-    """Three scenes in which much leaks at half strength, out of the bench's 200 (tests/bench/shapeworld.json has them all)."""
-    numbers = (28, 97, 161)
+    """Two scenes in which much leaks at half strength, out of the bench's 200 (tests/bench/shapeworld.json has them all)."""
+    numbers = (28, 161)
     scenes = [scene_layout(random_scene((shapeworld.STREAM, n)), n) for n in numbers]
     given = [only(scene, "box") for scene in scenes]
     without, crop, masked = (
@@ -222,7 +222,7 @@ def test_the_bench_says_which_file_it_measured() -> None:
 
 
 def test_a_lora_on_one_instance_paints_it_and_leaves_the_others() -> None:
-    painter, given = instance_lora.Painter(), instance_lora.scenes(4)
+    painter, given = instance_lora.Painter(), instance_lora.scenes(2)
     pictures = {
         case: [painter.draw(layout, chosen, n, case) for n, (layout, chosen) in enumerate(given)]
         for case in ("without", "strength 10")
