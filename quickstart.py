@@ -186,6 +186,8 @@ def picture(
         say(f"Picture: {written}")
     if len(paths) == len(alone) == 1:
         say(f"The picture alone: {write_alone(alone[0], graphs.layout_text(graph), paths[0])}")
+    if options.command == "demo" and not (options.home or options.comfyui):  # else it needs them again
+        say("\nTo draw your own in the browser: python3 quickstart.py serve")
     return 0
 
 

@@ -54,12 +54,12 @@ class Newcomer:
 
     def _start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, str(ROOT / "quickstart.py"), *arguments, *self.options, "--home", str(self.home)],
+            [sys.executable, str(ROOT / "quickstart.py"), *arguments, *self.options],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",
-            env={**os.environ, "BROWSER": f"echo {CALLED}%s"},
+            env={**os.environ, "INSTDIFF_HOME": str(self.home), "BROWSER": f"echo {CALLED}%s"},
             preexec_fn=dies_with_its_parent(),  # noqa: PLW1509 (it calls prctl and nothing else)
         )
 
