@@ -38,8 +38,7 @@ class Stations:
 
     def __init__(self, name: str) -> None:
         self.folder = screenshots() / "walk" / name
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir(parents=True)
+        self.folder.mkdir(parents=True, exist_ok=True)  # what is there already is written anew
         self._number = itertools.count(1)
 
     def path(self, what: str) -> Path:
@@ -138,6 +137,7 @@ def walk(comfy: ComfyPage, stations: Stations) -> None:
     editor.press("Escape")
 
     open_template(comfy, SECOND)
+    wait(editor_of(comfy), "root.__instdiff.store.session.selection.length === 0")  # that was of the workflow before
     stations.seen("another template", comfy)
     outputs = run(comfy)["outputs"]
     assert len(outputs["15"]["images"]) == len(outputs["25"]["images"]) == 1, "a score for each of the two methods"

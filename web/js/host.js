@@ -157,19 +157,21 @@ export function layoutWidget(node, name, spec) {
   }
 
   function start() {
-    const key = sessionKey();
+    let key = sessionKey();
     const known = sessions.get(key);
     if (known) session = known;
     else sessions.set(key, session);
-    // while a workflow is loaded the page still names the one before it
-    setTimeout(() => {
+    const follow = () => {
       if (!editor || sessionKey() === key) return;
-      session = sessions.get(sessionKey()) ?? newSession();
-      sessions.set(sessionKey(), session);
+      key = sessionKey();
+      session = sessions.get(key) ?? newSession();
+      sessions.set(key, session);
       settle();
       lookAround();
       store.sessionChanged();
-    }, 500);
+    };
+    // while a workflow is loaded the page still names the one before it: a large one on a slow machine for seconds
+    for (const milliseconds of [500, 1500, 4000]) setTimeout(follow, milliseconds);
     if (!editor) {
       editor = createEditor({ store, host });
       element.__instdiff = editor.element; // for tests: it may be shown elsewhere
