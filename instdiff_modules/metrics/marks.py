@@ -17,6 +17,7 @@ PASS: Color = (46, 204, 113)
 FAIL: Color = (240, 62, 62)
 DARK: Color = (16, 18, 22)
 LIGHT: Color = (255, 255, 255)
+LETTERS = 1 / 26  # of the picture's shorter side: ComfyUI shows it on a node, hardly wider than 200 pixels
 
 
 def draw_marks(picture: np.ndarray, layout: Layout, record: Record) -> np.ndarray:
@@ -41,7 +42,8 @@ def draw_marks(picture: np.ndarray, layout: Layout, record: Record) -> np.ndarra
     for instance, row in zip(shown, record.rows, strict=True):
         marked.append(_mark(draw, instance, row.passed, (width, height), marked))
     places = [extent(instance) for instance in shown]
-    draw_labels(image, shown, colors, [(x0 * width, y0 * height, x1 * width, y1 * height) for x0, y0, x1, y1 in places])
+    avoid = [(x0 * width, y0 * height, x1 * width, y1 * height) for x0, y0, x1, y1 in places]
+    draw_labels(image, shown, colors, avoid, LETTERS)
     return np.asarray(image)
 
 

@@ -14,7 +14,9 @@ from .palette import Color, ink_on
 
 MIN_FONT, MAX_FONT = 11, 30  # pixels
 LONG = 0.7  # of the picture's width
+SHARE = 1 / 32  # of the picture's shorter side
 CROWD = 10  # from here on labels are smaller and have one line
+CROWDED = 0.8  # of their size
 MAX_PLACED = 60  # beyond, labels go to their first place: looking for room would take too long
 PLATE: Color = (18, 20, 26)
 TEXT: Color = (245, 246, 250)
@@ -39,14 +41,19 @@ class Style(NamedTuple):
 
 
 def draw_labels(
-    picture: Image.Image, instances: Sequence[Instance], colors: Sequence[Color], avoid: Sequence[Rect] = ()
+    picture: Image.Image,
+    instances: Sequence[Instance],
+    colors: Sequence[Color],
+    avoid: Sequence[Rect] = (),
+    share: float = SHARE,
 ) -> None:
     """Write the labels on the picture. The front instances choose their places first and lie on top.
 
-    avoid: (left, top, right, bottom) in pixels of what must stay visible; a label that finds no room beside it is tried in one long line,
-    and then is its number alone.
+    avoid: (left, top, right, bottom) in pixels of what must stay visible; a label that finds no room beside it and other labels is tried in one
+    long line, and then is its number alone.
+    share: height of the letters, of the picture's shorter side; smaller where there are many instances.
     """
-    style = _style(picture.size, len(instances))
+    style = _style(picture.size, len(instances), share)
     taken = [_around(xy, picture.size, style.size * 0.5) for i in instances[:MAX_PLACED] for xy in _dots(i)]
     taken.extend(avoid)
     labels, numbers = [], {instance.id: number for number, instance in enumerate(instances, 1)}
@@ -54,7 +61,7 @@ def draw_labels(
         words = label_text(instances[index], numbers.get(instances[index].parent))
         for text, least in ((words, 0.0), (words, LONG), ("", 0.0)):
             label = _label(instances[index], text, index + 1, colors[index], picture.size, style, taken, least)
-            if not any(_overlap(label.place, rect) for rect in avoid):
+            if not avoid or not any(_overlap(label.place, rect) for rect in taken):
                 break
         if len(instances) <= MAX_PLACED:
             taken.append(label.place)
@@ -99,8 +106,8 @@ def wrap(text: str, font: Font, room: float, max_lines: int) -> list[str]:
     return lines
 
 
-def _style(picture_size: tuple[int, int], count: int) -> Style:
-    size = min(picture_size) / (32 if count < CROWD else 40)
+def _style(picture_size: tuple[int, int], count: int, share: float) -> Style:
+    size = min(picture_size) * share * (1 if count < CROWD else CROWDED)
     size = min(MAX_FONT, max(MIN_FONT, round(size)))
     return Style(ImageFont.load_default(size), size, max(2, round(size * 0.3)), 2 if count < CROWD else 1)
 
