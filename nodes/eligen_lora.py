@@ -1,6 +1,7 @@
 """Load EliGen LoRA: EliGen's weights for Apply Layout, in every form in which they are passed around."""
 
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import comfy.sd
@@ -103,9 +104,10 @@ def lora_path(name: Any) -> Path:
 def read_lora(path: Path) -> dict[str, Any]:
     """The tensors of a file by name; ValueError if it cannot be read."""
     try:
-        return comfy.utils.load_torch_file(str(path), safe_load=True)
-    except (SafetensorError, OSError, ValueError, RuntimeError, EOFError) as error:
+        weights = comfy.utils.load_torch_file(str(path), safe_load=True)
+    except (SafetensorError, UnpicklingError, OSError, ValueError, RuntimeError, EOFError) as error:
         raise ValueError(f"{WHERE}: {path.name} cannot be read. It may be incomplete: download it again.") from error
+    return weights if isinstance(weights, dict) else {}
 
 
 def _patch_count(model: Any) -> int:

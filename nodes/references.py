@@ -1,33 +1,27 @@
 """Apply References: instances take their look from pictures, by the model's own self-attention."""
 
-import hashlib
 import math
-from collections import OrderedDict
 from collections.abc import Sequence
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from comfy_api.latest import io
 from torch import Tensor
 
 from ..instdiff_modules.geometry.raster import output_size
-from ..instdiff_modules.layout.document import visible_instances
 from ..instdiff_modules.layout.fields import text
-from ..instdiff_modules.layout.frames import as_frames, describe, find_index
-from ..instdiff_modules.layout.instance import Frames, Instance
+from ..instdiff_modules.layout.frames import as_frames
+from ..instdiff_modules.layout.instance import Frames
 from ..instdiff_modules.references.blocks import self_attentions
-from ..instdiff_modules.references.fit import fitted
-from ..instdiff_modules.references.places import Member, Places
+from ..instdiff_modules.references.places import Places
 from . import checks
 from .demo_model import picture_side
 from .empty_latent import drawn_at
-from .reference_calls import Picture, References, attach_references
-from .reference_files import FILES, read_reference
+from .reference_calls import References, attach_references
+from .reference_files import FILES
+from .reference_pictures import LATENTS, WHERE, Gathered
 from .types import Instances
 
-WHERE = "Apply References"
 RANGES = {"strength": (0, 2), "start": (0, 1), "end": (0, 1), "noise": (0, 1)}
-MOST_KEPT = 64  # latents of one VAE, 16 KB each at 512 x 512
 
 
 class InstDiffApplyReferences(io.ComfyNode):
@@ -144,101 +138,6 @@ class InstDiffApplyReferences(io.ComfyNode):
             [[found.member(instance, i, strength) for instance in seen] for i, seen in enumerate(found.seen)]
         )
         return io.NodeOutput(attach_references(model, References(pictures, places, prompt, start, end, noise)))
-
-
-class Gathered:
-    """The references of all frames. pictures: each (H, W, 3 or 4), once; seen: the instances of each frame that generate."""
-
-    def __init__(self, frames: Frames, images: Tensor | None, of: str) -> None:
-        self.pictures: list[Tensor] = []
-        self.seen = [[one for one in visible_instances(layout) if one.strength] for layout in frames]
-        self._numbers: dict[tuple[int, str], int] = {}  # of the instance of an id in a frame
-        given = _given(frames, images, of)
-        files: dict[str, int] = {}
-        for frame, instances in enumerate(self.seen):
-            for instance in instances:
-                key = frame, instance.id
-                if key in given:
-                    self._numbers[key] = self._add(given[key])
-                elif instance.reference and instance.reference_strength:
-                    if instance.reference not in files:
-                        where = f"Instance {instance.id[:40]}"
-                        files[instance.reference] = self._add(read_reference(instance.reference, where))
-                    self._numbers[key] = files[instance.reference]
-
-    def _add(self, picture: Tensor) -> int:
-        for number, known in enumerate(self.pictures):
-            if known is picture:
-                return number
-        self.pictures.append(picture)
-        return len(self.pictures) - 1
-
-    def member(self, instance: Instance, frame: int, strength: float) -> Member:
-        number = self._numbers.get((frame, instance.id))
-        return Member(instance, number, min(strength * instance.reference_strength, 2.0))
-
-
-def _given(frames: Frames, images: Tensor | None, of: str) -> dict[tuple[int, str], Tensor]:
-    """The connected pictures by frame and id of the instance that each belongs to."""
-    if images is None:
-        return {}
-    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[-1] not in (3, 4) or not images.numel():
-        came = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
-        raise ValueError(
-            f"{WHERE}: expected images of shape (pictures, height, width, 3), got {came}. Connect Load Image."
-        )
-    checks.check_finite(images, "reference picture")
-    names = [name.strip() for name in of.split(",") if name.strip()]
-    names = names or [str(i + 1) for i in range(len(images))]
-    if len(names) != len(images):
-        raise ValueError(
-            f"{WHERE}: {len(images)} images are connected and `of` names {len(names)} instances. Name one instance for each image."
-        )
-    found = {}
-    for name, picture in zip(names, list(images), strict=True):
-        places = [(i, find_index(layout, name)) for i, layout in enumerate(frames)]
-        if all(index is None for _, index in places):
-            raise ValueError(f"{WHERE}: there is no instance {name!r} for an image. {describe(frames)}")
-        found |= {(i, frames[i].instances[index].id): picture for i, index in places if index is not None}
-    return found
-
-
-class KnownLatents:
-    """Pictures as a VAE encodes them, remembered as long as that VAE is there: a change of the layout encodes none anew."""
-
-    def __init__(self) -> None:
-        self._known: WeakKeyDictionary[Any, OrderedDict[bytes, Picture]] = WeakKeyDictionary()
-
-    def of(self, vae: Any, area: float) -> Any:
-        """picture (H, W, 3 or 4) in 0..1 -> Picture of about `area` pixels."""
-
-        def encode(picture: Tensor) -> Picture:
-            known = self._known.setdefault(vae, OrderedDict())
-            pixels, inside = prepared(picture, area)
-            content = hashlib.sha256(pixels.numpy().tobytes())
-            content.update(b"" if inside is None else inside.numpy().tobytes())
-            key = content.digest()
-            if key not in known:
-                known[key] = Picture(vae.encode(pixels), inside)
-            known.move_to_end(key)
-            if len(known) > MOST_KEPT:
-                known.popitem(last=False)
-            return known[key]
-
-        return encode
-
-
-LATENTS = KnownLatents()
-
-
-def prepared(picture: Tensor, area: float) -> tuple[Tensor, Tensor | None]:
-    """(1, h, w, 3) for the VAE, a cut-out picture on white; and its opacity (h, w), None where all of it is opaque."""
-    picture = picture.detach().float().cpu()
-    pixels = fitted(picture, area)
-    if picture.shape[-1] == 3 or bool((picture[..., 3] == 1).all()) or not bool(picture[..., 3].any()):
-        return pixels, None
-    opacity = fitted(picture[..., 3:].expand(-1, -1, 3), area)[..., :1]
-    return pixels * opacity + (1 - opacity), opacity[0, ..., 0]
 
 
 def check_unet(model: Any) -> None:

@@ -1,19 +1,32 @@
 """Several workers share the tests: each page of the browser is one worker's, and nothing else comes after it."""
 
+import re
 from types import SimpleNamespace
 
 import pytest
 from support.pack import ROOT
 
 pytest.importorskip("xdist")
-from support.sharing import FIRST, ByWhatIsShared, has_a_browser, page
+from support.sharing import FIRST, SERVED, ByWhatIsShared, has_a_browser, page, served
 
 FILES = ["tests/test_a.py", "tests/comfy/test_demo_model.py", "tests/test_b.py", "tests/test_c.py"]
 PAGES = ["firefox", "newest", "newest classic", "newest nodes2", "pinned classic", "pinned nodes2"]
 
 
 def test_what_goes_first_exists() -> None:
-    assert all((ROOT / "tests" / name).is_file() for name in FIRST)
+    assert all((ROOT / "tests" / name).is_file() for name in FIRST if name != SERVED)
+
+
+def test_what_uses_the_server_stays_together() -> None:
+    plan = object.__new__(ByWhatIsShared)
+    scopes = [
+        plan._split_scope(f"tests/comfy/{name}.py::test_x")
+        for name in ("test_versions", "test_templates", "test_errors")
+    ]
+    assert scopes == [f"tests/{SERVED}", f"tests/{SERVED}", "tests/comfy/test_errors.py"]
+    fixture = re.compile(r"^def .*\b(any_server|oldest_server|server)\b", re.M)
+    for path in sorted((ROOT / "tests" / "comfy").glob("test_*.py")):
+        assert served(path.relative_to(ROOT).as_posix()) >= bool(fixture.search(path.read_text(encoding="utf-8"))), path
 
 
 @pytest.mark.parametrize(

@@ -128,10 +128,9 @@ def files_and_library(editor: Editor) -> None:
 
 @pytest.mark.parametrize("frontend", ["pinned", "newest"], indirect=True)
 def test_the_main_paths_in_firefox(frontend: ComfyServer, firefox: "Browser", tmp_path: Path) -> None:
-    comfy = ComfyPage(firefox, frontend, "classic")
+    comfy = ComfyPage(firefox, frontend, "classic", address=f"{frontend.url}/{FIRST_TEMPLATE}")
     page, said = comfy.page, list[str]()
     try:
-        comfy.visit(FIRST_TEMPLATE)
         comfy.shows(ROOT / "workflows" / "01-Start-here.json")
         assert comfy.run(STEPS, 4) == 1
         editor = Editor(comfy, comfy.nodes()[0]).ready()

@@ -60,7 +60,7 @@ def test_a_picture_that_can_be_a_mask_is_offered_as_one(comfy: ComfyPage, editor
 
 def test_an_instance_has_a_reference_picture(comfy: ComfyPage, editor: Editor) -> None:
     one, two = png(np.full((64, 96, 3), 90)), png(np.full((64, 96, 3), 160))
-    has = "root.querySelector('.ie-thumb img').naturalWidth === 96 && !root.querySelector('.ie-thumb img').hidden"
+    has = "root.querySelector('.ie-reference-picture img').naturalWidth === 96 && !root.querySelector('.ie-reference-picture img').hidden"
     hint = "root.querySelector('.ie-reference + .ie-hint')"
     editor.draw("b", [(0.1, 0.1), (0.6, 0.6)], "a red fox")
     editor.root().query_selector('[data-act="reference-file"]').set_input_files(
@@ -87,11 +87,11 @@ def test_an_instance_has_a_reference_picture(comfy: ComfyPage, editor: Editor) -
     wait(editor, f"{hint}.hidden")
     # onto the row, onto the canvas
     drop(editor, "other.png", "image/png", two, onto=".ie-reference")
-    wait(editor, "root.querySelector('.ie-thumb').title.includes('other')")
+    wait(editor, "root.querySelector('.ie-reference-picture').title.includes('other')")
     comfy.screenshot(f"reference-{comfy.renderer}")
     drop(editor, "look.png", "image/png", one)
     editor.act("picture-reference")
-    wait(editor, "root.querySelector('.ie-thumb').title.includes('look')")
+    wait(editor, "root.querySelector('.ie-reference-picture').title.includes('look')")
     assert editor.instances[0]["reference"] == first, "the same picture is stored once"
     field = editor.control("reference-strength")
     field.fill("1.5")

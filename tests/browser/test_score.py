@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 from instdiff.instdiff_modules.shapeworld.known_words import SIZE
+from PIL import Image
 from support.browser import ComfyPage
 from support.editor import Editor
 from support.studio_page import sampled
@@ -50,11 +51,13 @@ def test_a_score_hides_no_shape_and_says_it_in_plain_words(comfy: ComfyPage, edi
     comfy.look(-900, 140)  # what lies outside the page is not drawn
     width, height, data = comfy.page.wait_for_function(SHOWN, arg=score).json_value()
     shown = np.array(data, np.uint8).reshape(height, width, 4)[..., :3]
-    assert shown.shape == given.shape
-    shapes = (given != 255).any(-1)
-    changed = (abs(shown.astype(int) - given) > 8).any(-1)
+    side = 2 * SIZE  # a small picture is enlarged, so that its labels can be read
+    larger = np.asarray(Image.fromarray(given).resize((side, side), Image.Resampling.LANCZOS))
+    assert shown.shape == larger.shape
+    shapes = (given != 255).any(-1).repeat(2, 0).repeat(2, 1)
+    changed = (abs(shown.astype(int) - larger) > 8).any(-1)
     for instance in LAYOUT["instances"]:
-        x0, y0, x1, y1 = (round(v * SIZE) for v in instance["box"])
+        x0, y0, x1, y1 = (round(v * side) for v in instance["box"])
         inside = np.zeros_like(shapes)
         inside[y0:y1, x0:x1] = shapes[y0:y1, x0:x1]
         assert changed[inside].mean() < 0.08, f"{instance['prompt']}: its tick or cross and a thin outline at most"

@@ -23,7 +23,7 @@ QWEN_LAYERS = dict.fromkeys(("transformer_blocks.0.attn.to_q", "transformer_bloc
 
 @pytest.fixture(autouse=True)
 def folder(tmp_path, monkeypatch):
-    monkeypatch.setitem(folder_paths.folder_names_and_paths, "loras", ([str(tmp_path)], {".safetensors"}))
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "loras", ([str(tmp_path)], {".safetensors", ".pt"}))
     monkeypatch.setattr(folder_paths, "filename_list_cache", {})
     return tmp_path
 
@@ -104,5 +104,8 @@ def test_what_does_not_fit_is_refused(folder):
     (folder / "eligen.safetensors").write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"eligen\.safetensors cannot be read"):
         InstDiffLoadEliGen.execute(tiny_model("FLUX.1"), "eligen.safetensors", 1.0)
+    (folder / "eligen.pt").write_bytes(b"damaged")
+    with pytest.raises(ValueError, match=r"eligen\.pt cannot be read"):
+        InstDiffLoadEliGen.execute(tiny_model("FLUX.1"), "eligen.pt", 1.0)
     message = InstDiffLoadEliGen.validate_inputs("gone.safetensors")
     assert "is not in models/loras" in message and len(message) < 300

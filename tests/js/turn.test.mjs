@@ -82,6 +82,9 @@ test("several turn about their common middle, with their parts; what is locked s
   assert.equal(turn(doc, 360), doc);
   assert.equal(turn(doc, 0), doc);
   assert.equal(turn(doc, 30, ["i4"]), doc);
+  assert.equal(turn(doc, 30, ["i1"]), doc, "a point has no side to turn");
+  const square = holding({ box: [0.2, 0.2, 0.4, 0.5] });
+  assert.equal(reduce(square, { type: "mirror", ids: ["i1"], axis: 0 }), square, "nothing to undo");
 });
 
 test("a box turned by anything but quarters is the mask of the turned rectangle; beside a mask it stays its frame", () => {

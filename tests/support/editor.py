@@ -150,7 +150,7 @@ class Editor:
         self.root().evaluate("root => root.focus({ preventScroll: true })")
 
     def draw(self, key: str, points: list[tuple[float, float]], prompt: str = "") -> None:
-        """A new instance: the tool, the stroke, its prompt typed where the focus is then, and back to the canvas."""
+        """A new instance: the tool, the stroke, its prompt put in where the focus is then, and back to the canvas."""
         self.do("({ store }) => store.setSession({ selection: [] })")
         self.tool(key)
         if len(points) == 1:
@@ -159,7 +159,7 @@ class Editor:
             self.stroke(points)
         self.comfy.frames(2)
         if prompt:
-            self.page.keyboard.type(prompt)
+            self.page.keyboard.insert_text(prompt)  # letter by letter, tests type where that is what they are about
         self.page.keyboard.press("Escape")
         self.focus()
 

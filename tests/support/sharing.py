@@ -1,20 +1,25 @@
 """Which worker runs what when several share the tests (pytest-xdist).
 
-A worker gets whole files, and of the browser's tests all on one page: what they share is started once. These wait for their page most of
-the time, so half of the workers have them alone, from the beginning, and the other half keeps the processor busy meanwhile.
+A worker gets whole files, those that use ComfyUI's server all together, and of the browser's tests all on one page: what they share is
+started once. The last wait for their page much of the time, so half of the workers have them alone, from the beginning, and the other half
+keeps the processor busy meanwhile.
 """
 
 import os
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
+from support.pack import ROOT
 from xdist.scheduler import LoadScopeScheduling
 
 ENOUGH = 3  # workers; fewer do one thing after the other
 BEHIND = 5  # by how much those without a browser are nicer, so that a page is answered at once
+SERVED = "comfy/served.py"  # stands for all files whose tests use the server
 # What takes long or waits, so that no worker has it left when the others are done.
 FIRST = (
+    SERVED,
     "comfy/test_demo_model.py",
     "test_stops.py",
     "test_evaluation_ray.py",
@@ -31,6 +36,12 @@ def page(nodeid: str) -> str:
         return "firefox"
     found = re.search(r"^tests/browser/.*\[(?:.*\b(classic|nodes2)-)?.*\b(pinned|newest)\b", nodeid)
     return f"{found[2]} {found[1] or ''}".strip() if found else ""
+
+
+@cache
+def served(file: str) -> bool:
+    """Whether tests of a file ("tests/comfy/test_x.py") use the server."""
+    return file.startswith("tests/comfy/") and ": ComfyServer" in (ROOT / file).read_text(encoding="utf-8")
 
 
 def has_a_browser(worker: str, workers: int) -> bool:
@@ -50,7 +61,8 @@ def step_behind(worker: Mapping[str, Any]) -> None:
 
 class ByWhatIsShared(LoadScopeScheduling):
     def _split_scope(self, nodeid: str) -> str:
-        return page(nodeid) or nodeid.partition("::")[0]
+        file = nodeid.partition("::")[0]
+        return page(nodeid) or (f"tests/{SERVED}" if served(file) else file)
 
     def schedule(self) -> None:
         self.config.option.loadscopereorder = False  # our own order is in _next

@@ -5,7 +5,7 @@ STATE_DIR/demo_model.safetensors is the shipped file with the new instance netwo
 
 Half of each batch are ordinary scenes, so that nothing is forgotten. Of the crowded ones some are drawn as *overlap: by depth* draws
 them (whole boxes; what is hidden of an instance is not seen), some as the later steps of an instance's branch (one instance and its own
-words in a picture that holds all), some with the number of their place in the order added to their words. Slots are those of the file.
+words in a picture that holds all). Slots are those of the file.
 """
 
 import sys
@@ -39,22 +39,11 @@ from torch import Tensor  # noqa: E402
 loop.GRID_EVERY = 3600  # seconds: it costs as much as fifty steps
 
 SIDES = (32, 16, 8)  # of the visual tokens of each level
-MODES = {"free": 0.3, "ordered": 0.35, "numbered": 0.2, "branch": 0.15}
+MODES = {"free": 0.4, "ordered": 0.4, "branch": 0.2}
 WHOLE_BOXES = 0.5  # of the free ones: boxes as people draw them, around what is hidden, too
 GIVEN = {"box": 0.45, "point": 0.35, "scribble": 0.15, "box scribble": 0.05}
 WITH_MASKS = 0.1875
 BRANCH_TIMES = 650  # while the branch's picture still has a background of its own, no other instance is there
-
-
-def number(rank: Tensor, count: Tensor) -> Tensor:
-    """Place in the order -> -1 (at the back) to 1 (in front)."""
-    return 2 * rank / (count - 1).clamp(min=1) - 1
-
-
-def direction(text: Tensor) -> Tensor:
-    """What stands for 1, as long as the words' features differ from each other: (width,)."""
-    way = torch.randn(text.shape[1], generator=torch.Generator().manual_seed(0)).to(text)
-    return way / way.norm() * (text - text.mean(0)).norm(dim=1).mean()
 
 
 def depths(folder: Path, shard: int) -> dict[str, Tensor]:
@@ -97,7 +86,7 @@ class Pairs(plain.Pairs):
 class CrowdedPairs(Pairs):
     def __init__(self, folder: Path, text: Tensor, shards: list[int]) -> None:
         super().__init__(folder, text, shards)
-        self.ids, self.direction = tokens.encode(make_layouts.PHRASES).long(), direction(text)
+        self.ids = tokens.encode(make_layouts.PHRASES).long()
 
     def crowded(self, size: int) -> tuple[Tensor, Tensor, GroundingInputs, Tensor, Tensor, Tensor]:
         """As `batch`, then what is seen of each slot's instance (size, SLOTS, cells), and which pictures are those of a branch (size,)."""
@@ -105,21 +94,18 @@ class CrowdedPairs(Pairs):
         at = torch.randint(len(d["count"]), (size,))
         d_at = {key: value[at] for key, value in d.items()}
         mode = torch.multinomial(torch.tensor(list(MODES.values())), size, replacement=True)
-        ordered, numbered, branch = (mode == list(MODES).index(name) for name in ("ordered", "numbered", "branch"))
+        ordered, branch = (mode == list(MODES).index(name) for name in ("ordered", "branch"))
         held = {plain.SQUARE: {**d_at, "often": torch.ones(size)}}
         one = _Once(held, self.text, self.empty)
-        use = ordered | numbered | ((torch.rand(size) < WHOLE_BOXES) & ~branch)
+        use = ordered | ((torch.rand(size) < WHOLE_BOXES) & ~branch)
         held[plain.SQUARE]["boxes"] = torch.where(use[:, None, None], d_at["whole"], d_at["boxes"])
         middle = held[plain.SQUARE]["boxes"].unflatten(-1, (2, 2)).mean(-2)
         held[plain.SQUARE]["points"] = torch.cat((middle[:, :, None], d_at["points"][:, :, 1:]), 2)
         own = (torch.rand(size, SLOTS) * (torch.arange(SLOTS) < d_at["count"][:, None])).argmax(1)
         one.branch, one.own = branch, own
-        one.boxes_only = ordered | numbered
+        one.boxes_only = ordered
         latents, ids, inputs, cover = one.batch(size, WITH_MASKS)
         ids[branch] = self.ids[d_at["phrase"].long()[torch.arange(size), own]][branch]
-        rank = number(torch.arange(SLOTS).expand(size, -1), d_at["count"][:, None].float())
-        added = (rank * numbered[:, None])[..., None] * self.direction * inputs.text_mask[..., None]
-        inputs = inputs._replace(text=inputs.text + added)
         through = torch.where(ordered[:, None, None], d_at["through"].float(), 1.0)
         return latents, ids, inputs, cover, through, branch
 

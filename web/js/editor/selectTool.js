@@ -5,12 +5,11 @@
 import { withParts } from "../layout/parts.js";
 import { contains, HANDLES, handlePosition, instanceBounds, instancesOf, moved, rectangle, resized, touches } from "../state/geometry.js";
 import { snapMove, snapPoint, snapTargets } from "../state/snap.js";
-import { turnOf } from "../state/turn.js";
 import { areaAround } from "./areas.js";
 import { drawCopies, dropCopies } from "./copies.js";
 import { CURSORS, handleAt, instancesAt, isResizable, movableBounds } from "./hit.js";
 import { drawTurn, isAtTurnHandle, turnAreas, TURN_CURSOR } from "./turnHandle.js";
-import { angleFrom, turnable, turnBy } from "./turning.js";
+import { pointerTurn } from "./turning.js";
 
 const SLOP = 3; // CSS pixels that a click may wander before it is a drag
 const SNAP_REACH = 6; // CSS pixels
@@ -33,7 +32,7 @@ export function selectTool(editor) {
       return;
     }
     if (isResizable(chosen) && isAtTurnHandle(bounds, e.screen, e.view, editor.size(), e.coarse)) {
-      drag = { ...start, kind: "turn", angle: angleFrom({ bounds, screen: e.screen, view: e.view }) };
+      drag = { ...start, kind: "turn", turn: pointerTurn(editor, { bounds, screen: e.screen, view: e.view }) };
       return;
     }
     const under = instancesAt(store.doc, e.at, e.view);
@@ -86,10 +85,7 @@ export function selectTool(editor) {
       return;
     }
     if (drag.kind === "turn") {
-      drag.degrees = drag.angle(e);
-      drag.screen = e.screen;
-      store.preview({ type: "turn", ids: store.session.selection, degrees: drag.degrees });
-      editor.redraw();
+      drag.turn.move(e);
       return;
     }
     drag.to = drag.kind === "move" ? moveTarget(e) : resizeTarget(e);
@@ -103,7 +99,7 @@ export function selectTool(editor) {
       select(dropCopies(store, done));
       store.setSession({ hover: null }); // the pointer has left the original
     } else if (done.to) store.dispatch(transformAction());
-    else if (done.kind === "turn") finishTurn(done);
+    else if (done.kind === "turn") done.turn.finish();
     else if (done.edit && done.click) store.setSession({ selection: [done.click], editing: done.click });
     else if (done.kind === "press" && done.toggle) toggle(store, done.toggle);
     else if (done.kind === "press" && done.click !== undefined) select(done.click === null ? [] : [done.click]);
@@ -112,17 +108,6 @@ export function selectTool(editor) {
     editor.setGuides([]);
     editor.redraw();
     return e;
-  }
-
-  function finishTurn({ degrees }) {
-    store.preview(null); // back where it began, which may be all
-    if (degrees) turnBy(editor, degrees);
-  }
-
-  /** The turn that goes on, for drawing. */
-  function turning() {
-    const turn = drag?.kind === "turn" ? turnOf(store.doc, turnable(store.doc, store.session.selection), drag.degrees ?? 0) : null;
-    return turn && { ...turn, bounds: drag.bounds, degrees: drag.degrees, screen: drag.screen };
   }
 
   function cancel() {
@@ -201,6 +186,7 @@ export function selectTool(editor) {
     return snapTargets(others, store.doc, editor.settings());
   }
 
+  const turning = () => drag?.turn?.shown() ?? null;
   const reach = (e) => [SNAP_REACH * e.view.pixel[0], SNAP_REACH * e.view.pixel[1]];
   const transformAction = () => ({ type: "transform", ids: store.session.selection, from: drag.bounds, to: drag.to });
   const family = (ids) => instancesOf(store.doc, withParts(store.doc, ids)); // what moves together

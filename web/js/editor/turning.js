@@ -31,17 +31,33 @@ export function mirror({ store }, axis) {
 }
 
 /**
- * A turn by the pointer, about where the middle of the bounds was when it began.
- * @param {{bounds: number[], screen: number[], view: object}} start screen: where the pointer went down
- * @returns {(e: {screen: number[], shift: boolean}) => number} degrees, -180 to 180
+ * A turn by the pointer, about where the middle of the bounds was when it began: shown while it goes on, one step at the end.
+ * @param {object} editor {store, text, redraw()} @param {{bounds: number[], screen: number[], view: object}} start screen: where the pointer went down
+ * @returns {object} {move(e), finish(), shown()}: shown for turnHandle.js, null where nothing turns yet
  */
-export function angleFrom({ bounds, screen, view }) {
+export function pointerTurn(editor, { bounds, screen, view }) {
+  const { store } = editor;
   const centre = view.toScreen([(bounds[0] + bounds[2]) / 2, (bounds[1] + bounds[3]) / 2]);
   const angle = ([x, y]) => (Math.atan2(y - centre[1], x - centre[0]) * 180) / Math.PI;
   const from = angle(screen);
-  return (e) => {
-    const step = e.shift ? STEP : 1 / FINE;
-    const turned = Math.round((angle(e.screen) - from) / step) * step;
-    return Math.round((((turned + 540) % 360) - 180) * FINE) / FINE;
+  let [degrees, at] = [0, screen];
+
+  return {
+    move(e) {
+      const step = e.shift ? STEP : 1 / FINE;
+      const turned = Math.round((angle(e.screen) - from) / step) * step;
+      degrees = Math.round((((turned + 540) % 360) - 180) * FINE) / FINE;
+      at = e.screen;
+      store.preview({ type: "turn", ids: store.session.selection, degrees });
+      editor.redraw();
+    },
+    finish() {
+      store.preview(null); // back where it began, which may be all
+      if (degrees) turnBy(editor, degrees);
+    },
+    shown() {
+      const turn = turnOf(store.doc, turnable(store.doc, store.session.selection), degrees);
+      return turn && { ...turn, bounds, degrees, screen: at };
+    },
   };
 }

@@ -16,7 +16,7 @@ export function createReference({ store, host, text, options }) {
   const scope = createScope();
   const picture = el("img", { alt: "", hidden: true, draggable: "false" });
   const plus = icon("picture", 16);
-  const choose = el("button", { type: "button", class: "ie-thumb", "data-act": "reference" }, plus, picture);
+  const choose = el("button", { type: "button", class: "ie-reference-picture", "data-act": "reference" }, plus, picture);
   const input = el("input", { type: "file", accept: "image/*", hidden: true, "data-act": "reference-file" });
   const remove = iconButton("reference-remove", icon("close", 12), words.remove);
   const share = { ...options("reference_strength", words.strengthHelp, 2) };

@@ -12,7 +12,7 @@ import { instanceBounds, instancesOf, moved, selectionBounds, union } from "./ge
 import { isEmpty } from "./raster.js";
 import { decodeMask } from "../layout/rle.js";
 import { movedInstance, placed } from "./place.js";
-import { mirrorOf, turned, turnOf } from "./turn.js";
+import { mirrorOf, samePlaces, turned, turnOf } from "./turn.js";
 
 export const MAX_SIDE = 16384; // pixels, ComfyUI's own limit
 const RANGES = { strength: [0, 2], start: [0, 1], end: [0, 1], opacity: [0, 1], reference_strength: [0, 2] };
@@ -116,7 +116,11 @@ function mirror(doc, { ids, axis, live }) {
 function takenBy(doc, ids, find, live) {
   const free = instancesOf(doc, withParts(doc, ids)).filter((instance) => !instance.locked);
   const found = find(free);
-  return found ? change(doc, free.map((instance) => instance.id), (instance) => turned(doc, instance, found.map, live)) : doc;
+  if (!found) return doc;
+  return change(doc, free.map((instance) => instance.id), (instance) => {
+    const next = turned(doc, instance, found.map, live);
+    return !live && samePlaces(instance, next) ? instance : next;
+  });
 }
 
 function duplicate(doc, { ids, dx, dy }) {

@@ -16,7 +16,7 @@ const FITS = 1 + 1e-6; // of the canvas
  * @returns {{map: number[], fits: boolean} | null} map: see affine.js; it holds what turns inside the canvas. fits: false if that is impossible. null: nothing turns
  */
 export function turnOf(doc, chosen, degrees) {
-  const bounds = union(chosen.map(instanceBounds));
+  const bounds = boundsOf(chosen);
   if (!bounds || !(degrees % 360)) return null;
   const map = turning(middleOf(bounds), degrees, [doc.width, doc.height]);
   return held(keepsUpright(map) ? onPixels(map, bounds, chosen) : map, chosen);
@@ -24,8 +24,14 @@ export function turnOf(doc, chosen, degrees) {
 
 /** The same for a mirror. @param {0 | 1} axis see affine.js */
 export function mirrorOf(doc, chosen, axis) {
-  const bounds = union(chosen.map(instanceBounds));
+  const bounds = boundsOf(chosen);
   return bounds && held(mirroring(middleOf(bounds), axis), chosen);
+}
+
+/** What they turn in; null for nothing, and for a point, which is its own middle. */
+function boundsOf(chosen) {
+  const bounds = union(chosen.map(instanceBounds));
+  return bounds && (bounds[2] > bounds[0] || bounds[3] > bounds[1]) ? bounds : null;
 }
 
 const middleOf = ([x0, y0, x1, y1]) => [(x0 + x1) / 2, (y0 + y1) / 2];
@@ -50,6 +56,12 @@ function onPixels(map, bounds, chosen) {
   const wide = (bounds[2] - bounds[0]) * sides[0] > (bounds[3] - bounds[1]) * sides[1] ? 0.5 : -0.5;
   const between = (value) => Math.abs(value - Math.floor(value) - 0.5) < 0.01;
   return shifted(map, [0, 1].map((axis) => (between(turned[axis] * sides[axis]) ? wide / sides[axis] : 0)));
+}
+
+/** @returns {boolean} whether two instances hold the same places, as one and its mirror image may */
+export function samePlaces(one, other) {
+  const places = ({ box, point, scribble, mask }) => JSON.stringify([box, point, scribble, mask]);
+  return places(one) === places(other);
 }
 
 /**
