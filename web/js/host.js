@@ -163,17 +163,17 @@ export function layoutWidget(node, name, spec) {
     else sessions.set(key, session);
     // while a workflow is loaded the page still names the one before it: a large one on a slow machine for seconds
     let times = 60;
-    const waiting = setInterval(() => {
+    const follow = () => {
       const named = sessionKey();
-      if (editor && named === key && --times > 0) return;
-      clearInterval(waiting);
+      if (editor && named === key && --times > 0) setTimeout(follow, 500);
       if (!editor || named === key) return;
       session = sessions.get(named) ?? newSession();
       sessions.set(named, session);
       settle();
       lookAround();
       store.sessionChanged();
-    }, 500);
+    };
+    setTimeout(follow, 500);
     if (!editor) {
       editor = createEditor({ store, host });
       element.__instdiff = editor.element; // for tests: it may be shown elsewhere
