@@ -157,21 +157,23 @@ export function layoutWidget(node, name, spec) {
   }
 
   function start() {
-    let key = sessionKey();
+    const key = sessionKey();
     const known = sessions.get(key);
     if (known) session = known;
     else sessions.set(key, session);
+    // while a workflow is loaded the page still names the one before it: a large one on a slow machine for seconds
+    let times = 60;
     const follow = () => {
-      if (!editor || sessionKey() === key) return;
-      key = sessionKey();
-      session = sessions.get(key) ?? newSession();
-      sessions.set(key, session);
+      const named = sessionKey();
+      if (editor && named === key && --times > 0) setTimeout(follow, 500);
+      if (!editor || named === key) return;
+      session = sessions.get(named) ?? newSession();
+      sessions.set(named, session);
       settle();
       lookAround();
       store.sessionChanged();
     };
-    // while a workflow is loaded the page still names the one before it: a large one on a slow machine for seconds
-    for (const milliseconds of [500, 1500, 4000]) setTimeout(follow, milliseconds);
+    setTimeout(follow, 500);
     if (!editor) {
       editor = createEditor({ store, host });
       element.__instdiff = editor.element; // for tests: it may be shown elsewhere
