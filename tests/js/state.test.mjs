@@ -5,6 +5,7 @@ import { emptyLayout, layoutToJson, opacityOf, parseLayout } from "../../web/js/
 import { reduce } from "../../web/js/state/actions.js";
 import { aligned, arranged, distributed, reordered } from "../../web/js/state/arrange.js";
 import { lint } from "../../web/js/layout/lint.js";
+import { missingNoun } from "../../web/js/layout/nouns.js";
 import { missingInCaption, withPrompts } from "../../web/js/state/caption.js";
 import { instanceBounds, mapping, moved, rectangle, resized, simplify } from "../../web/js/state/geometry.js";
 import { emptyBitmap, fillPolygon, paintSegment, resample, transformed } from "../../web/js/state/raster.js";
@@ -313,6 +314,12 @@ test("what the caption lacks is what the hints say that it lacks", () => {
     const hinted = lint(asked).filter(({ code }) => code === "noun_missing").map(({ id }) => asked.instances[id.slice(1)].prompt);
     assert.deepEqual(missingInCaption(asked), hinted);
   }
+  // what is there in another colour or texture is not there; where the caption says neither, it is
+  assert.deepEqual(missingInCaption(captionOf(stars, "a checkered pink star", "a dotted blue circle")), ["a checkered pink star", "a dotted blue circle"]);
+  const clear = captionOf("a black and white cat, a red star and a star, grey dogs beside a blue (circle:1.2)", "a white cat", "a pink star",
+    "a gray dog", "a striped blue circle", "a small circle", "two dogs, black");
+  assert.deepEqual(missingInCaption(clear), []);
+  assert.equal(missingNoun(stars, "a checkered pink star on the left"), "checkered pink star");
   assert.deepEqual(missingInCaption(captionOf("two (Red:1.2) foxes and a dog on the grass", "a dog", "red foxes", "the", "")), []);
   assert.deepEqual(missingInCaption(captionOf("雪地里的一只猫", "一只猫", "一只狗")), ["一只狗"]);
   const doc = captionOf("", "an eagle", "its head", "a fox");

@@ -34,6 +34,10 @@ const OTHER_PLURALS = new Map(
     .match(/\w+ \w+/g)
     .map((pair) => pair.split(" ")),
 );
+// What one thing is not at once: its textures, its colours.
+const LOOKS = [words("striped dotted checkered"), words("black white red green blue yellow brown gray golden orange pink purple silver")];
+const JOINS = words("and or &");
+const MAX_LOOKS = 6; // words before a noun: "a black, white and very old brown dog"
 const MAX_PHRASE = 2000; // characters: what a phrase is about stands near its beginning
 const MAX_CAPTION = 20000; // characters: beyond that nothing is said to be missing
 const MAX_NOUNS = 8; // "a cat, a dog and a bird" names a few
@@ -67,17 +71,17 @@ export function mainNouns(prompt, depth = 0) {
  */
 export function mentions(prompt, noun) {
   if (prompt.length > MAX_CAPTION) return true;
-  const said = formsOf(prompt);
+  const said = formsOf(prompt).places;
   const end = singular(noun);
-  return [...forms(noun)].some((form) => said.has(form)) || (noun.length > 3 && [...said].some((form) => form.endsWith(end)));
+  return [...forms(noun)].some((form) => said.has(form)) || (noun.length > 3 && [...said.keys()].some((form) => form.endsWith(end)));
 }
 
 /**
  * The one rule for the hint at an instance and for what is added to the caption.
  * @param {string} caption the prompt of the whole picture
  * @param {string} prompt an instance's
- * @returns {string | null} what the prompt is about, if the caption does not mention it; where words are not parted by spaces, the first
- *   clause that the caption does not hold
+ * @returns {string | null} what the prompt is about, if the caption does not mention it, or only in another colour or texture ("pink star"
+ *   beside "a red star"); where words are not parted by spaces, the first clause that the caption does not hold
  */
 export function missingNoun(caption, prompt) {
   if (caption.length > MAX_CAPTION) return null;
@@ -88,17 +92,55 @@ export function missingNoun(caption, prompt) {
     return clauses.find((part) => /\p{L}/u.test(part) && !said.includes(part)) ?? null;
   }
   const nouns = mainNouns(prompt);
-  return nouns.length && !nouns.some((noun) => mentions(caption, noun)) ? nouns[0] : null;
+  if (!nouns.length) return null;
+  return nouns.some((noun) => mentions(caption, noun)) ? unlike(caption, text, nouns[0]) : nouns[0];
 }
 
-let last = { prompt: "", forms: new Set() }; // a thousand instances ask about the same caption
+/** The noun with its looks in the prompt, if the caption gives all things of that name other ones. */
+function unlike(caption, prompt, noun) {
+  const own = placesIn(prompt);
+  const at = own.places.get(noun)?.[0];
+  const said = formsOf(caption);
+  const wanted = at === undefined ? [] : looksBefore(own.words, at);
+  const others = [...forms(noun)].flatMap((form) => said.places.get(form) ?? []).map((place) => looksBefore(said.words, place));
+  const differs = (looks) => wanted.some((mine, kind) => mine.size && looks[kind].size && [...mine].every((word) => !looks[kind].has(word)));
+  return others.length && others.every(differs) ? [...wanted.flatMap((mine) => [...mine]), noun].join(" ") : null;
+}
+
+/** Of each kind of LOOKS the words that stand before the word at a place, as far as its phrase reaches. */
+function looksBefore(words, at) {
+  const found = LOOKS.map(() => new Set());
+  for (let i = at - 1; i >= Math.max(0, at - MAX_LOOKS); i--) {
+    const word = words[i] === "grey" ? "gray" : words[i];
+    const kind = LOOKS.findIndex((looks) => looks.has(word));
+    if (kind >= 0) found[kind].add(word);
+    else if (!word || ENDS.has(word) || ["a", "an", "the"].includes(word) || (JOINS.has(word) && !isLook(words[i - 1]))) break;
+  }
+  return found;
+}
+
+function isLook(word) {
+  return word === "grey" || LOOKS.some((looks) => looks.has(word));
+}
+
+let last = { prompt: "", said: placesIn("") }; // a thousand instances ask about the same caption
 
 function formsOf(prompt) {
-  if (last.prompt !== prompt) {
-    const words = new Set(wordsOf(plainPrompt(prompt).toLowerCase()));
-    last = { prompt, forms: new Set([...words].flatMap((word) => [...forms(word)])) };
+  if (last.prompt !== prompt) last = { prompt, said: placesIn(plainPrompt(prompt).toLowerCase()) };
+  return last.said;
+}
+
+/** The words of a text in order, clauses parted by "", and where each form stands. */
+function placesIn(text) {
+  const words = text.split(CLAUSE_ENDS).flatMap((clause) => [...wordsOf(clause), ""]);
+  const places = new Map();
+  for (const [i, word] of words.entries()) {
+    for (const form of word ? forms(word) : []) {
+      if (!places.has(form)) places.set(form, []);
+      places.get(form).push(i);
+    }
   }
-  return last.forms;
+  return { words, places };
 }
 
 /** The last word of the phrase, and of what stands before an "and" or "or": "a cat and a dog", "a black and white cat". */
