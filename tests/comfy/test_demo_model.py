@@ -10,7 +10,7 @@ import latent_preview
 import numpy as np
 import pytest
 import torch
-from bench import editing, instance_lora, overlap, shapeworld
+from bench import editing, instance_lora, overlap, overlap_conditions, shapeworld
 from instdiff.instdiff_modules.checkpoint.reading import write_checkpoint
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
 from instdiff.instdiff_modules.metrics.detection import SHAPES, detect_shapes
@@ -242,7 +242,7 @@ def test_a_lora_on_one_instance_paints_it_and_leaves_the_others() -> None:
 
 
 def test_by_depth_the_order_of_the_layout_is_the_order_in_the_picture(studio: Studio) -> None:
-    conditions = [c for c in overlap.order() if c.way == "overlap by depth"]
+    conditions = [c for c in overlap_conditions.order() if c.way == "overlap by depth"]
     assert len(conditions) == 2
     for condition in conditions:
         [picture] = overlap.draw(studio, condition, [0])
