@@ -216,6 +216,9 @@ def test_a_text_that_cannot_be_read_is_kept_and_can_be_mended(comfy: ComfyPage, 
     assert editor.text == broken
     _, entry = comfy.queue()
     assert entry["status"]["status_str"] == "error"
+    # the page marks the node then, and a click meanwhile may meet nothing
+    comfy.page.wait_for_function("() => app.lastExecutionError")
+    comfy.frames(3)
     assert editor.text == broken
     editor.control("error-text").fill(TEXT)
     editor.act("error-retry")
