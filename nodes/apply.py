@@ -8,7 +8,7 @@ from ..instdiff_modules.grounding.bank import check_slots
 from ..instdiff_modules.layout.document import Frames, visible_instances
 from ..instdiff_modules.layout.frames import as_frames
 from . import checks
-from .apply_settings import LOCATION_FORMATS, MASKED, OVERLAPS, SCALEU, ApplySettings, check_inputs
+from .apply_settings import LOCATION_FORMATS, MASKED, OVERLAPS, SCALEU, SPEEDS, ApplySettings, check_inputs
 from .model import InstDiffModel
 from .patching import attach
 from .types import Instances, InstDiffModelSocket
@@ -136,6 +136,17 @@ class ApplyInstDiff(io.ComfyNode):
                         "the later instance in the layout, as far as its opacity says."
                     ),
                 ),
+                io.Combo.Input(
+                    "speed",
+                    options=list(SPEEDS),
+                    default=SPEEDS[0],
+                    optional=True,
+                    advanced=True,
+                    tooltip=(
+                        "exact: as trained. pooled keys: from 768x768 pixels on, the picture's parts look at each other in groups of 2x2 "
+                        "in the added layers: faster, and nearly the same picture. Where attention is masked it stays exact."
+                    ),
+                ),
             ],
             outputs=[io.Model.Output(tooltip="The model with its instances, for any sampler node.")],
         )
@@ -156,9 +167,10 @@ class ApplyInstDiff(io.ComfyNode):
         location_formats: str = "as given",
         point_seed: int = 0,
         overlap: str = OVERLAPS[0],
+        speed: str = SPEEDS[0],
     ) -> io.NodeOutput:
         settings = ApplySettings(
-            strength, start, end, fade, scaleu, masked_attention, location_formats, point_seed, overlap
+            strength, start, end, fade, scaleu, masked_attention, location_formats, point_seed, overlap, speed
         )
         layouts = as_frames(instances)
         settings.check()

@@ -14,7 +14,7 @@ from ..instdiff_modules.grounding.presence import CONFIGURATIONS, authors_presen
 from ..instdiff_modules.layout.document import Frames, check_prompts
 from ..instdiff_modules.layout.instance import Instance
 from ..instdiff_modules.sampling.attention_mask import MaskedAttention
-from ..instdiff_modules.sampling.fuser_patch import FuserPatch
+from ..instdiff_modules.sampling.fuser_patch import LARGE, FuserPatch
 from ..instdiff_modules.sampling.scaleu_patch import ScaleUPatch
 from ..instdiff_modules.sampling.window import Window
 from . import checks
@@ -30,6 +30,7 @@ MASKED = {
     "authors' (64x64 only, transposed)": MaskedAttention("finest", authors=True),
 }
 FREE, BY_DEPTH = OVERLAPS = ("free", "by depth")
+EXACT, POOLED = SPEEDS = ("exact", "pooled keys")
 LOCATION_FORMATS = {"as given": None, **{f"authors' {name}": name for name in CONFIGURATIONS}}
 
 
@@ -46,6 +47,7 @@ class ApplySettings:
     location_formats: str
     point_seed: int
     overlap: str
+    speed: str
 
     def check(self) -> None:
         """Raise ValueError for a value that the node's own widgets would not let through."""
@@ -56,6 +58,7 @@ class ApplySettings:
         checks.check_choice(self.masked_attention, MASKED, WHERE, "masked_attention")
         checks.check_choice(self.location_formats, LOCATION_FORMATS, WHERE, "location_formats")
         checks.check_choice(self.overlap, OVERLAPS, WHERE, "overlap")
+        checks.check_choice(self.speed, SPEEDS, WHERE, "speed")
         checks.check_whole(self.point_seed, 0, 0xFFFFFFFF, WHERE, "point_seed")
 
     def check_window(self) -> None:
@@ -87,6 +90,7 @@ class ApplySettings:
             MASKED[self.masked_attention],
             layer=len(applied_to(model)),
             depth=self.overlap == BY_DEPTH,
+            pool_from=LARGE if self.speed == POOLED else None,
         )
         se = self.scaleu == "on (SE variant)"
         scale = None if self.scaleu == "off" else ScaleUPatch(instdiff_model.adapter, se=se)

@@ -7,6 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .pooled_keys import pool_keys, weigh_keys, without_spare
+
 # attention(q, k, v, heads, mask): q (B, n, C), k and v (B, m, C), mask additive (B, n, m) or None -> (B, n, C)
 Attention = Callable[[Tensor, Tensor, Tensor, int, Tensor | None], Tensor]
 
@@ -95,22 +97,38 @@ class Fuser(nn.Module):
         attention: Attention,
         gates: tuple[float | Tensor, float | Tensor],
         mask: Tensor | None = None,
+        pooled: tuple[int, int] | None = None,
     ) -> Tensor:
         """x (B, n, dim) -> (B, n, dim).
 
         key_values (U, T, 2 dim), of which item i of the batch meets row i // (B / U); gates: of attention and of the
-        feed-forward layer; mask additive, (B, n, n + T).
+        feed-forward layer; mask additive, (B, n, n + T). pooled: height and width of the visual tokens' grid, whose keys and
+        values are then the means of 2 x 2 of them; it goes without a mask.
         """
-        x = _add(x, self._attend(x, key_values, heads, attention, mask), gates[0])
+        x = _add(x, self._attend(x, key_values, heads, attention, mask, pooled), gates[0])
         return _add(x, self.ff(self.norm2(x)), gates[1])
 
-    def _attend(self, x: Tensor, key_values: Tensor, heads: int, attention: Attention, mask: Tensor | None) -> Tensor:
+    def _attend(
+        self,
+        x: Tensor,
+        key_values: Tensor,
+        heads: int,
+        attention: Attention,
+        mask: Tensor | None,
+        pooled: tuple[int, int] | None,
+    ) -> Tensor:
         # A function of its own, so that what it needs, the largest tensors but one, is gone before the feed-forward layer.
         dim, rows = x.shape[-1], key_values.shape[0]
         qkv = self.attn.to_qkv(self.norm1(x)).unflatten(0, (rows, -1))  # (U, B / U, n, 3 dim)
         grounding = key_values.unsqueeze(1).expand(-1, qkv.shape[1], -1, -1)  # a view
-        k, v = torch.cat((qkv[..., dim:], grounding), dim=2).flatten(0, 1).chunk(2, dim=-1)
-        return self.attn.to_out(attention(qkv[..., :dim].flatten(0, 1), k, v, heads, mask))
+        q, visual = qkv[..., :dim].flatten(0, 1), qkv[..., dim:]
+        if pooled is None:
+            k, v = torch.cat((visual, grounding), dim=2).flatten(0, 1).chunk(2, dim=-1)
+            return self.attn.to_out(attention(q, k, v, heads, mask))
+        means, log_weights = pool_keys(visual, pooled)
+        k, v = torch.cat((means, grounding), dim=2).flatten(0, 1).chunk(2, dim=-1)
+        out = attention(*weigh_keys(q, k, v, heads, log_weights), heads, None)
+        return self.attn.to_out(without_spare(out, heads))
 
 
 def _add(x: Tensor, h: Tensor, gate: float | Tensor) -> Tensor:

@@ -13,12 +13,14 @@ from torch import Tensor
 from ..grounding.bank import TokenBank, TokenSet
 from ..networks.adapter import UNetAdapter
 from ..networks.fuser import Attention
-from .attention_mask import MaskedAttention
+from .attention_mask import MaskedAttention, level_size
 from .key_values import CallKeyValues, KeyValues
 from .layout_masks import LayoutMasks
 from .options import run_options
 from .token_sets import TokenSets
 from .window import ToSigma, Window
+
+LARGE = 96 * 96  # visual tokens of 768 x 768 pixels: from here on attention is what a fuser costs
 
 
 class Call(NamedTuple):
@@ -43,14 +45,16 @@ class FuserPatch:
         masked: MaskedAttention | None = None,
         layer: int = 0,
         depth: bool = False,
+        pool_from: int | None = None,
     ) -> None:
         """patcher.model is the UNetAdapter; attention(extra_options) gives the attention function of that block.
 
         to_sigma: for calls outside a sampling run, which has its own. layer: the number of the Apply node. depth: whether
-        instances hide those behind them.
+        instances hide those behind them. pool_from: from so many visual tokens on, those of the latent's own resolution have
+        pooled keys, where nothing is masked.
         """
         self.patcher, self.window, self.to_sigma, self.attention = patcher, window, to_sigma, attention
-        self.strength = strength
+        self.strength, self.pool_from = strength, pool_from
         self._token_sets = TokenSets(bank, layer)
         self._key_values = KeyValues(bank)
         self._masks = LayoutMasks(bank, masked, depth) if masked is not None or depth else None
@@ -73,10 +77,19 @@ class FuserPatch:
             self._gates = self.adapter.gates()
         attn, dense = self._gates[block]
         gates = call.strength * attn, call.strength * dense
-        attention = self.attention(extra_options)
+        attention = plain = self.attention(extra_options)
         if self._masks is not None:
-            attention = self._masks.attention(attention, call.token_sets, x, extra_options)
-        return fuser(x, call.key_values.of(block, fuser, x), extra_options["n_heads"], attention, gates)
+            attention = self._masks.attention(plain, call.token_sets, x, extra_options)
+        pooled = self._pooled(x.shape[1], extra_options) if attention is plain else None
+        key_values = call.key_values.of(block, fuser, x)
+        return fuser(x, key_values, extra_options["n_heads"], attention, gates, pooled=pooled)
+
+    def _pooled(self, tokens: int, options: Mapping[str, Any]) -> tuple[int, int] | None:
+        """The grid of the visual tokens if their keys are pooled."""
+        if self.pool_from is None or tokens < self.pool_from:
+            return None
+        latent = tuple(options["original_shape"][-2:])
+        return latent if level_size(tokens, latent) == latent else None
 
     def _call(self, batch: int, options: Mapping[str, Any]) -> Call | None:
         """None: there is nothing to do in this call."""

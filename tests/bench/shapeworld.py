@@ -30,12 +30,13 @@ from instdiff.instdiff_modules.metrics.report import Totals, summarise
 from instdiff.instdiff_modules.metrics.score import Settings as Measure
 from instdiff.instdiff_modules.metrics.score import score_picture
 from instdiff.instdiff_modules.preview.draw import draw_layout
+from instdiff.nodes import apply_settings
 from instdiff.nodes.demo_model import DEMO_FILE
 from PIL import Image
 from support.pack import ROOT
 from support.shapeworld.layouts import scene_layout
 from support.shapeworld.scene import random_scene
-from support.studio import Settings, Studio, only
+from support.studio import LOCATIONS, Settings, Studio, only
 
 HERE = Path(__file__).resolve().parent
 STREAM, COUNT, BATCH, SHARE = 2026, 200, 10, 0.36  # scenes of this stream were never trained on
@@ -64,7 +65,8 @@ CASES: dict[str, tuple[tuple[str, ...], Settings]] = {
     "weak_mis_crop": (("box",), changed(share=SHARE, merge="crop and paste", apply={"strength": 0.5})),
     "weak_mis_masked": (("box",), changed(share=SHARE, merge="masked average", apply={"strength": 0.5})),
 }
-# Drawn only when named: does multi-instance sampling lower leaking where no boxes are given, or with a smaller share?
+# Drawn only when named: does multi-instance sampling lower leaking where no boxes are given, or with a smaller share? Do pooled keys cost
+# anything, at the 32 x 32 cells of these pictures, where they would not begin by themselves?
 MORE: dict[str, tuple[tuple[str, ...], Settings]] = {
     **{f"mis_{name}": ((name,), changed(share=SHARE)) for name in ("mask", "point", "scribble")},
     **{
@@ -73,6 +75,7 @@ MORE: dict[str, tuple[tuple[str, ...], Settings]] = {
         for share in (0.1, 0.2)
     },
     "mis_point_crop": (("point",), changed(share=SHARE, merge="crop and paste")),
+    **{f"pooled_{name}": ((name,), changed(apply={"speed": "pooled keys"})) for name in LOCATIONS},
 }
 
 
@@ -138,6 +141,7 @@ def main() -> None:
     parser.add_argument("--stream", type=int, default=STREAM, help="2027 holds other scenes that were never trained on")
     args = parser.parse_args()
     layouts = held_layouts(args.count, args.stream)
+    apply_settings.LARGE = 1
     studio = Studio()
     numbers = list(range(args.job, args.count, args.jobs))
     for case in args.cases:

@@ -1,7 +1,7 @@
 """Results of the demo model's benches as Markdown tables, from the files that those benches write.
 
-Each function takes a parsed file: shapeworld.json, overlap.json, editing.json, instance_lora.json, regions.json, steering.json or
-references.json.
+Each function takes a parsed file: shapeworld.json, overlap.json, editing.json, instance_lora.json, regions.json, steering.json,
+references.json or short_training.json.
 """
 
 from typing import Any
@@ -112,6 +112,13 @@ def references(data: Data) -> str:
         rows.append([one["case"], one["way"], one["pictures"], f"{value:.2f} ({low:.2f} to {high:.2f})", *others])
     head = ["prompt and reference", "Apply References", "pictures", "reference's colour (95 % interval)"]
     return markdown([*head, "pixels of its colour", "shape of the prompt", "other instance kept"], rows)
+
+
+def short_training(data: Data) -> str:
+    """What was drawn before the training and after it."""
+    names = {"box_ap50": "box AP50", "success": "share of instances that pass", "color_acc": "colour right"}
+    rows = [[name, rounded(data["before"][key]), f"**{rounded(data['after'][key])}**"] for key, name in names.items()]
+    return markdown(["measure", "before", f"after {data['steps']} steps"], rows)
 
 
 def edits(data: Data) -> str:

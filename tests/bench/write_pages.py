@@ -34,6 +34,7 @@ FILES = {
             "steering",
             "layout_cost",
             "references",
+            "short_training",
         )
     },
 }
@@ -91,6 +92,7 @@ WRITERS: dict[str, Callable[[Results], str]] = {
     "two-groups": lambda found: tables.groups(found["shapeworld"]),
     "overlaps": lambda found: tables.overlaps(found["overlap"]),
     "references": lambda found: tables.references(found["references"]),
+    "short-training": lambda found: tables.short_training(found["short_training"]),
     "edits": lambda found: tables.edits(found["editing"]),
     "lora": lambda found: tables.lora(found["instance_lora"]),
     "models": lambda found: tables.models(found["regions"]),

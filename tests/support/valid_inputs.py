@@ -107,7 +107,7 @@ def valid(node_id):
         "InstDiffApply": {
             "model": model, "clip": FakeClip(), "instdiff_model": weights, "instances": frames(FOX), "strength": 1.0, "start": 0.0,
             "end": 0.8, "fade": 0.0, "scaleu": "on", "masked_attention": "off", "location_formats": "as given", "point_seed": 0,
-            "overlap": "free",
+            "overlap": "free", "speed": "exact",
         },
         "InstDiffApplyLayout": {
             "model": model, "clip": FakeClip(), "positive": context("a scene"), "instances": frames(FOX), "strength": 1.0, "start": 0.0,
