@@ -1,6 +1,7 @@
 """What Apply References does while a model is sampled: the references run through the UNet, then its patches share them."""
 
 import functools
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ from .patching import wrap_runs
 KEY = "instdiff_references"  # of our attachment, wrappers and transformer option
 PLACES = comfy.patcher_extension.WrappersMP
 Kept = Mapping[BlockKey, KeysValues]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +76,14 @@ def begin(
     runs = tuple(ReferenceRun(one, to_sigma, seed or 0) for one in guider.model_patcher.get_attachment(KEY))
     options = guider.model_options["transformer_options"]
     guider.model_options = {**guider.model_options, "transformer_options": {**options, KEY: runs}}
-    return executor(noise, latent_image, sampler, sigmas, denoise_mask, callback, disable_pbar, seed, **kwargs)
+    out = executor(noise, latent_image, sampler, sigmas, denoise_mask, callback, disable_pbar, seed, **kwargs)
+    for one in (run.references for run in runs if not run.reached):
+        _log.warning(
+            "Apply References: no step of this run lies within start %g and end %g, so the references did nothing.",
+            one.start,
+            one.end,
+        )
+    return out
 
 
 def with_references(
@@ -109,13 +118,15 @@ class ReferenceRun:
 
     def __init__(self, references: References, to_sigma: Any, seed: int) -> None:
         self.references, self.to_sigma, self.seed = references, to_sigma, seed
-        self._kept: tuple[float, list[Kept]] | None = None
+        self.reached = False  # whether a call lay within start and end
+        self._kept: dict[Any, tuple[Any, list[Kept]]] = {}
 
     def sharing(self, model: Any, x: Tensor, sigma: float, options: Mapping[str, Any]) -> Sharing | None:
         """The patches for a call on x (items, C, H, W) at a noise level; None where no reference acts."""
         given = self.references
         if not self.to_sigma(given.end) <= sigma <= self.to_sigma(given.start):
             return None
+        self.reached = True
         plans = self._plans(len(x), sigma, options)
         if not any(plans):
             return None
@@ -143,12 +154,17 @@ class ReferenceRun:
         ]
 
     def _recorded(self, model: Any, attentions: Mapping[BlockKey, Any], x: Tensor, sigma: float) -> list[Kept]:
-        """Keys and values of every reference, with its share of the noise of this level; made once for each level."""
+        """Keys and values of every reference, with its share of the noise of this level; made once for each level.
+
+        A LoRA that acts for some conditionings alone gives them keys and values of its own.
+        """
         noise_level = max(self.references.noise * sigma, float(model.model_sampling.sigma_min))
-        if self._kept is None or self._kept[0] != noise_level:
-            self._kept = None
-            self._kept = noise_level, self._record(model, attentions, x, noise_level)
-        return self._kept[1]
+        hooks = getattr(model.current_patcher.current_hooks, "hooks", ())
+        loras, made_for = tuple(hooks), (noise_level, [hook.strength for hook in hooks])
+        if self._kept.get(loras, (None,))[0] != made_for:
+            self._kept.pop(loras, None)
+            self._kept[loras] = made_for, self._record(model, attentions, x, noise_level)
+        return self._kept[loras][1]
 
     def _record(self, model: Any, attentions: Mapping[BlockKey, Any], x: Tensor, sigma: float) -> list[Kept]:
         """References of one size together, at most as many as the call that they are for has items: so many fit."""

@@ -22,7 +22,7 @@ def read_reference(name: str, where: str) -> Tensor:
     try:
         FILES.noted(path)
         with Image.open(path, formats=FORMATS) as file:
-            turned = ImageOps.exif_transpose(file)
+            turned = _in_bytes(ImageOps.exif_transpose(file), file.format)
             cut_out = turned.has_transparency_data
             pixels = np.asarray(turned.convert("RGBA" if cut_out else "RGB"), np.float32) / 255
     except FileNotFoundError:
@@ -34,6 +34,15 @@ def read_reference(name: str, where: str) -> Tensor:
             f"{where}: its reference {shorten(name)} cannot be read as a picture. Save it as PNG or JPEG and choose it again."
         ) from None
     return torch.from_numpy(pixels)
+
+
+def _in_bytes(picture: Image.Image, kind: str | None) -> Image.Image:
+    """Grey of 16 bits scaled to bytes: Pillow would cut it at 255, to white. ValueError for numbers of unknown range."""
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and kind == "PNG"):
+        return Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise ValueError(picture.mode)
+    return picture
 
 
 def input_file(name: str, where: str) -> Path:
