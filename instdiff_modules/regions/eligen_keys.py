@@ -78,7 +78,7 @@ def _problem(layer: Layer) -> str:
     """What is wrong with a layer, in words; empty if it can be loaded. Without `up` it is not, as one of another model."""
     if layer.down is None:
         return "is half missing"
-    for part in filter(lambda part: part is not None, layer):
+    for part in (one for one in layer if one is not None):
         if not part.is_floating_point():
             return f"has numbers of type {str(part.dtype).removeprefix('torch.')}"
         if part.numel() and not torch.stack(torch.aminmax(part.float())).isfinite().all():
