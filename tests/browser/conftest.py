@@ -1,5 +1,8 @@
 """The Layout Editor in four combinations: the frontend that the pinned ComfyUI names and the newest one, each with its
-classic canvas and with Nodes 2.0. One server per frontend, one page per combination."""
+classic canvas and with Nodes 2.0. One server per frontend, one page per combination.
+
+In the whole suite each test meets both frontends and both renderers in two of the combinations, and the next test in the other two; where
+its file is named on the command line, it runs in all four."""
 
 from collections.abc import Generator, Iterator
 from pathlib import Path
@@ -18,6 +21,7 @@ if TYPE_CHECKING:  # without Playwright the tests are skipped
 
 HERE = Path(__file__).parent
 FAILED = pytest.StashKey[bool]()
+PAIRS = ({("pinned", "classic"), ("newest", "nodes2")}, {("pinned", "nodes2"), ("newest", "classic")})
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -25,11 +29,29 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     where their file is named: the suite has another test of the same kind, and no time for both."""
     named = {Path(argument.split("::", 1)[0]).resolve() for argument in config.args}
     ours = [item for item in items if HERE in item.path.parents]
-    spared = [item for item in ours if item.get_closest_marker("alone") and item.path.resolve() not in named]
+    unnamed = [item for item in ours if item.path.resolve() not in named]
+    spared = [item for item in unnamed if item.get_closest_marker("alone")] + in_the_other_pair(unnamed)
     for item in ours:
         item.add_marker(pytest.mark.comfy)
-    items[:] = [item for item in items if HERE not in item.path.parents] + [one for one in ours if one not in spared]
+    left_out = set(spared)
+    items[:] = [item for item in items if HERE not in item.path.parents] + [one for one in ours if one not in left_out]
     config.hook.pytest_deselected(items=spared)
+
+
+def in_the_other_pair(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Of the tests that would run in all four combinations the two runs that are left out, in turns."""
+    turns: dict[tuple[object, ...], int] = {}
+    found = []
+    for item in items:
+        values = dict(item.callspec.params) if hasattr(item, "callspec") else {}
+        chosen = [mark for mark in item.iter_markers("parametrize") if "frontend" in mark.args[0]]
+        if chosen or not {"frontend", "shared_page"} <= values.keys():
+            continue
+        combination = (values.pop("frontend"), values.pop("shared_page"))
+        turn = turns.setdefault((item.path, item.originalname, repr(sorted(values.items()))), len(turns))
+        if combination not in PAIRS[turn % 2]:
+            found.append(item)
+    return found
 
 
 @pytest.hookimpl(wrapper=True)

@@ -144,7 +144,7 @@ def walk(comfy: ComfyPage, stations: Stations) -> None:
     stations.seen("scored", comfy)
 
 
-@pytest.mark.parametrize("frontend, renderer", [("pinned", "classic"), ("newest", "nodes2")])
+@pytest.mark.parametrize("frontend, renderer", [("pinned", "classic")])
 def test_a_first_walk(frontend: str, renderer: str, browser: "Browser", tmp_path: Path) -> None:
     stations, newcomer, port = Stations(f"{frontend}-{renderer}"), Newcomer(tmp_path, frontend), free_port()
     if frontend == "pinned":  # whose frontend it is makes no difference to a picture without a browser
@@ -164,9 +164,9 @@ def test_a_first_walk(frontend: str, renderer: str, browser: "Browser", tmp_path
 
 
 @pytest.mark.alone
-@pytest.mark.parametrize("frontend, renderer", [("pinned", "nodes2"), ("newest", "classic")])
+@pytest.mark.parametrize("frontend, renderer", [("pinned", "nodes2"), ("newest", "classic"), ("newest", "nodes2")])
 def test_a_first_walk_where_the_others_are_met(
     frontend: str, renderer: str, browser: "Browser", tmp_path: Path
 ) -> None:
-    """The other two combinations; a walk takes most of a minute."""
+    """The other combinations; a walk takes most of a minute."""
     test_a_first_walk(frontend, renderer, browser, tmp_path)
