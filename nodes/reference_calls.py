@@ -18,7 +18,7 @@ from ..instdiff_modules.references.sharing import KeysValues, Recorder, Sharing
 from ..instdiff_modules.sampling.options import run_options
 from ..instdiff_modules.sampling.token_sets import items_of_chunk, negatives, parts_of_chunks
 from .apply_settings import block_attention
-from .patching import wrap_runs
+from .patching import applied_to, canvases_of, warn_if_stretched, wrap_runs
 
 KEY = "instdiff_references"  # of our attachment, wrappers and transformer option
 PLACES = comfy.patcher_extension.WrappersMP
@@ -37,7 +37,7 @@ class Picture:
 @dataclass(frozen=True, eq=False)
 class References:
     """What one Apply References node put on a MODEL. start, end: shares of the denoising; noise: share of the step's noise on
-    the references; prompt: the empty one's conditioning, with which they are looked at."""
+    the references; prompt: the empty one's conditioning, with which they are looked at; canvases: as those of Applied."""
 
     pictures: tuple[Picture, ...]
     places: Places
@@ -45,6 +45,7 @@ class References:
     start: float
     end: float
     noise: float
+    canvases: tuple[tuple[int | None, int | None], ...] = ()
 
 
 def attach_references(model: Any, references: References) -> Any:
@@ -73,7 +74,10 @@ def begin(
     """OUTER_SAMPLE wrapper: what a run keeps of the references goes with it."""
     guider = executor.class_obj
     to_sigma = functools.cache(guider.model_patcher.get_model_object("model_sampling").percent_to_sigma)
-    runs = tuple(ReferenceRun(one, to_sigma, seed or 0) for one in guider.model_patcher.get_attachment(KEY))
+    given = guider.model_patcher.get_attachment(KEY)
+    told = canvases_of(applied_to(guider.model_patcher))  # as the sampler begins
+    warn_if_stretched(canvases_of(given) - told, *noise.shape[-2:])
+    runs = tuple(ReferenceRun(one, to_sigma, seed or 0) for one in given)
     options = guider.model_options["transformer_options"]
     guider.model_options = {**guider.model_options, "transformer_options": {**options, KEY: runs}}
     out = executor(noise, latent_image, sampler, sigmas, denoise_mask, callback, disable_pbar, seed, **kwargs)

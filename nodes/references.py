@@ -146,7 +146,10 @@ class InstDiffApplyReferences(io.ComfyNode):
         places = Places(
             [[found.member(instance, i, strength) for instance in seen] for i, seen in enumerate(found.seen)]
         )
-        return io.NodeOutput(attach_references(model, References(pictures, places, prompt, start, end, noise)))
+        canvases = tuple((layout.width, layout.height) for layout in frames)
+        return io.NodeOutput(
+            attach_references(model, References(pictures, places, prompt, start, end, noise, canvases))
+        )
 
 
 def check_unet(model: Any) -> None:

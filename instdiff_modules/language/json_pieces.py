@@ -8,7 +8,7 @@ MAX_DEPTH = 32
 MAX_DIGITS = 40
 NOT_FINITE = "The answer holds NaN or infinity, which is not a coordinate. Ask the model again."
 # Numbers that are no coordinates: an odd one costs itself, not the answer.
-SETTINGS = ("strength", "start", "end", "opacity", "score", "confidence")
+SETTINGS = ("strength", "start", "end", "opacity", "reference_strength", "score", "confidence")
 OPENERS = {"{": "}", "[": "]", "(": ")"}
 CLOSING_QUOTES = {'"': '"', "'": "'", "`": "`", "“": '”“"', "”": '”“"', "„": '“”"', "‘": "’‘'", "’": "’‘'", "«": "»"}
 WORDS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}

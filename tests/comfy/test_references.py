@@ -170,9 +170,10 @@ def test_what_does_nothing_says_so(caplog):
     start = noise()
     assert torch.equal(sample(refer(frames(FOX), start=0.5, end=0.501), start), sample(base()[0], start))
     assert "no step of this run lies within start 0.5 and end 0.501" in caplog.text
+    assert caplog.text.count("drawn on 256x256, the latent is 96x64 pixels") == 1
     caplog.clear()
-    sample(refer(frames(FOX), start=0.5), start)
-    assert not caplog.text
+    sample(apply(frames(FOX), refer(frames(FOX), start=0.5)), start)
+    assert "no step" not in caplog.text and caplog.text.count("stretched") == 1
 
 
 def test_the_front_instance_shows_its_reference_where_two_overlap():
