@@ -1,6 +1,7 @@
 """Reference pictures from ComfyUI's input folder, by the names that Load Image gives them, and from nowhere else."""
 
 import os
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from torch import Tensor
 from ..instdiff_modules.layout.fields import shorten
 
 Stamp = tuple[int, int]
+# What Pillow's readers raise where a file is damaged: in its pixels, or in what cameras write beside them.
+DAMAGED = (
+    OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, ArithmeticError, struct.error, Image.DecompressionBombError
+)  # fmt: skip
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # others may start programs, as EPS does
 
 
@@ -29,7 +34,7 @@ def read_reference(name: str, where: str) -> Tensor:
         raise ValueError(
             f"{where}: there is no {shorten(name)} in ComfyUI's input folder, which is to be its reference. Choose the picture again."
         ) from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except DAMAGED:
         raise ValueError(
             f"{where}: its reference {shorten(name)} cannot be read as a picture. Save it as PNG or JPEG and choose it again."
         ) from None

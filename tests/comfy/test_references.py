@@ -1,5 +1,6 @@
 """Apply References: what a picture changes and what it leaves bit for bit, beside other nodes, and what is refused."""
 
+import io
 import re
 from dataclasses import replace
 from types import SimpleNamespace
@@ -259,6 +260,14 @@ def test_pictures_of_the_layout_come_from_the_input_folder_alone(tmp_path, monke
     grey = (noisy[..., 0].astype(np.uint16) * 257) // 2
     Image.fromarray(grey).save(folder / "sixteen.png")
     Image.fromarray(grey.astype(np.float32)).save(folder / "float.tiff")
+    exif, photo = Image.Exif(), io.BytesIO()
+    exif[0x0112], exif[0x010F] = 6, "abc"
+    Image.fromarray(noisy).save(photo, "JPEG", exif=exif)
+    (folder / "photo.jpg").write_bytes(photo.getvalue())
+    assert read_reference("photo.jpg", "").shape == (40, 40, 3)
+    odd = bytearray(photo.getvalue())
+    odd[odd.index(b"Exif") + 17] = 1  # the camera's name is the height
+    (folder / "odd.jpg").write_bytes(odd)
     assert np.allclose(read_reference("sixteen.png", "").numpy(), grey[..., None] / 65535, atol=1 / 255)
     cat = replace(FOX, reference="instdiff/cat.png")
     given = {"strength": 1.0, "start": 0.0, "end": 1.0}
@@ -269,6 +278,7 @@ def test_pictures_of_the_layout_come_from_the_input_folder_alone(tmp_path, monke
         ("no.png", "cannot be read as a picture"),
         ("instdiff", "cannot be read as a picture"),
         ("float.tiff", "cannot be read as a picture"),
+        ("odd.jpg", "cannot be read as a picture"),
         ("../secret.png", "lies outside"),
         (str(tmp_path / "secret.png"), "lies outside"),
         ("..\\secret.png", "lies outside"),
