@@ -91,7 +91,7 @@ def test_without_the_layout_nothing_is_kept_and_odd_opacities_cost_themselves():
         both = read_answer(odd.replace("[{", f"[{item}, {{"))
         assert [one.prompt for one in both.layout.instances] == ["an owl", "a ghost"]
         assert f"The {name} of Instance 1 (an owl), '{value[:4]}" in report(both)
-        with pytest.raises(ValueError, match="NaN or infinity|number of 99 characters"):
+        with pytest.raises(ValueError, match=r"NaN or infinity|number of 99 characters"):
             read_answer(odd.replace("[0, 0, 1, 1]", f"[0, {value}, 1, 1]"))
     said = read_answer(odd)
     assert (
