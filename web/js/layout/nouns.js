@@ -38,7 +38,7 @@ const OTHER_PLURALS = new Map(
 const LOOKS = [words("striped dotted checkered"), words("black white red green blue yellow brown gray golden orange pink purple silver")];
 const JOINS = words("and or &");
 // In "a white-haired woman" the colour is not the woman's.
-const COLOUR_OF_A_PART = new RegExp(`(?<!\\p{L})(?:grey|${[...LOOKS[1]].join("|")})-(?=\\p{L}+ed(?!\\p{L}))`, "gu");
+const COLOUR_OF_A_PART = new RegExp(`(?<![\\p{L}\\p{M}\\p{N}'’])(?:grey|${[...LOOKS[1]].join("|")})-(?=\\p{L}+ed(?!\\p{L}))`, "gu");
 const MAX_LOOKS = 6; // words before a noun: "a black, white and very old brown dog"
 const MAX_PHRASE = 2000; // characters: what a phrase is about stands near its beginning
 const MAX_CAPTION = 20000; // characters: beyond that nothing is said to be missing
@@ -54,7 +54,7 @@ export function mainNouns(prompt, depth = 0) {
   const text = plainPrompt(prompt.slice(0, MAX_PHRASE)).toLowerCase();
   if (NO_SPACES.test(text)) return []; // no words to be told apart
   const clause = text.split(CLAUSE_ENDS).find((part) => /\p{L}/u.test(part)) ?? "";
-  const given = wordsOf(clause);
+  const given = wordsOf(clause.replace(COLOUR_OF_A_PART, ""));
   const first = given.findIndex((word) => !NEVER_NOUNS.has(word));
   const all = first < 0 ? [] : given.slice(first);
   const end = all.findIndex((word, i) => i > 0 && ENDS.has(word) && !(word === "up" && all[i - 1] === "close"));
