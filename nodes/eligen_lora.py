@@ -9,9 +9,10 @@ import comfy.utils
 import folder_paths
 from comfy_api.latest import io
 from safetensors import SafetensorError
+from torch import Tensor
 
 from ..instdiff_modules.layout.fields import shorten
-from ..instdiff_modules.regions.eligen_keys import comfy_keys, layer_count
+from ..instdiff_modules.regions.eligen_keys import check_layers, comfy_keys, layer_count
 from ..instdiff_modules.regions.families import family_of
 from . import checks
 
@@ -80,10 +81,16 @@ class InstDiffLoadEliGen(io.ComfyNode):
                 f"{WHERE}: EliGen exists for FLUX.1 and Qwen-Image, the MODEL is of kind {family.name}. Apply Layout steers it without a LoRA."
             )
         weights = read_lora(lora_path(lora))
+        try:
+            check_layers(weights)
+        except ValueError as problem:
+            raise ValueError(
+                f"{WHERE}: {shorten(lora)} is damaged or not EliGen's: its {problem}. Download it again."
+            ) from None
         if strength == 0:
             return io.NodeOutput(model.clone())
         with_lora, _ = comfy.sd.load_lora_for_models(model, None, comfy_keys(weights), strength, 0.0)
-        layers, loaded = layer_count(weights), _patch_count(with_lora) - _patch_count(model)
+        layers, loaded = layer_count(weights), _fitting_count(model, with_lora)
         if not layers or loaded < layers:
             raise ValueError(
                 f"{WHERE}: {loaded} of the {layers} layers of {shorten(lora)} fit the {family.name} MODEL. Choose EliGen's file for this family: {SOURCES}."
@@ -101,17 +108,39 @@ def lora_path(name: Any) -> Path:
     return Path(found)
 
 
-def read_lora(path: Path) -> dict[str, Any]:
-    """The tensors of a file by name; ValueError if it cannot be read."""
+def read_lora(path: Path) -> dict[str, Tensor]:
+    """The tensors of a file by name, without whatever else it holds; ValueError if it cannot be read."""
     try:
         weights = comfy.utils.load_torch_file(str(path), safe_load=True)
-    except (SafetensorError, UnpicklingError, OSError, ValueError, RuntimeError, EOFError) as error:
+    except (
+        SafetensorError, UnpicklingError, OSError, ValueError, RuntimeError, EOFError, AttributeError, TypeError
+    ) as error:  # fmt: skip
+        # the last two where a pickle holds no dictionary
         raise ValueError(f"{WHERE}: {path.name} cannot be read. It may be incomplete: download it again.") from error
-    return weights if isinstance(weights, dict) else {}
+    entries = weights.items() if isinstance(weights, dict) else ()
+    return {key: value for key, value in entries if isinstance(key, str) and isinstance(value, Tensor)}
 
 
-def _patch_count(model: Any) -> int:
-    return sum(map(len, model.patches.values()))
+def _fitting_count(model: Any, with_lora: Any) -> int:
+    """How many layers of a LoRA have their place in the MODEL, of their size: ComfyUI leaves out others as it samples."""
+    added = (
+        (key, patch)
+        for key, patches in with_lora.patches.items()
+        for patch in patches[len(model.patches.get(key, ())) :]
+    )
+    return sum(_fits(with_lora.model, key, *patch) for key, patch in added)
+
+
+def _fits(model: Any, key: str, _strength: float, lora: Any, _model: float, part: Any = None, *_: Any) -> bool:
+    """Whether ComfyUI's patch for the weight `key` has its shape; part: (axis, begin, length) of it that is meant."""
+    if getattr(lora, "name", None) != "lora":
+        return False
+    module = comfy.utils.get_attr(model, key.rpartition(".")[0])
+    shape = [getattr(module, "out_features", None), getattr(module, "in_features", None)]
+    if part is not None:
+        shape[part[0]] = part[2]
+    up, down = lora.weights[:2]
+    return None in shape or shape == [up.shape[0], down.shape[1:].numel()]
 
 
 NODES = [InstDiffLoadEliGen]

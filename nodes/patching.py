@@ -184,7 +184,7 @@ def begin_run(
     **kwargs: Any,
 ) -> Tensor:
     """SAMPLER_SAMPLE wrapper: tell the patches about the run, and sample; in branches, if there are any."""
-    warn_if_stretched(applied_to(guider.model_patcher), *noise.shape[-2:])
+    warn_if_stretched(canvases_of(applied_to(guider.model_patcher)), *noise.shape[-2:])
     # ComfyUI gives each area a copy on the other side, under the same uuid: without new ones the positive areas would
     # count as negative.
     guider.conds = {
@@ -220,9 +220,13 @@ def _batch_of(model: Any, batch: BranchedBatch, images: int) -> BranchedBatch:
     return batch.of_images(branches_of([one.frames for one in applied_to(model)], images, grouping, apart), images)
 
 
-def warn_if_stretched(applied: Sequence[Applied], height: int, width: int) -> None:
+def canvases_of(given: Iterable[Any]) -> set[tuple[int, int]]:
+    """(width, height) in pixels of the layouts that nodes put on a model, as far as they are known; given: with `canvases`."""
+    return {(w, h) for one in given for w, h in one.canvases if w is not None and h is not None}
+
+
+def warn_if_stretched(canvases: Iterable[tuple[int, int]], height: int, width: int) -> None:
     """Log once where a layout was drawn for another aspect than that of the latent: its boxes are stretched to fit."""
-    canvases = {(w, h) for one in applied for w, h in one.canvases if w is not None and h is not None}
     for canvas_width, canvas_height in sorted(canvases):
         if abs(canvas_width * height / (canvas_height * width) - 1) > ASPECT_TOLERANCE:
             _log.warning(

@@ -1,6 +1,7 @@
 """What Apply References does while a model is sampled: the references run through the UNet, then its patches share them."""
 
 import functools
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,11 +18,12 @@ from ..instdiff_modules.references.sharing import KeysValues, Recorder, Sharing
 from ..instdiff_modules.sampling.options import run_options
 from ..instdiff_modules.sampling.token_sets import items_of_chunk, negatives, parts_of_chunks
 from .apply_settings import block_attention
-from .patching import wrap_runs
+from .patching import applied_to, canvases_of, warn_if_stretched, wrap_runs
 
 KEY = "instdiff_references"  # of our attachment, wrappers and transformer option
 PLACES = comfy.patcher_extension.WrappersMP
 Kept = Mapping[BlockKey, KeysValues]
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +37,7 @@ class Picture:
 @dataclass(frozen=True, eq=False)
 class References:
     """What one Apply References node put on a MODEL. start, end: shares of the denoising; noise: share of the step's noise on
-    the references; prompt: the empty one's conditioning, with which they are looked at."""
+    the references; prompt: the empty one's conditioning, with which they are looked at; canvases: as those of Applied."""
 
     pictures: tuple[Picture, ...]
     places: Places
@@ -43,6 +45,7 @@ class References:
     start: float
     end: float
     noise: float
+    canvases: tuple[tuple[int | None, int | None], ...] = ()
 
 
 def attach_references(model: Any, references: References) -> Any:
@@ -71,10 +74,20 @@ def begin(
     """OUTER_SAMPLE wrapper: what a run keeps of the references goes with it."""
     guider = executor.class_obj
     to_sigma = functools.cache(guider.model_patcher.get_model_object("model_sampling").percent_to_sigma)
-    runs = tuple(ReferenceRun(one, to_sigma, seed or 0) for one in guider.model_patcher.get_attachment(KEY))
+    given = guider.model_patcher.get_attachment(KEY)
+    told = canvases_of(applied_to(guider.model_patcher))  # as the sampler begins
+    warn_if_stretched(canvases_of(given) - told, *noise.shape[-2:])
+    runs = tuple(ReferenceRun(one, to_sigma, seed or 0) for one in given)
     options = guider.model_options["transformer_options"]
     guider.model_options = {**guider.model_options, "transformer_options": {**options, KEY: runs}}
-    return executor(noise, latent_image, sampler, sigmas, denoise_mask, callback, disable_pbar, seed, **kwargs)
+    out = executor(noise, latent_image, sampler, sigmas, denoise_mask, callback, disable_pbar, seed, **kwargs)
+    for one in (run.references for run in runs if not run.reached):
+        _log.warning(
+            "Apply References: no step of this run lies within start %g and end %g, so the references did nothing.",
+            one.start,
+            one.end,
+        )
+    return out
 
 
 def with_references(
@@ -109,13 +122,15 @@ class ReferenceRun:
 
     def __init__(self, references: References, to_sigma: Any, seed: int) -> None:
         self.references, self.to_sigma, self.seed = references, to_sigma, seed
-        self._kept: tuple[float, list[Kept]] | None = None
+        self.reached = False  # whether a call lay within start and end
+        self._kept: dict[Any, tuple[Any, list[Kept]]] = {}
 
     def sharing(self, model: Any, x: Tensor, sigma: float, options: Mapping[str, Any]) -> Sharing | None:
         """The patches for a call on x (items, C, H, W) at a noise level; None where no reference acts."""
         given = self.references
         if not self.to_sigma(given.end) <= sigma <= self.to_sigma(given.start):
             return None
+        self.reached = True
         plans = self._plans(len(x), sigma, options)
         if not any(plans):
             return None
@@ -143,12 +158,17 @@ class ReferenceRun:
         ]
 
     def _recorded(self, model: Any, attentions: Mapping[BlockKey, Any], x: Tensor, sigma: float) -> list[Kept]:
-        """Keys and values of every reference, with its share of the noise of this level; made once for each level."""
+        """Keys and values of every reference, with its share of the noise of this level; made once for each level.
+
+        A LoRA that acts for some conditionings alone gives them keys and values of its own.
+        """
         noise_level = max(self.references.noise * sigma, float(model.model_sampling.sigma_min))
-        if self._kept is None or self._kept[0] != noise_level:
-            self._kept = None
-            self._kept = noise_level, self._record(model, attentions, x, noise_level)
-        return self._kept[1]
+        hooks = getattr(model.current_patcher.current_hooks, "hooks", ())
+        loras, made_for = tuple(hooks), (noise_level, [hook.strength for hook in hooks])
+        if self._kept.get(loras, (None,))[0] != made_for:
+            self._kept.pop(loras, None)
+            self._kept[loras] = made_for, self._record(model, attentions, x, noise_level)
+        return self._kept[loras][1]
 
     def _record(self, model: Any, attentions: Mapping[BlockKey, Any], x: Tensor, sigma: float) -> list[Kept]:
         """References of one size together, at most as many as the call that they are for has items: so many fit."""

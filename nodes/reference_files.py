@@ -1,6 +1,7 @@
 """Reference pictures from ComfyUI's input folder, by the names that Load Image gives them, and from nowhere else."""
 
 import os
+import struct
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +14,10 @@ from torch import Tensor
 from ..instdiff_modules.layout.fields import shorten
 
 Stamp = tuple[int, int]
+# What Pillow's readers raise where a file is damaged: in its pixels, or in what cameras write beside them.
+DAMAGED = (
+    OSError, ValueError, SyntaxError, EOFError, TypeError, LookupError, ArithmeticError, struct.error, Image.DecompressionBombError
+)  # fmt: skip
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # others may start programs, as EPS does
 
 
@@ -22,18 +27,27 @@ def read_reference(name: str, where: str) -> Tensor:
     try:
         FILES.noted(path)
         with Image.open(path, formats=FORMATS) as file:
-            turned = ImageOps.exif_transpose(file)
+            turned = _in_bytes(ImageOps.exif_transpose(file), file.format)
             cut_out = turned.has_transparency_data
             pixels = np.asarray(turned.convert("RGBA" if cut_out else "RGB"), np.float32) / 255
     except FileNotFoundError:
         raise ValueError(
             f"{where}: there is no {shorten(name)} in ComfyUI's input folder, which is to be its reference. Choose the picture again."
         ) from None
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+    except DAMAGED:
         raise ValueError(
             f"{where}: its reference {shorten(name)} cannot be read as a picture. Save it as PNG or JPEG and choose it again."
         ) from None
     return torch.from_numpy(pixels)
+
+
+def _in_bytes(picture: Image.Image, kind: str | None) -> Image.Image:
+    """Grey of 16 bits scaled to bytes: Pillow would cut it at 255, to white. ValueError for numbers of unknown range."""
+    if picture.mode.startswith("I;16") or (picture.mode == "I" and kind == "PNG"):
+        return Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise ValueError(picture.mode)
+    return picture
 
 
 def input_file(name: str, where: str) -> Path:

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from torch import Tensor
 
 from ..instdiff_modules.layout.document import visible_instances
+from ..instdiff_modules.layout.fields import shorten
 from ..instdiff_modules.layout.frames import describe, find_index
 from ..instdiff_modules.layout.instance import Frames, Instance
 from ..instdiff_modules.references.fit import fitted
@@ -56,25 +57,36 @@ def _given(frames: Frames, images: Tensor | None, of: str) -> dict[tuple[int, st
     """The connected pictures by frame and id of the instance that each belongs to."""
     if images is None:
         return {}
-    if not isinstance(images, Tensor) or images.ndim != 4 or images.shape[-1] not in (3, 4) or not images.numel():
-        came = tuple(images.shape) if isinstance(images, Tensor) else type(images).__name__
+    if not _are_pictures(images):
+        came = f"{tuple(images.shape)} of {images.dtype}" if isinstance(images, Tensor) else type(images).__name__
         raise ValueError(
-            f"{WHERE}: expected images of shape (pictures, height, width, 3), got {came}. Connect Load Image."
+            f"{WHERE}: expected images of shape (pictures, height, width, 3), floats in 0..1, got {came}. Connect Load Image."
         )
     checks.check_finite(images, "reference picture")
     names = [name.strip() for name in of.split(",") if name.strip()]
     names = names or [str(i + 1) for i in range(len(images))]
     if len(names) != len(images):
+        connected = "1 image is" if len(images) == 1 else f"{len(images)} images are"
         raise ValueError(
-            f"{WHERE}: {len(images)} images are connected and `of` names {len(names)} instances. Name one instance for each image."
+            f"{WHERE}: {connected} connected and `of` names {len(names)} instances. Name one instance for each image."
         )
-    found = {}
+    found: dict[tuple[int, str], Tensor] = {}
     for name, picture in zip(names, list(images), strict=True):
         places = [(i, find_index(layout, name)) for i, layout in enumerate(frames)]
         if all(index is None for _, index in places):
-            raise ValueError(f"{WHERE}: there is no instance {name!r} for an image. {describe(frames)}")
-        found |= {(i, frames[i].instances[index].id): picture for i, index in places if index is not None}
+            raise ValueError(f"{WHERE}: there is no instance {shorten(name)} for an image. {describe(frames, 2)}")
+        keys = [(i, frames[i].instances[index].id) for i, index in places if index is not None]
+        if any(key in found for key in keys):
+            raise ValueError(
+                f"{WHERE}: two images are for the same instance, {shorten(name)}. Name another one in `of`."
+            )
+        found |= dict.fromkeys(keys, picture)
     return found
+
+
+def _are_pictures(images: Any) -> bool:
+    shaped = isinstance(images, Tensor) and images.ndim == 4 and images.shape[-1] in (3, 4) and images.numel() > 0
+    return shaped and images.is_floating_point()
 
 
 class KnownLatents:
@@ -89,7 +101,7 @@ class KnownLatents:
         def encode(picture: Tensor) -> Picture:
             known = self._known.setdefault(vae, OrderedDict())
             pixels, inside = prepared(picture, area)
-            content = hashlib.sha256(pixels.numpy().tobytes())
+            content = hashlib.sha256(str(pixels.shape).encode() + pixels.numpy().tobytes())
             content.update(b"" if inside is None else inside.numpy().tobytes())
             key = content.digest()
             if key not in known:

@@ -1,5 +1,6 @@
 """Apply References: instances take their look from pictures, by the model's own self-attention."""
 
+import logging
 import math
 from collections.abc import Sequence
 from typing import Any
@@ -21,6 +22,7 @@ from .reference_files import FILES
 from .reference_pictures import LATENTS, WHERE, Gathered
 from .types import Instances
 
+_log = logging.getLogger(__name__)
 RANGES = {"strength": (0, 2), "start": (0, 1), "end": (0, 1), "noise": (0, 1)}
 
 
@@ -128,16 +130,26 @@ class InstDiffApplyReferences(io.ComfyNode):
         frames = as_frames(instances)
         found = Gathered(frames, images, of)
         if strength == 0 or not found.pictures:
+            if strength:
+                _log.warning(
+                    "Apply References: no visible instance has a reference picture, so the node does nothing. Choose one in the Layout "
+                    "Editor or connect images."
+                )
             return io.NodeOutput(model.clone())
         encode = LATENTS.of(vae, math.prod(drawn_at(*output_size(frames[0], 0, 0), picture_side(model))))
         pictures = tuple(encode(picture) for picture in found.pictures)
         check_channels(model, pictures[0].latent)
+        for picture in pictures:
+            checks.check_finite(picture.latent, "latent of a reference picture")
         prompt = clip.encode_from_tokens_scheduled(clip.tokenize(""))
         check_width(model, prompt)
         places = Places(
             [[found.member(instance, i, strength) for instance in seen] for i, seen in enumerate(found.seen)]
         )
-        return io.NodeOutput(attach_references(model, References(pictures, places, prompt, start, end, noise)))
+        canvases = tuple((layout.width, layout.height) for layout in frames)
+        return io.NodeOutput(
+            attach_references(model, References(pictures, places, prompt, start, end, noise, canvases))
+        )
 
 
 def check_unet(model: Any) -> None:

@@ -297,8 +297,17 @@ def test_what_a_format_drops_is_named_in_one_sentence(caplog):
         and "strength" not in said["prompt-control (AND)"]
     )
     caplog.clear()
-    frames_to_text((parse_layout({"version": 1, "instances": items[:1]}),), "COCO")
+    plain = parse_layout({"version": 1, "instances": items[:1]})
+    frames_to_text((plain,), "COCO")
     assert not caplog.records, "nothing is lost"
+    lost = "2 negative prompts, 2 strengths, 2 starts and ends, 2 opacities, 2 parents"
+    for frames, told in (
+        ((layout, layout), [f"Instances to Boxes: boxes cannot hold everything. Lost: {lost}."]),
+        ((plain,), []),
+    ):
+        caplog.clear()
+        other_boxes(frames, [layout_boxes(one, 64, 96) for one in frames], 96, 64, ORDERS[0])
+        assert [record.getMessage() for record in caplog.records] == told
 
 
 @pytest.mark.parametrize("read, words", [

@@ -86,6 +86,13 @@ def test_without_the_layout_nothing_is_kept_and_odd_opacities_cost_themselves():
     alone = read_answer(json.dumps(asked()), width=768, height=512).layout
     assert [one.opacity for one in alone.instances] == [1, 1, 1] and len(alone.instances) == 3
     odd = '{"units": "0..1", "order": "xyxy", "instances": [{"prompt": "a ghost", "box": [0, 0, 1, 1], "opacity": "0.5"}]}'
+    for name, value in (("opacity", "NaN"), ("strength", "-Infinity"), ("start", "1e999"), ("end", "9" * 99)):
+        item = f'{{"prompt": "an owl", "{name}": {value}, "box": [0, 0, 0.5, 0.5]}}'
+        both = read_answer(odd.replace("[{", f"[{item}, {{"))
+        assert [one.prompt for one in both.layout.instances] == ["an owl", "a ghost"]
+        assert f"The {name} of Instance 1 (an owl), '{value[:4]}" in report(both)
+        with pytest.raises(ValueError, match=r"NaN or infinity|number of 99 characters"):
+            read_answer(odd.replace("[0, 0, 1, 1]", f"[0, {value}, 1, 1]"))
     said = read_answer(odd)
     assert (
         said.layout.instances[0].opacity == 1

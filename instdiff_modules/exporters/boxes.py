@@ -1,5 +1,6 @@
 """Boxes as other nodes take them, from the BOUNDING_BOX of each frame."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -8,7 +9,12 @@ from ..importers.elements import write_elements
 from ..importers.tracking import tracking_of
 from ..layout.document import visible_instances
 from ..layout.instance import Frames
+from .lost import lost_in
 
+logger = logging.getLogger(__name__)
+
+# See lost.py: whoever asks for boxes expects no other places, nor what is hidden.
+HELD = ("mask", "point", "scribble", "hidden")
 ORDERS = ("x, y, width, height", "left, top, right, bottom")
 Boxes = Sequence[Mapping[str, Any]]
 
@@ -24,7 +30,10 @@ class OtherBoxes(NamedTuple):
 
 
 def other_boxes(frames: Frames, boxes: Sequence[Boxes], width: int, height: int, order: str) -> OtherBoxes:
-    """boxes: of each frame one {x, y, width, height} in pixels for each visible instance."""
+    """boxes: of each frame one {x, y, width, height} in pixels for each visible instance. A warning names what boxes drop."""
+    lost = lost_in(frames, HELD)
+    if lost:
+        logger.warning("Instances to Boxes: boxes cannot hold everything. Lost: %s.", ", ".join(lost))
     elements = write_elements(frames[0], [extent(instance) for instance in visible_instances(frames[0])])
     four = [[_four(box, order) for box in frame] for frame in boxes]
     return OtherBoxes(elements, four[0] if len(four) == 1 else four, *tracking_of(frames, width, height, boxes))

@@ -26,12 +26,16 @@ SETTINGS = {
     "reference": Setting("reference picture", "reference pictures", lambda i: bool(i.reference)),
     "parent": Setting("parent", "parents", lambda i: bool(i.parent)),
 }
+HIDDEN = Setting("hidden instance", "hidden instances", lambda i: not i.visible)
 
 
-def lost_in(layout: Layout, held: Sequence[str]) -> list[str]:
-    """What a format drops that holds prompts, boxes and these SETTINGS alone: ["2 negative prompts", "1 hidden instance"]."""
-    shown = visible_instances(layout)
+def lost_in(layouts: Sequence[Layout], held: Sequence[str]) -> list[str]:
+    """What a format drops that holds prompts, boxes and these SETTINGS alone: ["2 negative prompts", "1 hidden instance"].
+
+    held: names of SETTINGS; "hidden" where nobody expects the hidden instances.
+    """
+    shown = [instance for layout in layouts for instance in visible_instances(layout)]
     counts = [(one, sum(map(one.has, shown))) for name, one in SETTINGS.items() if name not in held]
-    hidden = Setting("hidden instance", "hidden instances", lambda i: not i.visible)
-    counts.append((hidden, len(layout.instances) - len(shown)))
+    if "hidden" not in held:
+        counts.append((HIDDEN, sum(len(layout.instances) for layout in layouts) - len(shown)))
     return [f"{count} {one.one if count == 1 else one.many}" for one, count in counts if count]

@@ -30,7 +30,7 @@ def frames_to_text(frames: Frames, format: str) -> str:
         raise ValueError(
             f"{format} holds a single layout, but there are {len(frames)} frames. Connect one of them, or write InstDiff."
         )
-    lost = lost_in(frames[0], HELD[format]) if format in HELD else []
+    lost = lost_in(frames, HELD[format]) if format in HELD else []
     if lost:
         logger.warning("Instances to JSON: %s cannot hold everything. Lost: %s.", format, ", ".join(lost))
     return TEXT_FORMATS[format](frames[0], [extent(instance) for instance in visible_instances(frames[0])])

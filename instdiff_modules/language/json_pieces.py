@@ -7,6 +7,8 @@ from typing import Any, NamedTuple
 MAX_DEPTH = 32
 MAX_DIGITS = 40
 NOT_FINITE = "The answer holds NaN or infinity, which is not a coordinate. Ask the model again."
+# Numbers that are no coordinates: an odd one costs itself, not the answer.
+SETTINGS = ("strength", "start", "end", "opacity", "reference_strength", "score", "confidence")
 OPENERS = {"{": "}", "[": "]", "(": ")"}
 CLOSING_QUOTES = {'"': '"', "'": "'", "`": "`", "“": '”“"', "”": '”“"', "„": '“”"', "‘": "’‘'", "’": "’‘'", "«": "»"}
 WORDS = {"true": True, "false": False, "null": None, "True": True, "False": False, "None": None}
@@ -18,6 +20,7 @@ UNIT = re.compile(r"[ \t]{0,9}(px|%)")
 NAME = re.compile(r"[^\W\d][\w-]*")
 BARE = re.compile(r"[^,\]}\r\n(){\[]+")  # a text that lacks its quotes; brackets make it an expression
 NOT_FINITE_WORD = re.compile(r"[+-]?(?:nan|inf|infinity)\b", re.I)
+SETTING_ENDS = re.compile(r"\s*[,}]")
 
 
 class Found(NamedTuple):

@@ -1,7 +1,7 @@
 """JSON as language models write it: read in one pass, with every liberty noted. Nothing is evaluated.
 
 Forgiven: trailing and missing commas, single, curly and missing quotes, quotes inside a text, comments, Python's True, None and
-tuples, a wrong or missing bracket, an end that is cut off. Not forgiven: expressions, calls, NaN.
+tuples, a wrong or missing bracket, an end that is cut off. Not forgiven: expressions, calls, NaN among coordinates.
 """
 
 import math
@@ -20,6 +20,8 @@ from .json_pieces import (
     NOT_FINITE_WORD,
     NUMBER,
     OPENERS,
+    SETTING_ENDS,
+    SETTINGS,
     SPACE,
     UNIT,
     WORDS,
@@ -36,7 +38,7 @@ def read_value(text: str, start: int = 0) -> Found:
     """The object or list that begins at `start`.
 
     NotJSON for what cannot be read; ValueError for what no layout holds and nobody should read: nesting deeper than MAX_DEPTH,
-    numbers of more than MAX_DIGITS characters, NaN and infinity. Time grows with the length of the text and no faster.
+    and, but for SETTINGS, numbers of more than MAX_DIGITS characters, NaN and infinity. Time grows with the length of the text and no faster.
     """
     reader = _Reader(text, start)
     try:
@@ -145,7 +147,7 @@ class _Reader:
             self.at += 1
             if not self.skip():
                 return items, False
-            value = self.value()
+            value = self.setting() if key in SETTINGS else self.value()
             if value is _Missing:
                 return items, False
             if key not in items:
@@ -218,6 +220,16 @@ class _Reader:
         self.at = end
         self.note("missing quotes were added")
         return text.strip() if self.at < len(self.text) else _Missing
+
+    def setting(self) -> Any:
+        """A value; NaN and numbers that nobody should read as a text, which whoever wants a number names and leaves out."""
+        match = NOT_FINITE_WORD.match(self.text, self.at) or NUMBER.match(self.text, self.at)
+        if not match or not SETTING_ENDS.match(self.text, match.end()):
+            return self.value()
+        if len(match[0]) <= MAX_DIGITS and math.isfinite(float(match[0])):
+            return self.value()
+        self.at = match.end()
+        return match[0]
 
     def number(self, match: re.Match[str]) -> Any:
         if len(match[0]) > MAX_DIGITS:

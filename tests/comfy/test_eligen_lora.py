@@ -101,11 +101,42 @@ def test_what_does_not_fit_is_refused(folder):
         load(folder, "FLUX.1", {"a": torch.zeros(1)})
     with pytest.raises(ValueError, match=r"EliGen exists for FLUX\.1 and Qwen-Image, the MODEL is of kind Chroma"):
         load(folder, "Chroma", weights)
+    name, other = "blocks.0.attn.a_to_qkv.lora_B.default.weight", torch.randn(7, RANK)
+    with pytest.raises(ValueError, match=r"6 of the 7 layers"):
+        load(folder, "FLUX.1", {**weights, name: other})  # of another size, which ComfyUI would leave out as it samples
     (folder / "eligen.safetensors").write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"eligen\.safetensors cannot be read"):
         InstDiffLoadEliGen.execute(tiny_model("FLUX.1"), "eligen.safetensors", 1.0)
     (folder / "eligen.pt").write_bytes(b"damaged")
     with pytest.raises(ValueError, match=r"eligen\.pt cannot be read"):
         InstDiffLoadEliGen.execute(tiny_model("FLUX.1"), "eligen.pt", 1.0)
+    for content in ([torch.ones(1)], None, {1: torch.ones(1)}, {"a.lora_A.weight": "x", "a.lora_B.weight": 5}):
+        torch.save(content, folder / "eligen.pt")
+        with pytest.raises(ValueError, match=r"eligen\.pt cannot be read|0 of the 0 layers"):
+            InstDiffLoadEliGen.execute(tiny_model("FLUX.1"), "eligen.pt", 1.0)
     message = InstDiffLoadEliGen.validate_inputs("gone.safetensors")
     assert "is not in models/loras" in message and len(message) < 300
+
+
+def test_a_damaged_layer_is_refused_by_name_and_what_is_no_layer_costs_nothing(folder):
+    """ComfyUI would fail with a word of Python's, leave the layer out as it samples, or paint black."""
+    layer = "lora_unet_double_blocks_0_img_attn_qkv"
+    down, up, alpha = (f"{layer}.{part}" for part in ("lora_down.weight", "lora_up.weight", "alpha"))
+    weights = file_of("FLUX.1", "kohya")
+    for changes, said in (
+        ({down: None}, "is half missing"),
+        ({alpha: torch.ones(2)}, "has 2 numbers as its alpha"),
+        ({alpha: torch.tensor(torch.nan)}, "holds NaN"),
+        ({up: torch.full_like(weights[up], torch.inf).half()}, "holds NaN or infinite"),
+        ({up: torch.ones(96, RANK - 1)}, r"has factors of shapes \(96, 3\) and \(4, 32\)"),
+        ({up: torch.tensor(1.0)}, "has factors of shapes"),
+        ({up: weights[up].to(torch.int8)}, "has numbers of type int8"),
+        ({f"{layer}.lora_mid.weight": torch.ones(5, 1)}, "has a part lora_mid.weight"),
+    ):
+        damaged = {key: value for key, value in {**weights, **changes}.items() if value is not None}
+        with pytest.raises(ValueError, match=f"its layer {layer} {said}") as refused:
+            load(folder, "FLUX.1", damaged)
+        assert len(str(refused.value)) < 300
+    for kind in (torch.float16, torch.float8_e4m3fn):
+        more = {**{key: value.to(kind) for key, value in weights.items()}, "epoch": torch.ones(1, dtype=torch.int64)}
+        assert len(load(folder, "FLUX.1", more).patches) == layer_count(weights)

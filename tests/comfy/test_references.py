@@ -1,10 +1,14 @@
 """Apply References: what a picture changes and what it leaves bit for bit, beside other nodes, and what is refused."""
 
+import io
 import re
 from dataclasses import replace
 from types import SimpleNamespace
 
+import comfy.hooks
 import comfy.model_management
+import comfy.samplers
+import comfy.sd
 import folder_paths
 import numpy as np
 import pytest
@@ -15,10 +19,10 @@ from instdiff.nodes.references import InstDiffApplyReferences
 from instdiff.nodes.sampler import with_multi_instance
 from PIL import Image
 from support import region_runs
-from support.closeness import assert_close
+from support.closeness import assert_apart, assert_close
 from support.other_models import other_model
 from support.region_models import TinyClip, tiny_model
-from support.small_pack import FOX, OWL, FakeClip, FakeVae, apply, base, noise
+from support.small_pack import FOX, OWL, FakeClip, FakeVae, apply, base, context, noise
 from support.small_pack import sample as sampled
 
 FRONT = replace(OWL, id="front", box=(0.0, 0.0, 1.0, 1.0))
@@ -131,6 +135,48 @@ def test_images_and_frames_of_a_batch_keep_to_their_own():
         sample(refer(one + other), noise(3))
 
 
+def test_a_lora_of_one_conditioning_reads_the_references_for_itself_alone():
+    """Keys and values made under it are not for the others, whichever is called first."""
+    model = refer(frames(FOX), noise=0.0)
+    place = "diffusion_model.middle_block.1.transformer_blocks.0.attn1.to_k"
+    weight = base()[0].get_model_object(f"{place}.weight")
+    lora = {
+        f"{place}.lora_up.weight": pictures(len(weight))[:, :2, 0, 0],
+        f"{place}.lora_down.weight": pictures(2).flatten(1)[:, : weight.shape[1]],
+    }
+    hooks = comfy.hooks.create_hook_lora(lora, 1.0, 0.0)
+    own = [[prompt, {**options, "hooks": hooks}] for prompt, options in context("a scene")]
+
+    def run(given, positive):
+        with torch.inference_mode():
+            sampler = comfy.samplers.KSampler(given, 1, given.load_device, "euler", "normal", 1.0, given.model_options)
+            latent = torch.zeros_like(noise())
+            return sampler.sample(noise(), positive, context("bad"), 1.0, latent, disable_pbar=True, seed=5).cpu()
+
+    with_lora, without = (
+        run(comfy.sd.load_lora_for_models(model, None, lora, 1.0, 0.0)[0], context("a scene")),
+        run(model, context("a scene")),
+    )
+    assert_apart(with_lora, without)
+    for positive in ([*own, *context("a scene")], [*context("a scene"), *own]):
+        assert_close(run(model, positive), (with_lora + without) / 2)
+
+
+def test_what_does_nothing_says_so(caplog):
+    for layouts, images in ((frames(FOX), None), (frames(replace(FOX, visible=False)), pictures())):
+        given = {"strength": 1.0, "start": 0.0, "end": 1.0, "images": images}
+        InstDiffApplyReferences.execute(base()[0], FakeClip(), VAE, layouts, **given)
+        assert "no visible instance has a reference picture" in caplog.text
+        caplog.clear()
+    start = noise()
+    assert torch.equal(sample(refer(frames(FOX), start=0.5, end=0.501), start), sample(base()[0], start))
+    assert "no step of this run lies within start 0.5 and end 0.501" in caplog.text
+    assert caplog.text.count("drawn on 256x256, the latent is 96x64 pixels") == 1
+    caplog.clear()
+    sample(apply(frames(FOX), refer(frames(FOX), start=0.5)), start)
+    assert "no step" not in caplog.text and caplog.text.count("stretched") == 1
+
+
 def test_the_front_instance_shows_its_reference_where_two_overlap():
     both = {"images": pictures(2), "of": "a, front"}
     alone = {"images": pictures(2)[1:], "of": "front"}
@@ -211,6 +257,18 @@ def test_pictures_of_the_layout_come_from_the_input_folder_alone(tmp_path, monke
     Image.fromarray(noisy).save(folder / "instdiff" / "cat.png")
     Image.fromarray(noisy).save(tmp_path / "secret.png")
     (folder / "no.png").write_bytes(b"not a picture")
+    grey = (noisy[..., 0].astype(np.uint16) * 257) // 2
+    Image.fromarray(grey).save(folder / "sixteen.png")
+    Image.fromarray(grey.astype(np.float32)).save(folder / "float.tiff")
+    exif, photo = Image.Exif(), io.BytesIO()
+    exif[0x0112], exif[0x010F] = 6, "abc"
+    Image.fromarray(noisy).save(photo, "JPEG", exif=exif)
+    (folder / "photo.jpg").write_bytes(photo.getvalue())
+    assert read_reference("photo.jpg", "").shape == (40, 40, 3)
+    odd = bytearray(photo.getvalue())
+    odd[odd.index(b"Exif") + 17] = 1  # the camera's name is the height
+    (folder / "odd.jpg").write_bytes(odd)
+    assert np.allclose(read_reference("sixteen.png", "").numpy(), grey[..., None] / 65535, atol=1 / 255)
     cat = replace(FOX, reference="instdiff/cat.png")
     given = {"strength": 1.0, "start": 0.0, "end": 1.0}
     named = InstDiffApplyReferences.execute(base()[0], FakeClip(), FakeVae(), frames(cat), **given).args[0]
@@ -219,6 +277,8 @@ def test_pictures_of_the_layout_come_from_the_input_folder_alone(tmp_path, monke
         ("instdiff/dog.png", "there is no 'instdiff/dog.png' in ComfyUI's input folder"),
         ("no.png", "cannot be read as a picture"),
         ("instdiff", "cannot be read as a picture"),
+        ("float.tiff", "cannot be read as a picture"),
+        ("odd.jpg", "cannot be read as a picture"),
         ("../secret.png", "lies outside"),
         (str(tmp_path / "secret.png"), "lies outside"),
         ("..\\secret.png", "lies outside"),
@@ -272,6 +332,11 @@ def test_a_picture_is_encoded_once_for_a_vae():
         ({"of": "cat"}, "there is no instance 'cat'"),
         ({"images": torch.zeros(3, 8, 8)}, "expected images of shape"),
         ({"images": torch.full((1, 8, 8, 3), torch.nan)}, "NaN"),
+        ({"images": torch.zeros(1, 8, 8, 3, dtype=torch.uint8)}, "floats in 0..1, got (1, 8, 8, 3) of torch.uint8"),
+        ({"vae": FakeVae(scale=torch.inf)}, "The latent of a reference picture holds NaN"),
+        ({"images": pictures(2), "of": "a, 1"}, "two images are for the same instance, '1'"),
+        ({"of": "a" * 999}, "there is no instance"),
+        ({"of": "a, a"}, "1 image is connected and `of` names 2"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

@@ -320,6 +320,12 @@ test("what the caption lacks is what the hints say that it lacks", () => {
     "a gray dog", "a striped blue circle", "a small circle", "two dogs, black");
   assert.deepEqual(missingInCaption(clear), []);
   assert.equal(missingNoun(stars, "a checkered pink star on the left"), "checkered pink star");
+  for (const [caption, prompt, noun] of [
+    ["a red-and-white striped ball", "a Red and White checkered ball", "red white checkered ball"],
+    ["Two GREY buses", "a red bus", "red bus"], ["a gray cat", "GREY cats", null], ["a black cat", "a grey cat", "grey cat"],
+    ["a white-haired woman", "a black-haired woman", null], // not a black woman
+    ["an orange-haired boy", "an orange", "orange"], ["orange-haired", "Orange-haired", null], ["a", "grey", null], ["grey", "a grey cat", "cat"], ["红色的星星", "粉色的星星", "粉色的星星"],
+  ]) assert.equal(missingNoun(caption, prompt), noun, `${prompt} beside ${caption}`);
   assert.deepEqual(missingInCaption(captionOf("two (Red:1.2) foxes and a dog on the grass", "a dog", "red foxes", "the", "")), []);
   assert.deepEqual(missingInCaption(captionOf("雪地里的一只猫", "一只猫", "一只狗")), ["一只狗"]);
   const doc = captionOf("", "an eagle", "its head", "a fox");

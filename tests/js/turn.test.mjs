@@ -116,6 +116,13 @@ test("while it is turned a mask keeps its pixels, and its bounds follow", () => 
   near(instanceBounds(box), instanceBounds(turn(doc, 30, ["i2"]).instances[1]), 0.011);
 });
 
+test("a stroke of more points than a call may have arguments turns and mirrors as any", () => {
+  const doc = holding({ scribble: Array.from({ length: 200_000 }, (_, i) => [0.3 + (i % 100) / 500, 0.5]) });
+  const [{ scribble }] = turn(doc, 90).instances;
+  near(instanceBounds({ scribble }), [0.399, 0.3515, 0.399, 0.6485], 1e-3);
+  assert.equal(reduce(doc, { type: "mirror", ids: ["i1"], axis: 0 }).instances[0].scribble.length, 200_000);
+});
+
 test("the hull of a mask has its corners only", () => {
   near(maskHull(bar).flat().sort(), [100 / 300, 0.45, 201 / 300, 0.45, 201 / 300, 0.55, 100 / 300, 0.55].sort());
   assert.deepEqual(maskHull(encodeMask(emptyBitmap(8, 8))), []);

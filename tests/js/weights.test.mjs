@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { placesOf } from "../../web/js/graph.js";
+import { placesAfter, placesOf } from "../../web/js/graph.js";
 import { paintedAt, paintedSize } from "../../web/js/painted.js";
 import { connectedSlots, connectedWords, ignoresNegatives, useOfReferences } from "../../web/js/weights.js";
 import { graph, link, nest } from "./support/graph.mjs";
@@ -61,6 +61,21 @@ test("a circle ends, and models lead to no further weights", () => {
   const full = weights(loader("Full"));
   link(full, editor, "instances", "INSTANCES");
   weights(loader("Demo"), { from: full });
+  assert.equal(slots(), 30);
+});
+
+test("a circle straight through a subgraph ends, too, and gaps among the links are passed over", () => {
+  const { root, editor, weights, slots } = drawn();
+  const inner = graph();
+  const holder = nest(root, inner, { inputs: ["in"], outputs: ["out"] });
+  inner.connect({ origin_id: -10, origin_slot: 0, target_id: -20, target_slot: 0 });
+  holder.outputs[0].type = "INSTANCES";
+  const apply = weights(holder);
+  link(editor, holder, "in");
+  assert.deepEqual(placesAfter(placesOf(root, editor)).map(({ node }) => node), [apply]);
+  link(holder, holder, "in");
+  root.links.set("gap", null);
+  root.links.delete([...root.links].find(([, one]) => one?.origin_id === editor.id && one.target_id === holder.id)[0]);
   assert.equal(slots(), 30);
 });
 
@@ -161,6 +176,10 @@ test("the size that the graph paints: of the empty latent, of the demo model, or
   link(empty, reroute, "", "*");
   given(reroute);
   assert.deepEqual(painted(), { width: 640, height: 512, title: "EmptyLatentImage" });
+  for (const width of [0, -64, Infinity, NaN, "640"]) {
+    empty.widgets[0].value = width;
+    assert.equal(painted(), null, `${width} is no side`);
+  }
   link(editor, empty, "width", "INT");
   assert.equal(painted(), null, "a side comes from the editor");
   const upscaled = add(root, "LatentUpscale", "LATENT", { width: 1024, height: 1024 });

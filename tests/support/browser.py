@@ -30,6 +30,10 @@ SETTINGS = {
 # every click, fades a moment longer.
 READY = f"""() => window.app?.extensionManager?.spinner === false && !document.querySelector('.p-blockui-mask')
   && window.app.rootGraph && !app.configuringGraph && window.LiteGraph?.registered_node_types?.{EDITOR} && document.querySelector('canvas')"""
+# Which runs the page knows to have ended. Their ends come to the page that started them.
+LISTEN = """() => { window.instdiffEnded = new Set();
+  for (const end of ["execution_success", "execution_error", "execution_interrupted"])
+    app.api.addEventListener(end, ({ detail }) => window.instdiffEnded.add(detail.prompt_id)); }"""
 # Nor do buttons pulse and bars slide while a graph runs: half of a run's work in the browser would be to draw them.
 AT_REST = """addEventListener("DOMContentLoaded", () => { const sheet = new CSSStyleSheet();
   sheet.replaceSync("*, *::before, *::after { animation: none !important; transition: none !important; }");
@@ -92,6 +96,7 @@ class ComfyPage:
 
     def _wait_until_ready(self) -> None:
         self.page.wait_for_function(READY, timeout=60_000)
+        self.run(LISTEN)
 
     def reload(self) -> None:
         """F5, and wait until the last workflow is back."""
@@ -190,7 +195,8 @@ class ComfyPage:
         while time.monotonic() < deadline:
             history = self.server.client.get("/history?max_items=4")  # each holds a whole workflow
             for name in set(history) - known:
-                self.settle()  # the page hears of the end a moment later
+                self.page.wait_for_function("name => window.instdiffEnded.has(name)", arg=name)
+                self.frames(2)
                 return history[name]["prompt"][2], history[name]
             self.page.wait_for_timeout(50)
         raise TimeoutError("The graph did not run to its end.")

@@ -47,13 +47,13 @@ class FakeVae:
 
     first_stage_model = decode = None
 
-    def __init__(self, channels: int = 4) -> None:
-        self.channels, self.encoded = channels, 0
+    def __init__(self, channels: int = 4, scale: float = 2.0) -> None:
+        self.channels, self.scale, self.encoded = channels, scale, 0
 
     def encode(self, pixels: Tensor) -> Tensor:
         """(B, H, W, 3) in 0..1 -> (B, channels, H / 8, W / 8)."""
         self.encoded += 1
-        blocks = torch.nn.functional.avg_pool2d(pixels.movedim(-1, 1), 8) * 2 - 1
+        blocks = torch.nn.functional.avg_pool2d(pixels.movedim(-1, 1), 8) * self.scale - 1
         return blocks.repeat(1, 6, 1, 1)[:, : self.channels]
 
 

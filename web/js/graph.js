@@ -15,11 +15,17 @@ const nodesOf = (graph) => graph?._nodes ?? graph?.nodes ?? [];
 /** The slots of nodes name their links, too, but newer pages warn of who reads that. */
 function linksOf(graph) {
   const { links } = graph;
-  return links instanceof Map ? [...links.values()] : Object.values(links ?? {});
+  return (links instanceof Map ? [...links.values()] : Object.values(links ?? {})).filter(Boolean);
 }
 const same = (a, b) => String(a) === String(b); // ids are numbers, or texts of numbers
 const linksFrom = (graph, id, slot) => linksOf(graph).filter((link) => same(link.origin_id, id) && (slot === undefined || link.origin_slot === slot));
 const linkTo = (graph, id, slot) => linksOf(graph).find((link) => same(link.target_id, id) && link.target_slot === slot);
+
+/** Whether a link of the graph at a path is met for the first time: one that goes straight through a subgraph may lead in a circle. */
+function isNew(seen, { origin_id, origin_slot, target_id, target_slot }, path) {
+  const key = [...path.map(({ id }) => id), origin_id, origin_slot, target_id, target_slot].join(":");
+  return !seen.has(key) && Boolean(seen.add(key));
+}
 
 /** @returns {object[]} the places of a node: several where its subgraph is used several times */
 export function placesOf(root, node) {
@@ -56,18 +62,19 @@ function targets({ node, path }, types) {
   return linksFrom(node.graph, node.id).filter(followed).flatMap((link) => target(node.graph, link, path));
 }
 
-function target(graph, link, path) {
+function target(graph, link, path, seen = new Set()) {
+  if (!isNew(seen, link, path)) return [];
   if (same(link.target_id, OUT_OF_SUBGRAPH)) {
     const holder = path.at(-1);
     const name = graph.outputs?.[link.target_slot]?.name;
     const slot = holder?.outputs?.findIndex((one) => one.name === name) ?? -1;
-    return slot < 0 ? [] : linksFrom(holder.graph, holder.id, slot).flatMap((outer) => target(holder.graph, outer, path.slice(0, -1)));
+    return slot < 0 ? [] : linksFrom(holder.graph, holder.id, slot).flatMap((outer) => target(holder.graph, outer, path.slice(0, -1), seen));
   }
   const node = graph.getNodeById(link.target_id);
   if (!node?.isSubgraphNode?.()) return node ? [{ node, path }] : [];
   const name = node.inputs?.[link.target_slot]?.name;
   const slot = node.subgraph.inputs?.findIndex((one) => one.name === name) ?? -1;
-  return slot < 0 ? [] : linksFrom(node.subgraph, INTO_SUBGRAPH, slot).flatMap((inner) => target(node.subgraph, inner, [...path, node]));
+  return slot < 0 ? [] : linksFrom(node.subgraph, INTO_SUBGRAPH, slot).flatMap((inner) => target(node.subgraph, inner, [...path, node], seen));
 }
 
 /**
@@ -75,22 +82,23 @@ function target(graph, link, path) {
  * @returns {{node: object, path: object[], input: string | null} | null} another place, whose output is connected with it; or, with the name
  *   of an input, the place that it is set on: itself, or the subgraph node around it that shows it as its own; null: a link leads nowhere
  */
-export function placeBefore({ node, path }, slot) {
+export function placeBefore({ node, path }, slot, seen = new Set()) {
   const link = linkTo(node.graph, node.id, slot);
-  return link ? source(node.graph, link, path) : { node, path, input: node.inputs[slot].name };
+  return link ? source(node.graph, link, path, seen) : { node, path, input: node.inputs[slot].name };
 }
 
-function source(graph, link, path) {
+function source(graph, link, path, seen) {
+  if (!isNew(seen, link, path)) return null;
   if (same(link.origin_id, INTO_SUBGRAPH)) {
     const holder = path.at(-1);
     const name = graph.inputs?.[link.origin_slot]?.name;
     const slot = holder?.inputs?.findIndex((one) => one.name === name) ?? -1;
-    return slot < 0 ? null : placeBefore({ node: holder, path: path.slice(0, -1) }, slot);
+    return slot < 0 ? null : placeBefore({ node: holder, path: path.slice(0, -1) }, slot, seen);
   }
   const node = graph.getNodeById(link.origin_id);
   if (!node?.isSubgraphNode?.()) return node ? { node, path, input: null } : null;
   const name = node.outputs?.[link.origin_slot]?.name;
   const slot = node.subgraph.outputs?.findIndex((one) => one.name === name) ?? -1;
   const inner = linkTo(node.subgraph, OUT_OF_SUBGRAPH, slot);
-  return inner ? source(node.subgraph, inner, [...path, node]) : null;
+  return inner ? source(node.subgraph, inner, [...path, node], seen) : null;
 }

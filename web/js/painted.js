@@ -64,5 +64,5 @@ function numberAt({ node, path }, name) {
   const at = slot < 0 ? { node, input: name } : placeBefore({ node, path }, slot);
   if (!at || at.input === null) return null;
   const value = at.node.widgets?.find((one) => one.name === at.input)?.value;
-  return typeof value === "number" ? value : null;
+  return Number.isFinite(value) && value > 0 ? value : null;
 }

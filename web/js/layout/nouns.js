@@ -37,6 +37,8 @@ const OTHER_PLURALS = new Map(
 // What one thing is not at once: its textures, its colours.
 const LOOKS = [words("striped dotted checkered"), words("black white red green blue yellow brown gray golden orange pink purple silver")];
 const JOINS = words("and or &");
+// In "a white-haired woman" the colour is not the woman's.
+const COLOUR_OF_A_PART = new RegExp(`(?<![\\p{L}\\p{M}\\p{N}'’])(?:grey|${[...LOOKS[1]].join("|")})-(?=\\p{L}+ed(?!\\p{L}))`, "gu");
 const MAX_LOOKS = 6; // words before a noun: "a black, white and very old brown dog"
 const MAX_PHRASE = 2000; // characters: what a phrase is about stands near its beginning
 const MAX_CAPTION = 20000; // characters: beyond that nothing is said to be missing
@@ -52,7 +54,7 @@ export function mainNouns(prompt, depth = 0) {
   const text = plainPrompt(prompt.slice(0, MAX_PHRASE)).toLowerCase();
   if (NO_SPACES.test(text)) return []; // no words to be told apart
   const clause = text.split(CLAUSE_ENDS).find((part) => /\p{L}/u.test(part)) ?? "";
-  const given = wordsOf(clause);
+  const given = wordsOf(clause.replace(COLOUR_OF_A_PART, ""));
   const first = given.findIndex((word) => !NEVER_NOUNS.has(word));
   const all = first < 0 ? [] : given.slice(first);
   const end = all.findIndex((word, i) => i > 0 && ENDS.has(word) && !(word === "up" && all[i - 1] === "close"));
@@ -104,14 +106,16 @@ function unlike(caption, prompt, noun) {
   const wanted = at === undefined ? [] : looksBefore(own.words, at);
   const others = [...forms(noun)].flatMap((form) => said.places.get(form) ?? []).map((place) => looksBefore(said.words, place));
   const differs = (looks) => wanted.some((mine, kind) => mine.size && looks[kind].size && [...mine].every((word) => !looks[kind].has(word)));
-  return others.length && others.every(differs) ? [...wanted.flatMap((mine) => [...mine]), noun].join(" ") : null;
+  if (!others.length || !others.every(differs)) return null;
+  const before = new Set(own.words.slice(Math.max(0, at - MAX_LOOKS), at)); // in their order
+  return [...[...before].filter((word) => wanted.some((mine) => mine.has(spelt(word)))), noun].join(" ");
 }
 
 /** Of each kind of LOOKS the words that stand before the word at a place, as far as its phrase reaches. */
 function looksBefore(words, at) {
   const found = LOOKS.map(() => new Set());
   for (let i = at - 1; i >= Math.max(0, at - MAX_LOOKS); i--) {
-    const word = words[i] === "grey" ? "gray" : words[i];
+    const word = spelt(words[i]);
     const kind = LOOKS.findIndex((looks) => looks.has(word));
     if (kind >= 0) found[kind].add(word);
     else if (!word || ENDS.has(word) || ["a", "an", "the"].includes(word) || (JOINS.has(word) && !isLook(words[i - 1]))) break;
@@ -119,9 +123,8 @@ function looksBefore(words, at) {
   return found;
 }
 
-function isLook(word) {
-  return word === "grey" || LOOKS.some((looks) => looks.has(word));
-}
+const spelt = (word) => (word === "grey" ? "gray" : word);
+const isLook = (word) => LOOKS.some((looks) => looks.has(spelt(word)));
 
 let last = { prompt: "", said: placesIn("") }; // a thousand instances ask about the same caption
 
@@ -132,7 +135,7 @@ function formsOf(prompt) {
 
 /** The words of a text in order, clauses parted by "", and where each form stands. */
 function placesIn(text) {
-  const words = text.split(CLAUSE_ENDS).flatMap((clause) => [...wordsOf(clause), ""]);
+  const words = text.replace(COLOUR_OF_A_PART, "").split(CLAUSE_ENDS).flatMap((clause) => [...wordsOf(clause), ""]);
   const places = new Map();
   for (const [i, word] of words.entries()) {
     for (const form of word ? forms(word) : []) {

@@ -20,9 +20,14 @@ export function rectangle([ax, ay], [bx, by]) {
 /** @returns {number[] | null} the smallest rectangle around points [[x, y], ...] */
 export function pointBounds(points) {
   if (!points.length) return null;
-  const xs = points.map((p) => p[0]);
-  const ys = points.map((p) => p[1]);
-  return [Math.min(...xs), Math.min(...ys), Math.max(...xs), Math.max(...ys)];
+  const bounds = [Infinity, Infinity, -Infinity, -Infinity];
+  for (const [x, y] of points) { // a stroke may have more points than a call has arguments
+    bounds[0] = Math.min(bounds[0], x);
+    bounds[1] = Math.min(bounds[1], y);
+    bounds[2] = Math.max(bounds[2], x);
+    bounds[3] = Math.max(bounds[3], y);
+  }
+  return bounds;
 }
 
 /** @returns {number[] | null} the smallest rectangle around all given rectangles; nulls are left out */
