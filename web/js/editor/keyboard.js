@@ -31,17 +31,15 @@ export function listenToKeys(editor, scope) {
     if (perform(act)) event.preventDefault();
   }
   scope.on(root, "keydown", onKey);
-  // a control that had the focus may be gone or disabled after what it did; then the page's body has it, and Delete would take the node
-  let last = null; // what had the focus in here
-  const isGone = (element) => !element.isConnected || element.disabled || !element.offsetParent;
+  // a control that had the focus may be gone or disabled after what it did, and the page takes the focus from everything while it is busy;
+  // then the page's body has it, and Delete would take the node
   scope.on(window, "keydown", (event) => {
-    if (!store.session.focused || event.target !== document.body || !root.isConnected || !last || !isGone(last)) return;
+    if (!store.session.focused || event.target !== document.body || !root.isConnected) return;
     root.focus({ preventScroll: true });
     onKey(event);
   }, true);
   scope.on(root, "keyup", (event) => event.stopPropagation());
-  scope.on(root, "focusin", (event) => {
-    last = event.target;
+  scope.on(root, "focusin", () => {
     store.session.focused = true;
   });
   scope.on(root, "focusout", (event) => {

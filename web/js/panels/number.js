@@ -100,7 +100,9 @@ export function createNumber(options) {
     /** @param {number | null} value null: several values, or none */
     set(value) {
       shown = value === null ? "" : String(Number(value.toFixed(decimals)));
-      if (!typed && input.value !== shown) input.value = shown;
+      if (typed || input.value === shown) return;
+      input.value = shown;
+      if (document.activeElement === input) input.select(); // as before: what is typed next takes the place of the value
     },
     flush: draft.flush,
     destroy() {
