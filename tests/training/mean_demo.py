@@ -1,4 +1,7 @@
-"""The mean of the instance networks of two packed files with the same base: python mean_demo.py A.safetensors B.safetensors OUT.safetensors"""
+"""The mean of the instance networks of two packed files with the same base: python mean_demo.py A.safetensors B.safetensors OUT.safetensors
+
+B may hold instance networks alone, as instances_overlaps.safetensors does.
+"""
 
 import sys
 from pathlib import Path
@@ -9,13 +12,13 @@ from safetensors.torch import save_file
 
 def main() -> None:
     with safe_open(sys.argv[1], "pt") as first, safe_open(sys.argv[2], "pt") as second:
-        if set(first.keys()) != set(second.keys()):
-            sys.exit(
-                "The two files do not hold the same tensors; only files of pack_demo.py with the same base have a mean."
-            )
-        both = {key: (first.get_tensor(key), second.get_tensor(key)) for key in second.keys()}
-        mean = {key: (a if a.equal(b) else ((a.float() + b.float()) / 2).to(b.dtype)) for key, (a, b) in both.items()}
-        save_file(mean, sys.argv[3], metadata=second.metadata())
+        if not set(second.keys()) <= set(first.keys()):
+            sys.exit("The second file holds other tensors than the first; only files with the same base have a mean.")
+        mean = {key: first.get_tensor(key) for key in first.keys()}
+        for key in second.keys():
+            one, other = mean[key], second.get_tensor(key)
+            mean[key] = one if one.equal(other) else ((one.float() + other.float()) / 2).to(one.dtype)
+        save_file(mean, sys.argv[3], metadata=first.metadata())
     Path(sys.argv[3]).chmod(0o644)  # save_file lets nobody else read it
 
 
