@@ -20,7 +20,7 @@ UNIT = re.compile(r"[ \t]{0,9}(px|%)")
 NAME = re.compile(r"[^\W\d][\w-]*")
 BARE = re.compile(r"[^,\]}\r\n(){\[]+")  # a text that lacks its quotes; brackets make it an expression
 NOT_FINITE_WORD = re.compile(r"[+-]?(?:nan|inf|infinity)\b", re.I)
-SETTING_ENDS = re.compile(r"\s*[,}]")
+SETTING_ENDS = re.compile(r"\s{0,9}[,}]")
 
 
 class Found(NamedTuple):

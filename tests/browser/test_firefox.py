@@ -126,7 +126,7 @@ def files_and_library(editor: Editor) -> None:
     assert editor.instances == json.loads(before)["instances"]
 
 
-@pytest.mark.parametrize("frontend", ["pinned", "newest"], indirect=True)
+@pytest.mark.parametrize("frontend", ["pinned", pytest.param("newest", marks=pytest.mark.alone)], indirect=True)
 def test_the_main_paths_in_firefox(frontend: ComfyServer, firefox: "Browser", tmp_path: Path) -> None:
     comfy = ComfyPage(firefox, frontend, "classic", address=f"{frontend.url}/{FIRST_TEMPLATE}")
     page, said = comfy.page, list[str]()

@@ -279,7 +279,9 @@ def test_seeds(comfy: ComfyPage, studio: StudioPage) -> None:
     assert studio.widget(first, "seed") == 1234
     field.focus()
     comfy.run("id => { app.canvas.graph.getNodeById(id).widgets.find((w) => w.name === 'seed').value = 77; }", first)
-    editor.do("({ desk }) => desk.set({ ...desk.state() })")  # a run ended and the seed is another, while the field has the focus
+    editor.do(
+        "({ desk }) => desk.set({ ...desk.state() })"
+    )  # a run ended and the seed is another, while the field has the focus
     comfy.page.wait_for_function("field => field.value === '77'", arg=field)
     editor.press("5", "Enter")
     assert studio.widget(first, "seed") == 5, "what is typed takes the place of the number"

@@ -244,8 +244,10 @@ def test_a_lora_on_one_instance_paints_it_and_leaves_the_others() -> None:
 def test_by_depth_the_order_of_the_layout_is_the_order_in_the_picture(studio: Studio) -> None:
     conditions = [c for c in overlap_conditions.order() if c.way == "overlap by depth"]
     assert len(conditions) == 2
+    bench = overlap.Overlaps()
+    bench.studio = studio
     for condition in conditions:
-        [picture] = overlap.draw(studio, condition, [0])
+        [picture] = bench.draw(condition, [0])
         seen = detect_shapes(picture)
         values = {name: measure(picture, seen) for name, measure in condition.measures.items()}
         assert values["order right"] == values["both found"] == 1, values
