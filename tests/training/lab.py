@@ -30,7 +30,6 @@ DDCONFIG = {
     "dropout": 0.0,
 }
 DEVICE = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
-torch.backends.cudnn.benchmark = True  # sizes are few
 torch.set_float32_matmul_precision("high")
 LATENT_SCALE = 0.18215  # ComfyUI multiplies SD1.5's latents by this before the UNet sees them
 

@@ -17,7 +17,8 @@ HERE = Path(__file__).resolve().parent
 SHIPPED = HERE.parents[1] / "instdiff_modules" / "shapeworld" / "demo_model.safetensors"
 SHARES = {"vae": 0.15, "base": 0.35, "instances": 0.5}  # of the minutes; the detector learns beside the base
 POOL = ["0-7", "20-23", "50-57", "100-115", "200-231"]
-BATCH, RATES = {"vae": 64, "base": 64, "instances": 64}, {"vae": 1e-3, "base": 1.5e-3, "instances": 2e-3}
+BATCH = {"vae": 64, "base": 96, "instances": 64}
+RATES = {"vae": 1e-3, "base": 1.5e-3, "instances": 2e-3}
 COOL = 0.9  # of a stage's minutes in which its rate falls to nothing
 
 

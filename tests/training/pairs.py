@@ -31,11 +31,11 @@ NO_INSTANCE, NO_CAPTION, NOTHING = 0.1, 0.1, 0.1
 LOCATIONS = ("box", "mask", "point", "scribble")
 # Crowded scenes: as any other; as *overlap: by depth* draws them (whole boxes, what is hidden of an instance is not seen); or as the later
 # steps of an instance's branch: one instance and its own words in a picture that holds all.
-ORDERED, BRANCH = 0.4, 0.2
+ORDERED, BRANCH = 0.35, 0.2
 WHOLE_BOXES = 0.5  # of the others have boxes as people draw them, around what is hidden, too
 BRANCH_TIMES = 650  # while the branch's picture still has a background of its own, no other instance is there
 SQUARE = (32, 32)
-CROWDED, CROWDED_SHARE = "crowded", 0.2  # of the batches, where there are such scenes
+CROWDED, CROWDED_SHARE = "crowded", 0.3  # of the batches, where there are such scenes
 
 
 class Batch(NamedTuple):
@@ -78,11 +78,15 @@ class Pairs:
         parts: dict[object, list[dict[str, Tensor]]] = {}
         for path in sorted((folder / "layouts").glob("*.pt")):
             if (pool := folder / "pool" / path.name).exists():
-                part = {**torch.load(pool, weights_only=True), **torch.load(path, weights_only=True)}
+                part = {
+                    key: value.to(lab.DEVICE)
+                    for file in (pool, path)
+                    for key, value in torch.load(file, weights_only=True, mmap=True).items()
+                }
                 kind = CROWDED if "through" in part else tuple(part["latents"].shape[-2:])
                 parts.setdefault(kind, []).append(part)
         self.data = {
-            kind: {key: torch.cat([part[key] for part in some]).to(lab.DEVICE) for key in some[0]}
+            kind: {key: torch.cat([part.pop(key) for part in some]) for key in list(some[0])}
             for kind, some in parts.items()
         }
         ring = torch.tensor([phrase.split()[-1] == "ring" for phrase in make_layouts.PHRASES]).to(lab.DEVICE)
