@@ -24,12 +24,13 @@ class ApplyInstDiff(io.ComfyNode):
             node_id="InstDiffApply",
             display_name="Apply InstDiff",
             category="InstDiff",
-            description="Puts the instances into a Stable Diffusion 1.5 model: connect the MODEL to any sampler node.",
+            description="Puts the instances into a Stable Diffusion 1.5 (or SDXL) model: connect the MODEL to any sampler node.",
             inputs=[
                 io.Model.Input(
                     "model",
                     tooltip=(
-                        "A Stable Diffusion 1.5 model (not SDXL or FLUX), with or without LoRA. It is not changed: the output is a patched copy."
+                        "The model that the weights were made for: Stable Diffusion 1.5 (SDXL with weights trained for it), with or without LoRA. "
+                        "It is not changed: the output is a patched copy."
                     ),
                 ),
                 io.Clip.Input(

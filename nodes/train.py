@@ -45,7 +45,7 @@ class InstDiffTrain(io.ComfyNode):
             description="Trains InstDiff's layers on pictures with layouts, around a base model that stays as it is. For short trainings; longer "
             "ones run from the command line.",
             inputs=[
-                io.Model.Input("model", tooltip="The base: a Stable Diffusion 1.5 model or the demo model. It is copied, not changed."),
+                io.Model.Input("model", tooltip="The base: Stable Diffusion 1.5, SDXL or the demo model. It is copied, not changed."),
                 io.Clip.Input("clip", tooltip="The base's CLIP, which encodes the prompts."),
                 io.Vae.Input("vae", tooltip="The base's VAE, which encodes the pictures."),
                 io.String.Input(
@@ -81,7 +81,8 @@ class InstDiffTrain(io.ComfyNode):
                     min=64,
                     max=2048,
                     step=64,
-                    tooltip="Pictures are resized to the pixels of a square with this side, 64..2048; their shape is kept. SD1.5: 512, the demo model: 256.",
+                    tooltip="Pictures are resized to the pixels of a square with this side, 64..2048; their shape is kept. SD1.5: 512, SDXL: 1024, "
+                    "the demo model: 256.",
                 ),
                 io.Int.Input(
                     "seed",

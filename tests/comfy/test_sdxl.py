@@ -1,12 +1,15 @@
 """SDXL: trained around its UNet, loaded again, applied to it. The model is tiny, its classes are ComfyUI's own."""
 
+import math
 from dataclasses import replace
 from functools import lru_cache
 
 import comfy.samplers
 import pytest
 import torch
-from instdiff.instdiff_modules.checkpoint.reading import Checkpoint, read_checkpoint, write_checkpoint
+from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
+from comfy.ops import disable_weight_init
+from instdiff.instdiff_modules.checkpoint.reading import Checkpoint, expected_shapes, read_checkpoint, write_checkpoint
 from instdiff.instdiff_modules.grounding.inputs import build_grounding
 from instdiff.instdiff_modules.sampling.attention_mask import MaskedAttention
 from instdiff.instdiff_modules.training import command
@@ -20,10 +23,11 @@ from instdiff.nodes.model import build_instdiff_model
 from instdiff.nodes.sampler import MultiInstance
 from instdiff.nodes.training_base import base_of
 from support.closeness import assert_close
+from support.reduced_model import unet_config
 from support.small_dataset import write_scenes
 from support.small_pack import FOX, OWL, frames
 from support.small_pack import base as small_sd15
-from support.tiny_sdxl import LARGE, SMALL, tiny_clip, tiny_sdxl, tiny_vae
+from support.tiny_sdxl import LARGE, SMALL, UNET, tiny_clip, tiny_sdxl, tiny_vae
 
 BACKBONE = {"depths": (1, 1, 1, 1), "dims": (4, 4, 4, 8)}
 SHAPE = (1, 4, 16, 24)  # not square: squares hide swapped axes
@@ -88,6 +92,22 @@ def test_the_networks_are_those_of_sdxl():
     every = parts(True)[3]
     stacks = [stack.transformer_blocks for stack in every.base.modules() if hasattr(stack, "transformer_blocks")]
     assert len(every.adapter.fusers()) == sum(map(len, stacks)) == 28 and len(parts()[3].adapter.fusers()) == 11
+
+
+def test_at_full_size_the_networks_have_the_known_numbers_of_parameters():
+    """IGLIGEN-XL's 70 fusers, and one for each of the 11 stacks; counted on ComfyUI's UNet without weights."""
+    full = {
+        **UNET, "transformer_depth": [0, 0, 2, 2, 10, 10], "transformer_depth_middle": 10, "context_dim": 2048,
+        "transformer_depth_output": [0, 0, 0, 2, 2, 2, 10, 10, 10], "adm_in_channels": 2816, "num_head_channels": 64,
+    }  # fmt: skip
+    config = unet_config(320, **full)
+    with torch.device("meta"):
+        unet = UNetModel(**config, num_heads=-1, operations=disable_weight_init, device="meta", dtype=torch.float32)
+    counted = []
+    for every_block in (False, True):
+        shapes = expected_shapes(sizes(unet, 2048, 30, 3072, every_block))
+        counted += [sum(math.prod(v) for k, v in shapes.items() if part in k) for part in ("position_net.", ".fuser.")]
+    assert counted == [196_179_789, 212_499_862, 196_179_789, 1_810_041_740]
 
 
 def test_an_instances_text_is_both_encoders_pooled_features():
