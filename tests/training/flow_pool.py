@@ -29,8 +29,8 @@ ALONE = 12  # of a single object's
 CANVASES = ((8, 8), (8, 10), (10, 8), (10, 10), (10, 12), (12, 10), (12, 12), (14, 14), (18, 18))
 OBJECTS, SMALLER = 0.35, 2  # share of the steps with single objects; these have so many more pictures
 # Shares of the ways in which a caption is given: as a sentence, without the background, in pieces (each phrase encoded by itself, one behind
-# the other, as the prompts of regions are), not at all.
-SHARES = {"sentence": 0.4, "bare": 0.1, "pieces": 0.4, "none": 0.1}
+# the other, as the prompts of regions are); the rest has none. A window of multi-instance sampling is prompted without the background.
+SHARES, SHARES_ALONE = (0.4, 0.1, 0.4), (0.25, 0.4, 0.25)
 HELD = 64
 
 
@@ -50,9 +50,10 @@ class Kind(NamedTuple):
     def draw(self, size: int) -> tuple[Tensor, Tensor]:
         """Latents (size, 4, h, w), features of their captions (size, L, 128)."""
         device = self.latents.device
-        size *= SMALLER if self.latents.shape[-1] < SIDE else 1
+        is_alone = self.latents.shape[-1] < SIDE
+        size *= SMALLER if is_alone else 1
         at = torch.randint(len(self.latents), (size,), device=device)
-        luck, edges = torch.rand(size, device=device), np.cumsum(list(SHARES.values())).tolist()
+        luck, edges = torch.rand(size, device=device), np.cumsum(SHARES_ALONE if is_alone else SHARES).tolist()
         way = (luck >= edges[0]).long() + (luck >= edges[1])
         rows = torch.where((luck >= edges[2])[:, None], self.none, self.rows[at, way])
         return self.latents[at].float(), self.features[rows].float()
