@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import lab
-import numpy as np
 import torch
 import train_vae
 
@@ -29,7 +28,7 @@ def main() -> None:
     torch.set_num_threads(1)
     model = train_vae.build().to(lab.DEVICE)
     model.load_state_dict(lab.load_state(folder / "vae.pt")["ema"])
-    x = train_vae.crops(np.random.default_rng(99), 48, 256).to(lab.DEVICE)
+    x = torch.cat(train_vae.pictures(99, 24)).to(lab.DEVICE).permute(0, 3, 1, 2) / 127.5 - 1
     latents = torch.cat([model.quant_conv(model.encoder(part)).chunk(2, 1)[0] for part in x.split(8)])
     before = model.decoder(model.post_quant_conv(latents[:8]))
     if not (folder / "vae_before.pt").exists():  # else it has kept to latents of the right scale

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from instdiff.instdiff_modules.grounding.inputs import GroundingInputs
 from instdiff.instdiff_modules.networks.adapter import UNetAdapter
 from instdiff.instdiff_modules.networks.scaleu import gains, scaleu
-from instdiff.instdiff_modules.networks.unifusion import UniFusion
+from instdiff.instdiff_modules.networks.unifusion import SEGMENT_TOKENS, UniFusion
 from torch import Tensor, nn
 
 SLOTS, MID = 30, 96
@@ -32,12 +32,26 @@ DECODER = (128,) * 5
 BLIND = ("input", 2)  # too near to the input to know places
 
 
+class Tokenizer(UniFusion):
+    """UniFusion for batches of which the first pictures have masks: `segs` are theirs alone, so that no value has to be read from the device."""
+
+    def segment_features(self, segs: Tensor, seg_mask: Tensor) -> Tensor:
+        """Masks (b, N, 512, 512), b <= B, and presence (B,) -> (B, 64, segment_dim)."""
+        present = seg_mask[:, None, None].to(self.null_seg_feature)
+        absent = (1 - present) * self.null_seg_feature + self.pos_embedding
+        if not len(segs):
+            return absent
+        grid = self.convnext_tiny_backbone(self.in_conv(segs))
+        seen = grid.reshape(len(segs), self.segment_dim, SEGMENT_TOKENS).transpose(1, 2)
+        return absent + present * F.pad(seen, (0, 0, 0, 0, 0, len(seg_mask) - len(segs)))
+
+
 class Grounding(nn.Module):
     """UniFusion and the adapter, started as the paper does: at first the base draws as if they were not there."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.position_net = UniFusion(SLOTS, WIDTH, MID, WIDTH, depths=DEPTHS, dims=DIMS, operations=nn)
+        self.position_net = Tokenizer(SLOTS, WIDTH, MID, WIDTH, depths=DEPTHS, dims=DIMS, operations=nn)
         self.adapter = UNetAdapter(FUSERS, DECODER, WIDTH, operations=nn)
         lab.initialise(self)
         net = self.position_net

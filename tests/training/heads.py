@@ -37,7 +37,7 @@ def grid(count: int, latent: tuple[int, int]) -> tuple[int, int]:
 def places(rows: int, columns: int, device: torch.device) -> Tensor:
     """(rows * columns, 2 + 4 * len(WAVES)): x and y in -1..1 and their waves, row by row."""
     across, down = (torch.linspace(-1, 1, count, device=device) for count in (columns, rows))
-    xy = torch.stack((across.repeat(rows), down.repeat_interleave(columns)), -1)
+    xy = torch.stack((across.repeat(rows), down[:, None].expand(rows, columns).flatten()), -1)
     return torch.cat([xy, *(f(torch.pi * wave * xy) for wave in WAVES for f in (torch.sin, torch.cos))], -1)
 
 

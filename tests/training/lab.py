@@ -30,6 +30,7 @@ DDCONFIG = {
     "dropout": 0.0,
 }
 DEVICE = torch.accelerator.current_accelerator() if torch.accelerator.is_available() else torch.device("cpu")
+torch.set_float32_matmul_precision("high")
 LATENT_SCALE = 0.18215  # ComfyUI multiplies SD1.5's latents by this before the UNet sees them
 
 
@@ -41,6 +42,11 @@ def autocast() -> Any:
 def compiled(function: Any) -> Any:
     """Compiled for one size on a CPU, where it takes minutes and gains half; as it is elsewhere."""
     return torch.compile(function, dynamic=False) if DEVICE.type == "cpu" else function
+
+
+def painters() -> int:
+    """Processes that draw scenes for a training: none beside a CPU's."""
+    return 0 if DEVICE.type == "cpu" else max(1, len(os.sched_getaffinity(0)) - 2)
 
 
 def initialise(module: nn.Module, gain: float = 1.0) -> None:
@@ -94,6 +100,25 @@ class Ema:
             *((self.shadow[k], v) for k, v in module.state_dict().items() if v.is_floating_point()), strict=True
         )
         torch._foreach_lerp_(list(old), [v.detach() for v in new], 1 - keep)
+
+
+class Means:
+    """Running means of named values, kept on the device: a training never waits for them but where they are printed."""
+
+    def __init__(self, share: float = 0.02) -> None:
+        self.share = share
+        self.kept: dict[str, Tensor] = {}
+
+    @torch.no_grad()
+    def add(self, name: str, value: Tensor) -> None:
+        value = torch.stack((value.detach().float(), torch.ones_like(value, dtype=torch.float32)))
+        if name not in self.kept:
+            self.kept[name] = torch.zeros_like(value)
+        self.kept[name].lerp_(value, self.share)
+
+    def __str__(self) -> str:
+        means = {name: value.tolist() for name, value in self.kept.items()}
+        return ", ".join(f"{name} {total / count:.4f}" for name, (total, count) in means.items() if count)
 
 
 def save_grid(path: Path, pictures: Tensor, columns: int) -> None:

@@ -2,17 +2,20 @@
 
 import argparse
 import os
+import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from pathlib import Path
 
 import lab
 import muon
 import torch
 import torch.distributed as dist
+from recorded import Recorded
 from torch import Tensor, nn
 
-SAVE_EVERY, GRID_EVERY, LOG_EVERY, WARMUP = 420, 600, 50, 100
+Kind = Hashable  # of a batch: what has other sizes, or another way through the network
+SAVE_EVERY, GRID_EVERY, LOG_EVERY, WARMUP = 90, 600, 50, 100
 
 
 def arguments(batch: int, lr: float) -> argparse.Namespace:
@@ -24,7 +27,7 @@ def arguments(batch: int, lr: float) -> argparse.Namespace:
     parser.add_argument(
         "--cool", type=float, default=0, help="minutes before the end in which the rate falls to nothing"
     )
-    parser.add_argument("--eager", action="store_true", help="do not compile: for short runs")
+    parser.add_argument("--eager", action="store_true", help="do not compile, do not record: for short runs")
     return parser.parse_args()
 
 
@@ -42,9 +45,10 @@ class Training:
         self.team, self.rank = int(os.environ.get("WORLD_SIZE", "1")), int(os.environ.get("RANK", "0"))
         if self.team > 1:
             dist.init_process_group("gloo")
-        self.module, self.path, self.args, self.step, self.rate = module, path, args, 0, args.lr
+        self.module, self.path, self.args, self.step = module, path, args, 0
         self.until = _end(args.until)
-        self.optimizer, self.ema = muon.Pair(module, args.lr), lab.Ema(module)
+        self.rate = torch.zeros((), device=lab.DEVICE)  # of learning
+        self.optimizer, self.ema = muon.Pair(module, self.rate), lab.Ema(module)
         if (state := lab.load_state(path)) is not None:
             module.load_state_dict({k: v.float() for k, v in state["model"].items()})
             if "optimizer" in state:
@@ -52,31 +56,45 @@ class Training:
             self.ema.resume(lab.averaged(state), state["ema_steps"])
             self.step = state["step"]
         self.warm = self.step + WARMUP
+        self.seen = lab.Means()
+        self.lots = random.Random(self.step * self.team + self.rank)
         torch.manual_seed(self.step * self.team + self.rank)
 
-    def run(self, loss: Callable[[], Tensor], draw: Callable[[int], None]) -> None:
-        """loss() -> weighted loss of a new batch; draw(step) is called with the averaged weights in place."""
-        begin = saved = time.time()
-        drawn, first, mean = begin - GRID_EVERY / 2, self.step, None
-        now = begin
-        while now < self.until:
-            cool = max(self.args.cool * 60, 1e-9)
-            self.rate = self.args.lr * min(1, 1 - (self.warm - self.step) / WARMUP, (self.until - now) / cool) + 1e-7
-            self.optimizer.set_rate(self.rate)
-            value = loss()
+    def run(self, loss: Callable[[Kind], Tensor], kinds: dict[Kind, float], draw: Callable[[int], None]) -> None:
+        """loss(kind) -> weighted loss of a new batch of a kind; kinds: how often each is drawn; draw(step) is called with the
+        averaged weights in place.
+
+        On a GPU a kind's step is recorded once and then replayed, unless the command says --eager: so no value may be read
+        from the device in `loss`, and nothing sent there.
+        """
+        begin = saved = now = time.time()
+        drawn, first = begin - GRID_EVERY / 2, self.step
+        recorded = lab.DEVICE.type == "cuda" and not self.args.eager
+
+        def turn(kind: Kind) -> None:
+            nonlocal now
+            value = loss(kind)
             self.module.zero_grad(set_to_none=True)
             value.backward()
             now = begin + self._share(time.time() - begin)
             nn.utils.clip_grad_norm_(self.module.parameters(), 1.0)
             self.optimizer.step()
+            self.seen.add("weighted", value)
+
+        once = Recorded(turn) if recorded else turn
+        while now < self.until:
+            cool = max(self.args.cool * 60, 1e-9)
+            warm = 1 - (self.warm - self.step) / WARMUP
+            self.rate.fill_(self.args.lr * max(0, min(1, warm, (self.until - now) / cool)) + 1e-7)
+            once(self.lots.choices(list(kinds), list(kinds.values()))[0])
             self.ema.update(self.module)
             self.step += 1
-            mean = value.item() if mean is None else 0.98 * mean + 0.02 * value.item()
+            now = time.time() if recorded else now
             if self.rank:
                 continue
             if self.step % LOG_EVERY == 0:
                 rate = (self.step - first) * self.args.batch * self.team / (now - begin)
-                lab.say(f"step {self.step} weighted {mean:.4f} {rate:.1f}/s")
+                lab.say(f"step {self.step} {self.seen} {rate:.1f}/s")
             if now - drawn > GRID_EVERY or now >= self.until:
                 drawn = now
                 kept = {k: v.clone() for k, v in self.module.state_dict().items()}

@@ -1,4 +1,4 @@
-"""From the shipped file to the next one in so many minutes, all stages: python make_demo.py STATE_DIR MINUTES FILE [BATCH]
+"""From the shipped file to the next one in so many minutes, all stages: python make_demo.py STATE_DIR MINUTES FILE
 
 For a machine with a GPU and many cores, where it is all done in a quarter of an hour; on two cores give the stages their hours one by
 one (README.md). A stage whose result is in STATE_DIR is skipped, so the same line goes on after an interruption. At the end STATE_DIR/small
@@ -11,16 +11,15 @@ import sys
 from pathlib import Path
 
 import lab
+import worlds
 
 HERE = Path(__file__).resolve().parent
 SHIPPED = HERE.parents[1] / "instdiff_modules" / "shapeworld" / "demo_model.safetensors"
-SHARES = {"vae": 0.1, "detector": 0.1, "base": 0.45, "instances": 0.35}  # of the minutes
-POOL = ["0-3", "20-21", "100-107", "200-231"]
-COOL = 0.6  # of a stage's minutes in which its rate falls to nothing
-
-
-def run(script: str, *arguments: object) -> None:
-    _started(script, *arguments).wait_for()
+SHARES = {"vae": 0.15, "base": 0.35, "instances": 0.5}  # of the minutes; the detector learns beside the base
+POOL = ["0-7", "20-23", "50-57", "100-115", "200-231"]
+BATCH = {"vae": 64, "base": 96, "instances": 64}
+RATES = {"vae": 1e-3, "base": 1.5e-3, "instances": 2e-3}
+COOL = 0.9  # of a stage's minutes in which its rate falls to nothing
 
 
 class _Running(subprocess.Popen):
@@ -29,22 +28,25 @@ class _Running(subprocess.Popen):
             sys.exit(f"{self.args[1]} ended with {self.returncode}.")
 
 
-def _started(script: str, *arguments: object) -> _Running:
+def started(script: str, *arguments: object) -> _Running:
     settings = {**os.environ, "OMP_NUM_THREADS": "1", "OMP_WAIT_POLICY": "PASSIVE"}
     return _Running([sys.executable, str(HERE / script), *map(str, arguments)], env=settings)
 
 
+def run(script: str, *arguments: object) -> None:
+    started(script, *arguments).wait_for()
+
+
 def shared_out(script: str, folder: Path) -> list[_Running]:
-    """The pool's shards, on as many processes as there are cores."""
-    import worlds
-
+    """The pool's shards, on as many processes as there are cores. They need no GPU and shall not wake one."""
     shards, cores = worlds.numbers(POOL), len(os.sched_getaffinity(0))
-    parts = [shards[i::cores] for i in range(cores)]
-    return [_started(script, folder, *part) for part in parts if part]
+    return [started(script, folder, *shards[i::cores]) for i in range(min(cores, len(shards)))]
 
 
-def trained(script: str, folder: Path, minutes: float, batch: int) -> None:
-    run(script, folder, f"+{minutes}", "--cool", minutes * COOL, "--batch", batch)
+def trained(name: str, folder: Path, minutes: float) -> None:
+    times = ("--cool", minutes * COOL) if name != "vae" else ()
+    until = f"+{minutes}" if name != "vae" else minutes
+    run(f"train_{name}.py", folder, until, *times, "--batch", BATCH[name], "--lr", RATES[name])
 
 
 def small(folder: Path) -> None:
@@ -63,27 +65,29 @@ def small(folder: Path) -> None:
 
 def main() -> None:
     folder, minutes, target = Path(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3])
-    batch = int(sys.argv[4]) if len(sys.argv) > 4 else 192
     done = folder / "done"
     done.mkdir(parents=True, exist_ok=True)
     if not (folder / "base.pt").exists():
         run("unpack_demo.py", SHIPPED, folder)
     layouts = shared_out("make_layouts.py", folder)  # they need no VAE
     if not (done / "vae").exists():
-        run("train_vae.py", folder, minutes * SHARES["vae"], "--batch", 32)
+        trained("vae", folder, minutes * SHARES["vae"])
         run("finish_vae.py", folder)
         (done / "vae").touch()
-    for process in shared_out("make_pool.py", folder):
-        process.wait_for()
-    for process in layouts:
-        process.wait_for()
+    run("make_pool.py", folder, *POOL)
+    detector = None
     if not (folder / "detector_final.pt").exists():
-        run("train_detector.py", folder, minutes * SHARES["detector"])
+        detector = started("train_detector.py", folder, minutes * SHARES["base"])
     for name in ("base", "instances"):
+        if name == "instances":
+            for process in layouts:
+                process.wait_for()
         if not (done / name).exists():
-            trained(f"train_{name}.py", folder, minutes * SHARES[name], batch)
+            trained(name, folder, minutes * SHARES[name])
             (done / name).touch()
             small(folder)
+    if detector:
+        detector.wait_for()
     run("pack_demo.py", folder, target)
 
 

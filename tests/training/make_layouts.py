@@ -2,6 +2,8 @@
 
 Shard k, beside the latents of the same scenes: count (n,), phrase (n, 30) index of `PHRASES`, boxes (n, 30, 4),
 points (n, 30, 3, 2), scribbles (n, 30, 2, 40), polygons (n, 30, 512) half, labels (n, H, W): which instance, from 1 on, a pixel shows.
+Of crowded scenes also whole (n, FEW, 4): boxes around what is hidden, too, and through (n, FEW, cells) half: what is seen of each instance in
+every cell of each level, as *overlap: by depth* has it.
 
 Points and strokes lie well inside their objects, unlike those of the bench, which may lie a pixel from the rim: a model that
 puts them there needs no pixel's precision. What it brought stands in the README beside this file.
@@ -20,13 +22,17 @@ from instdiff.instdiff_modules.geometry.points import (
     resample_stroke,
     scale_points,
 )
+from instdiff.instdiff_modules.layout.instance import Instance
+from instdiff.instdiff_modules.sampling.occlusion import seen
 from instdiff.instdiff_modules.shapeworld import vocabulary as words
+from instdiff.instdiff_modules.shapeworld.outlines import half_extent
 from scipy.ndimage import distance_transform_edt
 from support.shapeworld.layouts import scene_layout, stroke
 from support.thingworld.words import phrases
-from worlds import SHARD, draw_scene, plan, scene_of
+from worlds import CROWDED, SHARD, draw_scene, plan, scene_of
 
-MOST = 30
+MOST, FEW = 30, 8  # instances of any scene, and of a crowded one
+SIDES = (32, 16, 8)  # of the visual tokens of each level of a square
 POINT_DEPTH = 0.65  # of an object's greatest depth
 STROKE_DEPTH, STROKE_MARGIN = 0.7, 10  # of the greatest depth, but no more than so many pixels
 SHAPE_PHRASES = [words.phrase(s, c, t) for s in words.SHAPES for c in words.COLORS for t in words.TEXTURES]
@@ -96,12 +102,26 @@ def layouts(first: int, count: int) -> dict[str, torch.Tensor]:
     return {key: torch.from_numpy(value) for key, value in out.items()}
 
 
+def depths(first: int, count: int) -> dict[str, torch.Tensor]:
+    whole, through = torch.zeros(count, FEW, 4), torch.ones(count, FEW, sum(side * side for side in SIDES))
+    for n in range(count):
+        things = scene_of(first + n).things
+        for i, thing in enumerate(things):
+            reach = [extent * thing.size / 2 for extent in half_extent(thing.shape)]
+            corners = [c + sign * r for sign in (-1, 1) for c, r in zip(thing.center, reach, strict=True)]
+            whole[n, i] = torch.tensor(corners).clamp(0, 1)
+        given = [Instance(f"i{i}", "a", box=tuple(whole[n, i].tolist())) for i in range(len(things))]
+        through[n, : len(things)] = torch.cat([seen(given, side, side).flatten(1) for side in SIDES], 1)
+    return {"whole": whole, "through": through.half()}
+
+
 def main() -> None:
     folder = Path(sys.argv[1])
     for shard in worlds.numbers(sys.argv[2:]):
         path = folder / "layouts" / f"{shard:04}.pt"
         if not path.exists():
-            lab.save_state(path, layouts(shard * SHARD, SHARD))
+            crowded = depths(shard * SHARD, SHARD) if shard in CROWDED else {}
+            lab.save_state(path, {**layouts(shard * SHARD, SHARD), **crowded})
             lab.say(f"layouts {shard}")
 
 

@@ -42,7 +42,7 @@ CLIP = {
 
 
 def attention(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None = None, **_: Any) -> Tensor:
-    """q (B, n, C), k and v (B, m, C), no mask -> (B, n, C)."""
+    """q (B, n, C), k and v (B, m, C), no mask -> (B, n, C). A GPU has torch's fused attention."""
     q, k, v = (x.unflatten(-1, (heads, -1)).transpose(1, 2) for x in (q, k, v))
     if lab.DEVICE.type != "cpu":
         return nn.functional.scaled_dot_product_attention(q, k, v).transpose(1, 2).flatten(2)
@@ -52,8 +52,7 @@ def attention(q: Tensor, k: Tensor, v: Tensor, heads: int, mask: Tensor | None =
 
 
 def unet(config: dict[str, Any] = UNET) -> UNetModel:
-    if lab.DEVICE.type == "cpu":
-        comfy_attention.optimized_attention = attention  # in the training process alone
+    comfy_attention.optimized_attention = attention  # in the training process alone
     model = UNetModel(**config, dtype=torch.float32, operations=disable_weight_init)
     lab.initialise(model)
     for name, layer in model.named_modules():

@@ -24,42 +24,45 @@ def orthogonal(matrices: Tensor, steps: int = 5) -> Tensor:
 
 
 class Muon(torch.optim.Optimizer):
-    """Matrices, and convolutions as matrices (out, in * height * width). lr is AdamW's: updates have the same size."""
+    """Matrices, and convolutions as matrices (out, in * height * width). rate is AdamW's: updates have the same size.
+
+    It is a number on the device, so that a recorded step sees it change.
+    """
 
     def __init__(
-        self, parameters: list[nn.Parameter], lr: float, momentum: float = 0.95, weight_decay: float = 0.01
+        self, parameters: list[nn.Parameter], rate: Tensor, momentum: float = 0.95, weight_decay: float = 0.01
     ) -> None:
-        super().__init__(parameters, {"lr": lr, "momentum": momentum, "weight_decay": weight_decay})
+        super().__init__(parameters, {"lr": rate, "momentum": momentum, "weight_decay": weight_decay})
 
     @torch.no_grad()
     def step(self, closure: None = None) -> None:
         for group in self.param_groups:
-            alike: dict[tuple[int, int], list[nn.Parameter]] = {}
-            for p in group["params"]:
-                if p.grad is not None:
-                    alike.setdefault((p.shape[0], p[0].numel()), []).append(p)
-            for shape, members in alike.items():
-                self._update(members, shape, group)
-
-    def _update(self, members: list[nn.Parameter], shape: tuple[int, int], group: dict[str, float]) -> None:
-        lr, beta = group["lr"], group["momentum"]
-        directions = []
-        for p in members:
-            state = self.state[p]
-            if "momentum" not in state:
-                state["momentum"] = torch.zeros_like(p)
-            state["momentum"].lerp_(p.grad, 1 - beta)
-            directions.append(p.grad.lerp(state["momentum"], beta).view(shape))
-        updates = orthogonal(torch.stack(directions)).to(members[0].dtype)
-        scale = 0.2 * max(shape) ** 0.5
-        for p, update in zip(members, updates, strict=True):
-            p.mul_(1 - lr * group["weight_decay"]).add_(update.view_as(p), alpha=-lr * scale)
+            lr, beta = group["lr"], group["momentum"]
+            members = [p for p in group["params"] if p.grad is not None]
+            if not members:
+                continue
+            grads = [p.grad for p in members]
+            for p in members:
+                if "momentum" not in self.state[p]:
+                    self.state[p]["momentum"] = torch.zeros_like(p)
+            momenta = [self.state[p]["momentum"] for p in members]
+            torch._foreach_lerp_(momenta, grads, 1 - beta)
+            directions = torch._foreach_lerp(grads, momenta, beta)
+            torch._foreach_mul_(members, 1 - lr * group["weight_decay"])
+            alike: dict[tuple[int, int], list[int]] = {}
+            for i, p in enumerate(members):
+                alike.setdefault((p.shape[0], p[0].numel()), []).append(i)
+            for shape, at in alike.items():
+                updates = orthogonal(torch.stack([directions[i].view(shape) for i in at])).to(members[0].dtype)
+                updates = updates * (-0.2 * max(shape) ** 0.5 * lr)
+                same = [members[i] for i in at]
+                torch._foreach_add_(same, [update.view_as(p) for p, update in zip(same, updates, strict=True)])
 
 
 class Pair:
-    """Both optimizers as one: `rate` is the one learning rate, state_dict holds both."""
+    """Both optimizers as one: `rate` is the one learning rate, a number on the device; state_dict holds both."""
 
-    def __init__(self, module: nn.Module, lr: float) -> None:
+    def __init__(self, module: nn.Module, rate: Tensor) -> None:
         matrices, others = [], []
         for name, p in module.named_parameters():
             if p.requires_grad:
@@ -68,15 +71,12 @@ class Pair:
                     if p.ndim >= 2 and min(p.shape[0], p[0].numel()) > 8 and not any(n in name for n in NO_MATRIX)
                     else others
                 ).append(p)
+        # A step that is recorded counts on the device.
+        self._here = {"lr": rate} | ({"capturable": True} if rate.is_cuda else {})
         self.both = (
-            Muon(matrices, lr),
-            torch.optim.AdamW(others, lr=lr, betas=(0.9, 0.99), weight_decay=0.01, fused=True),
+            Muon(matrices, rate),
+            torch.optim.AdamW(others, betas=(0.9, 0.99), weight_decay=0.01, fused=True, **self._here),
         )
-
-    def set_rate(self, lr: float) -> None:
-        for optimizer in self.both:
-            for group in optimizer.param_groups:
-                group["lr"] = lr
 
     def step(self) -> None:
         for optimizer in self.both:
@@ -88,3 +88,7 @@ class Pair:
     def load_state_dict(self, states: list[dict]) -> None:
         for optimizer, state in zip(self.both, states, strict=True):
             optimizer.load_state_dict(state)
+            for group in optimizer.param_groups:
+                group["lr"] = self._here["lr"]
+                if "capturable" in group:
+                    group["capturable"] = self._here["lr"].is_cuda

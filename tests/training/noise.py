@@ -23,7 +23,7 @@ def alphas(device: torch.device) -> Tensor:
 
 def draw_times(count: int, device: torch.device) -> Tensor:
     """Steps (count,): half of them anywhere, half where only prompt and layout can tell what the picture shows."""
-    low = torch.where(torch.rand(count, device=device) < EARLY_SHARE, EARLY, 0)
+    low = EARLY * (torch.rand(count, device=device) < EARLY_SHARE)
     return (low + torch.rand(count, device=device) * (STEPS - low)).long().clamp(max=STEPS - 1)
 
 

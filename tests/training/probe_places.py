@@ -6,8 +6,8 @@ from pathlib import Path
 import grounded
 import lab
 import noise
+import pairs
 import torch
-import train_instances
 from instdiff.instdiff_modules.grounding.inputs import GroundingInputs
 from make_layouts import MOST
 
@@ -17,9 +17,9 @@ COUNT, TIMES = 48, (990, 970, 930, 850, 700, 400)
 @torch.no_grad()
 def main() -> None:
     folder = Path(sys.argv[1])
-    base, net = train_instances.frozen_base(folder), grounded.Grounding().to(lab.DEVICE)
+    base, net = pairs.frozen_base(folder), grounded.Grounding().to(lab.DEVICE)
     net.load_state_dict(lab.averaged(lab.load_state(folder / "instances.pt")))
-    text = train_instances.phrase_features(base.text)
+    text = pairs.phrase_features(base.text)
     name = min(path.name for path in (folder / "layouts").glob("*.pt"))
     d = {
         k: v[-COUNT:].to(lab.DEVICE)
@@ -37,7 +37,7 @@ def main() -> None:
         slots(d["points"][:, :, 0]),
         none[..., None].expand(-1, -1, 40),
         none[..., None].expand(-1, -1, 512),
-        none[..., None, None],
+        torch.zeros(0, grounded.SLOTS, 1, 1, device=lab.DEVICE),
         slots(text[d["phrase"].long()]),
         flag,
         flag,

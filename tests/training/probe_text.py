@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import noise
+import pairs
 import torch
 import train_base
-import train_instances
 
 
 @torch.no_grad()
@@ -17,7 +17,7 @@ def main() -> None:
     folder = Path(sys.argv[1])
     torch.set_num_threads(1)
     torch.manual_seed(1)
-    base = train_instances.frozen_base(folder)
+    base = pairs.frozen_base(folder)
     pool = train_base.Pool(folder / "pool")
     x, right = pool.held["shapes"]["latents"].float(), pool.held["shapes"]["captions"].long()
     prompts = {"right": right, "other": right.roll(1, 0), "none": pool.empty.long().expand(64, -1)}

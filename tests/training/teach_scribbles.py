@@ -15,8 +15,8 @@ import lab
 import make_layouts
 import torch
 from instdiff.instdiff_modules.networks.fourier import fourier_features
+from pairs import frozen_base, phrase_features
 from torch import Tensor, nn
-from train_instances import frozen_base, phrase_features
 
 BATCH, RATE, HELD = 1024, 1e-3, 4000
 RANDOM = 0.3  # of the strokes are the authors' random points of the mask

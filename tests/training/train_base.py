@@ -34,27 +34,29 @@ class Pool:
     def __init__(self, folder: Path) -> None:
         self.empty = tokens.encode([""])[0].to(lab.DEVICE)
         self.held: dict[str, dict[str, torch.Tensor]] = {}
-        self.canvases: dict[tuple[int, ...], dict[str, list[torch.Tensor]]] = {}
+        canvases: dict[tuple[int, ...], dict[str, list[torch.Tensor]]] = {}
         for path in sorted(folder.glob("*.pt")):
             part = torch.load(path, weights_only=True)
             world = "things" if worlds.plan(int(path.stem)).things else "shapes"
             if world not in self.held:
                 self.held[world] = {k: v[-HELD:].to(lab.DEVICE) for k, v in part.items()}
                 part = {k: v[:-HELD] for k, v in part.items()}
-            canvas = self.canvases.setdefault(tuple(part["latents"].shape[-2:]), {key: [] for key in part})
+            canvas = canvases.setdefault(tuple(part["latents"].shape[-2:]), {key: [] for key in part})
             for key, value in part.items():
                 canvas[key].append(value)
-        self.all = [{k: torch.cat(v).to(lab.DEVICE) for k, v in canvas.items()} for canvas in self.canvases.values()]
-        self.sizes = torch.tensor([float(len(canvas["latents"])) for canvas in self.all])
+        self.canvases = {
+            size: {k: torch.cat(v).to(lab.DEVICE) for k, v in canvas.items()} for size, canvas in canvases.items()
+        }
+        self.kinds = {size: float(len(canvas["latents"])) for size, canvas in self.canvases.items()}
 
-    def batch(self, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    def batch(self, canvas: tuple[int, ...], size: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Latents (size, 4, h, w) of one canvas, and rows of their captions (size, 77)."""
-        d = self.all[int(torch.multinomial(self.sizes, 1))]
-        at = torch.randint(len(d["latents"]), (size,)).to(lab.DEVICE)
-        placed = (torch.rand(size, 1) < PLACED).to(lab.DEVICE)
-        ids, luck = torch.where(placed, d["placed"][at], d["captions"][at]), torch.rand(size).to(lab.DEVICE)
-        bare, none = luck < NO_BACKGROUND, luck > 1 - NO_CAPTION
-        ids[bare], ids[none] = d["bare"][at[bare]], self.empty
+        d, here = self.canvases[canvas], {"device": lab.DEVICE}
+        at = torch.randint(len(d["latents"]), (size,), **here)
+        placed, luck = torch.rand(size, 1, **here) < PLACED, torch.rand(size, 1, **here)
+        ids = torch.where(placed, d["placed"][at], d["captions"][at])
+        ids = torch.where(luck < NO_BACKGROUND, d["bare"][at], ids)
+        ids = torch.where(luck > 1 - NO_CAPTION, self.empty, ids)
         return d["latents"][at].float(), ids.long()
 
     @torch.no_grad()
@@ -137,23 +139,22 @@ def main() -> None:
     vae.load_state_dict(lab.load_state(args.state / "vae_final.pt"))
     training = loop.Training(base, args.state / "base.pt", args)
     pool = Pool(args.state / "pool")
-    compiled, seen = lab.compiled(base), {}  # for squares alone: each size more would take minutes
+    compiled = lab.compiled(base)  # for squares alone: each size more would take minutes
 
-    def loss() -> torch.Tensor:
-        x, ids = pool.batch(args.batch)
+    def loss(canvas: tuple[int, ...]) -> torch.Tensor:
+        x, ids = pool.batch(canvas, args.batch)
         t = noise.draw_times(len(x), x.device)
         target = noise.draw_noise(x)
         with lab.autocast():
-            ask = compiled if x.shape[-2] == x.shape[-1] else base
+            ask = base if args.eager or canvas[0] != canvas[1] else compiled
             out, places, clean = ask(noise.noised(x, target, t), t, ids)
         off, blurred = heads.place_error(places, x.shape[-2:]), heads.clean_error(clean, x)
         for name, value in (("places", off), ("clean latent", blurred)):
-            seen[name] = 0.98 * seen.get(name, 1) + 0.02 * value.item()
+            training.seen.add(name, value)
         error = ((out.float() - noise.velocity(x, target, t)) ** 2).mean((1, 2, 3))
         return (noise.loss_weights(t) * error).mean() + PLACES_WEIGHT * off + CLEAN_WEIGHT * blurred
 
     def look(step: int) -> None:
-        lab.say("mean squared error of the heads: " + ", ".join(f"{name} {value:.4f}" for name, value in seen.items()))
         draw(base, vae, args.state / "grids" / f"base_{step:06}.png")
         for world, captions in itertools.product(pool.held, ("captions", "placed")):
             held = pool.held_error(base, world, captions)
@@ -162,7 +163,7 @@ def main() -> None:
                 + ", ".join(f"{t}: {error:.5f}" for t, error in held.items())
             )
 
-    training.run(loss, look)
+    training.run(loss, pool.kinds, look)
 
 
 if __name__ == "__main__":

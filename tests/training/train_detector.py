@@ -3,7 +3,6 @@
 Resumes from detector.pt. At the end it says how well it reads scenes that it was not trained on, and writes detector_final.pt, half precision.
 """
 
-import os
 import sys
 import time
 from collections.abc import Iterator
@@ -124,8 +123,7 @@ def main() -> None:
     path, model = folder / "detector.pt", net.ThingNet()
     state = lab.load_state(path)
     step = state["step"] if state else 0
-    painters = 0 if lab.DEVICE.type == "cpu" else max(1, len(os.sched_getaffinity(0)) - 2)
-    batches = iter(DataLoader(Scenes(step), None, num_workers=painters))  # before a GPU wakes
+    batches = iter(DataLoader(Scenes(step), None, num_workers=lab.painters()))  # before a GPU wakes
     model.to(lab.DEVICE)
     optimizer, ema = torch.optim.AdamW(model.parameters(), LR, weight_decay=0.01), lab.Ema(model)
     if state:

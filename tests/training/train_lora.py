@@ -12,10 +12,10 @@ import grounded
 import lab
 import make_layouts
 import noise
+import pairs as data
 import safetensors.torch
 import tokens
 import torch
-import train_instances
 from instdiff.instdiff_modules.shapeworld.vocabulary import TEXTURES
 from torch import nn
 
@@ -53,14 +53,12 @@ def main() -> None:
     folder, minutes, path = Path(sys.argv[1]), float(sys.argv[2]), Path(sys.argv[3])
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    base, net = train_instances.frozen_base(folder), grounded.Grounding().to(lab.DEVICE)
+    base, net = data.frozen_base(folder), grounded.Grounding().to(lab.DEVICE)
     net.load_state_dict(lab.averaged(lab.load_state(folder / "instances.pt")))
     net.requires_grad_(False).eval()
-    features = train_instances.phrase_features(base.text)
-    pairs = train_instances.Pairs(folder, features)
-    squares = pairs.canvases[train_instances.SQUARE]
-    pairs.canvases = {train_instances.SQUARE: squares}
-    pairs.sizes = torch.ones(1)
+    features = data.phrase_features(base.text)
+    pairs = data.Pairs(folder, features)
+    squares = pairs.data[data.SQUARE]
     kinds = torch.arange(len(make_layouts.SHAPE_PHRASES)) // len(TEXTURES) * len(TEXTURES)
     versions = []
     for texture in ("plain", TEXTURE):
@@ -74,7 +72,7 @@ def main() -> None:
         for (pairs.text, words), lora.on in zip(versions, (True, False), strict=True):
             squares["captions"] = squares["bare"] = words
             torch.manual_seed(step)
-            x, ids, inputs, *_ = pairs.batch(BATCH, 0)
+            x, ids, inputs, *_ = pairs.batch(data.SQUARE, BATCH, 0)
             t = noise.draw_times(len(x), x.device)
             with lab.autocast(), torch.set_grad_enabled(lora.on):
                 options = {"patches": net.patches(net.tokens(inputs))}

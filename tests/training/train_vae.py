@@ -6,27 +6,28 @@ UNet has learned of them stays true.
 
 import argparse
 import copy
-import math
-import os
 import shutil
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import lab
-import numpy as np
 import torch
 import worlds
 from comfy.ldm.models.autoencoder import AutoencoderKL
+from recorded import Recorded
+from support.shapeworld.crowded import crowded_scene
 from support.shapeworld.scene import random_scene
 from support.thingworld.scene import random_things
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
 
 CROP, BATCH = 128, 8
 KL = 1e-5
 SAVE_EVERY = 150  # seconds
-THINGS = 0.7  # of the crops are of the world of things
-KEPT = 0.3  # weight of the squared distance to the latents that shapes had
+THINGS = 0.6  # of the crops are of the world of things
+CROWDED = 0.3  # of the shapes' scenes are crowded
+KEPT = 0.05  # weight of the squared distance to the latents that shapes had
+SCENES = 2048 if lab.DEVICE.type == "cpu" else 8192  # of each world
 
 
 def build() -> AutoencoderKL:
@@ -34,35 +35,49 @@ def build() -> AutoencoderKL:
     return AutoencoderKL(ddconfig=lab.DDCONFIG, embed_dim=4)
 
 
-def crops(rng: np.random.Generator, batch: int, side: int) -> torch.Tensor:
-    """(batch, 3, side, side) in -1..1: two crops of every scene, at any offset; the first are those of things."""
-    out = []
-    while len(out) < batch:
-        seed = int(rng.integers(2**40))
-        things = len(out) < THINGS * batch
-        scene = random_things(seed, counts=(2, 8)) if things else random_scene(seed, counts=(2, 6))
-        picture = worlds.draw_scene(scene).picture
-        for _ in range(2 if side < 256 else 1):
-            y, x = rng.integers(0, 256 - side + 1, 2)
-            out.append(picture[y : y + side, x : x + side])
-    return torch.from_numpy(np.stack(out[:batch])).permute(0, 3, 1, 2).float() / 127.5 - 1
+class Scenes(Dataset):
+    """Pictures (256, 256, 3) uint8: of shapes from 0 to count, then as many of things."""
+
+    def __init__(self, stream: int, count: int) -> None:
+        self.stream, self.count = stream, count
+
+    def __len__(self) -> int:
+        return 2 * self.count
+
+    def __getitem__(self, at: int) -> Tensor:
+        seed = (self.stream, at)
+        if at >= self.count:
+            scene = random_things(seed, counts=(2, 8))
+        elif at < CROWDED * self.count:
+            scene = crowded_scene(seed)
+        else:
+            scene = random_scene(seed, counts=(2, 6))
+        return torch.from_numpy(worlds.draw_scene(scene).picture)
 
 
-class Crops(IterableDataset):
-    """Batches without end; each process that draws them has numbers of its own."""
+def pictures(stream: int, count: int) -> tuple[Tensor, Tensor]:
+    """Of shapes and of things, (count, 256, 256, 3) uint8 each."""
+    drawn = torch.cat(list(DataLoader(Scenes(stream, count), 32, num_workers=lab.painters())))
+    return drawn[:count], drawn[count:]
 
-    def __init__(self, seed: tuple[int, ...], batch: int, side: int) -> None:
-        self.seed, self.batch, self.side = seed, batch, side
 
-    def __iter__(self) -> Iterator[torch.Tensor]:
-        worker = get_worker_info()
-        rng = np.random.default_rng((*self.seed, worker.id if worker else 0))
-        while True:
-            yield crops(rng, self.batch, self.side)
+def crops(drawn: Tensor, count: int, side: int) -> Tensor:
+    """(count, 3, side, side) in -1..1 of any pictures, at any offset."""
+    here = {"device": drawn.device}
+    at = torch.randint(len(drawn), (count, 1, 1), **here)
+    y, x = torch.randint(drawn.shape[1] - side + 1, (2, count, 1, 1), **here)
+    line = torch.arange(side, **here)
+    part = drawn[at, y + line[:, None], x + line]
+    return part.permute(0, 3, 1, 2).float() / 127.5 - 1
 
 
 def edges(x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return x[..., 1:] - x[..., :-1], x[..., 1:, :] - x[..., :-1, :]
+
+
+def of_things(batch: int) -> int:
+    """How many crops of a batch, the first, are of things."""
+    return round(THINGS * batch)
 
 
 def loss_of(model, x, decoder_only: bool, kl_weight: float, old=None):
@@ -77,11 +92,11 @@ def loss_of(model, x, decoder_only: bool, kl_weight: float, old=None):
     gradient = sum((a - b).abs().mean() for a, b in zip(edges(y), edges(x), strict=True))
     total = pixel + gradient + kl_weight * kl * 100
     if old is not None:
-        shapes = x[math.ceil(THINGS * len(x) / 2) * 2 :]
+        shapes = x[of_things(len(x)) :]
         with torch.no_grad(), lab.autocast():
             before = old.quant_conv(old.encoder(shapes)).float()[:, :4]
         total = total + KEPT * ((mean[len(x) - len(shapes) :] - before) * lab.LATENT_SCALE).square().mean()
-    return total, pixel, gradient, kl, y, mean
+    return total, pixel, gradient, kl, mean
 
 
 def main() -> None:
@@ -107,10 +122,7 @@ def main() -> None:
         model.load_state_dict(before)
         old = copy.deepcopy(model).to(lab.DEVICE, memory_format=torch.channels_last).requires_grad_(False)
     step = (lab.load_state(path) or {"step": 0})["step"]
-    painters = 0 if lab.DEVICE.type == "cpu" else max(1, len(os.sched_getaffinity(0)) - 2)
-    batches = iter(
-        DataLoader(Crops((1, step), args.batch, args.side), None, num_workers=painters)
-    )  # before a GPU wakes
+    shapes, things = (drawn.to(lab.DEVICE) for drawn in pictures(1 + step, SCENES))
     model.to(lab.DEVICE, memory_format=torch.channels_last).requires_grad_(True).train()
     if args.decoder_only:
         model.encoder.requires_grad_(False)
@@ -120,46 +132,51 @@ def main() -> None:
         model.decoder.compile()
     trained = [p for p in model.parameters() if p.requires_grad]
     lab.say(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
-    optimizer = torch.optim.AdamW(trained, lr=args.lr, betas=(0.9, 0.99), weight_decay=1e-4)
-    ema = lab.Ema(model)
+    recorded = lab.DEVICE.type == "cuda"
+    rate = torch.zeros((), device=lab.DEVICE)
+    optimizer = torch.optim.AdamW(
+        trained, lr=rate, betas=(0.9, 0.99), weight_decay=1e-4, fused=True, capturable=recorded
+    )
+    ema, seen = lab.Ema(model), lab.Means(0.05)
     if (state := lab.load_state(path)) is not None:
         model.load_state_dict(state["model"])
-        if not args.decoder_only and "optimizer" in state:
-            optimizer.load_state_dict(state["optimizer"])
         ema.resume(state["ema"], state["ema_steps"])
+
+    def grid() -> None:
+        with torch.no_grad(), lab.autocast():
+            x = torch.cat([crops(drawn, 8, args.side) for drawn in (things, shapes)])
+            y = model.decoder(model.post_quant_conv(model.quant_conv(model.encoder(x))[:, :4])).float()
+        lab.save_grid(args.state / "grids" / f"vae_{step:06}.png", torch.cat((x, y)) / 2 + 0.5, len(x))
+
+    def turn(_: None) -> None:
+        first = of_things(args.batch)
+        x = torch.cat((crops(things, first, args.side), crops(shapes, args.batch - first, args.side)))
+        x = x.contiguous(memory_format=torch.channels_last)
+        loss, pixel, gradient, kl, mean = loss_of(model, x, args.decoder_only, args.kl * KL, old)
+        optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        for name, value in (("pixel", pixel), ("gradient", gradient), ("kl", kl), ("latent std", mean.std())):
+            seen.add(name, value)
+
+    once = Recorded(turn) if recorded else turn
     first = step
     begin = saved = time.time()
     end = begin + 60 * args.minutes
     while (now := time.time()) < end:
         progress = (now - begin) / (end - begin)
-        rate = args.lr * min(1, (step - first + 1) / 50, 0.02 + 1.4 * (1 - progress))
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        x = next(batches).to(lab.DEVICE, memory_format=torch.channels_last)
-        loss, pixel, gradient, kl, y, mean = loss_of(model, x, args.decoder_only, args.kl * KL, old)
-        optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(trained, 1.0)
-        optimizer.step()
+        rate.fill_(args.lr * min(1, (step - first + 1) / 50, 0.02 + 1.4 * (1 - progress)))
+        once(None)
         ema.update(model)
         step += 1
         if step % 25 == 0:
-            lab.say(
-                f"step {step} pixel {pixel:.4f} gradient {gradient:.4f} kl {kl:.3f} latent std {mean.std():.2f} {(time.time() - begin):.0f} s"
-            )
+            lab.say(f"step {step} {seen} {(time.time() - begin):.0f} s")
         if time.time() - saved > SAVE_EVERY or time.time() >= end:
             saved = time.time()
-            lab.save_state(
-                path,
-                {
-                    "model": model.state_dict(),
-                    "ema": ema.shadow,
-                    "ema_steps": ema.steps,
-                    "optimizer": optimizer.state_dict(),
-                    "step": step,
-                },
-            )
-            lab.save_grid(args.state / "grids" / f"vae_{step:06}.png", torch.cat((x, y.detach())) / 2 + 0.5, len(x))
+            parts = {"model": model.state_dict(), "ema": ema.shadow, "ema_steps": ema.steps, "step": step}
+            lab.save_state(path, parts)
+            grid()
 
 
 if __name__ == "__main__":
