@@ -14,7 +14,6 @@ import comfy.sd1_clip
 import comfy.supported_models
 import torch
 from comfy.sd1_clip import SD1Tokenizer, SDTokenizer
-from instdiff.instdiff_modules.shapeworld.demo_file import DemoFile
 from instdiff.nodes.demo_model import ShapeWorldLatents
 from safetensors import safe_open
 from support.reduced_model import patcher

@@ -7,6 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
 
@@ -152,19 +153,22 @@ def wanted(shard: int) -> bool:
     return not plan.things and plan.size == (256, 256) and plan.counts[1] <= 12
 
 
+def read(folder: Path) -> tuple[dict[int, Tensor], list[Entry]]:
+    """Latents by shard, and what is to be seen in them. To be called before a GPU wakes, since its processes are forked."""
+    paths = {int(path.stem): path for path in sorted(folder.glob("*.pt")) if wanted(int(path.stem))}
+    with ProcessPoolExecutor(len(os.sched_getaffinity(0)), get_context("fork")) as processes:
+        found = [entry for some in processes.map(entries, paths) for entry in some]
+    return {shard: torch.load(path, weights_only=True)["latents"] for shard, path in paths.items()}, found
+
+
 class Pool:
     """kinds: of training. held: the last scenes of the first shard, as a kind; they are not trained on, nor are their objects."""
 
-    def __init__(self, folder: Path, text: models.TextEncoder) -> None:
-        paths = {int(path.stem): path for path in sorted(folder.glob("*.pt")) if wanted(int(path.stem))}
-        with ProcessPoolExecutor(len(os.sched_getaffinity(0))) as processes:  # forked, and without the device
-            found = [entry for some in processes.map(entries, paths) for entry in some]
-        latents = {
-            shard: torch.load(path, weights_only=True)["latents"].to(lab.DEVICE) for shard, path in paths.items()
-        }
+    def __init__(self, latents: dict[int, Tensor], found: list[Entry], text: models.TextEncoder) -> None:
+        first = min(latents)
         prompts = [prompt for entry in found for prompt in (entry.sentence, entry.bare, *entry.pieces)]
-        self.texts = texts = Texts(text, ["", *prompts])
-        groups, held, first = defaultdict(list), [], min(paths)
+        texts = Texts(text, ["", *prompts])
+        groups, held = defaultdict(list), []
         for entry in found:
             is_whole, apart = entry.cells.height == SIDE, (entry.shard, entry.number) >= (first, worlds.SHARD - HELD)
             need = max(count(entry.sentence), sum(map(count, entry.pieces)))
@@ -181,11 +185,11 @@ class Pool:
             self.kinds.append(self._kind(some, length, share, latents, texts))
         self.held = self._kind(held, LENGTHS[-1], 0.0, latents, texts)
 
-    def _kind(
-        self, some: list[Entry], length: int, share: float, latents: dict[int, Tensor], texts: Texts
-    ) -> Kind:
+    def _kind(self, some: list[Entry], length: int, share: float, latents: dict[int, Tensor], texts: Texts) -> Kind:
         pictures = torch.stack([entry.cells.of(latents[entry.shard][entry.number]) for entry in some])
         ways = [((entry.sentence,), (entry.bare,), entry.pieces) for entry in some]
         rows = np.stack([[texts.rows(pieces, length) for pieces in way] for way in ways])
         none = torch.from_numpy(texts.rows(("",), length))
-        return Kind(pictures, torch.from_numpy(rows).to(lab.DEVICE), none.to(lab.DEVICE), texts.features, share)
+        return Kind(
+            pictures.to(lab.DEVICE), torch.from_numpy(rows).to(lab.DEVICE), none.to(lab.DEVICE), texts.features, share
+        )

@@ -12,6 +12,7 @@ class Recorded:
 
     def __init__(self, step: Callable[[Hashable], None]) -> None:
         self.step = step
+        self.memory = torch.cuda.graph_pool_handle()  # of all kinds: nothing in it outlives a step
         self.graphs: dict[Hashable, torch.cuda.CUDAGraph] = {}
 
     def __call__(self, kind: Hashable) -> None:
@@ -28,6 +29,6 @@ class Recorded:
         torch.cuda.current_stream().wait_stream(stream)
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, pool=self.memory):
             self.step(kind)
         return graph

@@ -11,7 +11,6 @@ import flow_pool
 import lab
 import loop
 import models
-import numpy as np
 import tokens
 import torch
 import train_vae
@@ -74,39 +73,42 @@ def draw(model: flow.Flow, text: models.TextEncoder, vae: torch.nn.Module, path:
     lab.save_grid(path, torch.cat([half[row : row + 8] for row in range(0, count, 8) for half in (real, pictures)]), 8)
 
 
-def save_small(folder: Path) -> None:
+def save_small(folder: Path, text: models.TextEncoder, vae: torch.nn.Module) -> None:
+    """flow.pt alone is the model; the text encoder and the VAE that it was trained with are kept beside it."""
     state = lab.load_state(folder / "flow.pt")
     weights = {key.removeprefix("net."): value.half() for key, value in lab.averaged(state).items()}
-    lab.save_state(
-        folder / "small" / "flow.pt", {"model": weights, "config": flow.CONFIG, "step": state["step"]}
-    )
+    lab.save_state(folder / "small" / "flow.pt", {"model": weights, "config": flow.CONFIG, "step": state["step"]})
+    around = {"text": text.text_model.state_dict(prefix="text_model."), "vae": vae.state_dict()}
+    halves = {name: {key: value.half().cpu() for key, value in part.items()} for name, part in around.items()}
+    lab.save_state(folder / "small" / "flow_around.pt", halves)
 
 
 def main() -> None:
-    args = loop.arguments(batch=128, lr=1.5e-3)
+    args = loop.arguments(batch=128, lr=2e-3)
     torch.set_num_threads(1)
     torch.manual_seed(0)
+    latents, found = flow_pool.read(args.state / "pool")
     text = text_encoder(args.state)
-    pool = flow_pool.Pool(args.state / "pool", text)  # its processes are forked before the rest is in memory
+    pool = flow_pool.Pool(latents, found, text)
     lab.say("; ".join(f"{kind.name}: {kind.share:.3f}" for kind in pool.kinds))
     model = flow.Flow().to(lab.DEVICE)
     lab.say(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     vae = train_vae.build().to(lab.DEVICE)
     vae.load_state_dict(lab.load_state(args.state / "vae_final.pt"))
     training = loop.Training(model, args.state / "flow.pt", args)
-    shares = np.array([kind.share for kind in pool.kinds])
-    random = np.random.default_rng(training.step)
 
     @torch.no_grad()
     def look(step: int) -> None:
         draw(model, text, vae, args.state / "grids" / f"flow_{step:06}.png")
         for name, errors in held_errors(model, pool.held).items():
-            lab.say(f"held-out error of the velocity, {name}, at sigma " + ", ".join(
-                f"{s}: {error:.4f}" for s, error in zip(HELD_SIGMAS, errors, strict=True)
-            ))
+            lab.say(
+                f"held-out error of the velocity, {name}, at sigma "
+                + ", ".join(f"{s}: {error:.4f}" for s, error in zip(HELD_SIGMAS, errors, strict=True))
+            )
 
-    training.run(lambda: loss(model, pool.kinds[random.choice(len(shares), p=shares / shares.sum())], args.batch), look)
-    save_small(args.state)
+    shares = {i: kind.share for i, kind in enumerate(pool.kinds)}
+    training.run(lambda i: loss(model, pool.kinds[i], args.batch), shares, look)
+    save_small(args.state, text, vae)
 
 
 if __name__ == "__main__":
