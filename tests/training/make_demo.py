@@ -16,7 +16,7 @@ import worlds
 HERE = Path(__file__).resolve().parent
 SHIPPED = HERE.parents[1] / "instdiff_modules" / "shapeworld" / "demo_model.safetensors"
 SHARES = {"vae": 0.15, "base": 0.35, "instances": 0.5}  # of the minutes; the detector learns beside the base
-POOL = ["0-7", "20-23", "50-57", "100-115", "200-231"]
+POOL = ["0-5", "20-21", "50-55", "100-109", "200-219"]
 BATCH = {"vae": 64, "base": 96, "instances": 64}
 RATES = {"vae": 1e-3, "base": 1.5e-3, "instances": 2e-3}
 COOL = 0.9  # of a stage's minutes in which its rate falls to nothing
@@ -38,8 +38,8 @@ def run(script: str, *arguments: object) -> None:
 
 
 def shared_out(script: str, folder: Path) -> list[_Running]:
-    """The pool's shards, on as many processes as there are cores. They need no GPU and shall not wake one."""
-    shards, cores = worlds.numbers(POOL), len(os.sched_getaffinity(0))
+    """The pool's shards, on most of the cores. They need no GPU."""
+    shards, cores = worlds.numbers(POOL), max(1, len(os.sched_getaffinity(0)) - 3)
     return [started(script, folder, *shards[i::cores]) for i in range(min(cores, len(shards)))]
 
 
@@ -69,19 +69,18 @@ def main() -> None:
     done.mkdir(parents=True, exist_ok=True)
     if not (folder / "base.pt").exists():
         run("unpack_demo.py", SHIPPED, folder)
-    layouts = shared_out("make_layouts.py", folder)  # they need no VAE
+    scenes = shared_out("make_layouts.py", folder)
     if not (done / "vae").exists():
         trained("vae", folder, minutes * SHARES["vae"])
         run("finish_vae.py", folder)
         (done / "vae").touch()
-    run("make_pool.py", folder, *POOL)
+    for process in scenes:
+        process.wait_for()
+    run("make_pool.py", folder)
     detector = None
     if not (folder / "detector_final.pt").exists():
         detector = started("train_detector.py", folder, minutes * SHARES["base"])
     for name in ("base", "instances"):
-        if name == "instances":
-            for process in layouts:
-                process.wait_for()
         if not (done / name).exists():
             trained(name, folder, minutes * SHARES[name])
             (done / name).touch()

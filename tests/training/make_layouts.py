@@ -1,9 +1,12 @@
-"""What stage two needs of each scene of the pool: python make_layouts.py STATE_DIR SHARDS...
+"""Scenes as shards, before there is a VAE: python make_layouts.py STATE_DIR SHARDS...  (7 or 100-107)
 
-Shard k, beside the latents of the same scenes: count (n,), phrase (n, 30) index of `PHRASES`, boxes (n, 30, 4),
-points (n, 30, 3, 2), scribbles (n, 30, 2, 40), polygons (n, 30, 512) half, labels (n, H, W): which instance, from 1 on, a pixel shows.
-Of crowded scenes also whole (n, FEW, 4): boxes around what is hidden, too, and through (n, FEW, cells) half: what is seen of each instance in
-every cell of each level, as *overlap: by depth* has it.
+Shard k (`worlds.py` says what is in it) becomes scenes/k.pt, which `make_pool.py` turns into latents: pictures (n, 3, H, W) uint8, row
+numbers of the global caption with and without the background and with places in words, (n, 77) each.
+
+And layouts/k.pt, for stage two: count (n,), phrase (n, 30) index of `PHRASES`, boxes (n, 30, 4), points (n, 30, 3, 2), scribbles
+(n, 30, 2, 40), polygons (n, 30, 512) half, labels (n, H, W): which instance, from 1 on, a pixel shows. Of crowded scenes also whole
+(n, FEW, 4): boxes around what is hidden, too, and through (n, FEW, cells) half: what is seen of each instance in every cell of each
+level, as *overlap: by depth* has it.
 
 Points and strokes lie well inside their objects, unlike those of the bench, which may lie a pixel from the rim: a model that
 puts them there needs no pixel's precision. What it brought stands in the README beside this file.
@@ -14,6 +17,7 @@ from pathlib import Path
 
 import lab
 import numpy as np
+import tokens
 import torch
 import worlds
 from instdiff.instdiff_modules.geometry.points import (
@@ -23,7 +27,7 @@ from instdiff.instdiff_modules.geometry.points import (
     scale_points,
 )
 from instdiff.instdiff_modules.layout.instance import Instance
-from instdiff.instdiff_modules.sampling.occlusion import seen
+from instdiff.instdiff_modules.sampling import occlusion
 from instdiff.instdiff_modules.shapeworld import vocabulary as words
 from instdiff.instdiff_modules.shapeworld.outlines import half_extent
 from scipy.ndimage import distance_transform_edt
@@ -69,7 +73,8 @@ def _depth(mask: np.ndarray) -> np.ndarray:
     return out
 
 
-def layouts(first: int, count: int) -> dict[str, torch.Tensor]:
+def layouts(first: int, count: int) -> tuple[dict[str, torch.Tensor], dict[str, torch.Tensor]]:
+    """-> what goes into scenes/, and what into layouts/."""
     width, height = plan(first // SHARD).size
     out = {
         "count": np.zeros(count, np.uint8),
@@ -81,9 +86,10 @@ def layouts(first: int, count: int) -> dict[str, torch.Tensor]:
         "labels": np.zeros((count, height, width), np.uint8),
     }
     index = {text: i for i, text in enumerate(PHRASES)}
-    for n in range(count):
-        scene = scene_of(first + n)
+    scenes, pictures = [scene_of(first + n) for n in range(count)], np.zeros((count, height, width, 3), np.uint8)
+    for n, scene in enumerate(scenes):
         drawn = draw_scene(scene)
+        pictures[n] = drawn.picture
         layout = scene_layout(scene, first + n, drawn.visible)
         rng = np.random.RandomState(first + n)
         out["count"][n] = len(layout.instances)
@@ -99,7 +105,13 @@ def layouts(first: int, count: int) -> dict[str, torch.Tensor]:
             out["scribbles"][n, i, 1] = scale_points(mask_scribble_points(mask, rng), height, width)
             out["polygons"][n, i] = scale_points(mask_polygon_points(mask), height, width)
             out["labels"][n][mask] = i + 1
-    return {key: torch.from_numpy(value) for key, value in out.items()}
+    seen = {
+        "pictures": torch.from_numpy(pictures).permute(0, 3, 1, 2).contiguous(),
+        "captions": tokens.encode([scene.caption for scene in scenes]),
+        "bare": tokens.encode([worlds.bare_caption(scene) for scene in scenes]),
+        "placed": tokens.encode([scene.placed_caption for scene in scenes]),
+    }
+    return seen, {key: torch.from_numpy(value) for key, value in out.items()}
 
 
 def depths(first: int, count: int) -> dict[str, torch.Tensor]:
@@ -111,7 +123,7 @@ def depths(first: int, count: int) -> dict[str, torch.Tensor]:
             corners = [c + sign * r for sign in (-1, 1) for c, r in zip(thing.center, reach, strict=True)]
             whole[n, i] = torch.tensor(corners).clamp(0, 1)
         given = [Instance(f"i{i}", "a", box=tuple(whole[n, i].tolist())) for i in range(len(things))]
-        through[n, : len(things)] = torch.cat([seen(given, side, side).flatten(1) for side in SIDES], 1)
+        through[n, : len(things)] = torch.cat([occlusion.seen(given, side, side).flatten(1) for side in SIDES], 1)
     return {"whole": whole, "through": through.half()}
 
 
@@ -120,9 +132,11 @@ def main() -> None:
     for shard in worlds.numbers(sys.argv[2:]):
         path = folder / "layouts" / f"{shard:04}.pt"
         if not path.exists():
+            scenes, found = layouts(shard * SHARD, SHARD)
             crowded = depths(shard * SHARD, SHARD) if shard in CROWDED else {}
-            lab.save_state(path, {**layouts(shard * SHARD, SHARD), **crowded})
-            lab.say(f"layouts {shard}")
+            lab.save_state(folder / "scenes" / path.name, scenes)
+            lab.save_state(path, {**found, **crowded})
+            lab.say(f"scenes {shard}")
 
 
 if __name__ == "__main__":

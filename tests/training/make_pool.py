@@ -1,66 +1,35 @@
-"""Scenes as latents, in shards that the training reads as they appear: python make_pool.py STATE_DIR SHARDS...  (7 or 100-107)
+"""Scenes as latents: python make_pool.py STATE_DIR
 
-Shard k (`worlds.py` says what is in it): latents (n, 4, h, w) half, row numbers of the global caption with and without the
-background and with places in words, (n, 77) each.
+Every shard of scenes/ (make_layouts.py) goes to pool/: latents (n, 4, h, w) half instead of pictures, captions as they are.
 """
 
 import sys
 from pathlib import Path
 
 import lab
-import numpy as np
-import tokens
 import torch
 import train_vae
-import worlds
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
-from worlds import SHARD
 
-PART = 16  # scenes that are drawn and encoded at once
-
-
-class Parts(Dataset):
-    """Pictures (PART, 3, H, W) uint8 and captions of consecutive scenes of some shards."""
-
-    def __init__(self, shards: list[int]) -> None:
-        self.shards = shards
-
-    def __len__(self) -> int:
-        return len(self.shards) * SHARD // PART
-
-    def __getitem__(self, at: int) -> tuple[Tensor, dict[str, Tensor]]:
-        shard, part = divmod(at, SHARD // PART)
-        first = self.shards[shard] * SHARD + part * PART
-        scenes = [worlds.scene_of(first + i) for i in range(PART)]
-        captions = {
-            "captions": tokens.encode([scene.caption for scene in scenes]),
-            "bare": tokens.encode([worlds.bare_caption(scene) for scene in scenes]),
-            "placed": tokens.encode([scene.placed_caption for scene in scenes]),
-        }
-        pictures = np.stack([worlds.draw_scene(scene).picture for scene in scenes])
-        return torch.from_numpy(pictures).permute(0, 3, 1, 2), captions
+PART = 64  # pictures that are encoded at once
 
 
 @torch.no_grad()
 def main() -> None:
     folder = Path(sys.argv[1])
     torch.set_num_threads(1)
-    wanted = [k for k in worlds.numbers(sys.argv[2:]) if not (folder / "pool" / f"{k:04}.pt").exists()]
-    parts = iter(DataLoader(Parts(wanted), None, num_workers=lab.painters()))  # before a GPU wakes
     model = train_vae.build().to(lab.DEVICE)
     model.load_state_dict(lab.load_state(folder / "vae_final.pt"))
-    for shard in wanted:
-        latents, captions = [], []
-        for _ in range(SHARD // PART):
-            pictures, words = next(parts)
+    for path in sorted((folder / "scenes").glob("*.pt")):
+        shard = torch.load(path, weights_only=True, mmap=True)
+        latents = []
+        for part in shard.pop("pictures").split(PART):
             with lab.autocast():
-                h = model.encoder(pictures.to(lab.DEVICE) / 127.5 - 1)
+                h = model.encoder(part.to(lab.DEVICE) / 127.5 - 1)
             latents.append((model.quant_conv(h.float())[:, :4] * lab.LATENT_SCALE).half())
-            captions.append(words)
-        joined = {key: torch.cat([words[key] for words in captions]) for key in captions[0]}
-        lab.save_state(folder / "pool" / f"{shard:04}.pt", {"latents": torch.cat(latents).cpu(), **joined})
-        lab.say(f"shard {shard}")
+        captions = {key: value.clone() for key, value in shard.items()}
+        lab.save_state(folder / "pool" / path.name, {"latents": torch.cat(latents).cpu(), **captions})
+        path.unlink()
+        lab.say(f"shard {path.stem}")
 
 
 if __name__ == "__main__":

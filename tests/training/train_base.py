@@ -137,8 +137,8 @@ def main() -> None:
     )
     vae = train_vae.build().to(lab.DEVICE)
     vae.load_state_dict(lab.load_state(args.state / "vae_final.pt"))
-    training = loop.Training(base, args.state / "base.pt", args)
     pool = Pool(args.state / "pool")
+    training = loop.Training(base, args.state / "base.pt", args)
     compiled = lab.compiled(base)  # for squares alone: each size more would take minutes
 
     def loss(canvas: tuple[int, ...]) -> torch.Tensor:

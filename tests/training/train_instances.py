@@ -81,8 +81,8 @@ def main() -> None:
     )
     vae = train_vae.build().to(lab.DEVICE)
     vae.load_state_dict(lab.load_state(args.state / "vae_final.pt"))
-    training = loop.Training(net, args.state / "instances.pt", args)
     pairs = Pairs(args.state, phrase_features(base.text))
+    training = loop.Training(net, args.state / "instances.pt", args)
 
     def forward(x, t, context, given, through):
         attended, clean, hidden = [], [], None

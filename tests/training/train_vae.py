@@ -27,7 +27,7 @@ SAVE_EVERY = 150  # seconds
 THINGS = 0.6  # of the crops are of the world of things
 CROWDED = 0.3  # of the shapes' scenes are crowded
 KEPT = 0.05  # weight of the squared distance to the latents that shapes had
-SCENES = 2048 if lab.DEVICE.type == "cpu" else 8192  # of each world
+SCENES = 2048 if lab.DEVICE.type == "cpu" else 4096  # of each world
 
 
 def build() -> AutoencoderKL:
