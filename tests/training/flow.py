@@ -13,7 +13,7 @@ from torch import Tensor, nn
 CONFIG: dict[str, Any] = {
     "image_model": "lumina2", "patch_size": 2, "in_channels": 4, "dim": 256, "n_layers": 6, "n_refiner_layers": 1, "n_heads": 4,
     "n_kv_heads": 4, "multiple_of": 32, "ffn_dim_multiplier": 2.0, "qk_norm": True, "cap_feat_dim": 128, "axes_dims": [16, 24, 24],
-    "axes_lens": [300, 512, 512], "time_scale": 1000.0,
+    "axes_lens": [300, 512, 512], "time_scale": 1000.0, "rope_theta": 100.0,
 }  # fmt: skip
 SHIFT = 3.0  # more of the steps where only the prompt can tell what the picture shows
 
