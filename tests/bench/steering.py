@@ -32,7 +32,7 @@ from instdiff.nodes.conditioning import InstDiffToConditioning
 from instdiff.nodes.region_calls import KEY as REGIONS
 from instdiff.nodes.sampler import with_multi_instance
 from PIL import Image
-from support.studio import Studio, only
+from support.studio import Settings, Studio, only
 
 HERE = Path(__file__).resolve().parent
 COUNT, BATCH = 40, 10
@@ -93,13 +93,15 @@ def prepared(studio: Studio, name: str, layouts: list[Layout]) -> tuple[Any, Any
 
 
 @torch.inference_mode()
-def draw(studio: Studio, name: str, layouts: list[Layout], seeds: list[int]) -> tuple[list[np.ndarray], float]:
+def draw(
+    studio: Studio, name: str, layouts: list[Layout], seeds: list[int], settings: Settings = PLAIN
+) -> tuple[list[np.ndarray], float]:
     """Pictures (H, W, 3) uint8 of 256 x 256 pixels; how many the model was given for each of them."""
     model, positive = prepared(studio, name, [only(layout, "box") for layout in layouts])
     work = Work(32 * 32)
     model = model.clone()
     model.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "instdiff_work", work)
-    latents = studio.latents(model, positive, seeds, (256, 256), PLAIN)
+    latents = studio.latents(model, positive, seeds, (256, 256), settings)
     pictures = studio.vae.decode(latents).clamp(0, 1)
     return [(picture * 255).round().byte().numpy() for picture in pictures], work.pictures / len(layouts)
 

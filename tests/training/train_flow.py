@@ -84,7 +84,7 @@ def save_small(folder: Path, text: models.TextEncoder, vae: torch.nn.Module) -> 
 
 
 def main() -> None:
-    args = loop.arguments(batch=64, lr=4e-3)
+    args = loop.arguments(batch=96, lr=4e-3)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     latents, found = flow_pool.read(args.state / "pool")
