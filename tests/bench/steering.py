@@ -106,13 +106,15 @@ def draw(
     return [(picture * 255).round().byte().numpy() for picture in pictures], work.pictures / len(layouts)
 
 
-def fill(folder: Path, studio: Studio, layouts: list[Layout], name: str, numbers: list[int]) -> None:
+def fill(
+    folder: Path, studio: Studio, layouts: list[Layout], name: str, numbers: list[int], settings: Settings = PLAIN
+) -> None:
     (folder / name).mkdir(parents=True, exist_ok=True)
     left = [n for n in numbers if not (folder / name / f"{n:03}.work").exists()]
     size = 1 if name == "masked" else BATCH  # masked conditioning takes a single layout
     for at in range(0, len(left), size):
         some = left[at : at + size]
-        pictures, work = draw(studio, name, [layouts[n] for n in some], some)
+        pictures, work = draw(studio, name, [layouts[n] for n in some], some, settings)
         for n, picture in zip(some, pictures, strict=True):
             Image.fromarray(picture).save(folder / name / f"{n:03}.png")
             (folder / name / f"{n:03}.work").write_text(f"{work}")

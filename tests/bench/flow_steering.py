@@ -1,0 +1,117 @@
+"""Does Apply Layout steer a flow transformer that knows no locations? A small Lumina 2, trained on captions alone, at 20, 8 and 4 steps.
+
+    python tests/bench/flow_steering.py FOLDER                 draw and measure; pictures that are in FOLDER are kept
+    python tests/bench/flow_steering.py FOLDER --job 0 --jobs 2    every second one; run without --job at the end
+
+The cases are those of steering.py. Writes flow_steering.json beside this file, a sheet of pictures into web/docs and the table in
+web/about/models.md.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+from support.environment import prepare
+
+if __name__ == "__main__":
+    prepare(__file__)
+
+import torch
+from bench import write_pages
+from bench.shapeworld import COLUMNS, MARGIN, SIDE, STREAM, held_layouts, measure
+from bench.sheet import sheet
+from bench.steering import KEPT, draw, fill, work
+from instdiff.instdiff_modules.layout.instance import Layout
+from instdiff.instdiff_modules.metrics.report import summarise
+from instdiff.instdiff_modules.preview.draw import draw_layout
+from PIL import Image
+from support.flow_model import FILE, FlowStudio
+from support.pack import ROOT
+from support.studio import Settings, only
+from torch.utils.flop_counter import FlopCounterMode
+
+HERE = Path(__file__).resolve().parent
+COUNT, COUNTED = 100, 10  # scenes, and those of them whose multiply-adds are counted
+STEPS = (20, 8, 4)
+PLAIN = Settings(sampler="euler", scheduler="simple", cfg=3.0)
+NAMES = ("base", "masked", "regions", "regions_alone", "windows_alone", "windows")
+SHOWN = {
+    "layout": None,
+    "base alone": ("base", 20),
+    "masked\nconditioning": ("masked", 20),
+    "regions": ("regions_alone", 20),
+    "regions and\nwindows": ("windows", 20),
+    "the same,\n8 steps": ("windows", 8),
+    "the same,\n4 steps": ("windows", 4),
+}
+
+
+def at(steps: int) -> Settings:
+    return replace(PLAIN, steps=steps)
+
+
+def multiply_adds(studio: FlowStudio, name: str, layouts: list[Layout], steps: int) -> float:
+    """Of all pictures, each drawn by itself."""
+    counter = FlopCounterMode(display=False)
+    with counter:
+        for n, layout in enumerate(layouts):
+            draw(studio, name, [layout], [n], at(steps))
+    return counter.get_total_flops() / 2
+
+
+def grid(layouts: list[Layout], folder: Path) -> Image.Image:
+    """The first scenes, not chosen ones."""
+    boxes = [draw_layout(only(layout, "box"), 256, 256) for layout in layouts[:COLUMNS]]
+    rows = []
+    for title, case in SHOWN.items():
+        name, steps = case or ("", 0)
+        rows.append(
+            (title, [Image.open(folder / f"{steps}" / name / f"{n:03}.png") for n in range(COLUMNS)] if case else boxes)
+        )
+    return sheet(rows, SIDE, MARGIN)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--job", type=int, default=0)
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument(
+        "--count", type=int, default=COUNT, help="the first scenes of the stream that was never trained on"
+    )
+    args = parser.parse_args()
+    torch.set_num_threads(1)
+    layouts, numbers = held_layouts(args.count), list(range(args.job, args.count, args.jobs))
+    studio = FlowStudio()
+    for steps in STEPS:
+        for name in NAMES:
+            fill(args.folder / f"{steps}", studio, layouts, name, numbers, at(steps))
+            measure(layouts, args.folder / f"{steps}", name, numbers)
+    if args.jobs > 1:
+        return
+    found = {}
+    for steps in STEPS:
+        folder, few = args.folder / f"{steps}", layouts[:COUNTED]
+        totals = {name: summarise(measure(layouts, folder, name, numbers)) for name in NAMES}
+        calls = {name: work(folder, name, numbers) for name in NAMES}
+        done = {name: multiply_adds(studio, name, few, steps) for name in NAMES}
+        found[steps] = {
+            name: {key: getattr(total, key) for key in KEPT}
+            | {"calls": calls[name] / calls["base"], "multiply_adds": done[name] / done["base"]}
+            for name, total in totals.items()
+        }
+        instances = totals["base"].instances
+    result = {"steps": found, "scenes": args.count, "instances": instances, "stream": STREAM, "cfg": PLAIN.cfg}
+    result |= {"counted": COUNTED, "megabytes": round(FILE.stat().st_size / 1e6, 1)}
+    result |= {"command": "python tests/bench/flow_steering.py FOLDER", "date": time.strftime("%Y-%m-%d")}
+    (HERE / "flow_steering.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    grid(layouts, args.folder).save(ROOT / "web" / "docs" / "flow_steering.jpg", quality=88)
+    write_pages.write()
+
+
+if __name__ == "__main__":
+    main()
