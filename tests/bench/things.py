@@ -28,7 +28,7 @@ from instdiff.nodes import demo_model
 from PIL import Image
 from support.shapeworld.layouts import scene_layout
 from support.studio import Settings, Studio, only
-from support.thingworld.render import render_things
+from support.thingworld.render import render_things, without_unseen
 from support.thingworld.scene import random_things
 from support.thingworld.words import KIND
 
@@ -73,7 +73,7 @@ def main() -> None:
     net.load_state_dict({key: value.float() for key, value in torch.load(args.detector, weights_only=True).items()})
     demo_model.DEMO_FILE = args.file
     studio, ((width, height), counts) = Studio(), CANVASES[args.canvas]
-    scenes = [random_things((STREAM, number), width, height, counts) for number in range(args.count)]
+    scenes = [without_unseen(random_things((STREAM, n), width, height, counts)) for n in range(args.count)]
     drawn = [render_things(scene) for scene in scenes]
     layouts = [scene_layout(scene, i, one.visible) for i, (scene, one) in enumerate(zip(scenes, drawn, strict=True))]
     sys.stdout.write("| | " + " | ".join((*SHOWN, "facing")) + " |\n" + "|---" * (len(SHOWN) + 2) + "|\n")

@@ -17,7 +17,7 @@ import worlds
 from instdiff.instdiff_modules.metrics.report import Totals, summarise
 from instdiff.instdiff_modules.metrics.score import Settings, score_picture
 from support.shapeworld.layouts import scene_layout
-from support.thingworld.render import render_things
+from support.thingworld.render import render_things, without_unseen
 from support.thingworld.scene import ThingScene, random_things
 from support.thingworld.words import COATS, KIND, KINDS
 from torch import Tensor
@@ -67,7 +67,8 @@ class Scenes(IterableDataset):
         rng = np.random.default_rng((STREAM, self.step, worker.id if worker else 0))
         while True:
             (width, height), counts = worlds.VARIED[rng.integers(len(worlds.VARIED))]
-            scenes = [random_things((STREAM, int(rng.integers(2**40))), width, height, counts) for _ in range(BATCH)]
+            seeds = [(STREAM, int(rng.integers(2**40))) for _ in range(BATCH)]
+            scenes = [without_unseen(random_things(seed, width, height, counts)) for seed in seeds]
             drawn = [render_things(scene) for scene in scenes]
             goals = [targets(scene, one.visible) for scene, one in zip(scenes, drawn, strict=True)]
             pictures = torch.from_numpy(np.stack([one.picture for one in drawn])).permute(0, 3, 1, 2)
@@ -108,7 +109,7 @@ def read_back(model: net.ThingNet, count: int = HELD) -> Totals:
     records = []
     for number in range(count):
         size, counts = worlds.VARIED[number % len(worlds.VARIED)]
-        scene = random_things((HELD_STREAM, number), *size, counts)
+        scene = without_unseen(random_things((HELD_STREAM, number), *size, counts))
         drawn = render_things(scene)
         layout = scene_layout(scene, number, drawn.visible)
         found = net.find_things(model, drawn.picture)

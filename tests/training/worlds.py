@@ -10,7 +10,7 @@ from support.shapeworld.captions import sentence
 from support.shapeworld.crowded import crowded_scene
 from support.shapeworld.render import Rendered, render
 from support.shapeworld.scene import Scene, random_scene
-from support.thingworld.render import render_things
+from support.thingworld.render import render_things, without_unseen
 from support.thingworld.scene import ThingScene, random_things
 
 SHARD, STREAM, THING_STREAM = 1024, 7, 17
@@ -64,7 +64,7 @@ def scene_of(number: int) -> Scene | ThingScene:
     """The scene of a number; shard k holds SHARD of them from k * SHARD on."""
     here = plan(number // SHARD)
     if here.things:
-        return random_things((THING_STREAM, number), *here.size, here.counts)
+        return without_unseen(random_things((THING_STREAM, number), *here.size, here.counts))
     if number // SHARD in FEW_COLORS:  # its things stand apart and share one colour, or two
         scene = random_scene((STREAM, number), counts=(2, 6), overlaps=False)
         rng = np.random.default_rng((STREAM, number, 1))

@@ -1,5 +1,7 @@
 """The picture of a scene of things, and the exact mask of each."""
 
+from dataclasses import replace
+
 import numpy as np
 from instdiff.instdiff_modules.shapeworld.vocabulary import COLORS
 from PIL import Image
@@ -37,6 +39,13 @@ def background(scene: ThingScene) -> np.ndarray:
     inner = np.flatnonzero(np.diff(at) == 0)  # where one band ends and the next begins
     picture = np.stack([np.interp(moved, at + 1e-4 * np.isin(np.arange(len(at)), inner + 1), c) for c in colors.T], -1)
     return picture.astype(np.float32)
+
+
+def without_unseen(scene: ThingScene) -> ThingScene:
+    """The scene without the things of which no pixel is seen: among many, a thin one may be too small or quite hidden."""
+    while not (seen := render_things(scene).visible.any((1, 2))).all():
+        scene = replace(scene, things=tuple(item for item, there in zip(scene.things, seen, strict=True) if there))
+    return scene
 
 
 def render_things(scene: ThingScene) -> Rendered:
