@@ -1,16 +1,14 @@
 """Does Apply Layout steer a flow transformer that knows no locations? A small Lumina 2, trained on captions alone, at 20, 8 and 4 steps.
 
-    python tests/bench/flow_steering.py FOLDER                 draw and measure; pictures that are in FOLDER are kept
-    python tests/bench/flow_steering.py FOLDER --job 0 --jobs 2    every second one; run without --job at the end
+    python tests/bench/flow_steering.py FILE FOLDER        a packed model (tests/training/pack_flow.py), a folder for pictures
 
-The cases are those of steering.py. Writes flow_steering.json beside this file, a sheet of pictures into web/docs and the table in
-web/about/models.md.
+Pictures that are in FOLDER are kept; `--job 0 --jobs 2` draws every second one, run without --job at the end. The cases are those of
+steering.py. Writes result.json and sheet.jpg into FOLDER and prints a table.
 """
 
 import argparse
 import json
 import sys
-import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +19,7 @@ if __name__ == "__main__":
     prepare(__file__)
 
 import torch
-from bench import write_pages
+from bench.report import markdown, rounded
 from bench.shapeworld import COLUMNS, MARGIN, SIDE, STREAM, held_layouts, measure
 from bench.sheet import sheet
 from bench.steering import KEPT, draw, fill, work
@@ -29,13 +27,11 @@ from instdiff.instdiff_modules.layout.instance import Layout
 from instdiff.instdiff_modules.metrics.report import summarise
 from instdiff.instdiff_modules.preview.draw import draw_layout
 from PIL import Image
-from support.flow_model import FILE, FlowStudio
-from support.pack import ROOT
+from support.flow_model import FlowStudio
 from support.studio import Settings, only
 from torch.utils.flop_counter import FlopCounterMode
 
-HERE = Path(__file__).resolve().parent
-COUNT, COUNTED = 100, 10  # scenes, and those of them whose multiply-adds are counted
+COUNT, COUNTED = 100, 4  # scenes, and those of them whose multiply-adds are counted
 STEPS = (20, 8, 4)
 PLAIN = Settings(sampler="euler", scheduler="simple", cfg=3.0)
 NAMES = ("base", "masked", "regions", "regions_alone", "windows_alone", "windows")
@@ -77,6 +73,7 @@ def grid(layouts: list[Layout], folder: Path) -> Image.Image:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--job", type=int, default=0)
     parser.add_argument("--jobs", type=int, default=1)
@@ -86,7 +83,7 @@ def main() -> None:
     args = parser.parse_args()
     torch.set_num_threads(1)
     layouts, numbers = held_layouts(args.count), list(range(args.job, args.count, args.jobs))
-    studio = FlowStudio()
+    studio = FlowStudio(args.file)
     for steps in STEPS:
         for name in NAMES:
             fill(args.folder / f"{steps}", studio, layouts, name, numbers, at(steps))
@@ -104,13 +101,20 @@ def main() -> None:
             | {"calls": calls[name] / calls["base"], "multiply_adds": done[name] / done["base"]}
             for name, total in totals.items()
         }
-        instances = totals["base"].instances
-    result = {"steps": found, "scenes": args.count, "instances": instances, "stream": STREAM, "cfg": PLAIN.cfg}
-    result |= {"counted": COUNTED, "megabytes": round(FILE.stat().st_size / 1e6, 1)}
-    result |= {"command": "python tests/bench/flow_steering.py FOLDER", "date": time.strftime("%Y-%m-%d")}
-    (HERE / "flow_steering.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    grid(layouts, args.folder).save(ROOT / "web" / "docs" / "flow_steering.jpg", quality=88)
-    write_pages.write()
+    result = {"steps": found, "scenes": args.count, "stream": STREAM, "cfg": PLAIN.cfg, "counted": COUNTED}
+    (args.folder / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    grid(layouts, args.folder).save(args.folder / "sheet.jpg", quality=88)
+    sys.stdout.write(table(found))
+
+
+def table(found: dict[int, dict[str, dict[str, float | None]]]) -> str:
+    """Markdown: a line for each number of steps and case."""
+    rows = [
+        (f"{steps}", name, *("-" if value is None else rounded(value) for value in one.values()))
+        for steps, cases in found.items()
+        for name, one in cases.items()
+    ]
+    return markdown(["steps", "case", *KEPT, "calls", "multiply-adds"], rows) + "\n"
 
 
 if __name__ == "__main__":

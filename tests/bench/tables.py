@@ -1,7 +1,7 @@
 """Results of the demo model's benches as Markdown tables, from the files that those benches write.
 
 Each function takes a parsed file: shapeworld.json, overlap.json, editing.json, instance_lora.json, regions.json, steering.json,
-flow_steering.json, references.json or short_training.json.
+references.json or short_training.json.
 """
 
 from typing import Any
@@ -187,26 +187,6 @@ def steering(data: Data) -> str:
         rows.append((name, *scores, rounded(one["cost"])))
     head = ["with boxes", "AP50", "right colour, of those found", "leaked colour", "instances that pass", "model calls"]
     return markdown(head, rows)
-
-
-def flow_steering(data: Data) -> str:
-    """Of flow_steering.json: the same for a flow transformer; each cell has a value for each number of steps."""
-    rows = []
-    for case, name in STEERED.items():
-        each = [one[case] for one in data["steps"].values() if case in one]
-        if not each:
-            continue
-        colors = ["-" if one["color_acc"] is None else rounded(one["color_acc"]) for one in each]
-        columns = (
-            [rounded(one["box_ap50"]) for one in each],
-            colors,
-            [percent(one["leakage"]) for one in each],
-            [rounded(one["success"]) for one in each],
-            [rounded(one["multiply_adds"]) for one in each],
-        )
-        rows.append((name, *(" / ".join(column) for column in columns)))
-    head = ["with boxes", "AP50", "right colour, of those found", "leaked colour", "instances that pass", "multiply-adds"]
-    return markdown([f"{' / '.join(data['steps'])} steps, {head[0]}", *head[1:]], rows)
 
 
 def layout_cost(data: Data) -> str:

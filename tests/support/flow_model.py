@@ -1,7 +1,7 @@
-"""The small flow transformer of the shape world as ComfyUI's own Lumina 2: a proof for Apply Layout, not shipped.
+"""The small flow transformer of the shape world (tests/training/train_flow.py) as ComfyUI's own Lumina 2: for benches, not shipped.
 
-Its file holds the network in half precision; text encoder and VAE are those of the demo model, of which the prompts are not filled up
-to 77 tokens, as with the text encoders of this family.
+Its file (pack_flow.py) holds the network alone. Text encoder and VAE are the demo model's; prompts are not filled up to 77 tokens, as
+with the text encoders of this family.
 """
 
 import json
@@ -22,7 +22,6 @@ from support.reduced_model import patcher
 from support.studio import Studio
 
 END, SHORTEST = 49407, 12  # tokens of a prompt
-FILE = Path(__file__).resolve().parents[1] / "bench" / "flow_model.safetensors"
 
 
 class ShapeWorldFlow(comfy.supported_models.Lumina2):
@@ -49,7 +48,7 @@ class ShapeWorldText(SD1ClipModel):
         return out[:, : len(given)], *others
 
 
-def load_flow(path: Path = FILE) -> Any:
+def load_flow(path: Path) -> Any:
     """MODEL, in single precision."""
     with safe_open(path, "pt") as file:
         config = json.loads(file.metadata()["config"])
@@ -64,7 +63,7 @@ def load_flow(path: Path = FILE) -> Any:
 class FlowStudio(Studio):
     """MODEL, CLIP and VAE of the flow transformer."""
 
-    def __init__(self, path: Path = FILE) -> None:
+    def __init__(self, path: Path) -> None:
         demo = read_demo_file(DEMO_FILE)
         with patch.multiple(comfy.sd1_clip, SD1Tokenizer=ShapeWorldTokenizer, SD1ClipModel=ShapeWorldText):
             self.clip = load_clip(demo)

@@ -1,7 +1,7 @@
 """Train the small flow transformer, text to picture: python train_flow.py STATE_DIR UNTIL (HH:MM, or +90 for minutes from now)
 
-Resumes from flow.pt. Text encoder (base.pt) and VAE (vae_final.pt) are those of the shipped file and stay as they are; the pool is
-`make_pool.py`'s. STATE_DIR/small/flow.pt: the averaged weights alone, in half precision.
+Resumes from flow.pt. Text encoder (base.pt) and VAE (vae_final.pt) are those of the shipped file (`unpack_demo.py`) and stay as they are;
+the pool is `make_pool.py`'s. STATE_DIR/small/flow.pt: the averaged weights alone, in half precision.
 """
 
 from pathlib import Path
@@ -73,14 +73,10 @@ def draw(model: flow.Flow, text: models.TextEncoder, vae: torch.nn.Module, path:
     lab.save_grid(path, torch.cat([half[row : row + 8] for row in range(0, count, 8) for half in (real, pictures)]), 8)
 
 
-def save_small(folder: Path, text: models.TextEncoder, vae: torch.nn.Module) -> None:
-    """flow.pt alone is the model; the text encoder and the VAE that it was trained with are kept beside it."""
+def save_small(folder: Path) -> None:
     state = lab.load_state(folder / "flow.pt")
     weights = {key.removeprefix("net."): value.half() for key, value in lab.averaged(state).items()}
     lab.save_state(folder / "small" / "flow.pt", {"model": weights, "config": flow.CONFIG, "step": state["step"]})
-    around = {"text": text.text_model.state_dict(prefix="text_model."), "vae": vae.state_dict()}
-    halves = {name: {key: value.half().cpu() for key, value in part.items()} for name, part in around.items()}
-    lab.save_state(folder / "small" / "flow_around.pt", halves)
 
 
 def main() -> None:
@@ -108,7 +104,7 @@ def main() -> None:
 
     shares = {i: kind.share for i, kind in enumerate(pool.kinds)}
     training.run(lambda i: loss(model, pool.kinds[i], args.batch), shares, look)
-    save_small(args.state, text, vae)
+    save_small(args.state)
 
 
 if __name__ == "__main__":
