@@ -62,11 +62,9 @@ def with_prompts(cond: dict, batch: BranchedBatch) -> dict:
     if OWNER in cond:
         return cond
     own: Tensor = cond["model_conds"]["c_crossattn"].cond
-    prompts = [
-        own[item % own.shape[0]] if branch.is_global else batch.prompts[branch.layer, branch.prompt][0]
-        for item, branch in enumerate(batch.branches)
-    ]
-    return _with_texts(cond, prompts)
+    words = [None if branch.is_global else batch.prompts[branch.layer, branch.prompt] for branch in batch.branches]
+    prompts = [own[item % own.shape[0]] if one is None else one.context[0] for item, one in enumerate(words)]
+    return _with_vectors(_with_texts(cond, prompts), [one and one.vector for one in words])
 
 
 def with_negatives(cond: dict, batch: BranchedBatch) -> dict:
@@ -75,7 +73,7 @@ def with_negatives(cond: dict, batch: BranchedBatch) -> dict:
     texts = []
     for item, branch in enumerate(batch.branches):
         text = own[item % own.shape[0]]
-        more = batch.prompts[branch.layer, branch.negative][0] if branch.negative else text[:0]
+        more = batch.prompts[branch.layer, branch.negative].context[0] if branch.negative else text[:0]
         texts.append(torch.cat([text, more.to(text)]))
     return _with_texts(cond, texts)
 
@@ -90,3 +88,16 @@ def _with_texts(cond: dict, texts: Sequence[Tensor]) -> dict:
     like = cond["model_conds"]["c_crossattn"].cond
     items = torch.stack([text.to(like).repeat(longest // text.shape[0], 1) for text in texts])
     return {**cond, "model_conds": {**cond["model_conds"], "c_crossattn": comfy.conds.CONDCrossAttn(items)}}
+
+
+def _with_vectors(cond: dict, vectors: Sequence[Tensor | None]) -> dict:
+    """A conditioning whose y, if the model takes one, begins with a pooled vector for each item; None: with its own. The sizes behind it stay."""
+    if "y" not in cond["model_conds"] or all(vector is None for vector in vectors):
+        return cond
+    y = cond["model_conds"]["y"]
+    own: Tensor = y.cond
+    items = []
+    for item, vector in enumerate(vectors):
+        row = own[item % own.shape[0]]
+        items.append(row if vector is None else torch.cat((vector.to(row), row[len(vector) :])))
+    return {**cond, "model_conds": {**cond["model_conds"], "y": type(y)(torch.stack(items))}}

@@ -36,6 +36,7 @@ __all__ = [
 
 
 MAX_SHOWN = 8  # words of a menu in a sentence
+SDXL_WIDTH = 2048  # of its prompts
 
 
 def check_whole(value: Any, low: int, high: int, where: str, field: str) -> None:
@@ -73,7 +74,7 @@ def check_model(value: Any) -> None:
 
 
 def check_clip(value: Any) -> None:
-    advice = "Connect the CLIP of an SD1.5 checkpoint, or Load CLIP if the checkpoint holds none."
+    advice = "Connect the CLIP of the checkpoint, or Load CLIP if the checkpoint holds none."
     _check_kind(value, "a CLIP", ("tokenize", "encode_from_tokens"), advice)
 
 
@@ -115,11 +116,16 @@ def check_encoding(cond: Any, pooled: Any, widths: tuple[int, int]) -> None:
     """What a CLIP made of a prompt: cond (1, tokens, widths[0]) and pooled feature (1, widths[1])."""
     found = tuple(value.shape[-1] if isinstance(value, Tensor) else None for value in (cond, pooled))
     if found != widths:
-        came = "none" if found[1] is None else f"{found[1]}"
+        came, (kind, short) = "none" if found[1] is None else f"{found[1]}", _family(widths[0])
         raise ValueError(
-            f"Expected the CLIP of a Stable Diffusion 1.5 model (prompts of width {widths[0]}, pooled {widths[1]}), got another model's "
-            f"(width {found[0]}, pooled {came}). Connect the CLIP of the SD1.5 checkpoint."
+            f"Expected the CLIP of {kind} model (prompts of width {widths[0]}, pooled {widths[1]}), got another model's "
+            f"(width {found[0]}, pooled {came}). Connect the CLIP of the {short} checkpoint."
         )
+
+
+def _family(prompt_width: int) -> tuple[str, str]:
+    """What a model with prompts of this width is called, in a sentence and in short. Small models are SD1.5's kind."""
+    return ("an SDXL", "SDXL") if prompt_width == SDXL_WIDTH else ("a Stable Diffusion 1.5", "SD1.5")
 
 
 def check_conditioning(value: Any, name: str, width: int | None) -> None:
@@ -193,9 +199,10 @@ def check_fits(model: Any, adapter: UNetAdapter, source: str) -> None:
     problem = _misfit(unet, adapter)
     if problem:
         kind = type(getattr(model.model, "model_config", model.model)).__name__  # SDXL, Flux, ...
+        wanted, short = _family(adapter.token_dim)
         raise ValueError(
-            f"Expected the MODEL of a Stable Diffusion 1.5 checkpoint, for which {source} was made, got one of kind {kind} ({problem}). "
-            "Connect Load Checkpoint with an SD1.5 model."
+            f"Expected the MODEL of {wanted} checkpoint, for which {source} was made, got one of kind {kind} ({problem}). "
+            f"Connect Load Checkpoint with an {short} model."
         )
 
 

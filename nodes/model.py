@@ -15,6 +15,7 @@ from ..instdiff_modules.grounding.token_cache import TokenCache
 from ..instdiff_modules.layout.fields import shorten
 from ..instdiff_modules.networks.adapter import UNetAdapter
 from ..instdiff_modules.networks.unifusion import UniFusion
+from ..instdiff_modules.sampling.branched_batch import Words
 from .operations import cast_where_needed
 from .prompts import KnownPrompts
 
@@ -56,13 +57,13 @@ class InstDiffModel:
         """Of an encoded prompt in cross-attention, and of its pooled text feature."""
         return self.adapter.model.token_dim, self.config.text_dim
 
-    def encode_prompt(self, clip: Any, prompt: str) -> torch.Tensor:
-        """What a branch's cross-attention sees: (1, tokens, 768), float32 on the CPU. ValueError for another model's CLIP."""
-        return self.known_prompts.encode(clip, prompt, self.widths)[0]
+    def encode_prompt(self, clip: Any, prompt: str) -> Words:
+        """What a branch tells the UNet, float32 on the CPU. ValueError for another model's CLIP."""
+        return self.known_prompts.encode(clip, prompt, self.widths).words
 
     def encode_text(self, clip: Any, prompt: str) -> torch.Tensor:
-        """The text feature of an instance for the tokenizer: (768,), float32 on the CPU. ValueError as above."""
-        return self.known_prompts.encode(clip, prompt, self.widths)[1]
+        """The text feature of an instance for the tokenizer: (text_dim,), float32 on the CPU. ValueError as above."""
+        return self.known_prompts.encode(clip, prompt, self.widths).feature
 
     def state_dict(self) -> dict[str, torch.Tensor]:
         """All weights under their official key names."""

@@ -12,7 +12,7 @@ from torch import Tensor
 from ..instdiff_modules.grounding.bank import TokenBank, token_sets_of
 from ..instdiff_modules.layout.instance import Box, Instance
 from ..instdiff_modules.sampling.branch import EXACT, branches_of
-from ..instdiff_modules.sampling.branched_batch import BranchedBatch
+from ..instdiff_modules.sampling.branched_batch import BranchedBatch, Words
 from ..instdiff_modules.sampling.fuser_patch import FuserPatch
 from ..instdiff_modules.sampling.merge import merge
 from ..instdiff_modules.sampling.options import RunOptions, run_options, with_run_options
@@ -35,13 +35,12 @@ _log = logging.getLogger(__name__)
 class Applied:
     """What one Apply node put on a model, frame by frame.
 
-    Its tokens, its instances, what encodes the words of a branch (1, tokens, 768), and the canvas (width, height) of each
-    layout.
+    Its tokens, its instances, what encodes the words of a branch, and the canvas (width, height) of each layout.
     """
 
     bank: TokenBank
     frames: tuple[tuple[Instance, ...], ...]
-    encode: Callable[[str], Tensor]
+    encode: Callable[[str], Words]
     canvases: tuple[tuple[int | None, int | None], ...] = ()
 
 
@@ -167,7 +166,7 @@ def prepare_branches(
     for prompt in list(prompts.values())[:1]:
         for side in sides:
             for cond in guider.conds.get(side) or ():
-                checks.check_prompt_width(cond.get("cross_attn"), prompt.shape[-1], side)
+                checks.check_prompt_width(cond.get("cross_attn"), prompt.context.shape[-1], side)
     return BranchedBatch(
         branches, images, settings.share, settings.mode, settings.feather, prompts, settings.merge, apart
     )

@@ -2,15 +2,23 @@
 
 from collections import OrderedDict
 from collections.abc import Hashable
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
+import torch
 from torch import Tensor
 
+from ..instdiff_modules.sampling.branched_batch import Words
 from . import checks
 
-MAX_PROMPTS = 128  # of one CLIP, 0.24 MB each
-Encoded = tuple[Tensor, Tensor]
+MAX_PROMPTS = 128  # of one CLIP, 0.24 MB each; SDXL's have three times as much
+
+
+class Encoded(NamedTuple):
+    """words: what a branch tells the UNet. feature (text_dim,): what the tokenizer sees of an instance's prompt."""
+
+    words: Words
+    feature: Tensor
 
 
 class KnownPrompts:
@@ -25,9 +33,10 @@ class KnownPrompts:
         self._known: WeakKeyDictionary[Any, OrderedDict[Hashable, Encoded]] = WeakKeyDictionary()
 
     def encode(self, clip: Any, prompt: str, widths: tuple[int, int]) -> Encoded:
-        """Cross-attention prompt (1, tokens, widths[0]) and text feature (widths[1],), float32 on the CPU.
+        """Cross-attention prompt of widths[0] and text feature of widths[1], float32 on the CPU.
 
-        The feature is CLIP's pooled output before its projection, as the authors use it. ValueError for a CLIP of other widths.
+        The feature is CLIP's pooled output before its projection, as the authors use it; with SDXL's two encoders that of CLIP-L, and
+        behind it CLIP-G's after its projection (IGLIGEN-XL). ValueError for a CLIP of other widths.
         """
         known = self._known.setdefault(clip, OrderedDict())
         # A LoRA and a CLIP skip make a new CLIP object; who changes one in place changes these.
@@ -38,10 +47,28 @@ class KnownPrompts:
             getattr(getattr(clip, "patcher", None), "patches_uuid", None),
         )
         if key not in known:
-            cond, pooled = clip.encode_from_tokens(clip.tokenize(prompt), return_pooled="unprojected")
+            cond, pooled, vector = _encode(clip, clip.tokenize(prompt))
             checks.check_encoding(cond, pooled, widths)
-            known[key] = (cond.float().cpu(), pooled[0].float().cpu())
+            words = Words(cond.float().cpu(), None if vector is None else vector[0].float().cpu())
+            known[key] = Encoded(words, pooled[0].float().cpu())
         known.move_to_end(key)
         if len(known) > self.prompts:
             known.popitem(last=False)
         return known[key]
+
+
+def has_two_encoders(clip: Any) -> bool:
+    """Whether it is SDXL's kind of CLIP: CLIP-L and CLIP-G side by side."""
+    stage = getattr(clip, "cond_stage_model", None)
+    return hasattr(stage, "clip_l") and hasattr(stage, "clip_g")
+
+
+def _encode(clip: Any, tokens: Any) -> tuple[Tensor, Tensor, Tensor | None]:
+    """Prompt (1, tokens, width), pooled feature (1, text_dim), and the pooled vector (1, n) that an SDXL UNet takes beside the prompt."""
+    if not has_two_encoders(clip):
+        return *clip.encode_from_tokens(tokens, return_pooled="unprojected"), None
+    cond, vector = clip.encode_from_tokens(tokens, return_pooled=True)
+    small = clip.cond_stage_model.clip_l
+    small.set_clip_options({"projected_pooled": False})  # until the next encoding, which begins with the defaults
+    pooled = small.encode_token_weights(tokens["l"])[1]
+    return cond, torch.cat((pooled.to(vector), vector), -1), vector

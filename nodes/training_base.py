@@ -9,18 +9,18 @@ import comfy.sd
 import torch
 
 from ..instdiff_modules.shapeworld.demo_file import FORMAT, read_demo_file
-from ..instdiff_modules.training.base import LATENT_CHANNELS, Base
+from ..instdiff_modules.training.base import LATENT_CHANNELS, Base, Sizes, Vector
 from ..instdiff_modules.training.cache import digest_of
 from ..instdiff_modules.training.config import TrainConfig
 from ..instdiff_modules.training.team import Team
 from . import demo_model
-from .prompts import KnownPrompts
+from .prompts import KnownPrompts, has_two_encoders
 
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
 
 
 def load_base(path: Path, config: TrainConfig, team: Team) -> Base:
-    """A checkpoint of Stable Diffusion 1.5's kind, or the demo model. ValueError, in one sentence, for any other file."""
+    """A checkpoint of Stable Diffusion 1.5's or SDXL's kind, or the demo model. ValueError, in one sentence, for any other file."""
     device = comfy.model_management.get_torch_device()
     if device.type != "cpu" and team.size > 1:
         device = torch.device(device.type, team.local_rank)
@@ -34,7 +34,7 @@ def base_of(model: Any, clip: Any, vae: Any, device: torch.device, dtype: torch.
     kind = model.model.model_type
     predictions = {comfy.model_base.ModelType.EPS: "eps", comfy.model_base.ModelType.V_PREDICTION: "v"}
     if kind not in predictions:
-        raise ValueError(f"The base predicts {kind.name}. Expected Stable Diffusion 1.5 or a fine-tune of it.")
+        raise ValueError(f"The base predicts {kind.name}. Expected Stable Diffusion 1.5, SDXL or a fine-tune of them.")
     unet = model.model.diffusion_model
     channels = getattr(vae, "latent_channels", LATENT_CHANNELS)
     if channels != LATENT_CHANNELS:
@@ -47,8 +47,8 @@ def base_of(model: Any, clip: Any, vae: Any, device: torch.device, dtype: torch.
     known = KnownPrompts(1)
 
     def encode_text(text: str) -> tuple[torch.Tensor, torch.Tensor]:
-        context, pooled = known.encode(clip, text, (width, width))
-        return context[0], pooled
+        encoded = known.encode(clip, text, (width, width))
+        return encoded.words.context[0], encoded.feature
 
     def encode_picture(pixels: torch.Tensor) -> torch.Tensor:
         latent = vae.encode(pixels[None, ..., :3])
@@ -68,6 +68,7 @@ def base_of(model: Any, clip: Any, vae: Any, device: torch.device, dtype: torch.
         text_key=digest_of(clip.cond_stage_model.state_dict()),
         picture_key=digest_of(vae.first_stage_model.state_dict()),
         device=device,
+        vector=_vector(model.model, clip),
     )
 
 
@@ -82,10 +83,38 @@ def copied(model: Any) -> Any:
     return copy
 
 
+def _vector(model: Any, clip: Any) -> Vector | None:
+    """What SDXL's UNet takes beside the prompt: CLIP-G's pooled vector, and the sizes. ValueError for UNets that take something else."""
+    if getattr(model.diffusion_model, "num_classes", None) is None:
+        return None
+    if not isinstance(model, comfy.model_base.SDXL) or not has_two_encoders(clip):
+        raise ValueError(
+            f"The base is of kind {type(model).__name__}, which takes more than a prompt. Expected Stable Diffusion 1.5, SDXL or a "
+            "fine-tune of them."
+        )
+    large = _encoder_width(clip, "clip_g")
+
+    def vector(pooled: torch.Tensor, sizes: Sizes) -> torch.Tensor:
+        names = (("width", "height"), ("crop_w", "crop_h"), ("target_width", "target_height"))
+        told = {
+            name: value for pair, side in zip(names, sizes, strict=True) for name, value in zip(pair, side, strict=True)
+        }
+        return model.encode_adm(pooled_output=pooled[None, -large:], device=pooled.device, **told)[0].float().cpu()
+
+    return vector
+
+
 def _text_width(clip: Any) -> int:
-    transformer = getattr(getattr(getattr(clip, "cond_stage_model", None), "clip_l", None), "transformer", None)
+    """Of a token in cross-attention, and of the pooled feature: that of CLIP-L, with SDXL's two encoders of both."""
+    return _encoder_width(clip, "clip_l") + (_encoder_width(clip, "clip_g") if has_two_encoders(clip) else 0)
+
+
+def _encoder_width(clip: Any, name: str) -> int:
+    transformer = getattr(getattr(getattr(clip, "cond_stage_model", None), name, None), "transformer", None)
     if transformer is None:
-        raise ValueError("The base has no CLIP-L text encoder. Expected Stable Diffusion 1.5 or a fine-tune of it.")
+        raise ValueError(
+            "The base has no CLIP-L text encoder. Expected Stable Diffusion 1.5, SDXL or a fine-tune of them."
+        )
     return transformer.get_input_embeddings().weight.shape[1]
 
 
@@ -100,7 +129,7 @@ def _checkpoint(path: Path, dtype: torch.dtype) -> tuple[Any, Any, Any]:
         )[:3]
     except RuntimeError as error:  # ComfyUI's word for a file whose kind it does not know
         raise ValueError(
-            f"{path.name} is not a checkpoint that ComfyUI recognises: expected Stable Diffusion 1.5."
+            f"{path.name} is not a checkpoint that ComfyUI recognises: expected Stable Diffusion 1.5 or SDXL."
         ) from error
     if model is None or clip is None or vae is None:
         raise ValueError(f"{path.name} lacks the UNet, the text encoder or the VAE: expected a whole checkpoint.")

@@ -4,6 +4,7 @@ Visual tokens see each other only inside a common instance; the box and polygon 
 visual tokens inside its box; point, scribble and mask tokens meet everyone; every token sees itself.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,7 +20,7 @@ REFERENCE_TOKENS = 64 * 64  # the only size at which the authors' code masks
 
 @dataclass(frozen=True)
 class MaskedAttention:
-    """levels "finest": at the latent's own resolution, as trained; "all": at every resolution of the UNet.
+    """levels "finest": at the finest level with a fuser, as trained (SD1.5's has the latent's own resolution); "all": at every one.
 
     authors=True is the authors' code to the letter: only where there are exactly 64 x 64 visual tokens, and with
     width and height exchanged (their masks are written [x, y] and read [y, x]).
@@ -28,12 +29,20 @@ class MaskedAttention:
     levels: str = "finest"
     authors: bool = False
 
-    def allowed(self, boxes: Sequence[Box | None], slots: int, tokens: int, latent_hw: Sequence[int]) -> Tensor | None:
+    def allowed(
+        self,
+        boxes: Sequence[Box | None],
+        slots: int,
+        tokens: int,
+        latent_hw: Sequence[int],
+        finest: int | None = None,
+    ) -> Tensor | None:
         """Who may see whom for one layout: bool (n, n + 4 slots + 64) for n = tokens, or None where nothing is masked.
 
-        boxes[slot] is None where the instance has no box. latent_hw: height and width of the whole latent.
+        boxes[slot] is None where the instance has no box. latent_hw: height and width of the whole latent. finest: tokens of the
+        finest level with a fuser; None: as many as the latent has cells.
         """
-        size = self._grid(tokens, latent_hw)
+        size = self._grid(tokens, latent_hw, finest)
         given = [(slot, box) for slot, box in enumerate(boxes) if box is not None]
         if size is None or not given:
             return None
@@ -42,12 +51,13 @@ class MaskedAttention:
         inside[[slot for slot, _ in given]] = torch.as_tensor(masks).flatten(1).bool()
         return allowed_pairs(inside) if inside.any() else None
 
-    def _grid(self, tokens: int, latent_hw: Sequence[int]) -> tuple[int, int] | None:
+    def _grid(self, tokens: int, latent_hw: Sequence[int], finest: int | None) -> tuple[int, int] | None:
         if self.authors and tokens != REFERENCE_TOKENS:
             return None
         size = level_size(tokens, latent_hw)
-        finest = self.levels == "finest" and not self.authors
-        return None if finest and size != tuple(latent_hw) else size
+        if self.levels == "finest" and not self.authors and tokens != (finest or math.prod(latent_hw)):
+            return None
+        return size
 
 
 def level_size(tokens: int, latent_hw: Sequence[int]) -> tuple[int, int] | None:

@@ -7,7 +7,7 @@ latent on, with the merged history of a multi-step sampler, whatever the sampler
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -25,11 +25,18 @@ PromptKey = tuple[int | None, str | None]
 Merge = Callable[[Tensor, Sequence[Tensor | None], str, int], Tensor]
 
 
+class Words(NamedTuple):
+    """An encoded prompt: what cross-attention sees (1, tokens, width), and the pooled vector (n,) that SDXL's UNet takes beside it."""
+
+    context: Tensor
+    vector: Tensor | None = None
+
+
 class BranchedBatch:
     """`branches[k * images + i]` belongs to image i; row 0 are the global branches.
 
     share: of the steps, in 0..1, with one latent for each branch. mode and feather (latent cells): see `merge`.
-    prompts: encodings (1, tokens, width) by the layer and the words, positive or negative, of a branch. apart: by their layer,
+    prompts: encodings by the layer and the words, positive or negative, of a branch. apart: by their layer,
     where the branches come from that are predicted apart. merged: whether the branches are one again.
     """
 
@@ -40,7 +47,7 @@ class BranchedBatch:
         share: float = 1.0,
         mode: str = "average",
         feather: int = 0,
-        prompts: Mapping[PromptKey, Tensor] | None = None,
+        prompts: Mapping[PromptKey, Words] | None = None,
         merge: Merge = merge,
         apart: Mapping[int | None, Any] | None = None,
     ) -> None:

@@ -60,6 +60,7 @@ class FuserPatch:
         self._masks = LayoutMasks(bank, masked, depth) if masked is not None or depth else None
         self._gates: Mapping[Any, tuple[float, float]] | None = None
         self._last: tuple[tuple[Any, ...], Call | None] | None = None
+        self._first, self._finest = next(iter(self.adapter.fuser_dims)), None
 
     @property
     def adapter(self) -> UNetAdapter:
@@ -71,15 +72,19 @@ class FuserPatch:
         block = extra_options["block"]
         fuser = self.adapter.fuser(block)
         call = self._call(x.shape[0], extra_options)
-        if fuser is None or call is None:
+        if (
+            fuser is None or call is None or extra_options.get("block_index", 0)
+        ):  # of a stack, the first block alone has a fuser
             return x
+        if block == self._first:
+            self._finest = x.shape[1]
         if self._gates is None:  # constants of a run; read once, since each reading waits for the device
             self._gates = self.adapter.gates()
         attn, dense = self._gates[block]
         gates = call.strength * attn, call.strength * dense
         attention = plain = self.attention(extra_options)
         if self._masks is not None:
-            attention = self._masks.attention(plain, call.token_sets, x, extra_options)
+            attention = self._masks.attention(plain, call.token_sets, x, extra_options, self._finest)
         pooled = self._pooled(x.shape[1], extra_options) if attention is plain else None
         key_values = call.key_values.of(block, fuser, x)
         return fuser(x, key_values, extra_options["n_heads"], attention, gates, pooled=pooled)

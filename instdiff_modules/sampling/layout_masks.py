@@ -32,11 +32,21 @@ class LayoutMasks:
         self._allowed: dict[Any, Tensor | None] = {}
         self._biases: dict[Any, Bias | None] = {}
         self._last: tuple[Tensor, Tensor] | None = None
+        self._finest: int | None = None
 
     def attention(
-        self, attention: Attention, token_sets: Sequence[TokenSet], x: Tensor, options: Mapping[str, Any]
+        self,
+        attention: Attention,
+        token_sets: Sequence[TokenSet],
+        x: Tensor,
+        options: Mapping[str, Any],
+        finest: int | None = None,
     ) -> Attention:
-        """Attention in which the items of each token set see only what that set allows; those without masks need none."""
+        """Attention in which the items of each token set see only what that set allows; those without masks need none.
+
+        finest: visual tokens of the finest level with a fuser.
+        """
+        self._finest = finest
         groups: dict[TokenSet, list[int]] = {}
         for item, token_set in enumerate(token_sets):
             groups.setdefault(token_set, []).append(item)
@@ -72,7 +82,7 @@ class LayoutMasks:
         if key not in self._allowed:
             token_set, tokens, size, device = key
             assert self.masked is not None
-            pairs = self.masked.allowed(self.bank.boxes(token_set), self.bank.slots, tokens, size)
+            pairs = self.masked.allowed(self.bank.boxes(token_set), self.bank.slots, tokens, size, self._finest)
             self._allowed[key] = None if pairs is None else pairs.to(device)
         return self._allowed[key]
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,6 +12,17 @@ from ..checkpoint.shapes import InstDiffConfig
 LATENT_CHANNELS, DOWNSCALE = 4, 8
 
 
+class Sizes(NamedTuple):
+    """Width and height in pixels: of the picture as it is on the disk, of the corner at which it was cut, and of what is trained on."""
+
+    original: tuple[int, int]
+    corner: tuple[int, int]
+    target: tuple[int, int]
+
+
+Vector = Callable[[Tensor, Sizes], Tensor]
+
+
 @dataclass
 class Base:
     """A UNet with ComfyUI's forward and blocks, and its encoders.
@@ -19,7 +30,8 @@ class Base:
     prediction: "eps" or "v". alphas: (1000,) cumulative products of its noise schedule. encode_text: a text -> what
     cross-attention sees (tokens, width) and the pooled feature (text_dim,), float32 on the CPU. encode_picture: (H, W, 3) in 0..1
     -> the latent as the UNet takes it, (4, H / 8, W / 8), float32 on the CPU; decode_latent goes back. text_key, picture_key: say which encoders these
-    are; what was cached of others is not taken.
+    are; what was cached of others is not taken. vector: a caption's pooled feature and the picture's sizes -> what an SDXL UNet takes beside
+    the prompt, (n,) float32 on the CPU; None for UNets that take nothing.
     """
 
     unet: nn.Module
@@ -32,6 +44,7 @@ class Base:
     text_key: str
     picture_key: str
     device: torch.device
+    vector: Vector | None = None
 
     def forget_encoders(self, pictures: bool = True) -> None:
         """Once everything is cached: their memory is the trainer's. pictures: none will be drawn, so the VAE may go too."""
@@ -51,14 +64,9 @@ def sizes(unet: nn.Module, text_dim: int, slots: int, mid_dim: int, **backbone: 
         )
     except AttributeError:
         raise ValueError(
-            f"The base is a {type(unet).__name__}, expected the UNet of Stable Diffusion 1.5, a fine-tune of it, or a small one "
-            "of its kind. Choose such a checkpoint."
+            f"The base is a {type(unet).__name__}, expected the UNet of Stable Diffusion 1.5 or SDXL, of a fine-tune of them, or a small one "
+            "of their kind. Choose such a checkpoint."
         ) from None
-    if getattr(unet, "num_classes", None) is not None:
-        raise ValueError(
-            "The base takes a size and a pooled prompt, as SDXL does. Only Stable Diffusion 1.5 and its fine-tunes can be trained "
-            "so far. Choose such a checkpoint."
-        )
     places = {f"input_blocks.{i}.1": block for i, block in enumerate(inputs)}
     places |= {"middle_block.1": middle}
     places |= {f"output_blocks.{i}.1": block for i, block in enumerate(outputs)}

@@ -7,6 +7,7 @@ from PIL import Image
 
 from ..geometry.masks import decode_mask, encode_mask
 from ..layout.instance import Box, Instance, Point
+from .base import Sizes
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,11 @@ class Frame:
     def corner(self) -> tuple[int, int]:
         """x and y of the cut in the scaled picture."""
         return (self.scaled[0] - self.wide) // 2, (self.scaled[1] - self.tall) // 2
+
+    @property
+    def sizes(self) -> Sizes:
+        """What an SDXL UNet is told of the picture."""
+        return Sizes((self.width, self.height), self.corner, (self.wide, self.tall))
 
     @property
     def part(self) -> Box:

@@ -53,10 +53,11 @@ class Grounded(nn.Module):
         inputs: GroundingInputs,
         masked: MaskedAttention | None = None,
         boxes: Boxes | None = None,
+        vector: Tensor | None = None,
     ) -> Tensor:
         """x (B, C, h, w) at time steps t (B,), caption (B, tokens, width), B layouts -> the base's answer, shaped as x.
 
-        masked with boxes: visual tokens see their own instance alone.
+        masked with boxes: visual tokens see their own instance alone. vector (B, n): what an SDXL UNet takes beside the caption.
         """
         tokens = self.position_net(inputs)
         masks = None if masked is None or boxes is None else _Masks(masked, boxes, self.config.slots, x.shape[-2:])
@@ -75,7 +76,8 @@ class Grounded(nn.Module):
 
         patches = {"middle_patch": [fuse], "output_block_patch": [scale]}
         dtype = next(self.base.parameters()).dtype  # a frozen base may be in half precision
-        return self.base(x.to(dtype), t, context.to(dtype), transformer_options={"patches": patches})
+        beside = {} if vector is None else {"y": vector.to(dtype)}
+        return self.base(x.to(dtype), t, context.to(dtype), transformer_options={"patches": patches}, **beside)
 
     @property
     def base(self) -> nn.Module:
@@ -159,12 +161,14 @@ class _Masks:
     def __init__(self, masked: MaskedAttention, boxes: Boxes, slots: int, latent: Sequence[int]) -> None:
         self.masked, self.boxes, self.slots, self.latent = masked, boxes, slots, tuple(latent)
         self._made: dict[int, Tensor | None] = {}
+        self._finest: int | None = None
 
     def of(self, h: Tensor) -> Tensor | None:
-        """(B, n, n + tokens) for visual tokens (B, n, C), or None where nothing is masked."""
+        """(B, n, n + tokens) for visual tokens (B, n, C), or None where nothing is masked. The first that is asked for is of the finest level."""
         n = h.shape[1]
+        self._finest = self._finest or n
         if n not in self._made:
-            pairs = [self.masked.allowed(one, self.slots, n, self.latent) for one in self.boxes]
+            pairs = [self.masked.allowed(one, self.slots, n, self.latent, self._finest) for one in self.boxes]
             like = next((pair for pair in pairs if pair is not None), None)
             self._made[n] = (
                 None

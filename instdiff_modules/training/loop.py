@@ -21,7 +21,7 @@ from .team import Team
 
 class Batch(NamedTuple):
     """Latents and noise (B, 4, h, w), time steps (B,), captions (B, tokens, width), locations after the drops, boxes for masked
-    attention (or None), and the names of the pictures."""
+    attention (or None), the names of the pictures, and what an SDXL UNet takes beside the captions (B, n)."""
 
     latents: Tensor
     noise: Tensor
@@ -30,6 +30,7 @@ class Batch(NamedTuple):
     inputs: GroundingInputs
     boxes: Boxes | None
     names: Sequence[str]
+    vector: Tensor | None = None
 
 
 class Data(Protocol):
@@ -246,7 +247,7 @@ class _Loss(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         x = objective.noisy(batch.latents, batch.noise, batch.t, self.alphas)
         with self.autocast():
-            answer = self.net(x, batch.t, batch.context, batch.inputs, self.masked, batch.boxes)
+            answer = self.net(x, batch.t, batch.context, batch.inputs, self.masked, batch.boxes, batch.vector)
         return objective.error(
             answer, objective.target(batch.latents, batch.noise, batch.t, self.alphas, self.prediction)
         )

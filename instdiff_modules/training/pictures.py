@@ -25,7 +25,7 @@ from ..preview.draw import draw_layout
 from ..sampling.attention_mask import MaskedAttention
 from ..shapeworld.vocabulary import SHAPES
 from . import batches, objective
-from .base import Base
+from .base import Base, Sizes
 from .buckets import Size
 from .cache import Texts
 from .config import TrainConfig
@@ -47,6 +47,7 @@ class Wanted(NamedTuple):
     size: Size
     inputs: GroundingInputs
     context: Tensor
+    vectors: Tensor | None  # (2, n): with the caption and without, as the sampling of a picture of this size has them
 
 
 class Pictures:
@@ -100,6 +101,7 @@ class Pictures:
         alphas = self.base.alphas.double().tolist()
         inputs = batches.moved(batches.joined([wanted.inputs, null_grounding(self.slots, self.base.text_dim)]), device)
         context = torch.stack([wanted.context, self.nothing]).to(device)
+        vectors = None if wanted.vectors is None else wanted.vectors.to(device)
         masked = batches.masking(config.rules)
         boxes = batches.mask_boxes(inputs, inputs, config.rules)
         times = np.linspace(objective.STEPS - 1, 0, config.sample_steps).round().astype(int).tolist()
@@ -107,7 +109,7 @@ class Pictures:
         for t, following in zip(times, [*times[1:], None], strict=True):
             given = torch.full((2,), t, device=device)
             with autocast():
-                answer = self._answer(net, x, given, context, inputs, masked, boxes)
+                answer = self._answer(net, x, given, context, inputs, masked, boxes, vectors)
             signal, noise = math.sqrt(alphas[t]), math.sqrt(1 - alphas[t])
             eps = answer if prediction == "eps" else signal * answer + noise * x
             clean = (x - noise * eps) / signal
@@ -125,8 +127,10 @@ class Pictures:
         inputs: GroundingInputs,
         masked: MaskedAttention | None,
         boxes: Sequence[batches.Slots],
+        vectors: Tensor | None,
     ) -> Tensor:
-        positive, negative = net(x.expand(2, -1, -1, -1), t, context, inputs, masked, boxes).float().chunk(2)
+        answer = net(x.expand(2, -1, -1, -1), t, context, inputs, masked, boxes, vectors)
+        positive, negative = answer.float().chunk(2)
         return negative + self.config.guidance_scale * (positive - negative)
 
     def _wanted(self, sample: Sample, size: Size, texts: Texts) -> Wanted:
@@ -137,7 +141,11 @@ class Pictures:
         )
         layout = replace(sample.layout, instances=tuple(cut), width=size[0], height=size[1])
         inputs = build_grounding([cut], [features], self.slots)
-        return Wanted(sample.name, layout, size, inputs, texts.context(sample.layout.prompt))
+        vectors, tell = None, self.base.vector
+        if tell is not None:
+            seen = Sizes(size, (0, 0), size)
+            vectors = torch.stack([tell(texts.pooled(words), seen) for words in (sample.layout.prompt, "")])
+        return Wanted(sample.name, layout, size, inputs, texts.context(sample.layout.prompt), vectors)
 
     def _score(self, picture: np.ndarray, wanted: Wanted) -> Record | None:
         if self.config.score_detector != "shapeworld":

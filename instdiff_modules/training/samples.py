@@ -113,6 +113,17 @@ class Samples:
             after,
             boxes,
             [self.all[i].name for i, _ in chosen],
+            self._vectors([item.caption for item in items], [(self.all[i], self.sizes[i]) for i, _ in chosen]),
+        )
+
+    def _vectors(self, captions: Sequence[str], shown: Sequence[tuple[Sample, Size]]) -> Tensor | None:
+        """What an SDXL UNet takes beside the captions (B, n); None for others."""
+        tell = self.base.vector
+        if tell is None:
+            return None
+        frames = [Frame(sample.width, sample.height, *size) for sample, size in shown]
+        return torch.stack(
+            [tell(self.texts.pooled(words), frame.sizes) for words, frame in zip(captions, frames, strict=True)]
         )
 
 
@@ -148,4 +159,5 @@ def _to(batch: Batch, device: torch.device) -> Batch:
         t=there(batch.t),
         context=there(batch.context),
         inputs=batches.moved(batch.inputs, device),
+        vector=None if batch.vector is None else there(batch.vector),
     )

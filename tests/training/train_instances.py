@@ -103,7 +103,7 @@ def main() -> None:
         with lab.autocast():
             with torch.no_grad():
                 context = base.text(batch.ids)
-            ask = compiled if kind == SQUARE and not args.eager else forward
+            ask = forward if args.eager or x.shape[-2] != x.shape[-1] else compiled
             given = net.tokens(batch.inputs)
             out, attended, clean = ask(noise.noised(x, target, t), t.float(), context, given, batch.through)
         off, blurred = grounded.attention_error(attended, batch.cover), heads.clean_error(clean, x)

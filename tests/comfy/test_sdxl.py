@@ -1,0 +1,235 @@
+"""SDXL: trained around its UNet, loaded again, applied to it. The model is tiny, its classes are ComfyUI's own."""
+
+from dataclasses import replace
+from functools import lru_cache
+
+import comfy.samplers
+import pytest
+import torch
+from instdiff.instdiff_modules.checkpoint.reading import Checkpoint, read_checkpoint
+from instdiff.instdiff_modules.grounding.inputs import build_grounding
+from instdiff.instdiff_modules.sampling.attention_mask import MaskedAttention
+from instdiff.instdiff_modules.training import command
+from instdiff.instdiff_modules.training.base import Sizes, sizes
+from instdiff.instdiff_modules.training.config import parse_config
+from instdiff.instdiff_modules.training.grounded import Grounded, start
+from instdiff.instdiff_modules.training.team import Team
+from instdiff.nodes import checks
+from instdiff.nodes.apply import ApplyInstDiff
+from instdiff.nodes.model import build_instdiff_model
+from instdiff.nodes.sampler import MultiInstance
+from instdiff.nodes.training_base import base_of
+from support.closeness import assert_close
+from support.small_dataset import write_scenes
+from support.small_pack import FOX, OWL, frames
+from support.small_pack import base as small_sd15
+from support.tiny_sdxl import LARGE, SMALL, tiny_clip, tiny_sdxl, tiny_vae
+
+BACKBONE = {"depths": (1, 1, 1, 1), "dims": (4, 4, 4, 8)}
+SHAPE = (1, 4, 16, 24)  # not square: squares hide swapped axes
+
+
+@lru_cache(maxsize=1)
+def parts():
+    """MODEL, CLIP, the trainer's base, and networks around it whose gates are open."""
+    model, clip = tiny_sdxl(), tiny_clip()
+    base = base_of(model, clip, tiny_vae(), torch.device("cpu"), torch.float32)
+    net = Grounded(sizes(base.unet, base.text_dim, 4, 16, **BACKBONE), base.unet)
+    start(net, torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        for name, parameter in net.named_parameters():
+            if name.rpartition(".")[2].startswith(("alpha_", "scaleu_", "null_")):
+                parameter.normal_(std=0.7, generator=torch.Generator().manual_seed(len(name)))
+    return model, clip, base, net
+
+
+@lru_cache(maxsize=1)
+def weights():
+    _, _, _, net = parts()
+    return build_instdiff_model(Checkpoint(net.official(), net.config, "random SDXL weights"), torch.float32)
+
+
+def apply(*instances, **settings):
+    model, clip, _, _ = parts()
+    settings = {"strength": 1.0, "start": 0.0, "end": 1.0, **settings}
+    with torch.inference_mode():
+        return ApplyInstDiff.execute(model, clip, weights(), frames(*instances), **settings).args[0]
+
+
+def prompt(text):
+    cond, pooled = parts()[1].encode_from_tokens(parts()[1].tokenize(text), return_pooled=True)
+    return [[cond, {"pooled_output": pooled}]]
+
+
+def sample(model, steps=3, calls=None):
+    """ComfyUI's own sampling. calls: what the UNet is given goes there."""
+    if calls is not None:
+        model = model.clone()
+        model.set_model_unet_function_wrapper(lambda run, given: (calls.append(given), run(given["input"], given["timestep"], **given["c"]))[1])  # fmt: skip
+    noise = torch.randn(SHAPE, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        run = comfy.samplers.KSampler(model, steps, model.load_device, "euler", "normal", 1.0, model.model_options)
+        return run.sample(noise, prompt("a scene"), prompt("bad"), 5.0, torch.zeros(SHAPE), disable_pbar=True, seed=5)
+
+
+def test_the_networks_are_those_of_sdxl():
+    """The facts of its UNet: eleven stacks, of which the first block has a fuser; nine decoder blocks."""
+    config = parts()[3].config
+    assert list(config.fuser_dims) == [
+        *(f"input_blocks.{i}.1" for i in (4, 5, 7, 8)), "middle_block.1", *(f"output_blocks.{i}.1" for i in range(6)),
+    ]  # fmt: skip
+    assert len(config.decoder_channels) == 9 and config.out_dim == config.text_dim == SMALL + LARGE
+
+
+def test_an_instances_text_is_both_encoders_pooled_features():
+    """CLIP-L's before its projection, CLIP-G's behind it."""
+    _, clip, base, _ = parts()
+    tokens = clip.tokenize("an owl")
+    context, pooled = clip.encode_from_tokens(tokens, return_pooled=True)
+    small = clip.cond_stage_model.clip_l
+    plain, projected = small.transformer(torch.tensor([[t for t, _ in tokens["l"][0]]]))[-1], None
+    projected = small.encode_token_weights(tokens["l"])[1]
+    found_context, feature = base.encode_text("an owl")
+    assert_close(found_context, context[0])
+    assert_close(feature[SMALL:], pooled[0])
+    assert_close(feature[:SMALL], plain[0])
+    assert (feature[:SMALL] - projected[0]).abs().max() > 0.05
+    assert torch.equal(clip.encode_from_tokens(tokens, return_pooled=True)[1], pooled)  # its options are as before
+
+
+def test_the_trainer_tells_the_unet_what_sampling_tells_it():
+    model, _, base, _ = parts()
+    calls = []
+    sample(model, steps=1, calls=calls)
+    told = calls[0]["c"]["y"]
+    size = (SHAPE[-1] * 8, SHAPE[-2] * 8)
+    rows = [base.vector(base.encode_text(text)[1], Sizes(size, (0, 0), size)) for text in ("a scene", "bad")]
+    order = calls[0]["cond_or_uncond"]
+    assert_close(told, torch.stack([rows[kind] for kind in order]))
+    other = base.vector(base.encode_text("a scene")[1], Sizes((640, 480), (3, 4), size))
+    assert torch.equal(other[:LARGE], rows[0][:LARGE]) and not torch.equal(other[LARGE:], rows[0][LARGE:])
+
+
+@pytest.mark.parametrize("masked", ["off", "finest level", "all levels"])
+def test_training_and_sampling_compute_the_same(masked):
+    model, _, base, net = parts()
+    calls = []
+    with torch.inference_mode():
+        sample(apply(FOX, OWL, masked_attention=masked), steps=1, calls=calls)
+        call = calls[0]
+        at = call["cond_or_uncond"].index(0)
+        options = call["c"]["transformer_options"]
+        answer = model.model.apply_model(call["input"], call["timestep"], **call["c"])[at : at + 1]
+        sigma, x = call["timestep"][at : at + 1], call["input"][at : at + 1]
+        t = model.model.model_sampling.timestep(sigma).float()
+        features = [base.encode_text(one.prompt)[1] for one in (FOX, OWL)]
+        inputs = build_grounding([[FOX, OWL]], [torch.stack(features)], net.config.slots)
+        rule = {"off": None, "finest level": MaskedAttention("finest"), "all levels": MaskedAttention("all")}[masked]
+        boxes = [(FOX.box, OWL.box, None, None)]
+        size = (SHAPE[-1] * 8, SHAPE[-2] * 8)
+        vector = base.vector(base.encode_text("a scene")[1], Sizes(size, (0, 0), size))[None]
+        noise = net((x / (sigma**2 + 1) ** 0.5), t, base.encode_text("a scene")[0][None], inputs, rule, boxes, vector)
+    assert options["cond_or_uncond"] == call["cond_or_uncond"]
+    assert_close(answer, x - noise * sigma)
+
+
+def test_masks_act_where_the_finest_fuser_is():
+    """SDXL's finest level has no transformer: *finest level* is the next one, and not nowhere."""
+    free, finest, every = (sample(apply(FOX, OWL, masked_attention=m)) for m in ("off", "finest level", "all levels"))
+    assert (free - finest).abs().max() > 1e-3 and (finest - every).abs().max() > 1e-4
+
+
+def test_instances_act_and_without_them_it_is_the_plain_model():
+    model = parts()[0]
+    plain = sample(model)
+    assert torch.equal(sample(apply()), plain)
+    assert torch.equal(sample(apply(FOX, strength=0.0)), plain)
+    assert (sample(apply(FOX, OWL)) - plain).abs().max() > 0.05
+
+
+def test_branches_have_their_own_words_in_both_places():
+    """A branch's prompt and its pooled vector are those of its instance; what y says of the size stays the picture's."""
+    base = parts()[2]
+    with torch.inference_mode():
+        model = MultiInstance.execute(apply(FOX, OWL), 0.7, "average").args[0]
+    calls = []
+    sample(model, calls=calls)
+    rows = [(row, y) for call in calls for row, y in zip(call["c"]["c_crossattn"], call["c"]["y"], strict=True)]
+    size = (SHAPE[-1] * 8, SHAPE[-2] * 8)
+    for text in ("a scene", FOX.prompt, OWL.prompt):
+        context, feature = base.encode_text(text)
+        own = [y for row, y in rows if row.shape == context.shape and (row - context).abs().max() < 1e-4]
+        assert own, text
+        wanted = base.vector(feature, Sizes(size, (0, 0), size))
+        assert all((y - wanted).abs().max() < 1e-4 for y in own), text
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("sdxl")
+    write_scenes(folder / "data", 3)
+    write_scenes(folder / "data", 1, 320, 192)
+    config = parse_config(
+        {
+            "pretrained_model_name_or_path": "tiny", "output_dir": str(folder), "cache_dir": str(folder / "cache"),
+            "mask_backbone": "small", "mid_dim": 32, "slots": 8, "resolution": 128, "min_bucket_reso": 64,
+            "max_bucket_reso": 256, "train_batch_size": 2, "max_train_steps": 3, "learning_rate": 1e-3,
+            "gradient_checkpointing": True, "sample_every_n_steps": 3, "sample_count": 1, "sample_steps": 2,
+            "datasets": [{"image_dir": str(folder / "data")}],
+        }
+    )  # fmt: skip
+    model, clip, vae = tiny_sdxl(), tiny_clip(), tiny_vae()
+
+    def load(*_):
+        return base_of(model, clip, vae, torch.device("cpu"), torch.float32)
+
+    return command.train(config, load, Team()), folder
+
+
+def test_a_training_gives_a_file_that_apply_takes(trained):
+    path, folder = trained
+    checkpoint = read_checkpoint([path])
+    gates = [value for name, value in checkpoint.tensors.items() if name.endswith("alpha_attn")]
+    assert len(gates) == 11 and all(gate != 0 for gate in gates)  # they have learned
+    assert list((folder / "sample").glob("*.png"))
+    model, clip, _, _ = parts()
+    with torch.inference_mode():
+        made = build_instdiff_model(checkpoint, torch.float32)
+        patched = ApplyInstDiff.execute(model, clip, made, frames(FOX), strength=1.0, start=0.0, end=1.0).args[0]
+    assert 0 < (sample(patched) - sample(model)).abs().max()
+
+
+def test_weights_and_models_of_different_kinds_are_refused():
+    model, clip, _, _ = parts()
+    with pytest.raises(ValueError, match="for which random weights was made, got one of kind Tiny"):
+        ApplyInstDiff.execute(model, clip, small_sd15()[1], frames(FOX), strength=1.0, start=0.0, end=1.0)
+    with pytest.raises(ValueError, match="for which random SDXL weights was made, got one of kind Reduced"):
+        ApplyInstDiff.execute(small_sd15()[0], clip, weights(), frames(FOX), strength=1.0, start=0.0, end=1.0)
+    with pytest.raises(ValueError, match=r"Expected the CLIP of an SDXL model \(prompts of width 2048, pooled 2048\)"):
+        checks.check_encoding(torch.zeros(1, 77, 768), torch.zeros(1, 768), (2048, 2048))
+
+
+def test_bases_that_take_something_else_are_refused():
+    model, clip = tiny_sdxl(), tiny_clip()
+    del clip.cond_stage_model.clip_g
+    with pytest.raises(ValueError, match="of kind SDXL, which takes more than a prompt"):
+        base_of(model, clip, tiny_vae(), torch.device("cpu"), torch.float32)
+
+
+def test_several_frames_meet_their_own_words():
+    """One layout per picture of a batch, with branches: each item of y follows its own picture."""
+    model, clip, base, _ = parts()
+    layouts = (*frames(FOX), *frames(replace(OWL, prompt="a blue bird")))
+    with torch.inference_mode():
+        patched = ApplyInstDiff.execute(model, clip, weights(), layouts, strength=1.0, start=0.0, end=1.0).args[0]
+        branched = MultiInstance.execute(patched, 0.7, "average").args[0]
+    calls = []
+    branched.set_model_unet_function_wrapper(lambda run, given: (calls.append(given), run(given["input"], given["timestep"], **given["c"]))[1])  # fmt: skip
+    shape = (2, *SHAPE[1:])
+    with torch.inference_mode():
+        run = comfy.samplers.KSampler(branched, 3, branched.load_device, "euler", "normal", 1.0, branched.model_options)
+        run.sample(torch.randn(shape), prompt("a scene"), prompt("bad"), 5.0, torch.zeros(shape), disable_pbar=True, seed=5)  # fmt: skip
+    told = torch.cat([call["c"]["y"] for call in calls])[:, :LARGE]
+    for text in (FOX.prompt, "a blue bird"):
+        own = base.encode_text(text)[1][SMALL:]
+        assert (told - own).abs().amax(1).min() < 1e-4
