@@ -3,7 +3,7 @@
     python tests/bench/flow_steering.py FILE FOLDER        a packed model (tests/training/pack_flow.py), a folder for pictures
 
 Pictures that are in FOLDER are kept; `--job 0 --jobs 2` draws every second one, run without --job at the end. The cases are those of
-steering.py. Writes result.json and sheet.jpg into FOLDER and prints a table.
+steering.py. Writes result.json and sheet.png into FOLDER and prints a table.
 """
 
 import argparse
@@ -22,7 +22,7 @@ import torch
 from bench.report import markdown, rounded
 from bench.shapeworld import COLUMNS, MARGIN, SIDE, STREAM, held_layouts, measure
 from bench.sheet import sheet
-from bench.steering import KEPT, draw, fill, work
+from bench.steering import KEPT, fill, prepared, work
 from instdiff.instdiff_modules.layout.instance import Layout
 from instdiff.instdiff_modules.metrics.report import summarise
 from instdiff.instdiff_modules.preview.draw import draw_layout
@@ -50,13 +50,16 @@ def at(steps: int) -> Settings:
     return replace(PLAIN, steps=steps)
 
 
+@torch.inference_mode()
 def multiply_adds(studio: FlowStudio, name: str, layouts: list[Layout], steps: int) -> float:
-    """Of all pictures, each drawn by itself."""
-    counter = FlopCounterMode(display=False)
-    with counter:
-        for n, layout in enumerate(layouts):
-            draw(studio, name, [layout], [n], at(steps))
-    return counter.get_total_flops() / 2
+    """Of sampling all pictures, each by itself."""
+    total = 0
+    for n, layout in enumerate(layouts):
+        model, positive = prepared(studio, name, [only(layout, "box")])
+        with FlopCounterMode(display=False) as counter:
+            studio.latents(model, positive, [n], (256, 256), at(steps))
+        total += counter.get_total_flops()
+    return total / 2
 
 
 def grid(layouts: list[Layout], folder: Path) -> Image.Image:
@@ -103,7 +106,7 @@ def main() -> None:
         }
     result = {"steps": found, "scenes": args.count, "stream": STREAM, "cfg": PLAIN.cfg, "counted": COUNTED}
     (args.folder / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    grid(layouts, args.folder).save(args.folder / "sheet.jpg", quality=88)
+    grid(layouts, args.folder).save(args.folder / "sheet.png")
     sys.stdout.write(table(found))
 
 
