@@ -213,22 +213,31 @@ def _misfit(unet: Any, adapter: UNetAdapter) -> str:
     for block, dim in adapter.fuser_dims.items():
         found = _block_width(unet, block)
         if found != dim:
-            place = "middle block" if block[0] == "middle" else f"{block[0]} block {block[1]}"
-            return f"its {place} has {'no transformer' if found is None else f'a transformer of width {found}'}, expected width {dim}"
+            came = "no transformer" if found is None else f"a transformer of width {found}"
+            return f"its {_shown(block)} has {came}, expected width {dim}"
+        if (stack := len(_transformer(unet, block).transformer_blocks)) < adapter.depths[block]:
+            return f"its {_shown(block)} has {stack} transformer blocks, expected {adapter.depths[block]}"
     context = prompt_width(unet)
     if context is not None and context != adapter.token_dim:
         return f"its prompts have width {context}, expected {adapter.token_dim}"
     return ""
 
 
+def _shown(block: tuple[str, int]) -> str:
+    return "middle block" if block[0] == "middle" else f"{block[0]} block {block[1]}"
+
+
 def _block_width(unet: Any, block: tuple[str, int]) -> int | None:
+    found = _transformer(unet, block)
+    return None if found is None else found.transformer_blocks[0].attn1.to_q.in_features
+
+
+def _transformer(unet: Any, block: tuple[str, int]) -> Any:
+    """The stack of transformer blocks in a UNet's block, or None."""
     part, index = block
     modules: Sequence[Any] = unet.middle_block if part == "middle" else getattr(unet, f"{part}_blocks")
     if part != "middle":
         if index >= len(modules):
             return None
         modules = modules[index]
-    for module in modules:
-        if hasattr(module, "transformer_blocks"):
-            return module.transformer_blocks[0].attn1.to_q.in_features
-    return None
+    return next((module for module in modules if hasattr(module, "transformer_blocks")), None)

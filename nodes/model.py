@@ -92,7 +92,7 @@ def build_instdiff_model(checkpoint: Checkpoint, dtype: torch.dtype | None = Non
     tokenizer = UniFusion(
         config.slots, config.text_dim, config.mid_dim, config.out_dim, depths=config.depths, dims=config.dims, **kw
     )
-    adapter = UNetAdapter(config.fuser_dims, config.decoder_channels, config.out_dim, **kw)
+    adapter = UNetAdapter(config.fuser_dims, config.decoder_channels, config.out_dim, **kw, depths=config.fuser_depths)
     ours = {k.removeprefix(TOKENIZER_PREFIX): v for k, v in tensors.items() if k.startswith(TOKENIZER_PREFIX)}
     theirs = {k: v for k, v in tensors.items() if not k.startswith(TOKENIZER_PREFIX)}
     return InstDiffModel(

@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 
 from ..layout.fields import shorten
-from .shapes import PLACE
+from .shapes import FUSER, PLACE
 
 PARTS = {"fuser": "the fusers", "position_net": "the tokenizer (position_net)", "scaleu": "ScaleU"}
 MAX_ENTRIES = 100_000  # of one file; the authors' has 5,000
@@ -20,13 +20,11 @@ MAX_LEVELS = 16  # of dictionaries in dictionaries; the authors' has 4
 MAX_KEY = 200  # characters
 _EXAMINED = 2000  # keys by which another kind of model is told
 EXPECTED = "*.transformer_blocks.0.fuser.*, position_net.* and scaleu_*"
-_DIFFUSERS = re.compile(
-    r"(down|mid|up)_blocks?\.(?:(\d{1,4})\.)?attentions\.(\d{1,4})\.(transformer_blocks\.0\.fuser\..+)"
-)
+_DIFFUSERS = re.compile(rf"(down|mid|up)_blocks?\.(?:(\d{{1,4}})\.)?attentions\.(\d{{1,4}})\.({FUSER})")
 _KEY = re.compile(
     r"(?P<prefix>(?:.*?\.)??)(?P<key>position_net\..+|scaleu_[bs]_\d+|"
     rf"(?:{PLACE}|(?:down_blocks|up_blocks)\.\d+\.attentions\.\d+|mid_block\.attentions\.0)"
-    r"\.transformer_blocks\.0\.fuser\..+)"
+    rf"\.{FUSER})"
 )
 # Of SD1.5's UNet; the parts of the older pack may come as bare lists in this order.
 _LISTED = {"input_blocks": (1, 2, 4, 5, 7, 8), "middle_block": (1,), "output_blocks": tuple(range(3, 12))}

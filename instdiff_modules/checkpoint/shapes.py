@@ -6,7 +6,7 @@ Everything here works on names and shapes only, so a 5 GB file is judged before 
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -20,7 +20,8 @@ MAX_STAGES = 8
 MAX_SIZE = 65536  # of every width
 Shapes = Mapping[str, tuple[int, ...]]
 PLACE = r"(?:input_blocks|output_blocks)\.\d{1,9}\.1|middle_block\.1"
-_FUSER = re.compile(rf"({PLACE})\.transformer_blocks\.0\.fuser\..+")
+FUSER = r"transformer_blocks\.\d{1,2}\.fuser\..+"
+_FUSER = re.compile(rf"({PLACE})\.transformer_blocks\.(\d{{1,2}})\.fuser\..+")
 _SCALEU = re.compile(r"scaleu_[bs]_(\d{1,9})")
 _STAGE = re.compile(r"position_net\.convnext_tiny_backbone\.stages\.(\d{1,9})\.(\d{1,9})\..+")
 _DOWN = "position_net.convnext_tiny_backbone.downsample_layers"
@@ -33,7 +34,8 @@ class InstDiffConfig:
 
     slots: instances per layout. text_dim: width of the pooled CLIP feature. mid_dim: inside width of the tokenizer's
     MLPs. out_dim: width of a token. fuser_dims: official place ("input_blocks.1.1") -> width of its visual tokens, in
-    network order. decoder_channels: main channels that enter decoder block i. The rest: the mask backbone's stages.
+    network order. decoder_channels: main channels that enter decoder block i. depths, dims: the mask backbone's stages.
+    fuser_depths: how many blocks of a place's stack have a fuser, where it is more than the first.
     """
 
     slots: int
@@ -44,6 +46,7 @@ class InstDiffConfig:
     decoder_channels: tuple[int, ...]
     depths: tuple[int, ...] = (3, 3, 9, 3)
     dims: tuple[int, ...] = (96, 192, 384, 768)
+    fuser_depths: Mapping[str, int] = field(default_factory=dict)
 
 
 def read_config(shapes: Shapes, file: str, places: Sequence[str] | None = None) -> InstDiffConfig:
@@ -68,6 +71,7 @@ def read_config(shapes: Shapes, file: str, places: Sequence[str] | None = None) 
         decoder_channels=_decoder_channels(shapes, file),
         depths=stages,
         dims=tuple(_size(shapes, f"{_DOWN}.{i}.{min(i, 1)}.weight", 4, 0, file) for i in range(len(stages))),
+        fuser_depths=_fuser_depths(shapes),
     )
     _check_shapes(shapes, expected_shapes(config), file)
     _check_structure(config, file, places)
@@ -86,7 +90,7 @@ def expected_shapes(config: InstDiffConfig) -> dict[str, tuple[int, ...]]:
         dims=config.dims,
         **kw,
     )
-    adapter = UNetAdapter(config.fuser_dims, config.decoder_channels, config.out_dim, **kw)
+    adapter = UNetAdapter(config.fuser_dims, config.decoder_channels, config.out_dim, **kw, depths=config.fuser_depths)
     tensors = {f"position_net.{key}": tensor for key, tensor in tokenizer.state_dict().items()}
     return {key: tuple(tensor.shape) for key, tensor in {**adapter.state_dict(), **tensors}.items()}
 
@@ -95,6 +99,14 @@ def fuser_places(keys: Iterable[str]) -> list[str]:
     """Official places of the fusers, in network order: input blocks, middle, output blocks."""
     places = {match[1] for key in keys if (match := _FUSER.fullmatch(key))}
     return sorted(places, key=lambda place: (PART_ORDER.index(place.split(".")[0]), int(place.split(".")[1])))
+
+
+def _fuser_depths(keys: Iterable[str]) -> dict[str, int]:
+    """Fusers in each place's stack, where there is more than one. Counted, so that a gap shows as a missing key."""
+    numbers: dict[str, set[str]] = {}
+    for match in filter(None, map(_FUSER.fullmatch, keys)):
+        numbers.setdefault(match[1], set()).add(match[2])
+    return {place: len(some) for place, some in numbers.items() if len(some) > 1}
 
 
 def shown_list(words: Sequence[str]) -> str:

@@ -69,24 +69,23 @@ class FuserPatch:
     @torch.compiler.disable  # ComfyUI's node compiles without guards on the options: a decision made here would be frozen
     def __call__(self, x: Tensor, extra_options: Mapping[str, Any]) -> Tensor:
         """x (B, tokens, channels) -> the same shape."""
-        block = extra_options["block"]
-        fuser = self.adapter.fuser(block)
+        block, number = extra_options["block"], extra_options.get("block_index", 0)
+        place = (*block, number)
+        fuser = self.adapter.fuser(block, number)
         call = self._call(x.shape[0], extra_options)
-        if (
-            fuser is None or call is None or extra_options.get("block_index", 0)
-        ):  # of a stack, the first block alone has a fuser
+        if fuser is None or call is None:
             return x
         if block == self._first:
             self._finest = x.shape[1]
         if self._gates is None:  # constants of a run; read once, since each reading waits for the device
             self._gates = self.adapter.gates()
-        attn, dense = self._gates[block]
+        attn, dense = self._gates[place]
         gates = call.strength * attn, call.strength * dense
         attention = plain = self.attention(extra_options)
         if self._masks is not None:
             attention = self._masks.attention(plain, call.token_sets, x, extra_options, self._finest)
         pooled = self._pooled(x.shape[1], extra_options) if attention is plain else None
-        key_values = call.key_values.of(block, fuser, x)
+        key_values = call.key_values.of(place, fuser, x)
         return fuser(x, key_values, extra_options["n_heads"], attention, gates, pooled=pooled)
 
     def _pooled(self, tokens: int, options: Mapping[str, Any]) -> tuple[int, int] | None:

@@ -53,9 +53,12 @@ class Base:
             self.encode_picture = self.decode_latent = _forgotten
 
 
-def sizes(unet: nn.Module, text_dim: int, slots: int, mid_dim: int, **backbone: Any) -> InstDiffConfig:
-    """One fuser in the first block of every transformer of a UNet with ComfyUI's blocks, ScaleU for all decoder blocks.
+def sizes(
+    unet: nn.Module, text_dim: int, slots: int, mid_dim: int, every_block: bool = False, **backbone: Any
+) -> InstDiffConfig:
+    """Fusers for every transformer of a UNet with ComfyUI's blocks, ScaleU for all decoder blocks.
 
+    Each transformer has a fuser in its first block; every_block: in all of them (SDXL's have up to ten, SD1.5's one).
     ValueError for models of another family.
     """
     try:
@@ -73,7 +76,9 @@ def sizes(unet: nn.Module, text_dim: int, slots: int, mid_dim: int, **backbone: 
     widths = {place: width for place, block in places.items() if (width := _transformer_width(block)) is not None}
     context = _context_width(places[next(iter(widths))]) if widths else 0
     entering = [middle[0].out_channels, *(block[0].out_channels for block in outputs)][:-1]
-    return InstDiffConfig(slots, text_dim, mid_dim, context, widths, tuple(entering), **backbone)
+    stacks = {place: len(_transformer(places[place]).transformer_blocks) for place in widths if every_block}
+    depths = {place: count for place, count in stacks.items() if count > 1}
+    return InstDiffConfig(slots, text_dim, mid_dim, context, widths, tuple(entering), **backbone, fuser_depths=depths)
 
 
 def _transformer(block: Sequence[nn.Module]) -> Any:

@@ -12,7 +12,7 @@ from .dataset import read_datasets
 from .draws import generator
 from .grounded import Grounded, start
 from .samples import Samples
-from .values import BACKBONES
+from .values import BACKBONES, EVERY_BLOCK
 
 
 def build(config: TrainConfig, base: Base, checkpoint: Checkpoint | None = None) -> Grounded:
@@ -21,14 +21,16 @@ def build(config: TrainConfig, base: Base, checkpoint: Checkpoint | None = None)
         checkpoint = read_checkpoint([config.path(config.network_weights)])
     if checkpoint is None:
         backbone = BACKBONES[config.mask_backbone]
-        own = sizes(base.unet, base.text_dim, config.slots, config.mid_dim, **backbone)
+        every = config.fusers == EVERY_BLOCK
+        own = sizes(base.unet, base.text_dim, config.slots, config.mid_dim, every, **backbone)
         net = Grounded(own, base.unet, config.train_parts)
         start(net, generator("start", config.seed))
         if config.mask_backbone_weights:
             _load_backbone(net, config.path(config.mask_backbone_weights))
         return net
     own = checkpoint.config
-    wanted = sizes(base.unet, base.text_dim, own.slots, own.mid_dim, depths=own.depths, dims=own.dims)
+    every = bool(own.fuser_depths)
+    wanted = sizes(base.unet, base.text_dim, own.slots, own.mid_dim, every, depths=own.depths, dims=own.dims)
     if not _same(wanted, own):
         raise ValueError(
             f"{checkpoint.source} does not fit the base: its fusers are made for a UNet of other widths or blocks. "
@@ -91,8 +93,9 @@ def _load_backbone(net: Grounded, path: Path) -> None:
 
 
 def _same(a: InstDiffConfig, b: InstDiffConfig) -> bool:
-    return (dict(a.fuser_dims), a.decoder_channels, a.out_dim, a.text_dim) == (
+    return (dict(a.fuser_dims), dict(a.fuser_depths), a.decoder_channels, a.out_dim, a.text_dim) == (
         dict(b.fuser_dims),
+        dict(b.fuser_depths),
         b.decoder_channels,
         b.out_dim,
         b.text_dim,

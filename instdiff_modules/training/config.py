@@ -13,7 +13,7 @@ from ..layout.fields import shorten
 from .grounded import PARTS
 from .recipe import RECIPES, Recipe
 from .settings import LOOPS, Settings
-from .values import value_of
+from .values import FIRST_BLOCK, value_of
 
 _log = logging.getLogger(__name__)
 
@@ -41,6 +41,7 @@ class TrainConfig:
     train_parts: tuple[str, ...] = tuple(PARTS)
     slots: int = 30
     mid_dim: int = 3072
+    fusers: str = FIRST_BLOCK  # of each stack of transformer blocks; or "every block": SDXL has 70 in 11 stacks, SD1.5 one in each
     mask_backbone: str = "convnext_tiny"  # or "small", for bases as small as the demo's
     mask_backbone_weights: str = ""  # a file of convnext_tiny's ImageNet weights to start from, as the authors did
     seed: int = 0

@@ -39,7 +39,9 @@ class Grounded(nn.Module):
             dims=config.dims,
             operations=nn,
         )
-        self.adapter = UNetAdapter(config.fuser_dims, config.decoder_channels, config.out_dim, operations=nn)
+        self.adapter = UNetAdapter(
+            config.fuser_dims, config.decoder_channels, config.out_dim, operations=nn, depths=config.fuser_depths
+        )
         chosen = {PARTS[part] for part in parts}
         for name, parameter in self.named_parameters():
             parameter.requires_grad_(_part(name) in chosen)
@@ -63,8 +65,8 @@ class Grounded(nn.Module):
         masks = None if masked is None or boxes is None else _Masks(masked, boxes, self.config.slots, x.shape[-2:])
 
         def fuse(h: Tensor, options: Mapping[str, Any]) -> Tensor:
-            fuser = self.adapter.fuser(options["block"])
-            if fuser is None or options.get("block_index", 0):
+            fuser = self.adapter.fuser(options["block"], options.get("block_index", 0))
+            if fuser is None:
                 return h
             gates = torch.tanh(fuser.alpha_attn.float()), torch.tanh(fuser.alpha_dense.float())
             mask = None if masks is None else masks.of(h)

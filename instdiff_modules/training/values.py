@@ -14,6 +14,7 @@ BACKBONES = {
     "small": {"depths": (1, 1, 2, 1), "dims": (16, 32, 48, 64)},
 }
 FORMATS = ("folder", "coco", "authors")
+FIRST_BLOCK, EVERY_BLOCK = FUSERS = ("first block", "every block")
 _CHOICES = {
     "lr_scheduler": schedule.NAMES,
     "mixed_precision": ("no", "fp16", "bf16"),
@@ -22,6 +23,7 @@ _CHOICES = {
     "recipe": tuple(RECIPES),
     "mask_backbone": tuple(BACKBONES),
     "format": FORMATS,
+    "fusers": FUSERS,
     "score_detector": ("", "shapeworld"),
     "items": ("cut", "authors"),
     "drop_rule": ("independent", "authors"),

@@ -6,7 +6,7 @@ from functools import lru_cache
 import comfy.samplers
 import pytest
 import torch
-from instdiff.instdiff_modules.checkpoint.reading import Checkpoint, read_checkpoint
+from instdiff.instdiff_modules.checkpoint.reading import Checkpoint, read_checkpoint, write_checkpoint
 from instdiff.instdiff_modules.grounding.inputs import build_grounding
 from instdiff.instdiff_modules.sampling.attention_mask import MaskedAttention
 from instdiff.instdiff_modules.training import command
@@ -30,11 +30,17 @@ SHAPE = (1, 4, 16, 24)  # not square: squares hide swapped axes
 
 
 @lru_cache(maxsize=1)
-def parts():
-    """MODEL, CLIP, the trainer's base, and networks around it whose gates are open."""
+def base_parts():
+    """MODEL, CLIP, and the trainer's base of them."""
     model, clip = tiny_sdxl(), tiny_clip()
-    base = base_of(model, clip, tiny_vae(), torch.device("cpu"), torch.float32)
-    net = Grounded(sizes(base.unet, base.text_dim, 4, 16, **BACKBONE), base.unet)
+    return model, clip, base_of(model, clip, tiny_vae(), torch.device("cpu"), torch.float32)
+
+
+@lru_cache(maxsize=2)
+def parts(every_block=False):
+    """These, and networks around them whose gates are open."""
+    model, clip, base = base_parts()
+    net = Grounded(sizes(base.unet, base.text_dim, 4, 16, every_block, **BACKBONE), base.unet)
     start(net, torch.Generator().manual_seed(1))
     with torch.no_grad():
         for name, parameter in net.named_parameters():
@@ -43,17 +49,17 @@ def parts():
     return model, clip, base, net
 
 
-@lru_cache(maxsize=1)
-def weights():
-    _, _, _, net = parts()
+@lru_cache(maxsize=2)
+def weights(every_block=False):
+    _, _, _, net = parts(every_block)
     return build_instdiff_model(Checkpoint(net.official(), net.config, "random SDXL weights"), torch.float32)
 
 
-def apply(*instances, **settings):
-    model, clip, _, _ = parts()
+def apply(*instances, every_block=False, **settings):
+    model, clip, _ = base_parts()
     settings = {"strength": 1.0, "start": 0.0, "end": 1.0, **settings}
     with torch.inference_mode():
-        return ApplyInstDiff.execute(model, clip, weights(), frames(*instances), **settings).args[0]
+        return ApplyInstDiff.execute(model, clip, weights(every_block), frames(*instances), **settings).args[0]
 
 
 def prompt(text):
@@ -79,6 +85,9 @@ def test_the_networks_are_those_of_sdxl():
         *(f"input_blocks.{i}.1" for i in (4, 5, 7, 8)), "middle_block.1", *(f"output_blocks.{i}.1" for i in range(6)),
     ]  # fmt: skip
     assert len(config.decoder_channels) == 9 and config.out_dim == config.text_dim == SMALL + LARGE
+    every = parts(True)[3]
+    stacks = [stack.transformer_blocks for stack in every.base.modules() if hasattr(stack, "transformer_blocks")]
+    assert len(every.adapter.fusers()) == sum(map(len, stacks)) == 28 and len(parts()[3].adapter.fusers()) == 11
 
 
 def test_an_instances_text_is_both_encoders_pooled_features():
@@ -110,12 +119,13 @@ def test_the_trainer_tells_the_unet_what_sampling_tells_it():
     assert torch.equal(other[:LARGE], rows[0][:LARGE]) and not torch.equal(other[LARGE:], rows[0][LARGE:])
 
 
+@pytest.mark.parametrize("every_block", [False, True], ids=["first block", "every block"])
 @pytest.mark.parametrize("masked", ["off", "finest level", "all levels"])
-def test_training_and_sampling_compute_the_same(masked):
-    model, _, base, net = parts()
+def test_training_and_sampling_compute_the_same(masked, every_block):
+    model, _, base, net = parts(every_block)
     calls = []
     with torch.inference_mode():
-        sample(apply(FOX, OWL, masked_attention=masked), steps=1, calls=calls)
+        sample(apply(FOX, OWL, masked_attention=masked, every_block=every_block), steps=1, calls=calls)
         call = calls[0]
         at = call["cond_or_uncond"].index(0)
         options = call["c"]["transformer_options"]
@@ -164,15 +174,15 @@ def test_branches_have_their_own_words_in_both_places():
         assert all((y - wanted).abs().max() < 1e-4 for y in own), text
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+@pytest.fixture(scope="module", params=["first block", "every block"])
+def trained(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sdxl")
     write_scenes(folder / "data", 3)
     write_scenes(folder / "data", 1, 320, 192)
     config = parse_config(
         {
             "pretrained_model_name_or_path": "tiny", "output_dir": str(folder), "cache_dir": str(folder / "cache"),
-            "mask_backbone": "small", "mid_dim": 32, "slots": 8, "resolution": 128, "min_bucket_reso": 64,
+            "fusers": request.param, "mask_backbone": "small", "mid_dim": 32, "slots": 8, "resolution": 128, "min_bucket_reso": 64,
             "max_bucket_reso": 256, "train_batch_size": 2, "max_train_steps": 3, "learning_rate": 1e-3,
             "gradient_checkpointing": True, "sample_every_n_steps": 3, "sample_count": 1, "sample_steps": 2,
             "datasets": [{"image_dir": str(folder / "data")}],
@@ -183,20 +193,39 @@ def trained(tmp_path_factory):
     def load(*_):
         return base_of(model, clip, vae, torch.device("cpu"), torch.float32)
 
-    return command.train(config, load, Team()), folder
+    return command.train(config, load, Team()), folder, 11 if request.param == "first block" else 28
 
 
 def test_a_training_gives_a_file_that_apply_takes(trained):
-    path, folder = trained
+    path, folder, fusers = trained
     checkpoint = read_checkpoint([path])
     gates = [value for name, value in checkpoint.tensors.items() if name.endswith("alpha_attn")]
-    assert len(gates) == 11 and all(gate != 0 for gate in gates)  # they have learned
+    assert len(gates) == fusers and all(gate != 0 for gate in gates)  # they have learned
     assert list((folder / "sample").glob("*.png"))
     model, clip, _, _ = parts()
     with torch.inference_mode():
         made = build_instdiff_model(checkpoint, torch.float32)
         patched = ApplyInstDiff.execute(model, clip, made, frames(FOX), strength=1.0, start=0.0, end=1.0).args[0]
     assert 0 < (sample(patched) - sample(model)).abs().max()
+
+
+def test_a_fuser_that_is_missing_within_a_stack_is_named(trained, tmp_path):
+    path, _, fusers = trained
+    checkpoint = read_checkpoint([path])
+    if fusers > 11:
+        left = {name: t for name, t in checkpoint.tensors.items() if "middle_block.1.transformer_blocks.1." not in name}
+        write_checkpoint(tmp_path / "gap.safetensors", left, {})
+        with pytest.raises(
+            ValueError, match=r"lacks \d+ of the \d+ tensors .*middle_block\.1\.transformer_blocks\.1\.fuser"
+        ):
+            read_checkpoint([tmp_path / "gap.safetensors"])
+
+
+def test_weights_with_more_fusers_than_the_stacks_have_blocks_are_refused():
+    shallow = tiny_sdxl(transformer_depth_middle=1)
+    with pytest.raises(ValueError, match="its middle block has 1 transformer blocks, expected 3"):
+        checks.check_fits(shallow, weights(True).adapter.model, "x.safetensors")
+    checks.check_fits(shallow, weights().adapter.model, "x.safetensors")
 
 
 def test_weights_and_models_of_different_kinds_are_refused():

@@ -11,7 +11,7 @@ import torch
 from instdiff.instdiff_modules.grounding.inputs import null_grounding, reference_grounding
 from instdiff.instdiff_modules.layout.document import Instance
 from instdiff.instdiff_modules.sampling.attention_mask import MaskedAttention
-from instdiff.instdiff_modules.sampling.branched_batch import BranchedBatch
+from instdiff.instdiff_modules.sampling.branched_batch import BranchedBatch, Words
 from instdiff.instdiff_modules.sampling.fuser_patch import FuserPatch
 from instdiff.instdiff_modules.sampling.merge import merge
 from instdiff.instdiff_modules.sampling.options import run_options
@@ -44,7 +44,7 @@ def trajectory(entry: Entry, tensors: Tensors, manifest: Entry, folder: Path) ->
     boxes = [tuple(location) for location in inputs["locations"]]
     instances = tuple(Instance(id=str(i), prompt=str(i), box=box) for i, box in enumerate(boxes))
     contexts = tuple(value(c, tensors) for c in inputs["context_instances"])
-    applied = Applied(bank, (instances,) * bank.frames, lambda words: contexts[int(words)])
+    applied = Applied(bank, (instances,) * bank.frames, lambda words: Words(contexts[int(words)]))
     patched = attach(
         model, FuserPatch(adapter, bank, *ALWAYS, block_attention, 1.0, masked), ScaleUPatch(adapter), applied
     )

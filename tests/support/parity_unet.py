@@ -77,7 +77,7 @@ class Statistics:
     def _fuser(self, patch: Any) -> Any:
         def call(x: Tensor, options: Mapping[str, Any]) -> Tensor:
             y = patch(x, options)
-            name = patch.adapter.paths[options["block"]]
+            name = patch.adapter.paths[(*options["block"], 0)]
             self.ours[name] = {
                 "in_std": x.std(),
                 "out_std": y.std(),

@@ -26,7 +26,7 @@ class Tiny(comfy.supported_models.SDXL):
 
 def tiny_sdxl(seed: int = 3, **changes: Any) -> Any:
     """MODEL, filled by the goldens' rule."""
-    settings = Tiny(unet_config(32, **UNET, **changes))
+    settings = Tiny(unet_config(32, **{**UNET, **changes}))
     settings.set_inference_dtype(torch.float32, None)
     model = settings.get_model({}, "")
     unet = model.diffusion_model
