@@ -32,7 +32,7 @@ from instdiff.nodes.conditioning import InstDiffToConditioning
 from instdiff.nodes.region_calls import KEY as REGIONS
 from instdiff.nodes.sampler import with_multi_instance
 from PIL import Image
-from support.studio import Studio, only
+from support.studio import Settings, Studio, only
 
 HERE = Path(__file__).resolve().parent
 COUNT, BATCH = 40, 10
@@ -93,24 +93,28 @@ def prepared(studio: Studio, name: str, layouts: list[Layout]) -> tuple[Any, Any
 
 
 @torch.inference_mode()
-def draw(studio: Studio, name: str, layouts: list[Layout], seeds: list[int]) -> tuple[list[np.ndarray], float]:
+def draw(
+    studio: Studio, name: str, layouts: list[Layout], seeds: list[int], settings: Settings = PLAIN
+) -> tuple[list[np.ndarray], float]:
     """Pictures (H, W, 3) uint8 of 256 x 256 pixels; how many the model was given for each of them."""
     model, positive = prepared(studio, name, [only(layout, "box") for layout in layouts])
     work = Work(32 * 32)
     model = model.clone()
     model.add_wrapper_with_key(WrappersMP.APPLY_MODEL, "instdiff_work", work)
-    latents = studio.latents(model, positive, seeds, (256, 256), PLAIN)
+    latents = studio.latents(model, positive, seeds, (256, 256), settings)
     pictures = studio.vae.decode(latents).clamp(0, 1)
     return [(picture * 255).round().byte().numpy() for picture in pictures], work.pictures / len(layouts)
 
 
-def fill(folder: Path, studio: Studio, layouts: list[Layout], name: str, numbers: list[int]) -> None:
+def fill(
+    folder: Path, studio: Studio, layouts: list[Layout], name: str, numbers: list[int], settings: Settings = PLAIN
+) -> None:
     (folder / name).mkdir(parents=True, exist_ok=True)
     left = [n for n in numbers if not (folder / name / f"{n:03}.work").exists()]
     size = 1 if name == "masked" else BATCH  # masked conditioning takes a single layout
     for at in range(0, len(left), size):
         some = left[at : at + size]
-        pictures, work = draw(studio, name, [layouts[n] for n in some], some)
+        pictures, work = draw(studio, name, [layouts[n] for n in some], some, settings)
         for n, picture in zip(some, pictures, strict=True):
             Image.fromarray(picture).save(folder / name / f"{n:03}.png")
             (folder / name / f"{n:03}.work").write_text(f"{work}")

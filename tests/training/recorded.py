@@ -12,6 +12,8 @@ class Recorded:
 
     def __init__(self, step: Callable[[Hashable], None]) -> None:
         self.step = step
+        # Of all kinds, since nothing outlives a step: else each would keep the memory of its own for good.
+        self.memory, self.stream = torch.cuda.graph_pool_handle(), torch.cuda.Stream()
         self.graphs: dict[Hashable, torch.cuda.CUDAGraph] = {}
 
     def __call__(self, kind: Hashable) -> None:
@@ -20,14 +22,13 @@ class Recorded:
         self.graphs[kind].replay()
 
     def _record(self, kind: Hashable) -> torch.cuda.CUDAGraph:
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
+        self.stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(self.stream):
             for _ in range(WARM):
                 self.step(kind)
-        torch.cuda.current_stream().wait_stream(stream)
+        torch.cuda.current_stream().wait_stream(self.stream)
         torch.cuda.synchronize()
         graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
+        with torch.cuda.graph(graph, pool=self.memory):
             self.step(kind)
         return graph
