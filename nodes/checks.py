@@ -235,7 +235,7 @@ def _block_width(unet: Any, block: tuple[str, int]) -> int | None:
 def _transformer(unet: Any, block: tuple[str, int]) -> Any:
     """The stack of transformer blocks in a UNet's block, or None."""
     part, index = block
-    modules: Sequence[Any] = unet.middle_block if part == "middle" else getattr(unet, f"{part}_blocks")
+    modules: Sequence[Any] = (unet.middle_block or ()) if part == "middle" else getattr(unet, f"{part}_blocks")
     if part != "middle":
         if index >= len(modules):
             return None

@@ -58,9 +58,9 @@ class KnownPrompts:
 
 
 def has_two_encoders(clip: Any) -> bool:
-    """Whether it is SDXL's kind of CLIP: CLIP-L and CLIP-G side by side."""
+    """Whether it is SDXL's kind of CLIP: CLIP-L and CLIP-G side by side. One of several encoders that was not loaded is None."""
     stage = getattr(clip, "cond_stage_model", None)
-    return hasattr(stage, "clip_l") and hasattr(stage, "clip_g")
+    return all(getattr(stage, name, None) is not None for name in ("clip_l", "clip_g"))
 
 
 def _encode(clip: Any, tokens: Any) -> tuple[Tensor, Tensor, Tensor | None]:

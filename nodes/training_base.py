@@ -13,7 +13,7 @@ from ..instdiff_modules.training.base import LATENT_CHANNELS, Base, Sizes, Vecto
 from ..instdiff_modules.training.cache import digest_of
 from ..instdiff_modules.training.config import TrainConfig
 from ..instdiff_modules.training.team import Team
-from . import demo_model
+from . import checks, demo_model
 from .prompts import KnownPrompts, has_two_encoders
 
 _DTYPES = {"fp16": torch.float16, "bf16": torch.bfloat16}
@@ -36,6 +36,11 @@ def base_of(model: Any, clip: Any, vae: Any, device: torch.device, dtype: torch.
     if kind not in predictions:
         raise ValueError(f"The base predicts {kind.name}. Expected Stable Diffusion 1.5, SDXL or a fine-tune of them.")
     unet = model.model.diffusion_model
+    if unet.in_channels != LATENT_CHANNELS:
+        raise ValueError(
+            f"The base takes {unet.in_channels} channels, as models for inpainting or edits do, expected {LATENT_CHANNELS}. Choose the "
+            "model that it was made from."
+        )
     channels = getattr(vae, "latent_channels", LATENT_CHANNELS)
     if channels != LATENT_CHANNELS:
         raise ValueError(
@@ -43,7 +48,12 @@ def base_of(model: Any, clip: Any, vae: Any, device: torch.device, dtype: torch.
             "the VAE of the checkpoint."
         )
     sigmas = model.model.model_sampling.sigmas.double().cpu()
-    width = _text_width(clip)
+    width, wanted = _text_width(clip), checks.prompt_width(unet)
+    if wanted is not None and width != wanted:
+        raise ValueError(
+            f"The CLIP makes prompts of width {width}, the base takes {wanted}: it belongs to another model. Connect the CLIP of the "
+            "checkpoint."
+        )
     known = KnownPrompts(1)
 
     def encode_text(text: str) -> tuple[torch.Tensor, torch.Tensor]:
@@ -65,7 +75,7 @@ def base_of(model: Any, clip: Any, vae: Any, device: torch.device, dtype: torch.
         encode_text=encode_text,
         encode_picture=encode_picture,
         decode_latent=decode_latent,
-        text_key=digest_of(clip.cond_stage_model.state_dict()),
+        text_key=_text_key(clip),
         picture_key=digest_of(vae.first_stage_model.state_dict()),
         device=device,
         vector=_vector(model.model, clip),
@@ -102,6 +112,15 @@ def _vector(model: Any, clip: Any) -> Vector | None:
         return model.encode_adm(pooled_output=pooled[None, -large:], device=pooled.device, **told)[0].float().cpu()
 
     return vector
+
+
+def _text_key(clip: Any) -> str:
+    """Tells CLIPs apart by what they make of a text: their weights, a LoRA on them, the layer that is taken."""
+    key, patches = (
+        digest_of(clip.cond_stage_model.state_dict()),
+        clip.patcher.patches_uuid if clip.patcher.patches else None,
+    )
+    return key if clip.layer_idx is None and patches is None else f"{key} {clip.layer_idx} {patches}"
 
 
 def _text_width(clip: Any) -> int:

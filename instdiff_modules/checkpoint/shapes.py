@@ -5,7 +5,7 @@ Everything here works on names and shapes only, so a 5 GB file is judged before 
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -185,12 +185,13 @@ def _check_structure(config: InstDiffConfig, file: str, places: Sequence[str] | 
 
 
 def _lacking(config: InstDiffConfig, blocks: Mapping[str, list[int]], file: str) -> list[str]:
-    """Transformers of a UNet of SD1.5's kind without a fuser."""
+    """Transformers of a UNet of SD1.5's or SDXL's kind without a fuser."""
     lacking = missing_places(blocks["input_blocks"], blocks["output_blocks"], len(config.decoder_channels))
     if lacking is None:
         raise ValueError(
             f"{file} has fusers at input blocks {blocks['input_blocks']} and output blocks {blocks['output_blocks']} of "
-            f"{len(config.decoder_channels)}: expected the transformers of an SD1.5 UNet (1, 2, 4, 5, 7, 8 and 3 to 11 of 12)."
+            f"{len(config.decoder_channels)}: expected the transformers of an SD1.5 UNet (1, 2, 4, 5, 7, 8 and 3 to 11 of 12) "
+            "or of SDXL's (4, 5, 7, 8 and 0 to 5 of 9)."
         )
     return lacking if blocks["middle_block"] else [*lacking, "middle_block.1"]
 
@@ -207,20 +208,31 @@ def _trunk_widths(config: InstDiffConfig, blocks: Mapping[str, list[int]]) -> di
 
 
 def missing_places(inputs: list[int], outputs: list[int], decoder_blocks: int) -> list[str] | None:
-    """Transformers of an SD1.5-like UNet without a fuser, given the block numbers that have one; None if none is like it.
+    """Transformers of a UNet of SD1.5's or SDXL's kind without a fuser, given the block numbers that have one; None if none is like it.
 
-    Attention sits at the finest levels; L blocks per level going down and L + 1 going up. So the last a decoder blocks
-    have a transformer, and of the input blocks 1..a-1 those that are not multiples of L + 1 (the downsamplers).
+    L blocks per level going down, then a downsampler, and L + 1 going up. Attention sits at the finest levels, as in SD1.5, or at
+    the coarsest, as in SDXL: then the first decoder block has it.
     """
     first = min(outputs, default=decoder_blocks)
-    wanted = range(first, decoder_blocks)
-    count = len(wanted)
-    patterns = [[i for i in range(1, count) if i % step] for step in range(2, count + 1) if count % step == 0]
-    fitting = [pattern for pattern in patterns if set(inputs) <= set(pattern)]
-    if not fitting or max(outputs) >= decoder_blocks:
-        return None
-    pattern = min(fitting, key=len)
-    return [
-        *(f"input_blocks.{i}.1" for i in pattern if i not in inputs),
-        *(f"output_blocks.{i}.1" for i in wanted if i not in outputs),
+    fitting = [
+        (down, up)
+        for step in range(2, decoder_blocks + 1)
+        for down, up in _transformers(step, decoder_blocks, first)
+        if set(inputs) <= set(down) and set(outputs) <= set(up)
     ]
+    if not fitting:
+        return None
+    down, up = min(fitting, key=lambda pair: len(pair[0]) + len(pair[1]))
+    return [
+        *(f"input_blocks.{i}.1" for i in down if i not in inputs),
+        *(f"output_blocks.{i}.1" for i in up if i not in outputs),
+    ]
+
+
+def _transformers(step: int, decoder_blocks: int, first: int) -> Iterator[tuple[list[int], range]]:
+    """Input and output blocks with a transformer where L + 1 is `step` and `first` is the first of these output blocks."""
+    if (count := decoder_blocks - first) % step == 0:
+        yield [i for i in range(1, count) if i % step], range(first, decoder_blocks)
+    if first == 0 and decoder_blocks % step == 0:
+        for end in range(step, decoder_blocks, step):
+            yield [i for i in range(decoder_blocks - end, decoder_blocks) if i % step], range(end)

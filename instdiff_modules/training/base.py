@@ -70,6 +70,11 @@ def sizes(
             f"The base is a {type(unet).__name__}, expected the UNet of Stable Diffusion 1.5 or SDXL, of a fine-tune of them, or a small one "
             "of their kind. Choose such a checkpoint."
         ) from None
+    if middle is None or _transformer(middle) is None:
+        raise ValueError(
+            "The base's UNet has no transformer in its middle block, as SSD-1B and Segmind Vega have none; InstDiff's layers need "
+            "one there. Choose Stable Diffusion 1.5, SDXL or a fine-tune of them."
+        )
     places = {f"input_blocks.{i}.1": block for i, block in enumerate(inputs)}
     places |= {"middle_block.1": middle}
     places |= {f"output_blocks.{i}.1": block for i, block in enumerate(outputs)}

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 from functools import lru_cache
 
+import comfy.model_base
 import comfy.samplers
 import pytest
 import torch
@@ -241,6 +242,33 @@ def test_a_fuser_that_is_missing_within_a_stack_is_named(trained, tmp_path):
             read_checkpoint([tmp_path / "gap.safetensors"])
 
 
+@pytest.mark.parametrize("every_block", [False, True], ids=["first block", "every block"])
+@pytest.mark.parametrize("naming", ["official", "diffusers"])
+def test_weights_are_read_from_files_that_are_not_ours(naming, every_block, tmp_path):
+    """Nothing but the names says where SDXL has its transformers: not at the finest level."""
+    made = weights(every_block)
+    theirs = {_diffusers(name) if naming == "diffusers" else name: t for name, t in made.state_dict().items()}
+    torch.save(theirs, tmp_path / "xl.pth")
+    assert read_checkpoint([tmp_path / "xl.pth"]).config == made.config
+    gap = {
+        name: t for name, t in theirs.items() if not name.startswith(("input_blocks.5.", "down_blocks.1.attentions.1."))
+    }
+    torch.save(gap, tmp_path / "gap.pth")
+    with pytest.raises(ValueError, match=r"has 10 fusers but none at input_blocks\.5\.1: expected"):
+        read_checkpoint([tmp_path / "gap.pth"])
+
+
+def _diffusers(name):
+    part, _, rest = name.partition(".")
+    if part == "middle_block":
+        return f"mid_block.attentions.0.{rest.removeprefix('1.')}"
+    number, _, rest = rest.partition(".1.")
+    if part not in ("input_blocks", "output_blocks"):
+        return name
+    level, index = divmod(int(number) - (part == "input_blocks"), 3)
+    return f"{'down' if part == 'input_blocks' else 'up'}_blocks.{level}.attentions.{index}.{rest}"
+
+
 def test_weights_with_more_fusers_than_the_stacks_have_blocks_are_refused():
     shallow = tiny_sdxl(transformer_depth_middle=1)
     with pytest.raises(ValueError, match="its middle block has 1 transformer blocks, expected 3"):
@@ -258,11 +286,49 @@ def test_weights_and_models_of_different_kinds_are_refused():
         checks.check_encoding(torch.zeros(1, 77, 768), torch.zeros(1, 768), (2048, 2048))
 
 
+def as_base(model, clip):
+    return base_of(model, clip, tiny_vae(), torch.device("cpu"), torch.float32)
+
+
 def test_bases_that_take_something_else_are_refused():
     model, clip = tiny_sdxl(), tiny_clip()
+    with pytest.raises(ValueError, match="makes prompts of width 48, the base takes 768: it belongs to another model"):
+        as_base(small_sd15()[0], clip)
+    with pytest.raises(ValueError, match="takes 9 channels, as models for inpainting or edits do, expected 4"):
+        as_base(tiny_sdxl(in_channels=9), clip)
+    for middle in (-1, -2):  # of SSD-1B and Segmind Vega; of KOALA, which has no middle block at all
+        shallow = tiny_sdxl(transformer_depth_middle=middle)
+        with pytest.raises(ValueError, match="no transformer in its middle block"):
+            sizes(shallow.model.diffusion_model, SMALL + LARGE, 4, 16)
+        with pytest.raises(ValueError, match="its middle block has no transformer, expected width 128"):
+            checks.check_fits(shallow, weights().adapter.model, "x.safetensors")
+    model.model.__class__ = comfy.model_base.SDXLRefiner
+    with pytest.raises(ValueError, match="of kind SDXLRefiner, which takes more than a prompt"):
+        as_base(model, clip)
+    model.model.__class__ = comfy.model_base.SDXL
     del clip.cond_stage_model.clip_g
-    with pytest.raises(ValueError, match="of kind SDXL, which takes more than a prompt"):
-        base_of(model, clip, tiny_vae(), torch.device("cpu"), torch.float32)
+    with pytest.raises(ValueError, match="makes prompts of width 32, the base takes 48: it belongs to another model"):
+        as_base(model, clip)
+
+
+def test_clips_with_fewer_encoders_than_their_kind_has_are_told():
+    """SD3's has both of SDXL's names, whichever of its three files was loaded."""
+    clip = tiny_clip()
+    clip.cond_stage_model.clip_l = None
+    clip.encode_from_tokens = lambda tokens, return_pooled: (torch.zeros(1, 77, 4096), torch.zeros(1, 2048))
+    with pytest.raises(ValueError, match=r"got another model's \(width 4096, pooled 2048\)"):
+        weights().encode_text(clip, "a hare")
+
+
+def test_cached_texts_are_told_apart_by_what_a_clip_makes_of_them():
+    """A CLIP skip or a LoRA leaves the encoder's own weights as they were."""
+    model, clip = tiny_sdxl(), tiny_clip()
+    skipped, patched = clip.clone(), clip.clone()
+    skipped.clip_layer(-3)
+    name = next(name for name in clip.cond_stage_model.state_dict() if name.endswith("q_proj.weight"))
+    patched.add_patches({name: (torch.ones(SMALL, SMALL),)}, 1.0)
+    keys = [as_base(model, one).text_key for one in (clip, clip.clone(), skipped, patched)]
+    assert keys[0] == keys[1] and len(set(keys)) == 3
 
 
 def test_several_frames_meet_their_own_words():
