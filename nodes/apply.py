@@ -144,7 +144,7 @@ class ApplyInstDiff(io.ComfyNode):
                     optional=True,
                     advanced=True,
                     tooltip=(
-                        "exact: as trained. pooled keys: from 768x768 pixels on, the picture's parts look at each other in groups of 2x2 "
+                        "exact: as trained. pooled keys: from 768x768 pixels on (SDXL: 1536x1536), the picture's parts look at each other in groups of 2x2 "
                         "in the added layers: faster, and nearly the same picture. Where attention is masked it stays exact."
                     ),
                 ),

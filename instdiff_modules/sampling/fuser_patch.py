@@ -50,8 +50,8 @@ class FuserPatch:
         """patcher.model is the UNetAdapter; attention(extra_options) gives the attention function of that block.
 
         to_sigma: for calls outside a sampling run, which has its own. layer: the number of the Apply node. depth: whether
-        instances hide those behind them. pool_from: from so many visual tokens on, those of the latent's own resolution have
-        pooled keys, where nothing is masked.
+        instances hide those behind them. pool_from: from so many visual tokens on, those of the finest level with a fuser
+        have pooled keys, where nothing is masked.
         """
         self.patcher, self.window, self.to_sigma, self.attention = patcher, window, to_sigma, attention
         self.strength, self.pool_from = strength, pool_from
@@ -92,8 +92,7 @@ class FuserPatch:
         """The grid of the visual tokens if their keys are pooled."""
         if self.pool_from is None or tokens < self.pool_from:
             return None
-        latent = tuple(options["original_shape"][-2:])
-        return latent if level_size(tokens, latent) == latent else None
+        return level_size(tokens, options["original_shape"][-2:]) if tokens == self._finest else None
 
     def _call(self, batch: int, options: Mapping[str, Any]) -> Call | None:
         """None: there is nothing to do in this call."""

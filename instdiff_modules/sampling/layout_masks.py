@@ -79,12 +79,13 @@ class LayoutMasks:
         return self._last[1]
 
     def _pairs(self, key: tuple) -> Tensor | None:
-        if key not in self._allowed:
+        known = *key, self._finest  # other nodes may shrink the UNet's levels for some of the steps
+        if known not in self._allowed:
             token_set, tokens, size, device = key
             assert self.masked is not None
             pairs = self.masked.allowed(self.bank.boxes(token_set), self.bank.slots, tokens, size, self._finest)
-            self._allowed[key] = None if pairs is None else pairs.to(device)
-        return self._allowed[key]
+            self._allowed[known] = None if pairs is None else pairs.to(device)
+        return self._allowed[known]
 
     def _bias(self, key: tuple) -> Bias | None:
         if key not in self._biases:

@@ -36,6 +36,11 @@ def build(config: TrainConfig, base: Base, checkpoint: Checkpoint | None = None)
             f"{checkpoint.source} does not fit the base: its fusers are made for a UNet of other widths or blocks. "
             "Choose the weights of this base, or train from nothing."
         )
+    if config.fusers == EVERY_BLOCK and not every and sizes(base.unet, 1, 1, 1, every_block=True).fuser_depths:
+        raise ValueError(
+            f'{checkpoint.source} has fusers in the first block of each stack, but fusers is "{EVERY_BLOCK}". Leave out fusers, or '
+            "network_weights."
+        )
     net = Grounded(own, base.unet, config.train_parts)
     net.load_official({name: tensor.float() for name, tensor in checkpoint.tensors.items()})
     return net

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from functools import lru_cache
+from types import SimpleNamespace
 
 import comfy.model_base
 import comfy.samplers
@@ -13,12 +14,14 @@ from comfy.ops import disable_weight_init
 from instdiff.instdiff_modules.checkpoint.reading import Checkpoint, expected_shapes, read_checkpoint, write_checkpoint
 from instdiff.instdiff_modules.grounding.inputs import build_grounding
 from instdiff.instdiff_modules.sampling.attention_mask import MaskedAttention
+from instdiff.instdiff_modules.sampling.layout_masks import LayoutMasks
 from instdiff.instdiff_modules.training import command
 from instdiff.instdiff_modules.training.base import Sizes, sizes
+from instdiff.instdiff_modules.training.beginning import build
 from instdiff.instdiff_modules.training.config import parse_config
 from instdiff.instdiff_modules.training.grounded import Grounded, start
 from instdiff.instdiff_modules.training.team import Team
-from instdiff.nodes import checks
+from instdiff.nodes import apply_settings, checks
 from instdiff.nodes.apply import ApplyInstDiff
 from instdiff.nodes.model import build_instdiff_model
 from instdiff.nodes.sampler import MultiInstance
@@ -170,6 +173,25 @@ def test_masks_act_where_the_finest_fuser_is():
     assert (free - finest).abs().max() > 1e-3 and (finest - every).abs().max() > 1e-4
 
 
+def test_other_finest_levels_in_one_run_have_masks_of_their_own():
+    """As with PatchModelAddDownscale, which shrinks the first steps."""
+    bank = SimpleNamespace(boxes=lambda _: (FOX.box, None, None, None), slots=4)
+    masks, seen = LayoutMasks(bank, MaskedAttention("finest")), []
+    options = {"original_shape": (1, 4, 16, 16)}
+    for tokens, finest in ((16, 16), (64, 64), (16, 64)):
+        x = torch.zeros(1, tokens, 8)
+        seen.append(masks.attention(len, ["whole"], x, options, finest) is not len)
+    assert seen == [True, True, False]
+
+
+def test_pooled_keys_act_where_the_finest_fuser_is(monkeypatch):
+    monkeypatch.setattr(apply_settings, "LARGE", 8 * 12)
+    exact, fast = (sample(apply(FOX, OWL, speed=speed)) for speed in ("exact", "pooled keys"))
+    assert 1e-3 < (exact - fast).norm() / exact.norm() < 0.5
+    monkeypatch.setattr(apply_settings, "LARGE", 8 * 12 + 1)
+    assert torch.equal(sample(apply(FOX, OWL, speed="pooled keys")), exact)
+
+
 def test_instances_act_and_without_them_it_is_the_plain_model():
     model = parts()[0]
     plain = sample(model)
@@ -228,6 +250,24 @@ def test_a_training_gives_a_file_that_apply_takes(trained):
         made = build_instdiff_model(checkpoint, torch.float32)
         patched = ApplyInstDiff.execute(model, clip, made, frames(FOX), strength=1.0, start=0.0, end=1.0).args[0]
     assert 0 < (sample(patched) - sample(model)).abs().max()
+
+
+def test_a_training_goes_on_from_its_file_with_its_own_fusers(trained, tmp_path):
+    path, _, fusers = trained
+    _, _, base, _ = parts()
+    given = {
+        "pretrained_model_name_or_path": "tiny",
+        "output_dir": str(tmp_path),
+        "network_weights": str(path),
+        "datasets": [{"image_dir": "."}],
+    }
+    assert len(build(parse_config(given), base).adapter.fusers()) == fusers
+    every = parse_config({**given, "fusers": "every block"})
+    if fusers == 28:
+        assert len(build(every, base).adapter.fusers()) == fusers
+    else:
+        with pytest.raises(ValueError, match='fusers in the first block of each stack, but fusers is "every block"'):
+            build(every, base)
 
 
 def test_a_fuser_that_is_missing_within_a_stack_is_named(trained, tmp_path):
