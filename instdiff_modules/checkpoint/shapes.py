@@ -15,6 +15,7 @@ from ..networks.adapter import UNetAdapter
 from ..networks.unifusion import UniFusion
 
 MAX_PLACES = 64  # of fusers, and of decoder blocks; SD1.5 has 16 and 12
+MAX_FUSERS = 512  # of all stacks together; SDXL's have 70 transformer blocks
 MAX_BLOCKS = 64  # of each stage of the mask backbone; ConvNeXt's largest has 27
 MAX_STAGES = 8
 MAX_SIZE = 65536  # of every width
@@ -59,6 +60,8 @@ def read_config(shapes: Shapes, file: str, places: Sequence[str] | None = None) 
     stages = _stages(shapes, file)
     places_found = fuser_places(shapes)
     _check_count(len(places_found), MAX_PLACES, "fusers", file)
+    depths = _fuser_depths(shapes)
+    _check_count(sum(depths.get(place, 1) for place in places_found), MAX_FUSERS, "fusers", file)
     config = InstDiffConfig(
         slots=_size(shapes, f"{net}.in_conv.weight", 4, 1, file),
         text_dim=_size(shapes, f"{net}.null_positive_feature", 1, 0, file),
@@ -71,7 +74,7 @@ def read_config(shapes: Shapes, file: str, places: Sequence[str] | None = None) 
         decoder_channels=_decoder_channels(shapes, file),
         depths=stages,
         dims=tuple(_size(shapes, f"{_DOWN}.{i}.{min(i, 1)}.weight", 4, 0, file) for i in range(len(stages))),
-        fuser_depths=_fuser_depths(shapes),
+        fuser_depths=depths,
     )
     _check_shapes(shapes, expected_shapes(config), file)
     _check_structure(config, file, places)

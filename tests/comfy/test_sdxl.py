@@ -12,6 +12,7 @@ import torch
 from comfy.ldm.modules.diffusionmodules.openaimodel import UNetModel
 from comfy.ops import disable_weight_init
 from instdiff.instdiff_modules.checkpoint.reading import Checkpoint, expected_shapes, read_checkpoint, write_checkpoint
+from instdiff.instdiff_modules.checkpoint.shapes import read_config
 from instdiff.instdiff_modules.grounding.inputs import build_grounding
 from instdiff.instdiff_modules.sampling.attention_mask import MaskedAttention
 from instdiff.instdiff_modules.sampling.layout_masks import LayoutMasks
@@ -296,6 +297,13 @@ def test_weights_are_read_from_files_that_are_not_ours(naming, every_block, tmp_
     torch.save(gap, tmp_path / "gap.pth")
     with pytest.raises(ValueError, match=r"has 10 fusers but none at input_blocks\.5\.1: expected"):
         read_checkpoint([tmp_path / "gap.pth"])
+
+
+def test_a_file_with_far_more_fusers_than_a_unet_has_blocks_is_refused_at_once():
+    more = {f"input_blocks.4.1.transformer_blocks.{i}.fuser.alpha_attn": () for i in range(100)}
+    more |= {name.replace("blocks.4.1", f"blocks.{place}.1"): () for name in more for place in (5, 7, 8, 10, 11)}
+    with pytest.raises(ValueError, match=r"x\.pth has 607 fusers, at most 512 are read"):
+        read_config({**expected_shapes(weights().config), **more}, "x.pth")
 
 
 def _diffusers(name):
