@@ -1,5 +1,6 @@
 """The base model of a training, through ComfyUI's loaders."""
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -54,10 +55,14 @@ def base_of(model: Any, clip: Any, vae: Any, device: torch.device, dtype: torch.
             f"The CLIP makes prompts of width {width}, the base takes {wanted}: it belongs to another model. Connect the CLIP of the "
             "checkpoint."
         )
-    known = KnownPrompts(1)
+    known, encoding = (
+        KnownPrompts(1),
+        threading.Lock(),
+    )  # the CLIP keeps its options in itself; batches are made in threads
 
     def encode_text(text: str) -> tuple[torch.Tensor, torch.Tensor]:
-        encoded = known.encode(clip, text, (width, width))
+        with encoding:
+            encoded = known.encode(clip, text, (width, width))
         return encoded.words.context[0], encoded.feature
 
     def encode_picture(pixels: torch.Tensor) -> torch.Tensor:

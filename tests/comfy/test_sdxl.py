@@ -1,6 +1,8 @@
 """SDXL: trained around its UNet, loaded again, applied to it. The model is tiny, its classes are ComfyUI's own."""
 
 import math
+import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import lru_cache
 from types import SimpleNamespace
@@ -377,6 +379,19 @@ def test_cached_texts_are_told_apart_by_what_a_clip_makes_of_them():
     patched.add_patches({name: (torch.ones(SMALL, SMALL),)}, 1.0)
     keys = [as_base(model, one).text_key for one in (clip, clip.clone(), skipped, patched)]
     assert keys[0] == keys[1] and len(set(keys)) == 3
+
+
+def test_texts_that_are_encoded_while_training_do_not_meet_in_the_clip(monkeypatch):
+    """Captions that are made for a batch are encoded by the threads that put batches together; ComfyUI's CLIP has one set of options."""
+    model, clip = tiny_sdxl(), tiny_clip()
+    base, transformer = as_base(model, clip), clip.cond_stage_model.clip_l.transformer
+    texts = [f"{n} hares" for n in range(6)]
+    alone = [base.encode_text(text)[1] for text in texts]
+    inner = transformer.forward
+    monkeypatch.setattr(transformer, "forward", lambda *a, **kw: (time.sleep(0.01), inner(*a, **kw))[1])
+    with ThreadPoolExecutor(3) as pool:
+        together = list(pool.map(lambda text: base.encode_text(text)[1], texts))
+    assert all(torch.equal(one, other) for one, other in zip(alone, together, strict=True))
 
 
 def test_several_frames_meet_their_own_words():
