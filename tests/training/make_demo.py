@@ -12,9 +12,9 @@ from pathlib import Path
 
 import lab
 import worlds
+from unpack_demo import SHIPPED
 
 HERE = Path(__file__).resolve().parent
-SHIPPED = HERE.parents[1] / "instdiff_modules" / "shapeworld" / "demo_model.safetensors"
 SHARES = {"vae": 0.15, "base": 0.35, "instances": 0.5}  # of the minutes; the detector learns beside the base
 POOL = ["0-5", "20-21", "50-55", "100-109", "200-219"]
 BATCH = {"vae": 64, "base": 96, "instances": 64}
