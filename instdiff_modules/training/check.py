@@ -34,7 +34,7 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        config = _config(options.data)
+        config = dataset_config(options.data)
         samples = read_datasets(config)
         report = describe(config, samples)
         sheet = options.sheet or options.data.resolve().with_name(f"{options.data.resolve().stem}-check.png")
@@ -131,7 +131,7 @@ def _duplicates(samples: Sequence[Sample]) -> dict[str, list[str]]:
     return {f"the same picture {len(names)} times": names for names in of.values() if len(names) > 1}
 
 
-def _config(path: Path) -> TrainConfig:
+def dataset_config(path: Path) -> TrainConfig:
     """Of a config its datasets; a folder is one dataset of its own."""
     if path.is_dir():
         return parse_config(

@@ -15,7 +15,7 @@ from recorded import Recorded
 from torch import Tensor, nn
 
 Kind = Hashable  # of a batch: what has other sizes, or another way through the network
-SAVE_EVERY, GRID_EVERY, LOG_EVERY, WARMUP = 90, 600, 50, 100
+SAVE_EVERY, GRID_EVERY, LOG_EVERY, WARMUP = 60, 600, 50, 100
 
 
 def arguments(batch: int, lr: float) -> argparse.Namespace:
