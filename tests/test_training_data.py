@@ -183,6 +183,32 @@ def test_a_folder_of_pictures_with_layouts(tmp_path, caplog):
         read_datasets(config(image_dir=str(tmp_path / "empty")))
 
 
+def test_captions_that_fit_worse_than_names_are_told(tmp_path, monkeypatch):
+    """CLIP itself is stood in for: it sees the colour of a crop, and reads the first colour of a text."""
+    colors = {"red": (255, 0, 0), "blue": (0, 0, 255)}
+
+    class SeesColors:
+        def __init__(self, folder, device):
+            assert (str(folder), device) == ("clip", "cpu")
+
+        def similarity(self, pictures, texts):
+            told = [next((colors[word] for word in text.split() if word in colors), (0, 0, 0)) for text in texts]
+            return np.array([[np.dot(p.mean((0, 1)), t) / 255**2 for t in told] for p in pictures])
+
+    monkeypatch.setattr(check, "LocalClip", SeesColors)
+    for name, caption in (("good", "a red ball"), ("odd", "a blue ball"), ("unnamed", "a blue ball")):
+        picture(tmp_path / f"{name}.png")  # red
+        extra = {} if name == "unnamed" else {"category_name": "red thing"}
+        one = Instance("a", caption, box=(0.1, 0.2, 0.5, 0.6), extra=extra)
+        (tmp_path / f"{name}.json").write_text(layout_to_json(Layout((one,), 40, 30)))
+    report = check.describe(
+        check.dataset_config(tmp_path), read_datasets(config(image_dir=str(tmp_path))), SeesColors("clip", "cpu")
+    )
+    [told] = [line for line in report.splitlines() if "(CLIP)" in line]
+    assert told == "Check: a caption that fits its crop worse than the instance's name does (CLIP): odd"
+    assert check.main([str(tmp_path), "--clip", "clip", "--sheet", str(tmp_path / "sheet.png")]) == 0
+
+
 def test_a_dataset_written_as_coco_comes_back(tmp_path, caplog, capsys):
     write_scenes(tmp_path / "data", 3)
     picture(tmp_path / "data" / "z.png")
