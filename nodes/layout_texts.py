@@ -48,6 +48,7 @@ class LayoutSettings:
             self.overlap,
             Widths(self.point_size, self.stroke_width),
             trained,
+            (*(before.canvases if before else ()), *((layout.width, layout.height) for layout in layouts)),
         )
 
     def _region(self, instance: Instance, texts: Mapping[str, Text], side: str) -> Region:

@@ -18,15 +18,14 @@ from ..instdiff_modules.sampling.merge import merge
 from ..instdiff_modules.sampling.options import RunOptions, run_options, with_run_options
 from ..instdiff_modules.sampling.scaleu_patch import ScaleUPatch
 from . import checks
+from .aspect import APPLIED, Canvas, canvases_of, warn_if_stretched
 from .branched_run import BranchedRun
 from .layout_branches import LayoutLayer, layout_layers
 from .model_calls import check_goes_together
 from .prepared_conds import of_conditionings, parts_of, with_new_uuids
 from .window_conds import check_windows
 
-APPLIED = "instdiff"  # attachment: tuple[Applied, ...], what each Apply node put on the model
 MULTI_INSTANCE = "instdiff_multi_instance"  # attachment: MultiInstance, the settings of multi-instance sampling
-ASPECT_TOLERANCE = 0.1  # a latent's sides are multiples of 8 pixels, a canvas's need not be
 PLACES = comfy.patcher_extension.WrappersMP
 _log = logging.getLogger(__name__)
 
@@ -41,7 +40,7 @@ class Applied:
     bank: TokenBank
     frames: tuple[tuple[Instance, ...], ...]
     encode: Callable[[str], Words]
-    canvases: tuple[tuple[int | None, int | None], ...] = ()
+    canvases: tuple[Canvas, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -183,7 +182,7 @@ def begin_run(
     **kwargs: Any,
 ) -> Tensor:
     """SAMPLER_SAMPLE wrapper: tell the patches about the run, and sample; in branches, if there are any."""
-    warn_if_stretched(canvases_of(applied_to(guider.model_patcher)), *noise.shape[-2:])
+    warn_if_stretched(canvases_of(applied_to(guider.model_patcher)), noise.shape)
     # ComfyUI gives each area a copy on the other side, under the same uuid: without new ones the positive areas would
     # count as negative.
     guider.conds = {
@@ -217,21 +216,3 @@ def _batch_of(model: Any, batch: BranchedBatch, images: int) -> BranchedBatch:
     grouping = model.get_attachment(MULTI_INSTANCE).grouping
     apart = [one.frames for one in batch.apart.values()]
     return batch.of_images(branches_of([one.frames for one in applied_to(model)], images, grouping, apart), images)
-
-
-def canvases_of(given: Iterable[Any]) -> set[tuple[int, int]]:
-    """(width, height) in pixels of the layouts that nodes put on a model, as far as they are known; given: with `canvases`."""
-    return {(w, h) for one in given for w, h in one.canvases if w is not None and h is not None}
-
-
-def warn_if_stretched(canvases: Iterable[tuple[int, int]], height: int, width: int) -> None:
-    """Log once where a layout was drawn for another aspect than that of the latent: its boxes are stretched to fit."""
-    for canvas_width, canvas_height in sorted(canvases):
-        if abs(canvas_width * height / (canvas_height * width) - 1) > ASPECT_TOLERANCE:
-            _log.warning(
-                "The layout was drawn on %dx%d, the latent is %dx%d pixels: the layout is stretched to fit. Give both the same aspect.",
-                canvas_width,
-                canvas_height,
-                width * 8,
-                height * 8,
-            )

@@ -18,7 +18,8 @@ from ..instdiff_modules.references.sharing import KeysValues, Recorder, Sharing
 from ..instdiff_modules.sampling.options import run_options
 from ..instdiff_modules.sampling.token_sets import items_of_chunk, negatives, parts_of_chunks
 from .apply_settings import block_attention
-from .patching import applied_to, canvases_of, warn_if_stretched, wrap_runs
+from .aspect import canvases_of, warn_if_stretched
+from .patching import applied_to, wrap_runs
 
 KEY = "instdiff_references"  # of our attachment, wrappers and transformer option
 PLACES = comfy.patcher_extension.WrappersMP
@@ -76,7 +77,7 @@ def begin(
     to_sigma = functools.cache(guider.model_patcher.get_model_object("model_sampling").percent_to_sigma)
     given = guider.model_patcher.get_attachment(KEY)
     told = canvases_of(applied_to(guider.model_patcher))  # as the sampler begins
-    warn_if_stretched(canvases_of(given) - told, *noise.shape[-2:])
+    warn_if_stretched(canvases_of(given) - told, noise.shape)
     runs = tuple(ReferenceRun(one, to_sigma, seed or 0) for one in given)
     options = guider.model_options["transformer_options"]
     guider.model_options = {**guider.model_options, "transformer_options": {**options, KEY: runs}}

@@ -18,6 +18,7 @@ from ..instdiff_modules.regions.plan import Region, Regions, Row, Text, appended
 from ..instdiff_modules.sampling.context_window import context_window
 from ..instdiff_modules.sampling.options import run_options
 from ..instdiff_modules.sampling.part import part_of_area, part_of_window
+from .aspect import APPLIED, canvases_of, warn_if_stretched
 
 KEY = (
     "instdiff_regions"  # of our wrappers, of our transformer option, and of the regions in a conditioning's model_conds
@@ -54,17 +55,21 @@ def regions_in(cond: Mapping[str, Any]) -> Regions | None:
     return None if found is None else found.cond
 
 
-def begin(executor: Any, *args: Any, **kwargs: Any) -> Tensor:
+def begin(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """OUTER_SAMPLE wrapper: what a run keeps goes with it. ValueError if no conditioning has regions."""
     guider = executor.class_obj
-    if not any(regions_in(cond) for conds in guider.conds.values() for cond in conds or ()):
+    given = [regions_in(cond) for conds in guider.conds.values() for cond in conds or ()]
+    if not any(given):
         raise ValueError(
             "The MODEL comes from Apply Layout, but no conditioning of the sampler does. Connect Apply Layout's "
             "conditioning to the sampler's positive."
         )
+    told = canvases_of(guider.model_patcher.get_attachment(APPLIED) or ())
+    cell = getattr(guider.model_patcher.get_model_object("latent_format"), "spacial_downscale_ratio", 8)
+    warn_if_stretched(canvases_of(filter(None, given)) - told, noise.shape, cell)
     options = guider.model_options["transformer_options"]
     guider.model_options = {**guider.model_options, "transformer_options": {**options, KEY: RegionRun()}}
-    return executor(*args, **kwargs)
+    return executor(noise, *args, **kwargs)
 
 
 def with_texts(

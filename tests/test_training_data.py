@@ -16,7 +16,7 @@ import torch
 from instdiff.instdiff_modules.geometry.masks import decode_mask, encode_mask
 from instdiff.instdiff_modules.layout.document import layout_to_json
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
-from instdiff.instdiff_modules.training import batches, check, command, drops
+from instdiff.instdiff_modules.training import batches, check, coco, command, drops
 from instdiff.instdiff_modules.training.buckets import Plan, bucket_sizes, nearest_bucket
 from instdiff.instdiff_modules.training.cache import Texts
 from instdiff.instdiff_modules.training.config import TrainConfig, parse_config, read_config
@@ -27,7 +27,9 @@ from instdiff.instdiff_modules.training.items import make_item
 from instdiff.instdiff_modules.training.recipe import AUTHORS, Recipe
 from instdiff.instdiff_modules.training.settings import Settings
 from PIL import Image
+from pycocotools.coco import COCO
 from support.pack import ROOT
+from support.small_dataset import write_scenes
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -181,9 +183,61 @@ def test_a_folder_of_pictures_with_layouts(tmp_path, caplog):
         read_datasets(config(image_dir=str(tmp_path / "empty")))
 
 
+def test_captions_that_fit_worse_than_names_are_told(tmp_path, monkeypatch):
+    """CLIP itself is stood in for: it sees the colour of a crop, and reads the first colour of a text."""
+    colors = {"red": (255, 0, 0), "blue": (0, 0, 255)}
+
+    class SeesColors:
+        def __init__(self, folder, device):
+            assert (str(folder), device) == ("clip", "cpu")
+
+        def similarity(self, pictures, texts):
+            told = [next((colors[word] for word in text.split() if word in colors), (0, 0, 0)) for text in texts]
+            return np.array([[np.dot(p.mean((0, 1)), t) / 255**2 for t in told] for p in pictures])
+
+    monkeypatch.setattr(check, "LocalClip", SeesColors)
+    for name, caption in (("good", "a red ball"), ("odd", "a blue ball"), ("unnamed", "a blue ball")):
+        picture(tmp_path / f"{name}.png")  # red
+        extra = {} if name == "unnamed" else {"category_name": "red thing"}
+        one = Instance("a", caption, box=(0.1, 0.2, 0.5, 0.6), extra=extra)
+        (tmp_path / f"{name}.json").write_text(layout_to_json(Layout((one,), 40, 30)))
+    report = check.describe(
+        check.dataset_config(tmp_path), read_datasets(config(image_dir=str(tmp_path))), SeesColors("clip", "cpu")
+    )
+    [told] = [line for line in report.splitlines() if "(CLIP)" in line]
+    assert told == "Check: a caption that fits its crop worse than the instance's name does (CLIP): odd"
+    assert check.main([str(tmp_path), "--clip", "clip", "--sheet", str(tmp_path / "sheet.png")]) == 0
+
+
+def test_a_dataset_written_as_coco_comes_back(tmp_path, caplog, capsys):
+    write_scenes(tmp_path / "data", 3)
+    picture(tmp_path / "data" / "z.png")
+    named = Instance("a", "a sleeping dog", box=(0.1, 0.2, 0.5, 0.6), extra={"category_name": "dog"})
+    marked = Instance("b", "a cat", point=(0.5, 0.5))
+    (tmp_path / "data" / "z.json").write_text(layout_to_json(Layout((named, marked), 400, 300, "a dog and a cat")))
+    assert coco.main([str(tmp_path / "data"), str(tmp_path / "out.json")]) == 0
+    assert "in 4 pictures" in capsys.readouterr().out and "points and" in caplog.text
+    written = COCO(str(tmp_path / "out.json"))
+    assert [c["name"] for c in written.loadCats(written.getCatIds())][-2:] == ["dog", "a cat"]
+    assert len(COCO(str(tmp_path / "out-captions.json")).anns) == 4
+    before = read_datasets(config(image_dir=str(tmp_path / "data")))
+    after = read_datasets(
+        config(format="coco", image_dir=str(tmp_path / "data"), annotations=str(tmp_path / "out.json"))
+    )
+    assert [(s.name, s.layout.prompt) for s in after] == [(s.name, s.layout.prompt) for s in before]
+    for old, new in zip(before, after, strict=True):
+        assert [i.prompt for i in new.layout.instances] == [i.prompt for i in old.layout.instances]
+        for one, other in zip(old.layout.instances, new.layout.instances, strict=True):
+            assert one.mask == other.mask
+            if one.box is not None:
+                assert max(abs(a - b) for a, b in zip(one.box, other.box, strict=True)) < 1e-5
+    assert [i.extra.get("category_name") for i in after[-1].layout.instances] == ["dog", "a cat"]
+    assert coco.main([str(tmp_path / "none"), str(tmp_path / "out.json")]) == 2
+
+
 def test_coco_and_the_authors_format(tmp_path, caplog):
     picture(tmp_path / "x.png")
-    coco = {
+    given = {
         "images": [
             {"id": 7, "file_name": "x.png", "width": 40, "height": 30},
             {"id": 8, "file_name": "gone.png", "width": 9, "height": 9},
@@ -195,7 +249,7 @@ def test_coco_and_the_authors_format(tmp_path, caplog):
             {"id": 3, "image_id": 7, "category_id": 1, "bbox": [0, 0, 40, 30], "iscrowd": 1},
         ],
     }
-    (tmp_path / "coco.json").write_text(json.dumps(coco))
+    (tmp_path / "coco.json").write_text(json.dumps(given))
     captions = {"annotations": [{"image_id": 7, "caption": "two dogs"}, {"image_id": 7, "caption": "other words"}]}
     (tmp_path / "captions.json").write_text(json.dumps(captions))
     given = {"image_dir": str(tmp_path), "annotations": str(tmp_path / "coco.json")}

@@ -104,6 +104,13 @@ def test_accumulated_parts_and_recomputed_layers_change_nothing():
     assert all(torch.allclose(ours[n], theirs[n], atol=2e-3) for n in ours)
 
 
+class _One(tiny.MadeUp):
+    """Always the same batch."""
+
+    def batch(self, number, rank, size):
+        return super().batch(0, rank, size)
+
+
 class _Halves(tiny.MadeUp):
     def batch(self, number, rank, size):
         return super().batch(number // 2, number % 2, 2)
@@ -183,3 +190,23 @@ def test_the_average_on_the_cpu_is_the_same():
 def test_bases_of_another_family_are_refused():
     with pytest.raises(ValueError, match=r"The base is a Linear, expected the UNet of Stable Diffusion 1\.5"):
         base.sizes(torch.nn.Linear(2, 2), 12, 4, 16)
+
+
+def test_adafactor_learns_resumes_and_keeps_next_to_nothing(tmp_path):
+    rates = {"optimizer_type": "AdaFactor", "learning_rate": 0.05}
+    losses = []
+    one = tiny.trainer(None, 40, _One(), **rates)
+    one.events = Events(stepped=lambda step, loss, rate, norm: losses.append(loss))
+    one.run()
+    assert losses[-1] < 0.8 * losses[0]
+    whole = tiny.trainer(tmp_path / "whole", 40, **rates)
+    whole.run()
+    kept = sum(v.numel() for state in whole.optimizer.state.values() for v in state.values() if torch.is_tensor(v))
+    assert kept < 0.5 * sum(p.numel() for p in whole.trained.values())
+    tiny.trainer(tmp_path / "cut", 25, **rates).run()
+    rest = tiny.trainer(tmp_path / "cut", 40, **rates)
+    assert rest.resume() and rest.step == 25
+    rest.run()
+    assert same(rest.weights(), whole.weights())
+    with pytest.raises(ValueError, match="with another optimizer"):
+        tiny.trainer(tmp_path / "cut", 41).resume()

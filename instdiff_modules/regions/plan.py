@@ -43,7 +43,8 @@ class Region:
 class Regions:
     """Of one conditioning: layers (one for each Apply Layout node) of frames of regions, back to front.
 
-    The rule, the overlap, the widths and `trained` (EliGen's masks) are the last node's.
+    The rule, the overlap, the widths and `trained` (EliGen's masks) are the last node's. canvases: width and height in pixels of the
+    layouts of all nodes, as far as they are known.
     """
 
     layers: tuple[tuple[tuple[Region, ...], ...], ...]
@@ -51,6 +52,7 @@ class Regions:
     overlap: str = FRONT
     widths: Widths = WIDTHS
     trained: bool = False
+    canvases: tuple[tuple[int | None, int | None], ...] = ()
 
     def of_image(self, image: int, sigma: float, to_sigma: ToSigma) -> tuple[Region, ...]:
         """The regions of an image of the batch that act at a noise level."""

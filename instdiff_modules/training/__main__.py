@@ -1,6 +1,7 @@
 """Train InstDiff, from the pack's folder, with the Python that runs ComfyUI:
 
     python -m instdiff_modules.training check DATA
+    python -m instdiff_modules.training coco DATA OUT.json
     python -m instdiff_modules.training --config train.toml
 
 INSTDIFF_COMFYUI names ComfyUI's folder where the pack does not lie in its custom_nodes.
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import torch
 
-from . import check
+from . import check, coco
 
 PACK = Path(__file__).resolve().parents[2]
 ALIAS = "instdiff"  # under its own name the pack's folder `nodes` would hide ComfyUI's
@@ -23,8 +24,9 @@ ALIAS = "instdiff"  # under its own name the pack's folder `nodes` would hide Co
 
 def main() -> int:
     """The exit code of the command; 2 if ComfyUI is not found."""
-    if sys.argv[1:2] == ["check"]:  # which needs no model, and so no ComfyUI
-        return check.main(sys.argv[2:])
+    without_comfyui = {"check": check.main, "coco": coco.main}  # they need no model
+    if sys.argv[1:2] and sys.argv[1] in without_comfyui:
+        return without_comfyui[sys.argv[1]](sys.argv[2:])
     comfyui = _comfyui()
     if comfyui is None:
         sys.stderr.write("ComfyUI is not found. Set INSTDIFF_COMFYUI to its folder, the one with main.py.\n")

@@ -11,6 +11,7 @@ from .config import TrainConfig
 from .dataset import read_datasets
 from .draws import generator
 from .grounded import Grounded, start
+from .optimizers import KEPT
 from .samples import Samples
 from .values import BACKBONES, EVERY_BLOCK
 
@@ -75,9 +76,9 @@ def describe(config: TrainConfig, base: Base) -> str:
 
 
 def estimate(config: TrainConfig, base: Base, net: Grounded) -> int:
-    """Bytes of weights, gradients, the optimizer's two moments and the average; and of the base."""
+    """Bytes of weights, gradients, what the optimizer keeps, and the average; and of the base."""
     trained = sum(p.numel() for p in net.trained().values())
-    copies = 4 + (config.loop.use_ema and not config.loop.ema_on_cpu)
+    copies = 2 + KEPT[config.loop.optimizer_type] + (config.loop.use_ema and not config.loop.ema_on_cpu)
     frozen = sum(p.numel() for p in net.parameters()) - trained
     return 4 * (copies * trained + frozen) + sum(p.numel() * p.element_size() for p in base.unet.parameters())
 

@@ -9,22 +9,25 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from ..geometry.crop import crop_instances
-from ..geometry.masks import decode_mask
+from ..geometry.masks import decode_mask, extent
 from ..layout.instance import Instance
+from ..metrics.clip import LocalClip, crop
 from ..preview.draw import draw_layout
 from .buckets import Size
 from .config import TrainConfig, parse_config, read_config
 from .dataset import Sample, open_picture, read_datasets
 from .frames import Frame
-from .items import instance_texts
+from .items import instance_texts, named_as
 from .samples import sizes_of
 
 LONG = (
     60  # words and marks of punctuation: CLIP reads 77 tokens, of which two are its own and a rare word takes several
 )
+CLIP_MARGIN = 0.03  # of cosines, which lie within 0.1 of each other for texts that fit about equally well
 CELL, COLUMNS, MOST_CELLS = 256, 6, 36
 _LOCATIONS = ("box", "point", "scribble", "mask")
 
@@ -34,9 +37,10 @@ def main(arguments: Sequence[str]) -> int:
     options = _parser().parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     try:
-        config = _config(options.data)
+        config = dataset_config(options.data)
         samples = read_datasets(config)
-        report = describe(config, samples)
+        clip = None if options.clip is None else LocalClip(options.clip, options.device)
+        report = describe(config, samples, clip)
         sheet = options.sheet or options.data.resolve().with_name(f"{options.data.resolve().stem}-check.png")
         contact_sheet(samples).save(sheet)
     except ValueError as error:
@@ -49,8 +53,8 @@ def main(arguments: Sequence[str]) -> int:
     return 0
 
 
-def describe(config: TrainConfig, samples: Sequence[Sample]) -> str:
-    """Lines of counts, then one for each thing that looks wrong, with the pictures where it does."""
+def describe(config: TrainConfig, samples: Sequence[Sample], clip: LocalClip | None = None) -> str:
+    """Lines of counts, then one for each thing that looks wrong, with the pictures where it does. clip: looks at the captions."""
     sizes = sizes_of(config, samples)
     instances = [one for sample in samples for one in sample.layout.instances]
     given = Counter(name for one in instances for name in _LOCATIONS if getattr(one, name) is not None)
@@ -63,7 +67,8 @@ def describe(config: TrainConfig, samples: Sequence[Sample]) -> str:
     ]
     found: dict[str, list[str]] = {}
     for sample, size in zip(samples, sizes, strict=True):
-        for problem in _problems(config, sample, size):
+        problems = [*_problems(config, sample, size), *(_odd_captions(sample, clip) if clip else ())]
+        for problem in problems:
             found.setdefault(problem, []).append(sample.name)
     for problem, names in (found | _duplicates(samples)).items():
         rest = f" and {len(names) - 5} more" if len(names) > 5 else ""
@@ -111,6 +116,20 @@ def _problems(config: TrainConfig, sample: Sample, size: Size) -> Iterator[str]:
         yield "the same instance twice"
 
 
+def _odd_captions(sample: Sample, clip: LocalClip) -> Iterator[str]:
+    """Of instances with a caption and a name: whether the crop looks less like the caption than like anything of that name."""
+    named = [(one, name) for one in sample.layout.instances if (name := named_as(one)) and one.prompt.strip()]
+    if not named or not _opens(sample):
+        return
+    with open_picture(sample) as opened:
+        picture = np.asarray(opened.convert("RGB"))
+    crops = [crop(picture, extent(one)) for one, _ in named]
+    texts = [*(one.prompt for one, _ in named), *(f"a photo of a {name}" for _, name in named)]
+    alike = clip.similarity(crops, texts)
+    if any(alike[i, i] < alike[i, len(named) + i] - CLIP_MARGIN for i in range(len(named))):
+        yield "a caption that fits its crop worse than the instance's name does (CLIP)"
+
+
 def _opens(sample: Sample) -> bool:
     try:
         with open_picture(sample) as picture:
@@ -131,7 +150,7 @@ def _duplicates(samples: Sequence[Sample]) -> dict[str, list[str]]:
     return {f"the same picture {len(names)} times": names for names in of.values() if len(names) > 1}
 
 
-def _config(path: Path) -> TrainConfig:
+def dataset_config(path: Path) -> TrainConfig:
     """Of a config its datasets; a folder is one dataset of its own."""
     if path.is_dir():
         return parse_config(
@@ -149,5 +168,9 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m instdiff_modules.training check", description="Look at a dataset before training on it."
     )
     parser.add_argument("data", type=Path, metavar="DATA", help="a folder of pictures with layouts, or a train.toml")
+    parser.add_argument(
+        "--clip", type=Path, help="folder of a CLIP model (transformers' files), which compares captions with names"
+    )
+    parser.add_argument("--device", default="cpu", help="torch device for CLIP (default: cpu)")
     parser.add_argument("--sheet", type=Path, help="where the sheet of pictures goes (default: DATA-check.png)")
     return parser

@@ -59,7 +59,6 @@ class TrainConfig:
     sample_steps: int = 30
     guidance_scale: float = 5.0
     score_detector: str = ""  # or "shapeworld": scores the samples of the demo model's world
-    optimizer_type: str = "AdamW"
     save_precision: str = "fp16"
     recipe: str = "instdiff"
     datasets: tuple[DatasetConfig, ...] = ()

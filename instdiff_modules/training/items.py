@@ -74,7 +74,7 @@ def _spoken(
     """order: the instance in each slot; kept: those for which a text is drawn, in the order of the draws."""
     says = {}
     for i in order if kept is None else kept:
-        name, caption = _name(layout.instances[i]), layout.instances[i].prompt
+        name, caption = named_as(layout.instances[i]), layout.instances[i].prompt
         drawn = draws.uniform() < recipe.instance_caption_rate if caption and name else bool(caption)
         says[i] = "caption" if drawn else "name"
     slots = tuple((i, says[i]) for i in order)
@@ -88,7 +88,7 @@ def _caption(layout: Layout, order: Sequence[int], draws: Draws, recipe: Recipe)
     if not layout.extra.get(DETECTED):
         return layout.prompt
     instances = [layout.instances[i] for i in order]
-    text = named_caption([_name(one) or one.prompt for one in instances], recipe.count_names, layout.prompt or None)
+    text = named_caption([named_as(one) or one.prompt for one in instances], recipe.count_names, layout.prompt or None)
     return with_instances(text, instance_captions(layout, order)) if recipe.add_instance_captions else text
 
 
@@ -96,7 +96,7 @@ def instance_captions(layout: Layout, order: Sequence[int]) -> list[str]:
     """Of each slot's instance "name, caption", or "" where it has no caption or the picture has one of its own."""
     instances = [layout.instances[i] for i in order]
     detected = bool(layout.extra.get(DETECTED))
-    return [f"{_name(one)}, {one.prompt}" if detected and one.prompt else "" for one in instances]
+    return [f"{named_as(one)}, {one.prompt}" if detected and one.prompt else "" for one in instances]
 
 
 def instance_texts(layout: Layout) -> set[str]:
@@ -114,13 +114,14 @@ def speaks(instance: Instance) -> str:
     return _text(instance, "caption" if instance.prompt else "name")
 
 
-def _name(instance: Instance) -> str:
+def named_as(instance: Instance) -> str:
+    """Its name beside its caption, such as a detector's label; empty if it has none."""
     return str(instance.extra.get(NAME) or "")
 
 
 def _text(instance: Instance, which: str) -> str:
     """What the encoder reads. A caption that does not hold the name is put behind it, as the authors prepared theirs."""
-    name = _name(instance)
+    name = named_as(instance)
     if which == "name":
         return name
     return instance.prompt if not name or name in instance.prompt else f"{name}. {instance.prompt}"

@@ -13,6 +13,7 @@ from ..sampling.attention_mask import MaskedAttention
 from . import objective, schedule
 from .ema import Ema
 from .grounded import Boxes, Grounded, fill_missing_gradients
+from .optimizers import ADAMW, optimizer_of
 from .recompute import recomputed
 from .settings import Settings
 from .states import States
@@ -80,13 +81,7 @@ class Trainer:
         self.trained = net.trained()
         if not self.trained:
             raise ValueError("Nothing is to be trained. Name at least one of tokenizer, fusers, scaleu in train_parts.")
-        self.optimizer = torch.optim.AdamW(
-            self.trained.values(),
-            settings.learning_rate,
-            (settings.adam_beta1, settings.adam_beta2),
-            settings.adam_epsilon,
-            settings.weight_decay,
-        )
+        self.optimizer = optimizer_of(settings, self.trained.values())
         where = torch.device("cpu") if settings.ema_on_cpu else None
         self.ema = Ema(self.trained, where) if settings.use_ema else None
         self.scaler = torch.amp.GradScaler(self.device.type, enabled=settings.mixed_precision == "fp16")
@@ -97,10 +92,11 @@ class Trainer:
         state = self.states.newest() if self.states else None
         if state is None:
             return False
-        if state["identity"] != self.identity:
+        about = self.settings.optimizer_type, self.identity
+        if (state.get("optimizer_type", ADAMW), state["identity"]) != about:
             raise ValueError(
-                f"The state in {self.states.folder if self.states else ''} is of a training of other parts or sizes. "
-                "Choose another output_name, or remove that folder to begin anew."
+                f"The state in {self.states.folder if self.states else ''} is of a training of other parts or sizes, or with another "
+                "optimizer. Choose another output_name, or remove that folder to begin anew."
             )
         for name, parameter in self.trained.items():
             parameter.data.copy_(state["weights"][name])
@@ -184,6 +180,7 @@ class Trainer:
     def state(self) -> dict[str, Any]:
         return {
             "identity": self.identity,
+            "optimizer_type": self.settings.optimizer_type,
             "weights": {name: parameter.detach().cpu() for name, parameter in self.trained.items()},
             "optimizer": self.optimizer.state_dict(),
             "ema": self.ema.shadow if self.ema else {},

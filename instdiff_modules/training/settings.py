@@ -8,6 +8,7 @@ class Settings:
     """Of the loop; the names are those of the config."""
 
     max_train_steps: int = 1000
+    optimizer_type: str = "AdamW"  # or "AdaFactor", which keeps next to nothing beside the weights
     learning_rate: float = 5e-5
     lr_scheduler: str = "constant_with_warmup"
     lr_warmup_steps: int = 0

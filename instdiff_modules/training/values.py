@@ -7,6 +7,7 @@ from typing import Any
 from ..layout.fields import shorten
 from . import schedule
 from .grounded import PARTS
+from .optimizers import OPTIMIZERS
 from .recipe import RECIPES
 
 BACKBONES = {
@@ -18,7 +19,7 @@ FIRST_BLOCK, EVERY_BLOCK = FUSERS = ("first block", "every block")
 _CHOICES = {
     "lr_scheduler": schedule.NAMES,
     "mixed_precision": ("no", "fp16", "bf16"),
-    "optimizer_type": ("AdamW",),
+    "optimizer_type": OPTIMIZERS,
     "save_precision": ("float", "fp16", "bf16"),
     "recipe": tuple(RECIPES),
     "mask_backbone": tuple(BACKBONES),

@@ -8,6 +8,7 @@ import comfy.samplers
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
+from instdiff.instdiff_modules.layout.instance import Layout
 from instdiff.instdiff_modules.regions.families import REFUSED, family_of
 from instdiff.nodes.apply_layout import InstDiffApplyLayout
 from instdiff.nodes.sampler import with_multi_instance
@@ -266,3 +267,13 @@ def test_negative_prompts_of_instances_act_in_their_regions():
             negative=conditioning(name, "bad"), strength=1.0, start=0.0, end=1.0, global_share=1.0,
         ).args  # fmt: skip
     assert torch.equal(sample(name, *one, start, cfg=1.0), sample(name, one[0], other, start, cfg=1.0))
+
+
+@pytest.mark.parametrize("name, size", [("FLUX.1", "96x128"), ("Ideogram 4", "192x256")])
+def test_a_layout_drawn_for_another_aspect_is_said_to_be_stretched(name, size, caplog):
+    model, positive = apply(name, (Layout((FOX,), 512, 256),))
+    sample(name, *apply(name, (Layout((OWL,), 512, 256),), model, positive), noise(name), steps=1)
+    assert caplog.text.count(f"drawn on 512x256, the latent is {size} pixels") == 1
+    caplog.clear()
+    sample(name, *apply(name, (Layout((FOX,), 384, 512),)), noise(name), steps=1)
+    assert "stretched" not in caplog.text

@@ -25,6 +25,13 @@ test("a percentage is a share of the whole, or a factor", () => {
   assert.equal(value("50%"), 0.5);
 });
 
+test("a unit may stand behind a number where a field has one", () => {
+  assert.equal(evaluate("90°", 360, "°").value, 90);
+  assert.equal(evaluate("-22.5 ° + 2*45°", 360, "°").value, 67.5);
+  for (const text of ["°", "9°°", "90 px"]) assert.equal(evaluate(text, 360, "°").why, "text", text);
+  assert.equal(why("90°"), "text");
+});
+
 test("what is no arithmetic says why", () => {
   const cases = {
     "": "empty", "  ": "empty", abc: "text", "12px": "text", "1 2": "text", "1..2": "text", "2**3": "text", "5%%": "text", "alert(1)": "text", "1,5": "comma",

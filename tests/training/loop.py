@@ -15,7 +15,7 @@ from recorded import Recorded
 from torch import Tensor, nn
 
 Kind = Hashable  # of a batch: what has other sizes, or another way through the network
-SAVE_EVERY, GRID_EVERY, LOG_EVERY, WARMUP = 90, 600, 50, 100
+SAVE_EVERY, GRID_EVERY, LOG_EVERY, WARMUP = 60, 600, 50, 100
 
 
 def arguments(batch: int, lr: float) -> argparse.Namespace:
@@ -57,7 +57,7 @@ class Training:
             self.step = state["step"]
         self.warm = self.step + WARMUP
         self.seen = lab.Means()
-        self.lots = random.Random(self.step * self.team + self.rank)
+        self.lots = random.Random(self.step)  # the same for all: each waits for the slowest
         torch.manual_seed(self.step * self.team + self.rank)
 
     def run(self, loss: Callable[[Kind], Tensor], kinds: dict[Kind, float], draw: Callable[[int], None]) -> None:

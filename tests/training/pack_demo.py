@@ -1,4 +1,4 @@
-"""Write the demo model's file from the training states, and beside this script what only training needs: python pack_demo.py STATE_DIR FILE"""
+"""Write the demo model's file from the training states, and heads.pt with what only training needs: python pack_demo.py STATE_DIR FILE"""
 
 import sys
 from dataclasses import asdict
@@ -12,7 +12,7 @@ import torch
 from instdiff.instdiff_modules.checkpoint.shapes import InstDiffConfig
 from instdiff.instdiff_modules.shapeworld.demo_file import EMBEDDING, DemoFile
 from support.write_demo_file import write_demo_file
-from unpack_demo import REST
+from unpack_demo import rest_of
 
 CONFIG = InstDiffConfig(
     grounded.SLOTS,
@@ -35,7 +35,7 @@ def main() -> None:
         for name in ("unet", "text", "heads")
     }
     heads = {key: value.half() for key, value in parts.pop("heads").items()}
-    lab.save_state(REST, {"heads": heads, "steps": {name: state["step"] for name, state in states.items()}})
+    lab.save_state(rest_of(target), {"heads": heads, "steps": {name: state["step"] for name, state in states.items()}})
     parts["vae"] = lab.load_state(folder / "vae_final.pt")
     net = grounded.Grounding()
     net.load_state_dict(lab.averaged(states["instances"]))

@@ -1,4 +1,4 @@
-"""Training states out of the shipped file, to go on from it: python unpack_demo.py FILE STATE_DIR [SLOTS] - and `heads.pt`, which is not shipped.
+"""Training states out of a packed file, to go on from it: python unpack_demo.py FILE STATE_DIR - and `heads.pt`, which is not shipped.
 
 Words that the file does not know begin with random embeddings, slots that it lacks see masks as its own do.
 """
@@ -13,12 +13,14 @@ import torch
 from instdiff.instdiff_modules.checkpoint.reading import write_checkpoint
 from instdiff.instdiff_modules.shapeworld.demo_file import EMBEDDING, read_demo_file
 
-REST = (
-    Path(__file__).resolve().parent / "heads.pt"
-)  # what training needs beside the shipped weights; `pack_demo.py` writes it
-
-
+HERE = Path(__file__).resolve().parent
+SHIPPED = HERE.parents[1] / "instdiff_modules" / "shapeworld" / "demo_model.safetensors"
 SEES = "position_net.in_conv.weight"
+
+
+def rest_of(file: Path) -> Path:
+    """What training needs beside the weights of a packed file; of the shipped one it lies beside the scripts. `pack_demo.py` writes it."""
+    return (HERE if file.resolve() == SHIPPED else file.parent) / "heads.pt"
 
 
 def grow(text: dict[str, torch.Tensor], instdiff: dict[str, torch.Tensor]) -> None:
@@ -34,14 +36,12 @@ def grow(text: dict[str, torch.Tensor], instdiff: dict[str, torch.Tensor]) -> No
 
 
 def main() -> None:
-    if len(sys.argv) > 3:
-        grounded.SLOTS = int(sys.argv[3])
+    file, folder = Path(sys.argv[1]), Path(sys.argv[2])
     parts = {
-        name: {key: value.float() for key, value in part.items()}
-        for name, part in read_demo_file(Path(sys.argv[1])).tensors.items()
+        name: {key: value.float() for key, value in part.items()} for name, part in read_demo_file(file).tensors.items()
     }
     grow(parts["text"], parts["instdiff"])
-    folder, rest = Path(sys.argv[2]), lab.load_state(REST)
+    rest = lab.load_state(rest_of(file)) or lab.load_state(HERE / "heads.pt")  # a mean of files has none of its own
     write_checkpoint(folder / "instdiff.safetensors", parts["instdiff"], {})
     lab.save_state(folder / "vae_final.pt", parts["vae"])
     base = {f"{name}.{key}": value for name in ("unet", "text") for key, value in parts[name].items()}

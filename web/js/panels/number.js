@@ -16,6 +16,7 @@ const SHOWN = 24; // characters of what cannot be read
  * @property {string} [placeholder] shown for a mixed value
  * @property {number} [pause] see draft.js
  * @property {() => number} [whole] what 100 % is; 1 unless given
+ * @property {string} [unit] a sign that may stand behind a number
  * @property {(value: number) => void} [preview]
  * @property {() => void} [cancel] undoes the preview
  * @property {(value: number) => void} commit
@@ -30,7 +31,7 @@ export function refuseIn({ store, text }) {
 
 /** A field for a number or for arithmetic. @param {NumberOptions} options @returns {{element, input, set(value: number | null), flush(), destroy()}} */
 export function createNumber(options) {
-  const { act, label, prefix, min = -Infinity, max = Infinity, step = 1, decimals = 2, placeholder, whole = () => 1 } = options;
+  const { act, label, prefix, min = -Infinity, max = Infinity, step = 1, decimals = 2, placeholder, whole = () => 1, unit } = options;
   const { preview, commit, cancel, leave, refuse, pause } = options;
   const scope = createScope();
   const input = el("input", { type: "text", placeholder, "data-act": act, inputmode: "decimal", autocomplete: "off", spellcheck: "false" });
@@ -40,7 +41,7 @@ export function createNumber(options) {
   const draft = createDraft({ preview, commit, cancel, pause });
   let shown = "";
   let typed = false; // the field holds something else than the value
-  const read = () => evaluate(input.value, whole());
+  const read = () => evaluate(input.value, whole(), unit);
   const clamped = (value) => Math.min(max, Math.max(min, decimals ? value : Math.round(value))); // "7/2" is no whole number
 
   function invalid(is) {

@@ -15,6 +15,7 @@ export function createTurnBar({ store, text }) {
     act: "turn-by",
     label: text.inspector.turnHelp,
     prefix: "°",
+    unit: "°",
     decimals: 1,
     whole: () => 360,
     pause: Infinity,

@@ -13,10 +13,11 @@ const MINUS = "-−–";
 /**
  * @param {string} typed
  * @param {number} whole what 100 % is
+ * @param {string} unit a sign that may stand behind a number
  * @returns {{value: number} | {why: "empty" | "text" | "comma" | "open" | "end" | "zero" | "long", at?: string}}
  *   the finite value, or why there is none and the text from there on
  */
-export function evaluate(typed, whole = 1) {
+export function evaluate(typed, whole = 1, unit = "") {
   const text = typed.normalize("NFKC").trim(); // full-width digits and signs count as the plain ones
   if (!text) return { why: "empty" };
   if (text.length > LONGEST) return { why: "long" };
@@ -76,6 +77,7 @@ export function evaluate(typed, whole = 1) {
     const [digits] = NUMBER.exec(text.slice(at)) ?? fail("text");
     at += digits.length;
     if (text[at] === ",") fail("comma");
+    if (unit) take(unit);
     return Number(digits);
   }
 
