@@ -37,7 +37,7 @@ def base_of(model: Any, clip: Any, vae: Any, device: torch.device, dtype: torch.
     if kind not in predictions:
         raise ValueError(f"The base predicts {kind.name}. Expected Stable Diffusion 1.5, SDXL or a fine-tune of them.")
     unet = model.model.diffusion_model
-    if unet.in_channels != LATENT_CHANNELS:
+    if hasattr(unet, "input_blocks") and unet.in_channels != LATENT_CHANNELS:
         raise ValueError(
             f"The base takes {unet.in_channels} channels, as models for inpainting or edits do, expected {LATENT_CHANNELS}. Choose the "
             "model that it was made from."
@@ -55,10 +55,8 @@ def base_of(model: Any, clip: Any, vae: Any, device: torch.device, dtype: torch.
             f"The CLIP makes prompts of width {width}, the base takes {wanted}: it belongs to another model. Connect the CLIP of the "
             "checkpoint."
         )
-    known, encoding = (
-        KnownPrompts(1),
-        threading.Lock(),
-    )  # the CLIP keeps its options in itself; batches are made in threads
+    known = KnownPrompts(1)
+    encoding = threading.Lock()  # batches are made in threads, and ComfyUI's CLIP keeps its options in itself
 
     def encode_text(text: str) -> tuple[torch.Tensor, torch.Tensor]:
         with encoding:
