@@ -223,15 +223,15 @@ def test_branches_have_their_own_words_in_both_places():
 @pytest.fixture(scope="module", params=["first block", "every block"])
 def trained(request, tmp_path_factory):
     folder = tmp_path_factory.mktemp("sdxl")
-    write_scenes(folder / "data", 3)
-    write_scenes(folder / "data", 1, 320, 192)
+    write_scenes(folder / "square", 2)
+    write_scenes(folder / "wide", 2, 320, 192)
     config = parse_config(
         {
             "pretrained_model_name_or_path": "tiny", "output_dir": str(folder), "cache_dir": str(folder / "cache"),
             "fusers": request.param, "mask_backbone": "small", "mid_dim": 32, "slots": 8, "resolution": 128, "min_bucket_reso": 64,
             "max_bucket_reso": 256, "train_batch_size": 2, "max_train_steps": 3, "learning_rate": 1e-3,
             "gradient_checkpointing": True, "sample_every_n_steps": 3, "sample_count": 1, "sample_steps": 2,
-            "datasets": [{"image_dir": str(folder / "data")}],
+            "datasets": [{"image_dir": str(folder / name)} for name in ("square", "wide")],
         }
     )  # fmt: skip
     model, clip, vae = tiny_sdxl(), tiny_clip(), tiny_vae()
