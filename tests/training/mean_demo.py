@@ -1,6 +1,6 @@
 """The mean of the instance networks of two packed files with the same base: python mean_demo.py A.safetensors B.safetensors OUT.safetensors
 
-B may hold instance networks alone, as instances_overlaps.safetensors does.
+B may hold instance networks alone.
 """
 
 import sys
