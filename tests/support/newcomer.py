@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 import venv
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,7 @@ class Newcomer:
             text=True,
             encoding="utf-8",
             env={**os.environ, "INSTDIFF_HOME": str(self.home), "BROWSER": f"echo {CALLED}%s"},
-            preexec_fn=dies_with_its_parent(),  # noqa: PLW1509 (it calls prctl and nothing else)
+            preexec_fn=_as_in_a_terminal(),  # noqa: PLW1509 (it calls signal, prctl and nothing else)
         )
 
     def demo(self) -> str:
@@ -92,6 +92,18 @@ class Newcomer:
             process.send_signal(signal.SIGINT)  # Ctrl+C
             said += process.communicate(timeout=SECONDS)[0].splitlines(keepends=True)
         assert process.returncode == 0, "".join(said)
+
+
+def _as_in_a_terminal() -> Callable[[], None]:
+    """For the child: Ctrl+C is heard, even where a shell has started the tests in the background, which then ignore it."""
+    guard = dies_with_its_parent()
+
+    def prepare() -> None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        if guard is not None:
+            guard()
+
+    return prepare
 
 
 def updated_python(folder: Path) -> Path:
