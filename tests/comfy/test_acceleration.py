@@ -4,18 +4,10 @@ from dataclasses import replace
 
 import comfy.model_management
 import torch
-from comfy_api.torch_helpers import set_torch_compile_wrapper
-from comfy_extras.nodes_torch_compile import skip_torch_compile_dict
 from instdiff.nodes.sampler import with_multi_instance
+from support.beside import compiled
 from support.closeness import assert_close
 from support.small_pack import FOX, OWL, apply, base, frames, noise, sample
-
-
-def compiled(model):
-    """As the node TorchCompileModel does it, with the backend that traces and changes nothing."""
-    out = model.clone()
-    set_torch_compile_wrapper(model=out, backend="eager", options={"guard_filter_fn": skip_torch_compile_dict})
-    return out
 
 
 def test_compiled_models_keep_their_windows_and_their_layouts():

@@ -1,10 +1,13 @@
 """Apply InstDiff with speed pooled keys: where it acts, and where it leaves everything bit for bit."""
 
+import comfy.model_management
 import pytest
 import torch
+from comfy_extras import nodes_context_windows
 from instdiff.nodes import apply_settings
+from support.beside import HINT, compiled, controlled
 from support.closeness import assert_apart, assert_close
-from support.small_pack import FOX, OWL, apply, frames, noise, sample
+from support.small_pack import FOX, OWL, apply, base, context, frames, noise, sample
 
 LAYOUT = frames(FOX, OWL)
 
@@ -52,3 +55,46 @@ def test_it_acts_at_the_finest_level_alone_on_each_image_by_itself(acts_here, si
 def test_where_attention_is_masked_it_stays_exact(acts_here):
     masked = {"masked_attention": "all levels"}
     assert torch.equal(sample(pooled(**masked), noise()), sample(apply(LAYOUT, **masked), noise()))
+
+
+def test_a_compiled_model_pools_as_it_does_uncompiled(acts_here):
+    torch.compiler.reset()
+    assert_close(sample(compiled(pooled()), noise()), sample(pooled(), noise()))
+
+
+def test_context_windows_over_the_batch_change_nothing(acts_here):
+    start = noise(3, height=8, width=12)
+    model = nodes_context_windows.ContextWindowsManualNode.execute(
+        pooled(frames(FOX)), 2, 1, "standard_static", 1, False, "pyramid", 0, False
+    ).args[0]
+    assert_close(sample(model, start, steps=2), sample(pooled(frames(FOX)), start, steps=2))
+
+
+def test_context_windows_across_the_width_see_their_part_of_the_layout(acts_here):
+    """Each of the overlapping halves of the picture is large enough to be pooled."""
+    start = noise(1, 8, 24)
+    model, plain = (
+        nodes_context_windows.ContextWindowsManualNode.execute(
+            one, 16, 8, "standard_static", 1, False, "pyramid", 3, False
+        ).args[0]
+        for one in (pooled(), base()[0])
+    )
+    first = sample(model, start, steps=2)
+    assert torch.isfinite(first).all() and torch.equal(sample(model, start, steps=2), first)
+    assert_apart(first, sample(plain, start, steps=2))
+
+
+def test_a_controlnet_acts_beside_it_and_a_cancelled_run_leaves_nothing_behind(acts_here):
+    start, model = noise(), pooled()
+    positive, network = controlled(context("a scene"), HINT, channels=128, shrunk=8)
+    first = sample(model, start, positive=positive)
+    assert network.shown
+    assert_apart(first, sample(model, start))
+    assert_apart(first, sample(base()[0], start, positive=positive))
+
+    def stop(*_):
+        raise comfy.model_management.InterruptProcessingException
+
+    with pytest.raises(comfy.model_management.InterruptProcessingException):
+        sample(model, start, positive=positive, callback=stop)
+    assert torch.equal(sample(model, start, positive=positive), first)

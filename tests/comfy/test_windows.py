@@ -7,7 +7,6 @@ from types import SimpleNamespace
 from typing import Any
 
 import comfy.conds
-import comfy.controlnet
 import comfy.model_management
 import pytest
 import torch
@@ -16,6 +15,7 @@ from instdiff.instdiff_modules.sampling.merge import MERGES
 from instdiff.nodes.model_calls import check_goes_together
 from instdiff.nodes.sampler import MultiInstanceKSampler, with_multi_instance
 from instdiff.nodes.window_conds import check_windows, in_window, part_in
+from support.beside import HINT, controlled
 from support.closeness import assert_apart, assert_close
 from support.region_models import MODELS, conditioning, noise, tiny_model
 from support.region_runs import FOX, OWL, apply, frames, plain, sample
@@ -158,33 +158,6 @@ def test_a_cancelled_run_leaves_nothing_behind():
         sample("FLUX.1", *patched, start("FLUX.1"), steps=4, callback=stop)
     assert shown == [(0, 1, 4), (1, 1, 4)]
     assert torch.equal(sample("FLUX.1", *patched, start("FLUX.1"), steps=4), before)
-
-
-class Hints(torch.nn.Module):
-    """Stands for a ControlNet's network: keeps what it is shown, and adds its brightness to the middle of the UNet."""
-
-    dtype = torch.float32
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.shown: list[torch.Tensor] = []
-
-    def forward(self, x: torch.Tensor, hint: torch.Tensor, **_: Any) -> dict[str, list]:
-        self.shown.append(hint)
-        small = torch.nn.functional.adaptive_avg_pool2d(
-            hint.mean(1, keepdim=True), [side // 2 for side in x.shape[-2:]]
-        )
-        return {"middle": [small.expand(len(x), 64, -1, -1).clone()], "output": []}
-
-
-def controlled(positive: Any, hint: torch.Tensor) -> tuple[Any, Hints]:
-    """The CONDITIONING with a ControlNet on it, as ComfyUI's node puts it there, and the network."""
-    network = Hints()
-    control = comfy.controlnet.ControlNet(network, load_device=torch.device("cpu")).set_cond_hint(hint, 5.0, (0.0, 1.0))
-    return [[text, {**more, "control": control, "control_apply_to_uncond": True}] for text, more in positive], network
-
-
-HINT = torch.rand(1, 3, 256, 192, generator=torch.Generator().manual_seed(1))
 
 
 def test_a_controlnet_acts_beside_regions_and_a_cancelled_run_leaves_nothing_behind():

@@ -108,15 +108,16 @@ def sample(
     mask: Tensor | None = None,
     denoise: float = 1.0,
     prompt: str = "a scene",
+    positive: Any = None,
     callback: Any = None,
     seed: int = 5,
 ) -> Tensor:
-    """Sample with ComfyUI's KSampler class: latents on the CPU, wherever the model runs."""
+    """Sample with ComfyUI's KSampler class: latents on the CPU, wherever the model runs. positive: CONDITIONING instead of a prompt."""
     with torch.inference_mode():
         run = comfy.samplers.KSampler(model, steps, model.load_device, sampler, scheduler, denoise, model.model_options)
         return run.sample(
             start,
-            context(prompt),
+            context(prompt) if positive is None else positive,
             context("bad"),
             cfg,
             torch.zeros_like(start) if latent is None else latent,
