@@ -3,7 +3,6 @@
 Everything is built by ComfyUI's own classes, so that all stock nodes treat it as any SD1.5 model.
 """
 
-from pathlib import Path
 from typing import Any
 
 import comfy.latent_formats
@@ -18,12 +17,11 @@ import torch
 from comfy_api.latest import io
 
 from ..instdiff_modules.checkpoint.reading import Checkpoint, InstDiffConfig
+from ..instdiff_modules.shapeworld.canvases import CANVASES, SIDES
 from ..instdiff_modules.shapeworld.demo_file import EMBEDDING, DemoFile, full_embedding, read_demo_file
-from ..instdiff_modules.shapeworld.known_words import SIZE
+from ..instdiff_modules.shapeworld.demo_header import DEMO_MODEL as DEMO_FILE
 from .model import InstDiffModel, build_instdiff_model
 from .types import InstDiffModelSocket
-
-DEMO_FILE = Path(__file__).resolve().parent.parent / "instdiff_modules" / "shapeworld" / "demo_model.safetensors"
 
 
 class InstDiffLoadDemoModel(io.ComfyNode):
@@ -36,7 +34,7 @@ class InstDiffLoadDemoModel(io.ComfyNode):
             display_name="Load InstDiff Demo Model",
             category="InstDiff",
             description="A tiny model that comes with the pack and runs anywhere. It draws coloured shapes: "
-            "circle, square, triangle, star, ring, cross, heart, moon. Made for 256x256.",
+            f"circle, square, triangle, star, ring, cross, heart, moon. Made for canvases with {CANVASES}.",
             inputs=[],
             outputs=[
                 io.Model.Output(tooltip="The tiny base model, for Apply InstDiff or any sampler."),
@@ -72,12 +70,12 @@ class ShapeWorldLatents(comfy.latent_formats.SD15):
     def __init__(self) -> None:
         super().__init__()
         self.latent_rgb_factors = [
-            [0.3899, 0.5342, -0.0134],
-            [-0.0158, 0.2372, 0.7200],
-            [0.1465, 0.1051, -0.1634],
-            [-0.2858, 0.3072, -0.2864],
+            [0.3545, 0.5254, -0.0551],
+            [-0.0037, 0.2427, 0.7379],
+            [0.1804, 0.1249, -0.1347],
+            [-0.3011, 0.3124, -0.3038],
         ]
-        self.latent_rgb_factors_bias = [0.3008, 0.0303, -0.0561]
+        self.latent_rgb_factors_bias = [0.3005, 0.0318, -0.0527]
         self.taesd_decoder_name = None  # TAESD reads SD1.5's latents alone; ComfyUI then takes the factors
 
 
@@ -89,7 +87,7 @@ def load_unet(demo: DemoFile, disable_dynamic: bool = False) -> Any:
     class ShapeWorldSD15(comfy.supported_models.SD15):
         unet_extra_config = heads
         latent_format = ShapeWorldLatents
-        instdiff_side = SIZE
+        instdiff_sides = SIDES
 
         def model_type(self, state_dict: dict[str, torch.Tensor], prefix: str = "") -> Any:  # noqa: ARG002 (ComfyUI's signature)
             return comfy.model_base.ModelType.V_PREDICTION
@@ -148,10 +146,10 @@ def load_instdiff(demo: DemoFile, source: str) -> InstDiffModel:
     return build_instdiff_model(Checkpoint(dict(demo.tensors["instdiff"]), InstDiffConfig(**config), source))
 
 
-def picture_side(model: Any) -> int | None:
-    """Pixels of the one square size that a MODEL was made for; None for all models but the demo's."""
+def picture_sides(model: Any) -> tuple[int, int] | None:
+    """Pixels of the shorter side, and of the longest one, of the pictures that a MODEL was made for; None for all models but the demo's."""
     return getattr(
-        type(getattr(model.model, "model_config", None)), "instdiff_side", None
+        type(getattr(model.model, "model_config", None)), "instdiff_sides", None
     )  # of an instance ComfyUI would warn
 
 

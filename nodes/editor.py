@@ -11,7 +11,9 @@ from ..instdiff_modules.layout.document import layout_to_json, parse_layout
 from ..instdiff_modules.layout.incoming import SOURCE, take_incoming
 from ..instdiff_modules.layout.instance import Frames, Layout
 from ..instdiff_modules.preview.batch import draw_frames, first_picture, preview_size
-from ..instdiff_modules.shapeworld.known_words import CHOICE, SIZE
+from ..instdiff_modules.shapeworld.canvases import SIDES as DEMO_SIDES
+from ..instdiff_modules.shapeworld.demo_header import demo_slots
+from ..instdiff_modules.shapeworld.known_words import CHOICE
 from ..instdiff_modules.shapeworld.vocabulary import COLOR_NAMES, SHAPES, TEXTURES
 from .types import Instances
 
@@ -20,8 +22,10 @@ WIDGET = "INSTDIFF_LAYOUT"  # the widget that web/js registers
 DEMO = "InstDiffLoadDemoModel"
 CHOICES = "InstDiffLoadCheckpoint"  # has a menu, in which CHOICE is the demo model
 # How many instances weights take, by their loader, or by what is chosen there; all others take 30. The words that they know, if they are few.
-SLOTS = {DEMO: 8, CHOICES: {CHOICE: 8}}
-SIDES = {DEMO: SIZE, CHOICES: {CHOICE: SIZE}}  # pixels, of models that were made for one size
+MOST = demo_slots()
+SLOTS = {DEMO: MOST, CHOICES: {CHOICE: MOST}} if MOST else {}
+# Pixels: the shorter side and the longest one of models that were made for few sizes.
+SIDES = {DEMO: [*DEMO_SIDES], CHOICES: {CHOICE: [*DEMO_SIDES]}}
 KNOWN_WORDS = [*SHAPES, *COLOR_NAMES, *TEXTURES[1:], "background"]
 WORDS = {DEMO: KNOWN_WORDS, CHOICES: {CHOICE: KNOWN_WORDS}}
 

@@ -9,15 +9,14 @@ from comfy_api.latest import io
 from ..instdiff_modules.geometry.raster import MAX_PIXELS, output_size
 from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
+from ..instdiff_modules.shapeworld.canvases import CELL, FORMS, drawn_at, in_form
 from .checks import check_model, check_whole
-from .demo_model import picture_side
+from .demo_model import picture_sides
 from .types import Instances
 
 _log = logging.getLogger(__name__)
 
 CHANNELS = 4  # as all empty latents of ComfyUI; its samplers adapt them
-CELL = 8  # pixels of a latent's cell
-SMALLEST, LARGEST = 64, 16384  # pixels of a side
 MOST_PICTURES = 4096
 WHERE = "Empty Latent for Layout"
 
@@ -31,7 +30,7 @@ class InstDiffEmptyLatent(io.ComfyNode):
             node_id="InstDiffEmptyLatent",
             display_name="Empty Latent for Layout",
             category="InstDiff",
-            description="An empty latent of the layout's canvas. For the demo model, which draws at 256x256 alone, the canvas is scaled to that.",
+            description="An empty latent of the layout's canvas. For the demo model the canvas is scaled to a shorter side of 256 pixels, which it draws at.",
             inputs=[
                 io.Model.Input(
                     "model", tooltip="The model that will be sampled: it decides whether the canvas is scaled."
@@ -54,7 +53,13 @@ class InstDiffEmptyLatent(io.ComfyNode):
         check_model(model)
         check_whole(batch_size, 0, MOST_PICTURES, WHERE, "batch_size")
         frames = as_frames(instances)
-        width, height = drawn_at(*output_size(frames[0], 0, 0), picture_side(model))
+        canvas, sides = output_size(frames[0], 0, 0), picture_sides(model)
+        width, height = drawn_at(*canvas, sides)
+        if sides and not in_form(*canvas):
+            _log.warning(
+                "The demo model was trained on canvases from %s: on one of another form (%sx%s) objects miss their places.",
+                *(FORMS, *canvas),
+            )
         count = batch_size or len(frames)
         numbers = count * CHANNELS * (height // CELL) * (width // CELL)
         if numbers > MAX_PIXELS:
@@ -70,21 +75,6 @@ class InstDiffEmptyLatent(io.ComfyNode):
             device=comfy.model_management.intermediate_device(),
         )
         return io.NodeOutput({"samples": samples, "downscale_ratio_spacial": CELL})
-
-
-def drawn_at(width: int, height: int, side: int | None) -> tuple[int, int]:
-    """The picture of a canvas, in multiples of 8 pixels; the longer side is `side` for a model that was made for one size."""
-    if side is not None and width != height:
-        _log.warning(
-            "The demo model was trained on %sx%s alone: on a canvas of another shape (%sx%s) objects miss their places.",
-            *(side, side, width, height),
-        )
-    scale = 1 if side is None else side / max(width, height)
-
-    def cells(given: int) -> int:
-        return min(max(round(given * scale / CELL) * CELL, SMALLEST), LARGEST)
-
-    return cells(width), cells(height)
 
 
 NODES = [InstDiffEmptyLatent]

@@ -14,9 +14,9 @@ from ..instdiff_modules.layout.frames import as_frames
 from ..instdiff_modules.layout.instance import Frames
 from ..instdiff_modules.references.blocks import self_attentions
 from ..instdiff_modules.references.places import Places
+from ..instdiff_modules.shapeworld.canvases import drawn_at
 from . import checks
-from .demo_model import picture_side
-from .empty_latent import drawn_at
+from .demo_model import picture_sides
 from .reference_calls import References, attach_references
 from .reference_files import FILES
 from .reference_pictures import LATENTS, WHERE, Gathered
@@ -136,7 +136,7 @@ class InstDiffApplyReferences(io.ComfyNode):
                     "Editor or connect images."
                 )
             return io.NodeOutput(model.clone())
-        encode = LATENTS.of(vae, math.prod(drawn_at(*output_size(frames[0], 0, 0), picture_side(model))))
+        encode = LATENTS.of(vae, math.prod(drawn_at(*output_size(frames[0], 0, 0), picture_sides(model))))
         pictures = tuple(encode(picture) for picture in found.pictures)
         check_channels(model, pictures[0].latent)
         for picture in pictures:

@@ -51,7 +51,8 @@ PLAIN += [
     for name in ("__init__.py", "json_text.py", "plain_files.py", "units.py")
 ]
 PLAIN += [
-    ROOT / "instdiff_modules" / "shapeworld" / name for name in ("__init__.py", "vocabulary.py", "known_words.py")
+    ROOT / "instdiff_modules" / "shapeworld" / name
+    for name in ("__init__.py", "vocabulary.py", "known_words.py", "canvases.py", "demo_header.py")
 ]
 
 

@@ -13,9 +13,10 @@ import pytest
 from instdiff.instdiff_modules.commands import problems
 from instdiff.instdiff_modules.launcher import children, existing, install, steps
 from instdiff.instdiff_modules.launcher.errors import Stopped
-from instdiff.instdiff_modules.launcher.layouts import demo_slots
 from instdiff.instdiff_modules.launcher.state import read_state, write_state
 from instdiff.instdiff_modules.launcher.steps import Steps
+from instdiff.instdiff_modules.shapeworld.demo_file import read_demo_file
+from instdiff.instdiff_modules.shapeworld.demo_header import DEMO_MODEL, demo_slots
 from support.pack import ROOT
 from support.stand_in_home import make_comfyui, make_home, processes, program, ready, wait_until
 
@@ -84,7 +85,7 @@ def test_a_comfyui_that_lost_its_files_is_unpacked_again(tmp_path: Path, monkeyp
 
 
 def test_the_demo_says_how_many_instances_it_takes(tmp_path: Path) -> None:
-    assert demo_slots() == 8
+    assert demo_slots() == read_demo_file(DEMO_MODEL).config["instdiff"]["slots"]
     damaged = tmp_path / "model.safetensors"
     for content in (b"", b"\xff" * 8, b"\2\0\0\0\0\0\0\0{}", b"\2\0\0\0\0\0\0\0[]"):
         damaged.write_bytes(content)

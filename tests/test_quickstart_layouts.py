@@ -69,7 +69,12 @@ def test_the_demo_gets_a_caption_and_a_canvas_where_there_are_none() -> None:
         256,
     )
     assert "no caption" in said[0] and "256x256 is drawn" in said[1]
-    assert "on a canvas of 384x256 objects miss their places" in notes(ours(STAR, width=384), demo=True)
+    for canvas in ((384, 256), (256, 512)):
+        assert notes(ours(STAR, width=canvas[0], height=canvas[1]), demo=True) == ""
+    for canvas, drawn in (((768, 512), "384x256"), ((512, 512), "256x256"), ((128, 250), "256x496")):
+        said = notes(ours(STAR, width=canvas[0], height=canvas[1]), demo=True)
+        assert f"draws a canvas of {canvas[0]}x{canvas[1]} at {drawn}." in said
+    assert "from 1:2 to 2:1; on 768x256 objects miss their places" in notes(ours(STAR, width=768), demo=True)
 
 
 def test_a_caption_without_a_background_is_told_what_to_add() -> None:
@@ -144,7 +149,7 @@ def test_a_picture_has_the_shape_of_its_canvas(canvas: tuple[int, int]) -> None:
 
 
 def test_what_the_demo_cannot_draw_stops_before_the_start() -> None:
-    with pytest.raises(Stopped, match=r"no picture of 64 to 1024 pixels a side has the shape of its canvas, 1000x10"):
+    with pytest.raises(Stopped, match=r"no picture that the demo's model draws has the shape of its canvas, 1000x10"):
         layouts.check_demo(Path("layout.json"), 1, (1000, 10), 8)
     with pytest.raises(Stopped, match=r"has 12 instances, .* takes at most 8.*--first 8"):
         layouts.check_demo(Path("layout.json"), 12, None, 8)

@@ -19,6 +19,7 @@ from instdiff.instdiff_modules.launcher.errors import Stopped
 from instdiff.instdiff_modules.launcher.install import Runtime
 from instdiff.instdiff_modules.launcher.server import Server
 from instdiff.instdiff_modules.launcher.state import write_state
+from instdiff.instdiff_modules.shapeworld.demo_header import demo_slots
 from support import synthetic_coco
 from support.pack import ROOT
 from support.stand_in_comfyui import StandIn, png
@@ -247,14 +248,19 @@ def quickstart(folder: Path, *args: object) -> subprocess.CompletedProcess[str]:
 @pytest.mark.skipif(sys.platform != "linux", reason="the home is made of shell scripts")
 def test_too_many_instances_are_told_before_anything_starts_and_the_first_ones_are_drawn(tmp_path: Path) -> None:
     make_home(tmp_path / "home", pip=0)
-    layout = tmp_path / "nine.json"
-    many = [{"id": f"i{i}", "prompt": "a red star", "box": [0.1 * i, 0.1, 0.1 * i + 0.1, 0.3]} for i in range(9)]
+    layout, most = tmp_path / "many.json", demo_slots()
+    many = [
+        {"id": f"i{i}", "prompt": "a red star", "box": [0.9 * i / most, 0.1, 0.9 * i / most + 0.1, 0.3]}
+        for i in range(most + 1)
+    ]
     layout.write_text(json.dumps({"version": 1, "width": SIZE, "height": SIZE, "instances": many}))
     done = quickstart(tmp_path, "run", "--layout", layout)
-    assert done.returncode == 1 and "has 9 instances, but the demo's model takes at most 8" in done.stderr
-    assert "--first 8" in done.stderr and "Starting" not in done.stdout
-    done = quickstart(tmp_path, "run", "--layout", layout, "--first", 8)
+    assert (
+        done.returncode == 1 and f"has {most + 1} instances, but the demo's model takes at most {most}" in done.stderr
+    )
+    assert f"--first {most}" in done.stderr and "Starting" not in done.stdout
+    done = quickstart(tmp_path, "run", "--layout", layout, "--first", most)
     assert done.returncode == 0 and done.stdout.count("Picture: ") == 1, done.stderr
     layout.write_text('{"version": 1, "instances": 3}')
     done = quickstart(tmp_path, "run", "--layout", layout)
-    assert done.returncode == 1 and "nine.json" in done.stderr and "Starting" not in done.stdout
+    assert done.returncode == 1 and "many.json" in done.stderr and "Starting" not in done.stdout

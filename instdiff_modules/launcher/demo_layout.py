@@ -7,7 +7,8 @@ from typing import Any
 
 from ..commands.names import shown
 from ..layout.json_text import load_json
-from ..shapeworld.known_words import SIZE, WORDS, background_of, caption_of, names_background, unknown_words
+from ..shapeworld.canvases import FORMS, SHORTER, drawn_at, in_form
+from ..shapeworld.known_words import WORDS, background_of, caption_of, names_background, unknown_words
 
 REAL_WEIGHTS = "For other things put real weights in place (see README.md) and give --workflow."
 MOST_NAMED = 8  # unknown words
@@ -30,12 +31,15 @@ def for_the_demo(text: str) -> tuple[str, list[str]]:
         )
     width, height = frames[0].get("width"), frames[0].get("height")
     if not (width or height or any("mask" in instance for instance in frames[0]["instances"])):  # masks have a size too
-        frames = [{**frame, "width": SIZE, "height": SIZE} for frame in frames]
-        notes.append(f"The layout does not state its canvas; {SIZE}x{SIZE} is drawn.")
-    elif width and height and (width, height) != (SIZE, SIZE):
+        frames = [{**frame, "width": SHORTER, "height": SHORTER} for frame in frames]
+        notes.append(f"The layout does not state its canvas; {SHORTER}x{SHORTER} is drawn.")
+    elif width and height and not in_form(width, height):
         notes.append(
-            f"The demo's model was made for {SIZE}x{SIZE}; on a canvas of {width}x{height} objects miss their places."
+            f"The demo's model was made for canvases from {FORMS}; on {width}x{height} objects miss their places."
         )
+    elif width and height and drawn_at(width, height) != (width, height):
+        drawn = "{}x{}".format(*drawn_at(width, height))
+        notes.append(f"The demo's model draws a canvas of {width}x{height} at {drawn}.")
     unknown = unknown_words(text for frame in frames for text in (frame["prompt"], *prompts_of(frame)))
     if unknown:
         words = ", ".join(shown(word, 30) for word in unknown[:MOST_NAMED])

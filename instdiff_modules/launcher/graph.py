@@ -9,6 +9,7 @@ from typing import Any
 
 from ..layout.json_text import load_json
 from ..layout.plain_files import shown_name
+from ..shapeworld.canvases import drawn_at
 from ..shapeworld.known_words import CHOICE
 from .errors import Stopped
 
@@ -128,8 +129,9 @@ def _set_size(graph: Graph, width: Any, height: Any) -> None:
     """Give the empty latents the size that the layout is drawn at."""
     if not all(type(side) in (int, float) and 0 < side <= MOST_PIXELS for side in (width, height)):
         return
+    size = drawn_at(width, height) if uses_demo_model(graph) else drawn_size(width, height)
     for node in _of_class(graph, "EmptyLatentImage"):
-        node["inputs"]["width"], node["inputs"]["height"] = drawn_size(width, height)
+        node["inputs"]["width"], node["inputs"]["height"] = size
 
 
 def _positive_prompts(graph: Graph) -> Iterator[dict[str, Any]]:

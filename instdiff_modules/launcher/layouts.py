@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import re
-import struct
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -12,14 +11,14 @@ from typing import NamedTuple
 from ..layout.json_text import load_json
 from ..layout.plain_files import shown_name
 from ..layout.units import FRACTIONS, PERCENT, PIXELS, THOUSANDTHS
+from ..shapeworld.canvases import drawn_at
+from ..shapeworld.demo_header import demo_slots
 from .demo_layout import for_the_demo
 from .errors import Stopped
-from .graph import LONGEST_SIDE, drawn_size, has_shape
+from .graph import has_shape
 from .install import PACK, Runtime
 from .steps import Steps
 
-DEMO_MODEL = PACK / "instdiff_modules" / "shapeworld" / "demo_model.safetensors"
-MOST_HEADER = 2**24  # bytes
 # The options' words -> the menus'.
 ORDERS = {
     "xyxy": "left, top, right, bottom",
@@ -96,9 +95,9 @@ def check_demo(path: Path, most: int, canvas: Sequence[int] | None, slots: int |
             f"{path} has {most} instances, but the demo's model takes at most {slots}. What to do: draw the first "
             f"ones with --first {slots}, or put real weights in place (see README.md) and give --workflow."
         )
-    if canvas and not has_shape(drawn_size(canvas[0], canvas[1]), canvas):
+    if canvas and not has_shape(drawn_at(canvas[0], canvas[1]), canvas):
         raise Stopped(
-            f"{path}: no picture of 64 to {LONGEST_SIDE} pixels a side has the shape of its canvas, {canvas[0]}x{canvas[1]}. "
+            f"{path}: no picture that the demo's model draws has the shape of its canvas, {canvas[0]}x{canvas[1]}. "
             "What to do: make its sides more equal."
         )
 
@@ -108,15 +107,3 @@ def in_options(question: str) -> str:
     options = [option for word, option in ANSWERS if re.search(word, question)]
     asks = question.removeprefix("The layout: ").replace(" in the menus", "").rstrip(".")
     return f"{asks}. Options: {', '.join(options)}." if options else question
-
-
-def demo_slots(path: Path = DEMO_MODEL) -> int | None:
-    """How many instances the demo's model takes; None if its file does not say, which the node then tells."""
-    try:
-        with path.open("rb") as file:
-            (size,) = struct.unpack("<Q", file.read(8))
-            header = load_json(file.read(min(size, MOST_HEADER)), path.name)
-        slots = load_json(header["__metadata__"]["config"], path.name)["instdiff"]["slots"]
-    except (OSError, ValueError, KeyError, TypeError, struct.error):
-        return None
-    return slots if isinstance(slots, int) else None

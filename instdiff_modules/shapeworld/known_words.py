@@ -7,7 +7,6 @@ from itertools import pairwise
 from .vocabulary import COLOR_NAMES, SHAPES, TEXTURES
 
 CHOICE = "demo model (built in)"  # its name in the menu of Load Checkpoint and InstDiff
-SIZE = 256  # pixels of either side: the canvas that the model was trained on
 _BETWEEN = ("a", "and", "on", "background", "in", "the", "far", "top", "upper", "middle", "lower", "bottom", "left", "center", "right")  # fmt: skip
 _HARMLESS = ("plain", "an", "with", "of", "at", "is", "are")  # not known, and nothing is lost with them
 KNOWN = frozenset((*SHAPES, *COLOR_NAMES, *TEXTURES, *_BETWEEN, *_HARMLESS))

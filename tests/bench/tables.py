@@ -1,7 +1,7 @@
 """Results of the demo model's benches as Markdown tables, from the files that those benches write.
 
 Each function takes a parsed file: shapeworld.json, overlap.json, editing.json, instance_lora.json, regions.json, steering.json,
-references.json or short_training.json.
+references.json, canvases.json or short_training.json.
 """
 
 from typing import Any
@@ -87,6 +87,48 @@ def leaking(data: Data) -> str:
         for title, found, case in rows
     ]
     return markdown(["instances", *numbers, "all", "passed"], lines)
+
+
+def canvases(data: Data) -> str:
+    """By boxes and by points on canvases of every shape, and with many instances."""
+    rows = []
+    for name, scenes in data["scenes"].items():
+        box, point = scenes["cases"]["box"], scenes["cases"]["point"]
+        figures = [box[key] for key in ("box_ap50", "color_acc", "texture_acc", "success")] + [point["pim_point"]]
+        canvas, _, count = name.partition(", ")
+        rows.append(
+            [
+                canvas,
+                count,
+                f"{scenes['pictures']} / {box['instances']}",
+                *("-" if one is None else rounded(one) for one in figures),
+            ]
+        )
+    head = ["canvas", "instances", "pictures / instances in all", "box AP50", "colour right", "texture right", "passed"]
+    return markdown([*head, "Points-in-Mask, given points"], rows)
+
+
+def branches_leak(data: Data) -> str:
+    """Leaked colour at full strength without multi-instance sampling and with it, with 95 % confidence intervals of the differences."""
+    rows = []
+    for name, scenes in data["scenes"].items():
+        cases = scenes["cases"]
+        if "average" not in cases:
+            continue
+        mean, error = (100 * value for value in cases["average"]["leaked more"])
+        interval = f"{mean - 1.96 * error:+.1f} to {mean + 1.96 * error:+.1f}"
+        figures = [percent(cases[case]["leakage"]) for case in ("box", "average")]
+        passed = [rounded(cases[case]["success"]) for case in ("box", "average")]
+        rows.append([name.partition(", ")[2], *figures, interval, *passed])
+    head = [
+        "instances",
+        "leaked without",
+        "with *average*",
+        "difference, 95 % interval, in points",
+        "passed without",
+        "with",
+    ]
+    return markdown(head, rows)
 
 
 def overlaps(data: Data) -> str:

@@ -35,6 +35,7 @@ FILES = {
             "layout_cost",
             "references",
             "short_training",
+            "canvases",
         )
     },
 }
@@ -93,6 +94,8 @@ WRITERS: dict[str, Callable[[Results], str]] = {
     "overlaps": lambda found: tables.overlaps(found["overlap"]),
     "references": lambda found: tables.references(found["references"]),
     "short-training": lambda found: tables.short_training(found["short_training"]),
+    "canvases": lambda found: tables.canvases(found["canvases"]),
+    "branches-leak": lambda found: tables.branches_leak(found["canvases"]),
     "edits": lambda found: tables.edits(found["editing"]),
     "lora": lambda found: tables.lora(found["instance_lora"]),
     "models": lambda found: tables.models(found["regions"]),

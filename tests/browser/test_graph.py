@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layout
+from instdiff.instdiff_modules.shapeworld.demo_header import demo_slots
 from support.browser import EDITOR, ComfyPage
 from support.editor import Editor, add_editor
 
@@ -111,23 +112,25 @@ def test_switching_the_renderer_keeps_it(comfy: ComfyPage, editor: Editor) -> No
 
 
 def test_the_number_of_instances_is_that_of_the_connected_weights(comfy: ComfyPage, editor: Editor) -> None:
-    assert editor.session["slots"] == 30
+    assert editor.session["slots"] == 30 and editor.session["words"] == []
+    most = demo_slots()
     combine, apply = comfy.add("InstDiffSelect", 1000, 0), comfy.add("InstDiffApply", 1300, 0)
     loader = comfy.add("InstDiffLoadDemoModel", 1000, 400)
     comfy.link(combine, 0, apply, "instances")
     comfy.link(loader, 3, apply, "instdiff_model")
     comfy.link(editor.node, 0, combine, "instances")
-    assert editor.session["slots"] == 8
-    nine = [{"id": str(i), "prompt": f"thing {i}", "point": [0.1 * i, 0.5]} for i in range(1, 10)]
+    assert editor.session["slots"] == most and "heart" in editor.session["words"]
+    many = [{"id": str(i), "prompt": f"thing {i}", "point": [0.9 * i / most, 0.5]} for i in range(most + 1)]
     editor.do("({ store }, doc) => store.dispatch({ type: 'replace', doc: { ...store.doc, instances: doc } })",
-              [{**one, "strength": 1, "start": 0, "end": 1, "color": "", "visible": True, "locked": False} for one in nine])  # fmt: skip
+              [{**one, "strength": 1, "start": 0, "end": 1, "color": "", "visible": True, "locked": False} for one in many])  # fmt: skip
     comfy.settle(350)
-    assert "the model reads 8" in editor.root().query_selector(".ie-general").text_content()
+    assert f"the model reads {most}" in editor.root().query_selector(".ie-general").text_content()
     other = comfy.add("InstDiffLoadModel", 1000, 700)
     comfy.link(other, 0, apply, "instdiff_model")
-    editor.do("({ store }) => store.dispatch({ type: 'setPrompt', prompt: 'nine things' })")
+    editor.do("({ store }) => store.dispatch({ type: 'setPrompt', prompt: 'many things' })")
     comfy.settle(350)
-    assert editor.session["slots"] == 30 and not editor.root().query_selector(".ie-general").is_visible()
+    assert editor.session["slots"] == 30 and editor.session["words"] == []
+    assert editor.root().query_selector(".ie-general").is_visible() == (most + 1 > 30)
 
 
 @pytest.mark.parametrize("frontend, shared_page", [("pinned", "classic"), ("newest", "nodes2")], indirect=True)
@@ -166,29 +169,29 @@ def test_the_weights_are_found_through_the_borders_of_subgraphs(comfy: ComfyPage
     comfy.link(loader, 3, apply, "instdiff_model")
     comfy.link(editor.node, 0, apply, "instances")
 
-    def slots(editor: Editor) -> int:
-        """As it is known after the next change."""
-        editor.do("({ store }) => { store.setSession({ slots: 30 });"
+    def found(editor: Editor) -> bool:
+        """Whether the demo model's words are known after the next change."""
+        editor.do("({ store }) => { store.setSession({ words: [] });"
                   "store.dispatch({ type: 'setPrompt', prompt: `${store.doc.prompt} fox` }); }")  # fmt: skip
-        return editor.session["slots"]
+        return "heart" in editor.session["words"]
 
     def wrap(*nodes: int) -> None:
         comfy.select(*nodes)
         comfy.command("Comfy.Graph.ConvertToSubgraph")
         comfy.page.wait_for_function("() => app.canvas.graph._nodes.some((one) => one.isSubgraphNode?.())")
 
-    assert slots(editor) == 8
+    assert found(editor)
     wrap(loader)
-    assert slots(editor.ready()) == 8, "the weights come out of a subgraph"
+    assert found(editor.ready()), "the weights come out of a subgraph"
     wrap(apply)
-    assert slots(editor.ready()) == 8, "and are used in another"
+    assert found(editor.ready()), "and are used in another"
     wrap(editor.node)
     script = """editor => { const holder = app.canvas.graph._nodes.find(({ subgraph }) => subgraph?._nodes.some(({ type }) => type === editor));
       app.canvas.openSubgraph(holder.subgraph, holder); }"""
     comfy.run(script, EDITOR)
     comfy.settle()
     comfy.look(90, 140)
-    assert slots(Editor(comfy, comfy.nodes()[0]).ready()) == 8, "and the layout comes out of a third"
+    assert found(Editor(comfy, comfy.nodes()[0]).ready()), "and the layout comes out of a third"
     comfy.leave_subgraph()
 
 

@@ -3,7 +3,7 @@
 import json
 
 import numpy as np
-from instdiff.instdiff_modules.shapeworld.known_words import SIZE
+from instdiff.instdiff_modules.shapeworld.canvases import SHORTER as SIZE
 from PIL import Image
 from support.browser import ComfyPage
 from support.editor import Editor

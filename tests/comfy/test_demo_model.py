@@ -21,6 +21,7 @@ from instdiff.instdiff_modules.shapeworld.demo_file import EMBEDDING, full_embed
 from instdiff.instdiff_modules.shapeworld.detector import detect
 from instdiff.instdiff_modules.shapeworld.vocabulary import COLORS, SHADES
 from instdiff.nodes.demo_model import DEMO_FILE, InstDiffLoadDemoModel
+from instdiff.nodes.empty_latent import InstDiffEmptyLatent
 from instdiff.nodes.load import FOLDER, InstDiffLoadModel, InstDiffSaveModel
 from support.pack import ROOT
 from support.shapeworld.layouts import scene_layout
@@ -192,10 +193,13 @@ def test_painting_what_failed_anew_raises_the_share_of_satisfied_instances(
     studio: Studio, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(editing, "ROUNDS", 1)  # the bench has two
-    numbers = list(range(SCENES))
+    monkeypatch.setattr(
+        editing, "SETTINGS", replace(editing.SETTINGS, apply={"strength": 0.35})
+    )  # else hardly any fails
+    numbers = list(range(FEW))
     crowded = [only(scene_layout(random_scene((4712, i), counts=(5, 6), overlaps=True), i), "box") for i in numbers]
     before, after = editing.repair(studio, crowded, numbers)[0]
-    assert before > 0.6 and after > before
+    assert before < 0.6 and after > before + 0.05
 
 
 def test_moving_a_box_moves_its_object_and_leaves_the_other(studio: Studio) -> None:
@@ -223,10 +227,25 @@ def test_sampling_apart_lowers_leaking_where_instances_steer_weakly(studio: Stud
     assert crop < 0.5 * without and masked < 0.8 * without
 
 
+def test_the_empty_latent_has_the_canvass_shape_at_the_models_size(
+    studio: Studio, caplog: pytest.LogCaptureFixture
+) -> None:
+    def drawn(width: int, height: int) -> tuple[int, int]:
+        latent = InstDiffEmptyLatent.execute(studio.model, (Layout((), width, height),)).args[0]["samples"]
+        return latent.shape[3] * 8, latent.shape[2] * 8
+
+    canvases = {(512, 512): (256, 256), (768, 512): (384, 256), (100, 200): (256, 512), (512, 264): (496, 256)}
+    assert {canvas: drawn(*canvas) for canvas in canvases} == canvases
+    assert "objects miss their places" not in caplog.text
+    assert drawn(900, 300) == (504, 168)
+    assert "from 1:2 to 2:1: on one of another form (900x300) objects miss their places" in caplog.text
+
+
 def test_the_bench_says_which_file_it_measured() -> None:
     """A new file needs new numbers: web/about would else show those of another model."""
-    known = json.loads((ROOT / "tests" / "bench" / "shapeworld.json").read_text())
-    assert known["model"]["sha256"] == hashlib.sha256(DEMO_FILE.read_bytes()).hexdigest()
+    for bench in ("shapeworld", "canvases"):
+        known = json.loads((ROOT / "tests" / "bench" / f"{bench}.json").read_text())
+        assert known["model"]["sha256"] == hashlib.sha256(DEMO_FILE.read_bytes()).hexdigest(), bench
 
 
 def test_a_lora_on_one_instance_paints_it_and_leaves_the_others() -> None:

@@ -11,7 +11,7 @@ from instdiff.instdiff_modules.layout.document import Layout, layout_to_json, pa
 from instdiff.instdiff_modules.layout.incoming import SOURCE, fingerprint
 from instdiff.instdiff_modules.shapeworld.known_words import KNOWN
 from instdiff.nodes.demo_model import InstDiffLoadDemoModel
-from instdiff.nodes.editor import DEMO, EMPTY, SLOTS, WORDS, InstDiffLayoutEditor
+from instdiff.nodes.editor import DEMO, EMPTY, SIDES, SLOTS, WORDS, InstDiffLayoutEditor
 from instdiff.nodes.load_checkpoint import InstDiffLoadCheckpoint
 from PIL import Image
 from support.server import ComfyServer, api_graph
@@ -63,14 +63,15 @@ def test_the_empty_layout_that_it_starts_with():
     )
 
 
-def test_the_page_knows_how_many_instances_the_demo_model_takes():
+def test_the_page_knows_what_the_demo_model_takes():
     count = InstDiffLoadDemoModel.execute().args[3].config.slots
     either = InstDiffLoadCheckpoint.define_schema()
     assert SLOTS == {
         InstDiffLoadDemoModel.define_schema().node_id: count,
         either.node_id: {either.inputs[0].options[0]: count},
     }
-    assert WORDS.keys() == SLOTS.keys() and set(WORDS[DEMO]) <= KNOWN and len(WORDS[DEMO]) == 8 + 8 + 3 + 1
+    assert WORDS.keys() == SLOTS.keys() == SIDES.keys()
+    assert set(WORDS[DEMO]) <= KNOWN and len(WORDS[DEMO]) == 8 + 8 + 3 + 1
 
 
 @pytest.mark.parametrize("channels", [1, 3, 4])

@@ -205,7 +205,7 @@ def test_it_runs_at_once_and_its_picture_shows_its_layout(path, server, object_i
     kinds = {number: node["class_type"] for number, node in graph.items()}
     outputs = server.run(graph).outputs
     shown = {kinds[number]: output["images"] for number, output in outputs.items() if "images" in output}
-    assert {drawn.shape for drawn in map(server.image, shown["SaveImage"])} <= {(256, 256, 3), (384, 384, 3)}
+    assert {drawn.shape for drawn in map(server.image, shown["SaveImage"])} <= {(256, 256, 3), (320, 320, 3)}
     assert float(outputs["shown"]["text"][0]) >= SHOWN.get(path.stem[:2], SHOWN_ELSEWHERE), outputs["table"]["text"]
 
 
@@ -249,7 +249,7 @@ def test_with_files_in_place_the_rest_is_switched_on_and_runs(path, comfy, objec
         if kinds[number] == "SaveImage"
     ]
     assert {(picture.shape, bool(picture.std() > 0)) for picture in pictures} <= {
-        ((side, side, 3), True) for side in (64, 96, 128)
+        ((side, side, 3), True) for side in (64, 80, 128)
     }
     assert len(pictures) == {"13": 3, "14": 2, "15": 2}.get(path.stem[:2], 1)
     assert (

@@ -70,4 +70,4 @@ def test_the_demo_model_puts_its_shapes_where_the_layout_wants_them(any_server: 
     result = any_server.run(read_graph(DEMO.read_text(encoding="utf-8"), "demo.json"))
     (picture,) = (any_server.image(image) for image in result.saved)
     assert picture.shape == (256, 512, 3), "the layout, and the picture beside it"
-    assert result.texts[0].startswith("Score 1.00: 3 of 3 passed.")
+    assert result.texts[0].startswith("Score 1.00: 6 of 6 passed.")

@@ -159,7 +159,7 @@ test("negative prompts of instances are ignored where a plain sampler is all the
 test("the size that the graph paints: of the empty latent, of the demo model, or the canvas's own", () => {
   const { root, editor, weights, loader } = drawn();
   const apply = weights(loader("Demo"));
-  const painted = () => paintedAt(placesOf(root, editor), { Demo: 256 });
+  const painted = () => paintedAt(placesOf(root, editor), { Demo: [256, 512], Either: { "demo model": [256, 512] } });
   let sampler = null;
   const given = (latent) => {
     if (sampler) sampler.mode = 2;
@@ -169,8 +169,10 @@ test("the size that the graph paints: of the empty latent, of the demo model, or
   };
   assert.equal(painted(), null, "nothing is known of it");
   given(add(root, "InstDiffEmptyLatent", "LATENT"));
-  assert.deepEqual(painted(), { side: 256, title: "InstDiffEmptyLatent" });
-  assert.deepEqual(paintedSize(painted(), { width: 768, height: 512 }), { width: 256, height: 168 });
+  assert.deepEqual(painted(), { sides: [256, 512], title: "InstDiffEmptyLatent" });
+  assert.deepEqual(paintedSize(painted(), { width: 768, height: 512 }), { width: 384, height: 256 });
+  assert.deepEqual(paintedSize(painted(), { width: 300, height: 600 }), { width: 256, height: 512 });
+  assert.deepEqual(paintedSize(painted(), { width: 1536, height: 512 }), { width: 504, height: 168 }, "no longer than it was made for, in its form");
   const empty = add(root, "EmptyLatentImage", "LATENT", { width: 640, height: 512 });
   const reroute = add(root, "Reroute", "*");
   link(empty, reroute, "", "*");

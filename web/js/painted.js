@@ -2,16 +2,19 @@
 import { placeBefore, placeId, placesAfter } from "./graph.js";
 import { weightsSay } from "./weights.js";
 
-const OURS = "InstDiffEmptyLatent"; // takes the canvas; of a model that was made for one size, that
+const OURS = "InstDiffEmptyLatent"; // takes the canvas, scaled for a model that was made for few sizes
 const LATENT = "LATENT";
 const INACTIVE = new Set([2, 4]); // muted, bypassed
 const CELL = 8; // pixels: sides are multiples of it
 const SMALLEST = 64; // pixels of a side
+const FORM_KEPT = 1 / 64; // as instdiff_modules/shapeworld/canvases.py
+const cells = (side) => Math.max(SMALLEST, Math.round(side / CELL) * CELL);
 
 /**
- * @typedef {{title: string} & ({width: number, height: number} | {side: number})} Painted title: of the node that decides; side: the longer one, in the canvas's shape
+ * @typedef {{title: string} & ({width: number, height: number} | {sides: [number, number]})} Painted title: of the node that decides; sides: the shorter one, and
+ *   the longest that it may be, in the canvas's shape
  * @param {object[]} places of the editor (graph.js)
- * @param {Record<string, number | Record<string, number>>} sides of models that were made for one size, as slots in weights.js
+ * @param {Record<string, [number, number] | Record<string, [number, number]>>} sides of models that were made for few sizes, as slots in weights.js
  * @returns {Painted | null} null: at the canvas's own size, or the graph does not say
  */
 export function paintedAt(places, sides) {
@@ -21,8 +24,8 @@ export function paintedAt(places, sides) {
     if (!source || takes(source, LATENT)) continue; // it goes on with what another one made
     const title = source.node.title || source.node.type;
     if (source.node.type !== OURS) return sized(source, title);
-    const side = weightsSay(places, sides);
-    return side ? { side, title } : null;
+    const made = weightsSay(places, sides);
+    return made ? { sides: made, title } : null;
   }
   return null;
 }
@@ -30,9 +33,11 @@ export function paintedAt(places, sides) {
 /** @param {Painted | null} painted @returns {{width: number, height: number}} the picture that a graph paints of this canvas, in pixels */
 export function paintedSize(painted, { width, height }) {
   if (!painted) return { width, height };
-  if (!painted.side) return { width: painted.width, height: painted.height };
-  const scale = painted.side / Math.max(width, height);
-  const [w, h] = [width, height].map((side) => Math.max(SMALLEST, Math.round((side * scale) / CELL) * CELL));
+  if (!painted.sides) return { width: painted.width, height: painted.height };
+  const [shorter, longest] = painted.sides;
+  const scale = Math.min(shorter / Math.min(width, height), longest / Math.max(width, height));
+  const sizes = Array.from({ length: 16 }, (_, n) => [width, height].map((side) => cells((side * scale * (64 - n)) / 64)));
+  const [w, h] = sizes.find(([w, h]) => Math.abs((w * height) / (h * width) - 1) <= FORM_KEPT) ?? sizes[0];
   return { width: w, height: h };
 }
 
