@@ -8,6 +8,8 @@ import comfy.samplers
 import pytest
 import torch
 from comfy.patcher_extension import WrappersMP
+from comfy.text_encoders.flux import T5XXLTokenizer
+from comfy_extras.nodes_cond import T5TokenizerOptions
 from instdiff.instdiff_modules.layout.instance import Layout
 from instdiff.instdiff_modules.regions.families import REFUSED, family_of
 from instdiff.nodes.apply_layout import InstDiffApplyLayout
@@ -277,3 +279,39 @@ def test_a_layout_drawn_for_another_aspect_is_said_to_be_stretched(name, size, c
     caplog.clear()
     sample(name, *apply(name, (Layout((FOX,), 384, 512),)), noise(name), steps=1)
     assert "stretched" not in caplog.text
+
+
+class PaddedClip(TinyClip):
+    """A text encoder whose prompts are as long as ComfyUI's own tokenizer of FLUX makes them."""
+
+    def __init__(self, name: str, options: dict[str, int]) -> None:
+        super().__init__(name)
+        self.options = options
+
+    def clone(self) -> "PaddedClip":
+        return PaddedClip(self.name, dict(self.options))
+
+    def set_tokenizer_option(self, name: str, value: int) -> None:
+        self.options[name] = value
+
+    def encode_from_tokens_scheduled(self, prompt: str) -> list:
+        tokens = T5XXLTokenizer().tokenize_with_weights(prompt, tokenizer_options=self.options)
+        return conditioning(self.name, prompt, sum(map(len, tokens)))
+
+
+def test_t5_tokenizer_options_take_the_padding_off_the_prompts_of_the_instances():
+    padded = PaddedClip("FLUX.1", {})
+    prompt, widgets = (
+        conditioning("FLUX.1", "a scene"),
+        {"strength": 1.0, "start": 0.0, "end": 1.0, "global_share": 1.0},
+    )
+    lengths = []
+    for clip in (padded, T5TokenizerOptions.execute(padded, 0, 1)[0]):
+        heard: list[Heard] = []
+        with torch.inference_mode():
+            model, positive, _ = InstDiffApplyLayout.execute(
+                tiny_model("FLUX.1"), clip, prompt, frames(FOX), **widgets
+            ).args
+        sample("FLUX.1", listening(model, heard), positive, noise("FLUX.1"))
+        lengths.append(heard[0].keys - 6 - 8 * 6)  # less the prompt's tokens and the picture's
+    assert lengths == [256, 6]  # five of the words, and the end

@@ -149,7 +149,7 @@ def test_the_report_draws_the_plot(figures, tmp_path, run):
 
 
 def test_regions_cost_little_and_windows_by_their_area():
-    found = layout_cost.costs("SDXL", 32)
+    found = layout_cost.costs(layout_cost.Case("SDXL", 77, 32))
     windows = sum(c.height * c.width for c in (window_of(box, 32, 32) for box in layout_cost.BOXES)) / 32**2
     assert 1 < found["regions"] < 1.15 and found["windows"] - found["regions"] == pytest.approx(windows, rel=0.1)
     assert windows < 1 < found["masked"] - 1

@@ -29,7 +29,7 @@ QWEN = {
 }  # fmt: skip
 SD3 = {
     "input_size": None, "patch_size": 2, "in_channels": 16, "depth": 2, "num_blocks": 3, "mlp_ratio": 2.0,
-    "adm_in_channels": 8, "pos_embed_max_size": 32, "num_patches": 1024, "pos_embed_scaling_factor": None, "qk_norm": "rms",
+    "adm_in_channels": 8, "pos_embed_max_size": 64, "num_patches": 4096, "pos_embed_scaling_factor": None, "qk_norm": "rms",
     "context_embedder_config": {"target": "torch.nn.Linear", "params": {"in_features": WIDE, "out_features": 128}},
 }  # fmt: skip
 LUMINA = {
