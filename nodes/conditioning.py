@@ -120,7 +120,7 @@ class InstDiffToConditioning(io.ComfyNode):
         checks.check_choice(overlap, (SHARED, FRONT), WHERE, "overlap")
         strength = checks.number_in(strength, 0, MAX_STRENGTH, WHERE, "strength")
         checks.check_conditioning(positive, "positive", None)
-        checks.check_clip(clip)
+        (checks.check_clip if method == GLIGEN else checks.check_text_encoder)(clip)
         if negative is not None:
             checks.check_conditioning(negative, "negative", None)
         frames = as_frames(instances)

@@ -4,6 +4,8 @@ FLUX's goes through ComfyUI's own loader; the others' widths are fixed in ComfyU
 """
 
 import json
+from collections.abc import Mapping, Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +13,37 @@ import comfy.sd
 import comfy.supported_models
 import comfy_extras.nodes_flux as nodes_flux
 import comfy_extras.nodes_model_advanced as nodes_model_advanced
+import folder_paths
+import instdiff.nodes
 import pytest
 import torch
-from instdiff.nodes.apply_layout import InstDiffApplyLayout
-from instdiff.nodes.editor import InstDiffLayoutEditor
-from instdiff.nodes.empty_latent import InstDiffEmptyLatent
-from instdiff.nodes.sampler import MultiInstanceKSampler
 from safetensors.torch import save_file
+from support.eligen_files import file_of
 from support.pack import ROOT
 from support.region_models import MODELS, TinyClip, tiny_model
+from support.ui_graph import BYPASS, to_api
 
 import nodes as comfy_nodes
 
 FAMILIES = {"17": "SDXL", "18": "FLUX.1", "19": "Qwen-Image", "20": "Z-Image"}
-LOADERS = ("CheckpointLoaderSimple", "UNETLoader", "CLIPLoader", "DualCLIPLoader", "VAELoader")
-OFF = 4
+ELIGEN = "FLUX.1", "Qwen-Image"
+LOADERS = (
+    "CheckpointLoaderSimple",
+    "UNETLoader",
+    "CLIPLoader",
+    "DualCLIPLoader",
+    "VAELoader",
+    "InstDiffLoadCheckpoint",
+)
+CLASSES = {
+    **comfy_nodes.NODE_CLASS_MAPPINGS,
+    **{node.define_schema().node_id: node for module in instdiff.nodes.MODULES for node in module.NODES},
+    "FluxGuidance": nodes_flux.FluxGuidance,
+    "ModelSamplingAuraFlow": nodes_model_advanced.ModelSamplingAuraFlow,
+}
+
+
+WITHOUT_CLASS = {kind: {"widgets_values": []} for kind in ("PreviewAny", "BatchImagesNode")}  # what nobody asks for
 
 
 class FlatVae:
@@ -36,60 +54,58 @@ class FlatVae:
         return torch.nn.functional.interpolate(small, scale_factor=8.0).movedim(1, -1).sigmoid()
 
 
-def small(layout: str) -> str:
-    return json.dumps({**json.loads(layout), "width": 128, "height": 96})
+class ObjectInfo(dict[str, Any]):
+    """What the server would say of the nodes that are asked for."""
+
+    def __contains__(self, kind: object) -> bool:
+        return True
+
+    def __missing__(self, kind: str) -> dict[str, Any]:
+        node = CLASSES.get(kind)
+        if node is None:
+            return {"input": {}, "input_order": {}, "display_name": kind}  # of those whose picture nobody wants
+        if hasattr(node, "GET_NODE_INFO_V1"):
+            return node.GET_NODE_INFO_V1()
+        inputs = node.INPUT_TYPES()
+        order = {section: list(given) for section, given in inputs.items()}
+        return {"input": inputs, "input_order": order, "display_name": kind}
 
 
-def painted(workflow: dict, loaded: dict[str, Any]) -> torch.Tensor:
-    """What the switched-off part of a template paints, with these in place of its loaders (by the output's type)."""
-    nodes = {node["id"]: node for node in workflow["nodes"]}
-    links = {link[0]: (link[1], link[2]) for link in workflow["links"]}
-    known: dict[tuple[int, int], Any] = {}
+def painted(
+    workflow: dict, loaded: Mapping[str, Any], wanted: Sequence[int], off: Sequence[int] = ()
+) -> list[torch.Tensor]:
+    """What these nodes give at 128x96 in 3 steps, with `loaded` (by the output's type) in place of the loaders, and all others but `off` on."""
+    known: dict[tuple[str, int], Any] = {}
+    for node in workflow["nodes"]:
+        if node["type"] in LOADERS:
+            known |= {(str(node["id"]), k): loaded.get(slot["type"]) for k, slot in enumerate(node["outputs"])}
+    modes = {number: {"mode": BYPASS} for number in off}
+    running = [
+        node | modes.get(node["id"], {"mode": 0}) | WITHOUT_CLASS.get(node["type"], {}) for node in workflow["nodes"]
+    ]
+    graph = to_api({**workflow, "nodes": running}, ObjectInfo())
 
-    def given(node: dict, name: str) -> Any:
-        slot = next(slot for slot in node["inputs"] if slot["name"] == name)
-        return out(*links[slot["link"]])
+    def out(source: str, slot: int) -> Any:
+        if (source, slot) not in known:
+            node = CLASSES[graph[source]["class_type"]]
+            inputs = {
+                name: out(*one) if isinstance(one, list) else one for name, one in graph[source]["inputs"].items()
+            }
+            if "layout" in inputs:
+                inputs["layout"] = json.dumps({**json.loads(inputs["layout"]), "width": 128, "height": 96})
+            if "steps" in inputs:
+                inputs["steps"] = 3
+            given = getattr(node() if hasattr(node, "INPUT_TYPES") else node, node.FUNCTION)(**inputs)
+            known.update({(source, k): value for k, value in enumerate(getattr(given, "args", given))})
+        return known[source, slot]
 
-    def out(number: int, slot: int) -> Any:
-        if (number, slot) not in known:
-            known.update({(number, k): value for k, value in enumerate(run(nodes[number]))})
-        return known[number, slot]
-
-    def run(node: dict) -> Any:
-        kind, values = node["type"], node["widgets_values"]
-        if kind in LOADERS:
-            return [loaded[output["type"]] for output in node["outputs"]]
-        if kind == "InstDiffLayoutEditor":
-            return InstDiffLayoutEditor.execute(small(values[0])).args
-        assert node["mode"] == OFF
-        if kind == "CLIPTextEncode":
-            linked = any(slot["name"] == "text" for slot in node["inputs"])
-            return comfy_nodes.CLIPTextEncode().encode(
-                given(node, "clip"), given(node, "text") if linked else values[0]
-            )
-        if kind == "FluxGuidance":
-            return nodes_flux.FluxGuidance.execute(given(node, "conditioning"), *values).args
-        if kind == "ModelSamplingAuraFlow":
-            return nodes_model_advanced.ModelSamplingAuraFlow().patch_aura(given(node, "model"), *values)
-        sockets = {slot["name"]: given(node, slot["name"]) for slot in node["inputs"]}
-        if kind == "InstDiffApplyLayout":
-            names = ("strength", "start", "end", "global_share", "method", "overlap", "outside", "picture_attention")
-            names = (*names, "point_size", "stroke_width")
-            return InstDiffApplyLayout.execute(**sockets, **dict(zip(names, values, strict=True))).args
-        if kind == "InstDiffEmptyLatent":
-            return InstDiffEmptyLatent.execute(**sockets).args
-        if kind == "InstDiffKSampler":
-            seed, _, _, *rest = values
-            names = ("cfg", "sampler_name", "scheduler", "denoise", "share", "merge", "feather", "speed")
-            return MultiInstanceKSampler.execute(
-                seed=seed, steps=3, **sockets, **dict(zip(names, rest, strict=True))
-            ).args
-        assert kind == "VAEDecode", kind
-        return comfy_nodes.VAEDecode().decode(**sockets)
-
-    save = next(node for node in workflow["nodes"] if node["type"] == "SaveImage" and node["mode"] == OFF)
     with torch.inference_mode():
-        return given(save, "images")
+        return [out(str(number), 0) for number in wanted]
+
+
+def read(name: str) -> dict:
+    [path] = (ROOT / "workflows").glob(name)
+    return json.loads(path.read_text(encoding="utf-8"))
 
 
 def flux_from_a_file(folder: Path) -> Any:
@@ -106,9 +122,25 @@ def flux_from_a_file(folder: Path) -> Any:
 
 @pytest.mark.parametrize("number", FAMILIES)
 def test_the_switched_off_part_paints_with_its_model(number, tmp_path):
-    [path] = (ROOT / "workflows").glob(f"{number} One layout with *.json")
-    name = FAMILIES[number]
+    workflow, name = read(f"{number} One layout with *.json"), FAMILIES[number]
     model = flux_from_a_file(tmp_path) if name == "FLUX.1" else tiny_model(name)
     loaded = {"MODEL": model, "CLIP": TinyClip(name), "VAE": FlatVae()}
-    picture = painted(json.loads(path.read_text(encoding="utf-8")), loaded)
+    off = [node["id"] for node in workflow["nodes"] if node["mode"] == BYPASS and node["type"] == "VAEDecode"]
+    [picture] = painted(workflow, loaded, off)
     assert picture.shape == (1, 96, 128, 3) and torch.isfinite(picture).all() and picture.std() > 0
+
+
+@pytest.mark.parametrize("name", FAMILIES.values())
+def test_every_method_that_fits_the_model_paints_another_picture_of_one_layout(name, tmp_path, monkeypatch):
+    monkeypatch.setitem(folder_paths.folder_names_and_paths, "loras", ([str(tmp_path)], {".safetensors"}))
+    monkeypatch.setattr(folder_paths, "filename_list_cache", {})
+    workflow, loaded = read("22 *.json"), {"MODEL": tiny_model(name), "CLIP": TinyClip(name), "VAE": FlatVae()}
+    off = [node["id"] for node in workflow["nodes"] if node["mode"] == BYPASS]
+    pictures = painted(workflow, loaded, [9, 13, 17, 20], off)
+    assert all(picture.shape == (1, 96, 128, 3) and torch.isfinite(picture).all() for picture in pictures)
+    if name in ELIGEN:
+        save_file(file_of(name, ""), tmp_path / "model.safetensors")
+        apply = next(node for node in workflow["nodes"] if node["type"] == "InstDiffApplyLayout")
+        apply["widgets_values"][4] = "EliGen"
+        pictures += painted(workflow, loaded, [17])
+    assert all((one - two).abs().max() > 1e-4 for one, two in combinations(pictures, 2))
