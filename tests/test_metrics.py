@@ -1,80 +1,19 @@
-"""The measures: exact values by hand, the exact detector on clean scenes, and pictures that are worse in one thing alone."""
+"""The measures by hand: what a detection is worth, and average precision."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
-from instdiff.instdiff_modules.geometry.growing import grown
 from instdiff.instdiff_modules.geometry.masks import draw_box, encode_mask
 from instdiff.instdiff_modules.layout.instance import Instance, Layout
-from instdiff.instdiff_modules.metrics.attributes import COLORS, color_map, leakage, wanted
 from instdiff.instdiff_modules.metrics.authors import points_in_mask
 from instdiff.instdiff_modules.metrics.average_precision import average_precision
 from instdiff.instdiff_modules.metrics.classes import detection_class, instance_class
-from instdiff.instdiff_modules.metrics.detection import SHAPES, Detection, Detector, detect_shapes
-from instdiff.instdiff_modules.metrics.marks import FAIL, PASS, draw_marks
+from instdiff.instdiff_modules.metrics.detection import Detection
 from instdiff.instdiff_modules.metrics.matching import match
-from instdiff.instdiff_modules.metrics.record import Record, record_from_dict, record_to_dict
-from instdiff.instdiff_modules.metrics.report import Totals, rows_table, summarise, totals_table
-from instdiff.instdiff_modules.metrics.score import Settings, score_picture
-from instdiff.instdiff_modules.shapeworld import vocabulary as words
-from support.shapeworld.layouts import scene_layout
-from support.shapeworld.render import render
-from support.shapeworld.scene import Scene, Thing, random_scene
-
-CANVASES = ((256, 256), (384, 256), (256, 320))  # width, height
-SCENES = [random_scene((9, i), *CANVASES[i % 3]) for i in range(12)]
-SHAPE_WORLD = Settings(categories=SHAPES)
-MEASURES = (
-    "box_ap",
-    "box_ap50",
-    "mask_ap50",
-    "mask_miou",
-    "pim_point",
-    "pim_scribble",
-    "color_acc",
-    "texture_acc",
-    "plain_acc",
-)
-WIDTH, HEIGHT = 120, 80  # a wide picture: squares hide swapped axes
-
-BOX = (0.25, 0.25, 0.75, 0.5)  # 60 x 20 pixels at 30, 20
-FOX = Instance("fox", "a red fox", box=BOX)
-
-
-def at(
-    box: tuple[float, float, float, float], label: str | None = "fox", score: float = 0.9, **more: object
-) -> Detection:
-    """A detection whose mask fills its box."""
-    return Detection(label, box, draw_box(box, HEIGHT, WIDTH), score, **more)
-
-
-def scored(instances: list[Instance], found: list[Detection], **settings: object) -> Record:
-    labels = tuple(sorted({d.label for d in found if d.label} | {"fox", "owl"}))
-    return score_picture(
-        "one", Layout(tuple(instances)), found, (WIDTH, HEIGHT), Settings(categories=labels, **settings)
-    )
-
-
-def shape_record(
-    scene: Scene,
-    picture: np.ndarray | None = None,
-    found: list[Detection] | None = None,
-    detector: Detector = detect_shapes,
-) -> Record:
-    drawn = render(scene)
-    picture = drawn.picture if picture is None else picture
-    found = detector(picture) if found is None else found
-    return score_picture(
-        "scene",
-        scene_layout(scene, masks=drawn.visible),
-        found,
-        (scene.width, scene.height),
-        SHAPE_WORLD,
-        picture,
-        colors=True,
-    )
-
+from instdiff.instdiff_modules.metrics.report import rows_table, summarise
+from instdiff.instdiff_modules.metrics.score import score_picture
+from support.measured import BOX, FOX, HEIGHT, WIDTH, at, scored
 
 # What a detection is worth
 
@@ -169,6 +108,11 @@ def test_the_authors_category_name_comes_first_and_detections_have_classes_too()
     )
 
 
+def test_another_shape_of_canvas_is_refused() -> None:
+    with pytest.raises(ValueError, match="another shape"):
+        score_picture("x", Layout((FOX,), 512, 512), [], (768, 512))
+
+
 # Average precision
 
 
@@ -228,198 +172,3 @@ def test_nothing_found_is_a_result_and_nothing_asked_too(capsys: pytest.CaptureF
     assert empty.score == 1.0 and summarise([empty]).box_ap is None and rows_table([empty]) == "There are no instances."
     assert summarise([]).instances == 0
     assert capsys.readouterr().out == "", "pycocotools' reports stay off the screen"
-
-
-# The shape world
-
-
-@pytest.fixture(scope="module")
-def clean() -> Totals:
-    return summarise([shape_record(scene) for scene in SCENES])
-
-
-def test_clean_scenes_are_perfect(clean: Totals) -> None:
-    assert clean.success == 1 and clean.pictures == 12
-    assert min(clean.box_ap, clean.box_ar, clean.mask_ap, clean.mask_ar) >= 0.995
-    assert clean.box_ap50 == clean.mask_ap50 == pytest.approx(1) and clean.pim_point == clean.pim_scribble == 1
-    assert clean.color_acc == clean.texture_acc == clean.plain_acc == 1
-    assert clean.mask_miou > 0.98 and clean.leakage < 0.002
-    assert clean.counts["color_acc"] == clean.instances == clean.counts["texture_acc"] + clean.counts["plain_acc"]
-
-
-THINGS = (
-    Thing("star", "red", "plain", (0.2, 0.3), 0.35), Thing("circle", "blue", "striped", (0.75, 0.3), 0.3),
-    Thing("square", "yellow", "plain", (0.3, 0.75), 0.25), Thing("heart", "green", "dotted", (0.75, 0.75), 0.35),
-)  # fmt: skip
-SCENE = Scene(256, 256, "white", THINGS)
-
-
-def other(index: int, **changes: object) -> np.ndarray:
-    """The picture of SCENE with one thing changed."""
-    return render(
-        replace(SCENE, things=tuple(replace(t, **changes) if i == index else t for i, t in enumerate(THINGS)))
-    ).picture
-
-
-def differing(picture: np.ndarray) -> dict[str, float]:
-    """The measures that differ from those of the right picture by more than 0.02."""
-    right, wrong = (summarise([shape_record(SCENE, p)]) for p in (None, picture))
-    return {
-        name: getattr(wrong, name)
-        for name in (*MEASURES, "leakage")
-        if abs(getattr(wrong, name) - getattr(right, name)) > 0.02
-    }
-
-
-@pytest.mark.parametrize("index, changes, expected", [
-    (0, {"color": "purple"}, {"color_acc": 0.75}),  # a colour of no other instance, so nothing leaked
-    (1, {"texture": "checkered"}, {"texture_acc": 0.5}),
-    (0, {"texture": "striped"}, {"plain_acc": 0.5}),
-    (2, {"color": "blue"}, {"color_acc": 0.75, "leakage": 0.25}),  # the colour of the circle
-], ids=["colour", "texture", "plain", "colour of another"])  # fmt: skip
-def test_one_fault_moves_its_measure_alone(index: int, changes: dict, expected: dict[str, float]) -> None:
-    assert differing(other(index, **changes)) == {
-        name: pytest.approx(value, abs=0.01) for name, value in expected.items()
-    }
-    row = shape_record(SCENE, other(index, **changes)).rows[index]
-    assert not row.passed and row.reason == " ".join(
-        [*changes.values(), "instead of", getattr(THINGS[index], next(iter(changes)))]
-    )
-
-
-def test_swapped_textures() -> None:
-    things = (THINGS[0], replace(THINGS[1], texture="dotted"), THINGS[2], replace(THINGS[3], texture="striped"))
-    assert differing(render(replace(SCENE, things=things)).picture) == {"texture_acc": 0.0}
-
-
-def test_an_object_that_moved_costs_place_and_neither_colour_nor_texture() -> None:
-    changed = differing(other(2, center=(0.5, 0.52)))
-    assert changed.keys() == {"box_ap", "box_ap50", "mask_ap50", "mask_miou", "pim_point", "pim_scribble"}
-    assert changed["mask_miou"] == pytest.approx(0.75, abs=0.03) and changed["pim_point"] == 0.75
-
-
-def test_another_shape_in_the_place_keeps_its_colour() -> None:
-    record = shape_record(SCENE, other(2, shape="circle"))
-    assert [row.passed for row in record.rows] == [True, True, False, True]
-    assert record.rows[2].color_right and record.rows[2].reason == "not found, a yellow circle in its region"
-
-
-def test_leaked_colour_is_measured_to_the_pixel_and_moves_nothing_else() -> None:
-    picture = render(SCENE).picture.copy()
-    rows, columns = slice(182, 200), slice(70, 84)  # inside the yellow square
-    picture[rows, columns] = words.COLORS["red"]
-    found = detect_shapes(render(SCENE).picture)
-    right, wrong = shape_record(SCENE, found=found), shape_record(SCENE, picture, found)
-    area = render(SCENE).visible[2].sum()
-    assert right.rows[2].leakage == 0 and wrong.rows[2].leakage == pytest.approx(18 * 14 / area, rel=0.01)
-    assert [replace(row, leakage=None) for row in wrong.rows] == [replace(row, leakage=None) for row in right.rows]
-    assert summarise([shape_record(SCENE, picture)]).color_acc == 1
-
-
-def test_the_second_shade_is_the_same_colour_and_the_background_is_nobodys() -> None:
-    for index in (1, 3):
-        assert shape_record(SCENE).rows[index].leakage == 0
-    gone = shape_record(SCENE, np.full((256, 256, 3), 250, np.uint8))
-    assert [row.leakage for row in gone.rows] == [0.0] * 4 and gone.score == 0
-
-
-def test_what_lies_in_front_is_no_leak() -> None:
-    colors = np.full((4, 8), COLORS.index("red"))
-    colors[:, 4:] = COLORS.index("blue")
-    back, front = np.ones((4, 8), bool), np.zeros((4, 8), bool)
-    front[:, 4:] = True
-    assert leakage(colors, [back, front], [True, True], ["red", "blue"]) == [0.0, 0.0]
-    assert leakage(colors, [front, back], [True, True], ["blue", "red"]) == [None, 0.5], (
-        "wholly hidden; half of it is blue"
-    )
-    assert leakage(colors, [front, back], [False, False], ["blue", "red"]) == [None, 0.0], (
-        "the corners of a box may show what lies behind"
-    )
-    assert leakage(colors, [back, None, front], [True, True, True], ["red", "green", "red"]) == [0.0, None, 0.0]
-    assert leakage(colors, [back, front], [True, True], ["red", "red"]) == [None, None], "nothing can leak"
-
-
-def test_the_words_of_a_prompt() -> None:
-    assert wanted("A striped, BLUE ring on red") == ("ring", "blue", "striped", None)
-    assert wanted("a wooden owl") == (None, None, None, "wooden")
-    assert (color_map(render(SCENE).picture) == COLORS.index("red")).sum() == pytest.approx(
-        render(SCENE).visible[0].sum(), rel=0.02
-    )
-
-
-# Reports
-
-
-def test_records_survive_json_and_tables_can_be_read() -> None:
-    record = shape_record(SCENE, other(0, color="purple"))
-    assert record_from_dict(record_to_dict(record)) == record
-    table = rows_table([record])
-    assert table.count("\n") == 5 and "| 1 | a red star | FAIL |" in table and "purple instead of red" in table
-    assert "scene" not in table and "| scene | 1 |" in rows_table([record, record])
-    assert rows_table([shape_record(SCENE)], failed_only=True) == "No instance failed."
-    assert "| color_acc | 0.7500 | 4 |" in totals_table(summarise([record]))
-    odd = scored([replace(FOX, prompt="a | fox\n fox " * 20)], [])
-    assert all(line.count(" | ") == 4 for line in rows_table([odd]).splitlines()[2:])
-
-
-def test_hidden_instances_do_not_count_and_numbers_are_those_of_the_layout() -> None:
-    record = scored([replace(FOX, visible=False), FOX], [at(BOX)])
-    assert [row.number for row in record.rows] == [2] and record.score == 1
-
-
-def test_the_marks_are_green_and_red_and_tint_nothing() -> None:
-    layout = Layout(
-        (FOX, Instance("owl", "an owl", box=(0.05, 0.6, 0.2, 0.95)), Instance("p", "a fox", point=(0.9, 0.1)))
-    )
-    record = score_picture("", layout, [replace(at(BOX), mask=None)], (480, 320), Settings(categories=("fox", "owl")))
-    picture = np.full((320, 480, 3), 77, np.uint8)
-    drawn = draw_marks(picture, layout, record)
-    assert drawn.shape == picture.shape and (picture == 77).all()
-    assert (drawn[159, 200] == PASS).all() and (drawn[303, 40] == FAIL).all(), "the lower edges of the boxes"
-    assert (drawn[120:150, 200:300] == 77).all(), "inside, the picture stays as it is"
-
-
-def test_the_labels_leave_the_shapes_free() -> None:
-    words = "a striped blue circle with a long prompt that fills several lines of a label"
-    boxes = [(0.1 + 0.3 * i, 0.1 + 0.3 * j, 0.3 + 0.3 * i, 0.3 + 0.3 * j) for i in range(3) for j in range(3)]
-    layout = Layout(tuple(Instance(str(i), words, box=box) for i, box in enumerate(boxes)))
-    record = score_picture("", layout, [], (256, 256), Settings(categories=("circle",)))
-    drawn = draw_marks(np.full((256, 256, 3), 77, np.uint8), layout, record)
-    for x0, y0, x1, y1 in (tuple(round(v * 256) for v in box) for box in boxes):
-        assert (drawn[y0 + 4 : y1 - 24, x0 + 4 : x1 - 24] == 77).all(), "only the outline and the mark"
-
-
-def test_every_label_is_at_its_shape_or_tied_to_it() -> None:
-    """Four that overlap in the middle: the labels stand around, and from each a line of its colour leads into the heap."""
-    boxes = [(0.3, 0.3, 0.6, 0.6), (0.35, 0.35, 0.65, 0.65), (0.4, 0.3, 0.7, 0.6), (0.33, 0.4, 0.68, 0.7)]
-    layout = Layout(tuple(Instance(str(i), "a fox", box=box) for i, box in enumerate(boxes)))
-    found = [Detection("fox", box) for box in boxes[:2]]
-    record = score_picture("", layout, found, (256, 256), Settings(categories=("fox",)))
-    drawn = draw_marks(np.full((512, 512, 3), 77, np.uint8), layout, record)
-    assert drawn.shape == (512, 512, 3), "an enlarged picture of the record's own"
-    assert (drawn[200, 154] == PASS).all() and (drawn[300, 356] == FAIL).all(), "places are those of this picture"
-    painted = (drawn != 77).any(-1)
-    assert painted[:152].any() and painted[:, :150].any() and painted[360:].any(), "the labels stand around"
-    tied = np.zeros_like(painted)
-    tied[200, 154] = True
-    while (more := grown(tied, 1) & painted).sum() > tied.sum():
-        tied = more
-    floats = painted & ~tied
-    floats[180:350, 180:350] = False  # the marks lie inside their shapes
-    assert not floats.any()
-
-
-def test_a_label_that_finds_no_room_in_two_lines_is_written_in_one() -> None:
-    words = ("a yellow circle", "a red heart", "a striped blue square")
-    boxes = ((0.08, 0.08, 0.42, 0.42), (0.56, 0.1, 0.92, 0.46), (0.3, 0.54, 0.7, 0.92))
-    layout = Layout(tuple(Instance(one, one, box=box) for one, box in zip(words, boxes, strict=True)))
-    record = score_picture("", layout, [], (256, 256), Settings(categories=("circle", "heart", "square")))
-    drawn = draw_marks(np.full((256, 256, 3), 200, np.uint8), layout, record)
-    for one, rows in ((words[0], drawn[2:18, :130]), (words[2], drawn[238:254])):
-        plate = (rows.max(2) < 100).any(0).sum()
-        assert plate > 4 * len(one), f"the plate of {one} is as long as its words"
-
-
-def test_another_shape_of_canvas_is_refused() -> None:
-    with pytest.raises(ValueError, match="another shape"):
-        score_picture("x", Layout((FOX,), 512, 512), [], (768, 512))
