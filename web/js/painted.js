@@ -8,7 +8,9 @@ const INACTIVE = new Set([2, 4]); // muted, bypassed
 const CELL = 8; // pixels: sides are multiples of it
 const SMALLEST = 64; // pixels of a side
 const FORM_KEPT = 1 / 64; // as instdiff_modules/shapeworld/canvases.py
-const cells = (side) => Math.max(SMALLEST, Math.round(side / CELL) * CELL);
+const cells = (side) => Math.max(SMALLEST, rounded(side / CELL) * CELL);
+/** A half goes to the even neighbour, as Python has it: the node that makes the latent counts so. */
+const rounded = (value) => (value % 1 === 0.5 ? 2 * Math.round(value / 2) : Math.round(value));
 
 /**
  * @typedef {{title: string} & ({width: number, height: number} | {sides: [number, number]})} Painted title: of the node that decides; sides: the shorter one, and
