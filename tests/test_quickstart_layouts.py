@@ -77,6 +77,26 @@ def test_the_demo_gets_a_caption_and_a_canvas_where_there_are_none() -> None:
     assert "from 1:2 to 2:1; on 768x256 objects miss their places" in notes(ours(STAR, width=768), demo=True)
 
 
+def test_the_canvas_of_a_mask_and_of_other_frames_is_looked_at_too() -> None:
+    def masked(width: int, height: int) -> dict[str, object]:
+        mask = {"size": [height, width], "counts": [0, width * height]}
+        return {"prompt": "a red star", "mask": mask}
+
+    none = {"width": None, "height": None}
+    assert "on 900x300 objects miss their places" in notes(ours(masked(900, 300), **none), demo=True)
+    assert "draws a canvas of 512x512 at 256x256." in notes(ours(masked(512, 512), **none), demo=True)
+    assert "does not state its canvas; 256x256 is drawn" in notes(ours(STAR, height=None), demo=True)
+    frames = [json.loads(ours(STAR)), json.loads(ours(STAR, width=512))]
+    assert notes(json.dumps(frames[:1] * 2), demo=True) == ""
+    assert notes(json.dumps(frames), demo=True).startswith(
+        "Frame 2 has a canvas of another shape (512x256) than the first one"
+    )
+    text, _ = for_the_demo(answer(json.dumps([{**frames[0], **none}, frames[1]]), {})["text"])
+    assert [(one["width"], one["height"]) for one in json.loads(text)] == [(256, 256), (512, 256)], (
+        "what is stated stays"
+    )
+
+
 def test_a_caption_without_a_background_is_told_what_to_add() -> None:
     assert "end the caption with 'on a white background'" in notes(ours(STAR, prompt="a red star"), demo=True)
     white = {**STAR, "prompt": "a white star"}

@@ -9,6 +9,7 @@ from ..commands.names import shown
 from ..layout.json_text import load_json
 from ..shapeworld.canvases import FORMS, SHORTER, drawn_at, in_form
 from ..shapeworld.known_words import WORDS, background_of, caption_of, names_background, unknown_words
+from .graph import has_shape
 
 REAL_WEIGHTS = "For other things put real weights in place (see README.md) and give --workflow."
 MOST_NAMED = 8  # unknown words
@@ -29,23 +30,46 @@ def for_the_demo(text: str) -> tuple[str, list[str]]:
             "The caption names no background, so the model chooses its colour. To choose it yourself, end the caption with "
             f"'on a {background_of(prompts_of(frames[0]))} background'."
         )
-    width, height = frames[0].get("width"), frames[0].get("height")
-    if not (width or height or any("mask" in instance for instance in frames[0]["instances"])):  # masks have a size too
-        frames = [{**frame, "width": SHORTER, "height": SHORTER} for frame in frames]
+    canvas = canvas_in(frames[0])
+    width, height = canvas or (SHORTER, SHORTER)
+    if canvas is None:
         notes.append(f"The layout does not state its canvas; {SHORTER}x{SHORTER} is drawn.")
-    elif width and height and not in_form(width, height):
+    elif not in_form(width, height):
         notes.append(
             f"The demo's model was made for canvases from {FORMS}; on {width}x{height} objects miss their places."
         )
-    elif width and height and drawn_at(width, height) != (width, height):
+    elif drawn_at(width, height) != (width, height):
         drawn = "{}x{}".format(*drawn_at(width, height))
         notes.append(f"The demo's model draws a canvas of {width}x{height} at {drawn}.")
+    other = next(
+        (
+            (n, own)
+            for n, frame in enumerate(frames, 1)
+            if (own := canvas_in(frame)) and not has_shape(own, (width, height))
+        ),
+        None,
+    )
+    if other:
+        number, own = other
+        notes.append(
+            f"Frame {number} has a canvas of another shape ({own[0]}x{own[1]}) than the first one ({width}x{height}): it is stretched to that."
+        )
+    sizes = [canvas_in(frame) or (width, height) for frame in frames]
+    frames = [{**frame, "width": size[0], "height": size[1]} for frame, size in zip(frames, sizes, strict=True)]
     unknown = unknown_words(text for frame in frames for text in (frame["prompt"], *prompts_of(frame)))
     if unknown:
         words = ", ".join(shown(word, 30) for word in unknown[:MOST_NAMED])
         more = f" and {len(unknown) - MOST_NAMED} more words" if len(unknown) > MOST_NAMED else ""
         notes.append(f"The demo's model does not know: {words}{more}. It knows {WORDS}. {REAL_WEIGHTS}")
     return json.dumps(frames if isinstance(value, list) else frames[0]), notes
+
+
+def canvas_in(frame: dict[str, Any]) -> tuple[int, int] | None:
+    """(width, height) of a document of ours, as layout/frames.py has it: what it states, else that of its first mask."""
+    if frame.get("width") and frame.get("height"):
+        return frame["width"], frame["height"]
+    masks = (instance["mask"]["size"] for instance in frame["instances"] if "mask" in instance)
+    return next(((width, height) for height, width in masks), None)
 
 
 def prompts_of(frame: dict[str, Any]) -> list[str]:
