@@ -12,6 +12,7 @@ from types import ModuleType
 
 import pytest
 import yaml
+from instdiff.instdiff_modules.commands.names import whole_path
 from instdiff.instdiff_modules.launcher import existing, graph, install, machine, server
 from instdiff.instdiff_modules.launcher.client import Result
 from instdiff.instdiff_modules.launcher.errors import Stopped
@@ -281,6 +282,25 @@ def test_the_canvas_of_a_photo_is_scaled_to_what_the_model_can_draw() -> None:
     assert (after["4"]["inputs"]["width"], after["4"]["inputs"]["height"]) == (1024, 768)
 
 
+@pytest.mark.parametrize("canvas, drawn", [
+    ((1, 1), (256, 256)), ((100, 60), (424, 256)), ((256, 512), (256, 512)), ((512, 512), (512, 512)), ((8000, 8000), (1024, 1024)),
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("frames", [False, True], ids=["one", "frames"])
+def test_the_demos_drawing_of_the_layout_is_no_smaller_than_its_picture_and_not_huge(
+    canvas: tuple[int, int], drawn: tuple[int, int], frames: bool
+) -> None:
+    shipped = graph.read_graph(graph.DEMO.read_text(encoding="utf-8"), "demo.json")
+    layout = {"version": 1, "width": canvas[0], "height": canvas[1], "instances": []}
+    inputs = graph.with_layout(shipped, json.dumps([layout] if frames else layout), "layout.json")["9"]["inputs"]
+    assert (inputs["width"], inputs["height"]) == drawn
+
+
+def test_a_drawing_whose_size_is_chosen_keeps_it() -> None:
+    for chosen in ({"width": 300, "height": 0}, {"width": 0, "height": 0, "background": ["8", 0]}):
+        before = {**api(), "9": {"class_type": "InstDiffPreview", "inputs": chosen}}
+        assert graph.with_layout(before, '{"width": 1, "height": 1}', "layout.json")["9"] == before["9"]
+
+
 def test_a_layout_without_size_or_a_list_of_frames_leaves_the_size_alone() -> None:
     for text in ('{"instances": []}', "[{}, {}]", '{"width": "wide", "height": null}'):
         assert graph.with_layout(api(), text, "layout.json")["4"] == api()["4"]
@@ -405,6 +425,28 @@ def test_pictures_are_numbered_in_their_folder_and_the_one_alone_has_its_layout_
     assert alone.name == "instdiff_00001.png"
     (pair,) = find_pairs(alone.parent, alone.parent)
     assert pair.picture == alone and json.loads(pair.layout.read_text())["width"] == 256
+
+
+def test_a_name_that_begins_with_a_tilde_and_is_no_users_is_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("~nobody-here.json").write_text("{}", encoding="utf-8")
+    assert load_quickstart().read(Path("~nobody-here.json")) == "{}"
+    said = quickstart("run", "--layout", "~nobody-here/layout.json", "--home", "~nobody-here")
+    assert "layout.json cannot be read" in said.stderr and "Traceback" not in said.stderr
+    assert whole_path(Path("~/a")) == Path.home() / "a"
+
+
+def test_a_user_without_a_home_folder_is_told_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    for system in ("linux", "darwin", "win32"):
+        with pytest.raises(Stopped, match=r"no home folder of this user\. Give --home DIR"):
+            install.default_home(system, {})
+    assert install.default_home("linux", {"INSTDIFF_HOME": "a"}) == Path("a")
 
 
 def test_what_follows_two_dashes_goes_to_the_python_of_comfyui(tmp_path: Path) -> None:
