@@ -1,6 +1,6 @@
 /** At what size the graph paints a layout, as far as it tells: the layout fits any size, so it is the empty latent that decides. */
 import { placeBefore, placeId, placesAfter } from "./graph.js";
-import { weightsSay } from "./weights.js";
+import { loaderOf, valueOf, weightsSay } from "./weights.js";
 
 const OURS = "InstDiffEmptyLatent"; // takes the canvas, scaled for a model that was made for few sizes
 const LATENT = "LATENT";
@@ -26,7 +26,8 @@ export function paintedAt(places, sides) {
     if (!source || takes(source, LATENT)) continue; // it goes on with what another one made
     const title = source.node.title || source.node.type;
     if (source.node.type !== OURS) return sized(source, title);
-    const made = weightsSay(places, sides);
+    const loader = loaderOf(source, "MODEL"); // it is its own model that decides, whatever else the layout goes to
+    const made = loader ? valueOf(loader, sides) : weightsSay(places, sides);
     return made ? { sides: made, title } : null;
   }
   return null;
