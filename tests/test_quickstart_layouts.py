@@ -88,13 +88,13 @@ def test_the_canvas_of_a_mask_and_of_other_frames_is_looked_at_too() -> None:
     assert "does not state its canvas; 256x256 is drawn" in notes(ours(STAR, height=None), demo=True)
     frames = [json.loads(ours(STAR)), json.loads(ours(STAR, width=512))]
     assert notes(json.dumps(frames[:1] * 2), demo=True) == ""
-    assert notes(json.dumps(frames), demo=True).startswith(
-        "Frame 2 has a canvas of another shape (512x256) than the first one"
-    )
-    text, _ = for_the_demo(answer(json.dumps([{**frames[0], **none}, frames[1]]), {})["text"])
-    assert [(one["width"], one["height"]) for one in json.loads(text)] == [(256, 256), (512, 256)], (
-        "what is stated stays"
-    )
+    with pytest.raises(
+        Stopped, match=r"Frame 2 of the layout has a canvas of 512x256, but .* one size, here for 256x256"
+    ):
+        notes(json.dumps(frames), demo=True)
+    found = answer(json.dumps([{**frames[0], **none}, frames[1], {**frames[1], "width": 1024, "height": 512}]), {})
+    drawn = [(one["width"], one["height"]) for one in json.loads(for_the_demo(found["text"])[0])]
+    assert found["canvas"] == (512, 256) and drawn == [(512, 256), (512, 256), (1024, 512)], "what is stated stays"
 
 
 def test_a_caption_without_a_background_is_told_what_to_add() -> None:

@@ -9,6 +9,7 @@ from ..commands.names import shown
 from ..layout.json_text import load_json
 from ..shapeworld.canvases import FORMS, SHORTER, drawn_at, in_form
 from ..shapeworld.known_words import WORDS, background_of, caption_of, names_background, unknown_words
+from .errors import Stopped
 from .graph import has_shape
 
 REAL_WEIGHTS = "For other things put real weights in place (see README.md) and give --workflow."
@@ -17,7 +18,10 @@ MOST_BYTES = 2**28
 
 
 def for_the_demo(text: str) -> tuple[str, list[str]]:
-    """text: a document of ours, or a list of them, a frame each -> (the same with caption and canvas, sentences for the user)."""
+    """text: a document of ours, or a list of them, a frame each -> (the same with caption and canvas, sentences for the user).
+
+    Stopped for frames that one size of picture does not fit.
+    """
     value = load_json(text, limit=MOST_BYTES)
     frames: list[dict[str, Any]] = value if isinstance(value, list) else [value]
     notes: list[str] = []
@@ -30,7 +34,8 @@ def for_the_demo(text: str) -> tuple[str, list[str]]:
             "The caption names no background, so the model chooses its colour. To choose it yourself, end the caption with "
             f"'on a {background_of(prompts_of(frames[0]))} background'."
         )
-    canvas = canvas_in(frames[0])
+    known = [canvas_in(frame) for frame in frames]
+    canvas = next(filter(None, known), None)
     width, height = canvas or (SHORTER, SHORTER)
     if canvas is None:
         notes.append(f"The layout does not state its canvas; {SHORTER}x{SHORTER} is drawn.")
@@ -41,20 +46,13 @@ def for_the_demo(text: str) -> tuple[str, list[str]]:
     elif drawn_at(width, height) != (width, height):
         drawn = "{}x{}".format(*drawn_at(width, height))
         notes.append(f"The demo's model draws a canvas of {width}x{height} at {drawn}.")
-    other = next(
-        (
-            (n, own)
-            for n, frame in enumerate(frames, 1)
-            if (own := canvas_in(frame)) and not has_shape(own, (width, height))
-        ),
-        None,
-    )
-    if other:
-        number, own = other
-        notes.append(
-            f"Frame {number} has a canvas of another shape ({own[0]}x{own[1]}) than the first one ({width}x{height}): it is stretched to that."
-        )
-    sizes = [canvas_in(frame) or (width, height) for frame in frames]
+    sizes = [own or (width, height) for own in known]
+    for number, own in enumerate(sizes, 1):
+        if not has_shape(drawn_at(width, height), own):
+            raise Stopped(
+                f"Frame {number} of the layout has a canvas of {own[0]}x{own[1]}, but all frames are drawn at one size, here for {width}x{height}. "
+                "What to do: give each of them a canvas of the same shape, or draw them one by one."
+            )
     frames = [{**frame, "width": size[0], "height": size[1]} for frame, size in zip(frames, sizes, strict=True)]
     unknown = unknown_words(text for frame in frames for text in (frame["prompt"], *prompts_of(frame)))
     if unknown:
