@@ -137,11 +137,14 @@ def _set_size(graph: Graph, width: Any, height: Any) -> None:
 
 
 def _set_preview(graph: Graph, width: Any, height: Any) -> None:
-    """Give drawings of the layout, where they would have the canvas's size, one that is no smaller than the picture (the demo shrinks
-    its picture to the drawing that it puts beside it) and no longer than LONGEST_SIDE (Preview Layout refuses very large ones)."""
+    """Give drawings of the layout, which have the canvas's size, another one where that is smaller than the picture (the demo shrinks
+    its picture to the drawing that it puts beside it) or very large (Preview Layout refuses some)."""
     if not _is_canvas(width, height):
         return
-    size = max(_picture_size(graph, width, height), drawn_size(width, height), key=math.prod)
+    picture = _picture_size(graph, width, height)
+    if picture[0] <= width <= LONGEST_SIDE and picture[1] <= height <= LONGEST_SIDE:
+        return
+    size = max(picture, drawn_size(width, height), key=math.prod)
     for node in _of_class(graph, "InstDiffPreview"):
         inputs = node["inputs"]
         if not (inputs.get("width") or inputs.get("height") or inputs.get("background")):
