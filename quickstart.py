@@ -28,6 +28,7 @@ if sys.version_info < (3, 10):  # before our own imports, which an older Python 
         "start quickstart.py with it, for example: python3.12 quickstart.py" % sys.version_info[:2]
     )
 
+from instdiff_modules.commands.names import whole_path
 from instdiff_modules.commands.options import SEEDS, Parser, Usage, any_letters, file_path, whole
 from instdiff_modules.commands.problems import system_sentence
 from instdiff_modules.launcher import existing, install, testing
@@ -117,7 +118,7 @@ def main(argv: list[str]) -> int:
     """Run one command; the exit code."""
     options = arguments(argv)
     check_python(sys.version_info[:2])
-    home = (options.home or install.default_home()).expanduser().resolve()
+    home = whole_path(options.home or install.default_home()).resolve()
     if home == PACK or PACK in home.parents:
         raise Stopped(f"--home {home} is inside the pack, where ComfyUI would load it. Choose a folder outside {PACK}.")
     if options.command == "test":
@@ -166,7 +167,7 @@ def picture(
     """`demo` and `run`: start the server, run the workflow, write its pictures, stop the server."""
     workflow = getattr(options, "workflow", graphs.DEMO)
     base = install.make_base(home)
-    out = (options.out or home / "pictures").expanduser().resolve()
+    out = whole_path(options.out or home / "pictures").resolve()
     out.mkdir(parents=True, exist_ok=True)
     say("Starting ComfyUI ...")
     with Server(runtime, base, home / "logs" / "server.log", options.port, extra, say) as server:
@@ -212,7 +213,7 @@ def serve(options: argparse.Namespace, home: Path, runtime: Runtime, extra: tupl
 
 def train(options: argparse.Namespace, runtime: Runtime) -> int:
     """Train with the ComfyUI that was set up; the trainer's own exit code."""
-    command = [runtime.python, "-m", "instdiff_modules.training", "--config", options.config.expanduser().resolve()]
+    command = [runtime.python, "-m", "instdiff_modules.training", "--config", whole_path(options.config).resolve()]
     environment = {**clean_environment(), "INSTDIFF_COMFYUI": str(runtime.comfyui)}
     if options.cpu:
         environment["CUDA_VISIBLE_DEVICES"] = ""
@@ -266,8 +267,8 @@ def test(options: argparse.Namespace, home: Path, steps: Steps) -> int:
 def read(path: Path) -> str:
     """A text file; stops with a sentence if there is none."""
     try:
-        file_size(path.expanduser(), "a text file")  # a folder, a pipe or a device is none
-        return path.expanduser().read_text(encoding="utf-8-sig")
+        file_size(whole_path(path), "a text file")  # a folder, a pipe or a device is none
+        return whole_path(path).read_text(encoding="utf-8-sig")
     except UnicodeDecodeError as problem:
         raise Stopped(f"{path} is not text in UTF-8. What to do: give a JSON file.") from problem
     except ValueError as problem:

@@ -16,9 +16,11 @@ import comfy.supported_models_base
 import torch
 from comfy_api.latest import io
 
-from ..instdiff_modules.checkpoint.reading import Checkpoint, InstDiffConfig
+from ..instdiff_modules.checkpoint.reading import Checkpoint
+from ..instdiff_modules.checkpoint.shapes import fuser_places, read_config
+from ..instdiff_modules.layout.fields import shorten
 from ..instdiff_modules.shapeworld.canvases import CANVASES, SIDES
-from ..instdiff_modules.shapeworld.demo_file import EMBEDDING, DemoFile, full_embedding, read_demo_file
+from ..instdiff_modules.shapeworld.demo_file import EMBEDDING, OURS, DemoFile, full_embedding, read_demo_file
 from ..instdiff_modules.shapeworld.demo_header import DEMO_MODEL as DEMO_FILE
 from .model import InstDiffModel, build_instdiff_model
 from .types import InstDiffModelSocket
@@ -137,13 +139,18 @@ def load_vae(demo: DemoFile) -> Any:
 
 
 def load_instdiff(demo: DemoFile, source: str) -> InstDiffModel:
-    """INSTDIFF_MODEL from the file's own part."""
-    if "instdiff" not in demo.tensors:
+    """INSTDIFF_MODEL from the file's own part: the weights themselves say their sizes."""
+    if OURS not in demo.tensors:
         raise ValueError(f"{source} holds a base model without InstDiff weights: install the pack again.")
-    config = dict(demo.config["instdiff"])
-    for name in ("decoder_channels", "depths", "dims"):
-        config[name] = tuple(config[name])
-    return build_instdiff_model(Checkpoint(dict(demo.tensors["instdiff"]), InstDiffConfig(**config), source))
+    tensors, stated = dict(demo.tensors[OURS]), demo.config[OURS]
+    shapes = {key: tuple(tensor.shape) for key, tensor in tensors.items()}
+    config = read_config(shapes, source, fuser_places(shapes))
+    # The editor and quickstart go by what the file states, without its weights.
+    if stated.get("slots") != config.slots:
+        raise ValueError(
+            f"{source} states slots for {shorten(stated.get('slots'))} instances, but its weights have {config.slots}: install the pack again."
+        )
+    return build_instdiff_model(Checkpoint(tensors, config, source))
 
 
 def picture_sides(model: Any) -> tuple[int, int] | None:

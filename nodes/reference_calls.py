@@ -2,17 +2,19 @@
 
 import functools
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import comfy.model_management
 import comfy.patcher_extension
 import comfy.sampler_helpers
 import comfy.samplers
 import torch
 from torch import Tensor
 
-from ..instdiff_modules.references.blocks import BlockKey, self_attentions
+from ..instdiff_modules.references.blocks import BlockKey, kept_numbers, self_attentions
 from ..instdiff_modules.references.places import Places, Plan
 from ..instdiff_modules.references.sharing import KeysValues, Recorder, Sharing
 from ..instdiff_modules.sampling.options import run_options
@@ -54,7 +56,8 @@ def attach_references(model: Any, references: References) -> Any:
     patched = model.clone()
     patched.set_attachments(KEY, (*(model.get_attachment(KEY) or ()), references))
     wrap_runs(patched)
-    for place, wrapper in ((PLACES.OUTER_SAMPLE, begin), (PLACES.APPLY_MODEL, with_references)):
+    places = (PLACES.OUTER_SAMPLE, begin), (PLACES.PREPARE_SAMPLING, with_room), (PLACES.APPLY_MODEL, with_references)
+    for place, wrapper in places:
         patched.remove_wrappers_with_key(place, KEY)
         patched.add_wrapper_with_key(place, KEY, wrapper)
     return patched
@@ -89,6 +92,16 @@ def begin(
             one.end,
         )
     return out
+
+
+def with_room(executor: Any, model: Any, noise_shape: Sequence[int], *args: Any, **kwargs: Any) -> Any:
+    """PREPARE_SAMPLING wrapper: ComfyUI frees memory for a batch that is larger by as many pictures as the kept keys and values weigh."""
+    unet = model.get_model_object("diffusion_model")
+    latents = (picture.latent for given in model.get_attachment(KEY) for picture in given.pictures)
+    kept = sum(kept_numbers(unet, *latent.shape[-2:]) for latent in latents)
+    size = comfy.model_management.dtype_size(model.model.get_dtype_inference())
+    extra = math.ceil(kept * size / model.model.memory_required([1, *noise_shape[1:]]))
+    return executor(model, [noise_shape[0] + extra, *noise_shape[1:]], *args, **kwargs)
 
 
 def with_references(

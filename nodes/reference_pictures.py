@@ -1,6 +1,7 @@
 """The pictures of the instances: those that are connected and those that the layout names, ready for a VAE."""
 
 import hashlib
+import logging
 from collections import OrderedDict
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -18,6 +19,7 @@ from .reference_calls import Picture
 from .reference_files import read_reference
 
 WHERE = "Apply References"
+_log = logging.getLogger(__name__)
 MOST_KEPT = 64  # latents of one VAE, 16 KB each at 512 x 512
 
 
@@ -27,21 +29,27 @@ class Gathered:
     def __init__(self, frames: Frames, images: Tensor | None, of: str) -> None:
         self.pictures: list[Tensor] = []
         self.seen = [[one for one in visible_instances(layout) if one.strength] for layout in frames]
-        self._numbers: dict[tuple[int, str], int] = {}  # of the instance of an id in a frame
+        self._numbers: dict[tuple[int, str], int | None] = {}  # of the instance of an id in a frame
         given = _given(frames, images, of)
-        files: dict[str, int] = {}
+        files: dict[str, int | None] = {}
         for frame, instances in enumerate(self.seen):
             for instance in instances:
                 key = frame, instance.id
+                where = f"Instance {instance.id[:40]}"
                 if key in given:
-                    self._numbers[key] = self._add(given[key])
+                    self._numbers[key] = self._add(given[key], where)
                 elif instance.reference and instance.reference_strength:
                     if instance.reference not in files:
-                        where = f"Instance {instance.id[:40]}"
-                        files[instance.reference] = self._add(read_reference(instance.reference, where))
+                        files[instance.reference] = self._add(read_reference(instance.reference, where), where)
                     self._numbers[key] = files[instance.reference]
 
-    def _add(self, picture: Tensor) -> int:
+    def _add(self, picture: Tensor, where: str) -> int | None:
+        if picture.shape[-1] == 4 and not bool(picture[..., 3].any()):
+            _log.warning(
+                "%s: its reference is wholly transparent: there is nothing to take a look from, so it goes without.",
+                where,
+            )
+            return None
         for number, known in enumerate(self.pictures):
             if known is picture:
                 return number
@@ -121,7 +129,7 @@ def prepared(picture: Tensor, area: float) -> tuple[Tensor, Tensor | None]:
     """(1, h, w, 3) for the VAE, a cut-out picture on white; and its opacity (h, w), None where all of it is opaque."""
     picture = picture.detach().float().cpu()
     pixels = fitted(picture, area)
-    if picture.shape[-1] == 3 or bool((picture[..., 3] == 1).all()) or not bool(picture[..., 3].any()):
+    if picture.shape[-1] == 3 or bool((picture[..., 3] == 1).all()):
         return pixels, None
     opacity = fitted(picture[..., 3:].expand(-1, -1, 3), area)[..., :1]
     return pixels * opacity + (1 - opacity), opacity[0, ..., 0]

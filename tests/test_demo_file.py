@@ -32,6 +32,18 @@ def test_unknown_words_share_a_row() -> None:
         full_embedding(rows, [320])
 
 
+@pytest.mark.parametrize("change, words", [
+    ({"unet": "x"}, "unet"), ({"vae": None}, "vae"), ({"instdiff": [1]}, "instdiff"), ({"vocabulary": None}, "vocabulary"),
+    ({"vocabulary": [49408]}, "vocabulary"), ({"vocabulary": [-1]}, "vocabulary"), ({"vocabulary": ["a"]}, "vocabulary"),
+], ids=str)  # fmt: skip
+def test_a_configuration_of_another_kind_is_refused(tmp_path: Path, change: dict[str, object], words: str) -> None:
+    tensors = {part: {"a": torch.zeros(1)} for part in ("unet", "text", "vae", "instdiff")}
+    config = {"unet": {}, "text": {}, "vae": {}, "instdiff": {}, "vocabulary": [49406]}
+    write_demo_file(tmp_path / "x.safetensors", DemoFile(tensors, {**config, **change}))
+    with pytest.raises(ValueError, match=f"lacks its {words}: install the pack again"):
+        read_demo_file(tmp_path / "x.safetensors")
+
+
 def test_other_files_are_refused(tmp_path: Path) -> None:
     save_file({"a": torch.zeros(1)}, tmp_path / "other.safetensors")
     (tmp_path / "broken.safetensors").write_bytes(b"no")

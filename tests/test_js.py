@@ -20,6 +20,7 @@ from instdiff.instdiff_modules.importers.frames import read_frames
 from instdiff.instdiff_modules.importers.kinds import KINDS
 from instdiff.instdiff_modules.layout.document import layout_to_json, parse_layout
 from instdiff.instdiff_modules.layout.frames import canvas_of
+from instdiff.instdiff_modules.shapeworld.canvases import SIDES, drawn_at
 from pycocotools import mask as coco
 from support.damage import damaged_cases
 from support.node_js import TESTS, ask, needs_node, run_tests
@@ -246,6 +247,18 @@ def test_what_the_editor_exports_is_read_here():
         for here, there in zip(authors.instances, shown, strict=True):
             assert (here.box is None) == (there.box is None)
             np.testing.assert_allclose(here.box or (), there.box or (), atol=1e-8)
+
+
+def test_the_editor_says_the_size_that_the_empty_latent_has():
+    """Every width beside a few heights, so that sides which lie halfway between two sizes of a picture are among them."""
+    canvases = [(w, h) for w in range(240, 560, 2) for h in (250, 256, 260, 384, 512)]
+    canvases += [(h, w) for w, h in canvases]
+    canvases += [(1, 1), (63, 64), (900, 300), (10000, 16), (16384, 1), (16384, 16384)]
+    for sides in (SIDES, (512, 1024)):
+        [result] = ask([{"ask": "painted", "sides": sides, "canvases": canvases}])
+        assert {c: tuple(s) for c, s in zip(canvases, result["answer"], strict=True)} == {
+            c: drawn_at(*c, sides) for c in canvases
+        }
 
 
 def test_both_sides_write_other_programs_files_alike():

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+from instdiff.instdiff_modules.commands.names import whole_path
 from instdiff.instdiff_modules.launcher import graph, install, server
 from instdiff.instdiff_modules.launcher.errors import Stopped
 from instdiff.instdiff_modules.launcher.progress import Progress
@@ -89,6 +90,17 @@ def test_pictures_are_numbered_in_their_folder_and_the_one_alone_has_its_layout_
     assert alone.name == "instdiff_00001.png"
     (pair,) = find_pairs(alone.parent, alone.parent)
     assert pair.picture == alone and json.loads(pair.layout.read_text())["width"] == 256
+
+
+def test_a_name_that_begins_with_a_tilde_and_is_no_users_is_a_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("~nobody-here.json").write_text("{}", encoding="utf-8")
+    assert load_quickstart().read(Path("~nobody-here.json")) == "{}"
+    said = quickstart("run", "--layout", "~nobody-here/layout.json", "--home", "~nobody-here")
+    assert "layout.json cannot be read" in said.stderr and "Traceback" not in said.stderr
+    assert whole_path(Path("~/a")) == Path.home() / "a"
 
 
 def test_what_follows_two_dashes_goes_to_the_python_of_comfyui(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import struct
 import subprocess
 import sys
 import tarfile
@@ -90,6 +91,10 @@ def test_the_demo_says_how_many_instances_it_takes(tmp_path: Path) -> None:
     for content in (b"", b"\xff" * 8, b"\2\0\0\0\0\0\0\0{}", b"\2\0\0\0\0\0\0\0[]"):
         damaged.write_bytes(content)
         assert demo_slots(damaged) is None
+    for slots, known in (("x", None), (0, None), (-1, None), (True, None), (2.5, None), (8, 8)):
+        header = json.dumps({"__metadata__": {"config": json.dumps({"instdiff": {"slots": slots}})}}).encode()
+        damaged.write_bytes(struct.pack("<Q", len(header)) + header)
+        assert demo_slots(damaged) == known
 
 
 # A full disk

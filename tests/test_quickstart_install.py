@@ -89,6 +89,17 @@ def test_things_are_kept_in_the_users_cache(system: str, environ: dict[str, str]
     assert install.default_home(system, environ) == expected
 
 
+def test_a_user_without_a_home_folder_is_told_the_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", unknown)
+    for system in ("linux", "darwin", "win32"):
+        with pytest.raises(Stopped, match=r"no home folder of this user\. Give --home DIR"):
+            install.default_home(system, {})
+    assert install.default_home("linux", {"INSTDIFF_HOME": "a"}) == Path("a")
+
+
 def test_requirements_lose_what_could_move_torch_and_if_light_what_is_heavy() -> None:
     lines = ["torch", "torchvision>=0.2", "spandrel", "numpy>=1.25.0 # arrays", "", "#a comment", "PyOpenGL>=3.1.8"]
     lines += ["comfyui-workflow-templates==0.11.27", "torchsde", "comfyui-frontend-package==1.47.12"]

@@ -77,6 +77,26 @@ def test_the_demo_gets_a_caption_and_a_canvas_where_there_are_none() -> None:
     assert "from 1:2 to 2:1; on 768x256 objects miss their places" in notes(ours(STAR, width=768), demo=True)
 
 
+def test_the_canvas_of_a_mask_and_of_other_frames_is_looked_at_too() -> None:
+    def masked(width: int, height: int) -> dict[str, object]:
+        mask = {"size": [height, width], "counts": [0, width * height]}
+        return {"prompt": "a red star", "mask": mask}
+
+    none = {"width": None, "height": None}
+    assert "on 900x300 objects miss their places" in notes(ours(masked(900, 300), **none), demo=True)
+    assert "draws a canvas of 512x512 at 256x256." in notes(ours(masked(512, 512), **none), demo=True)
+    assert "does not state its canvas; 256x256 is drawn" in notes(ours(STAR, height=None), demo=True)
+    frames = [json.loads(ours(STAR)), json.loads(ours(STAR, width=512))]
+    assert notes(json.dumps(frames[:1] * 2), demo=True) == ""
+    with pytest.raises(
+        Stopped, match=r"Frame 2 of the layout has a canvas of 512x256, but .* one size, here for 256x256"
+    ):
+        notes(json.dumps(frames), demo=True)
+    found = answer(json.dumps([{**frames[0], **none}, frames[1], {**frames[1], "width": 1024, "height": 512}]), {})
+    drawn = [(one["width"], one["height"]) for one in json.loads(for_the_demo(found["text"])[0])]
+    assert found["canvas"] == (512, 256) and drawn == [(512, 256), (512, 256), (1024, 512)], "what is stated stays"
+
+
 def test_a_caption_without_a_background_is_told_what_to_add() -> None:
     assert "end the caption with 'on a white background'" in notes(ours(STAR, prompt="a red star"), demo=True)
     white = {**STAR, "prompt": "a white star"}

@@ -52,6 +52,25 @@ def test_the_canvas_of_a_photo_is_scaled_to_what_the_model_can_draw() -> None:
     assert (after["4"]["inputs"]["width"], after["4"]["inputs"]["height"]) == (1024, 768)
 
 
+@pytest.mark.parametrize("canvas, drawn", [
+    ((1, 1), (256, 256)), ((100, 60), (424, 256)), ((256, 512), (0, 0)), ((512, 512), (0, 0)), ((8000, 8000), (1024, 1024)),
+], ids=str)  # fmt: skip
+@pytest.mark.parametrize("frames", [False, True], ids=["one", "frames"])
+def test_the_demos_drawing_of_the_layout_has_the_canvass_size_unless_that_is_below_the_pictures_or_huge(
+    canvas: tuple[int, int], drawn: tuple[int, int], frames: bool
+) -> None:
+    shipped = graph.read_graph(graph.DEMO.read_text(encoding="utf-8"), "demo.json")
+    layout = {"version": 1, "width": canvas[0], "height": canvas[1], "instances": []}
+    inputs = graph.with_layout(shipped, json.dumps([layout] if frames else layout), "layout.json")["9"]["inputs"]
+    assert (inputs["width"], inputs["height"]) == drawn
+
+
+def test_a_drawing_whose_size_is_chosen_keeps_it() -> None:
+    for chosen in ({"width": 300, "height": 0}, {"width": 0, "height": 0, "background": ["8", 0]}):
+        before = {**api(), "9": {"class_type": "InstDiffPreview", "inputs": chosen}}
+        assert graph.with_layout(before, '{"width": 1, "height": 1}', "layout.json")["9"] == before["9"]
+
+
 def test_a_layout_without_size_or_a_list_of_frames_leaves_the_size_alone() -> None:
     for text in ('{"instances": []}', "[{}, {}]", '{"width": "wide", "height": null}'):
         assert graph.with_layout(api(), text, "layout.json")["4"] == api()["4"]

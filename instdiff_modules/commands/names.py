@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from pathlib import Path
 
 LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, as Linux, macOS and Windows have them
 
@@ -33,6 +34,11 @@ def picture_name_problem(name: str) -> str:
     if len(name.encode("utf-8")) > LONGEST_NAME - 40:  # endings, and what stands there until a file is whole
         return f"is too long for the name of a file (at most {LONGEST_NAME - 40} bytes)"
     return ""
+
+
+def whole_path(path: Path) -> Path:
+    """With the home folder in place of ~ or ~somebody. Of nobody: as it is, as shells leave it; so a file may be called ~layout.json."""
+    return Path(os.path.expanduser(path))
 
 
 def shown(value: object, length: int = 60) -> str:

@@ -4,8 +4,8 @@
 
 ASKED is JSON: {"first": N, "image", "width", "height", "order", "units": as of Instances from JSON, "prompts": whether every
 instance needs one}, all of which may be left out. Printed is one line of JSON: {"most": instances that act at the same time in a
-frame, "text": the layout as a document of ours, "canvas": [width, height] or null, "notes": sentences for the user}, or
-{"problem": why the file cannot be run, "open": whether options can answer it}.
+frame, "text": the layout as a document of ours, "canvas": [width, height] of the first frame that has one, or null, "notes":
+sentences for the user}, or {"problem": why the file cannot be run, "open": whether options can answer it}.
 """
 
 import json
@@ -57,7 +57,12 @@ def answer(text: str, asked: Mapping[str, Any]) -> dict[str, Any]:
         except ValueError as error:
             return {"problem": str(error), "open": False, "notes": notes}
     most = max(most_at_once(layout) for layout in frames)
-    return {"most": most, "text": frames_to_json(frames), "canvas": canvas_of(frames[0]), "notes": notes}
+    return {
+        "most": most,
+        "text": frames_to_json(frames),
+        "canvas": next(filter(None, map(canvas_of, frames)), None),
+        "notes": notes,
+    }
 
 
 @contextmanager

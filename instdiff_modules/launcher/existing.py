@@ -6,7 +6,7 @@ import os
 import re
 from pathlib import Path
 
-from ..commands.names import shown
+from ..commands.names import shown, whole_path
 from ..layout.json_text import load_json
 from .errors import Stopped
 from .install import OLDEST, PACK, Runtime
@@ -41,7 +41,7 @@ def use(path: Path, python: Path | None, home: Path, steps: Steps) -> tuple[Runt
     The server runs on our own base folder, so outputs, settings and other custom nodes of the
     installation stay out of it. Only our two packages are added to its Python if they are missing.
     """
-    comfyui = find_comfyui(path.expanduser().resolve())
+    comfyui = find_comfyui(whole_path(path).resolve())
     check_version(comfyui)
     python = find_python(comfyui, python)
     check_python(python, steps)
@@ -122,7 +122,7 @@ def ask_torch(python: Path, steps: Steps) -> tuple[str, bool, list[str]]:
 def find_python(comfyui: Path, given: Path | None) -> Path:
     """The interpreter of an installation: the given one, or one in the usual places."""
     if given is not None:
-        given = given.expanduser()
+        given = whole_path(given)
         if not given.is_file() or not os.access(given, os.X_OK):
             raise Stopped(f"--python {given} is not a program. Give the Python that runs this ComfyUI.")
         return given.absolute()  # not resolved: a link in a virtual environment is what makes it one

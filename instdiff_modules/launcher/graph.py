@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,9 @@ def with_layout(graph: Graph, layout: str, name: str) -> Graph:
     for node, field in layout_nodes(graph, name):
         node["inputs"][field] = layout
         node["inputs"].pop("instances", None)  # a layout that comes into an editor over a wire would count instead
+    first = document[0] if isinstance(document, list) and document else document
+    if isinstance(first, dict):
+        _set_preview(graph, first.get("width"), first.get("height"))
     if isinstance(document, dict):
         _set_size(graph, document.get("width"), document.get("height"))
         prompt = document.get("prompt") or document.get("caption")
@@ -127,11 +131,32 @@ def has_shape(size: Sequence[float], canvas: Sequence[float]) -> bool:
 
 def _set_size(graph: Graph, width: Any, height: Any) -> None:
     """Give the empty latents the size that the layout is drawn at."""
-    if not all(type(side) in (int, float) and 0 < side <= MOST_PIXELS for side in (width, height)):
+    if _is_canvas(width, height):
+        for node in _of_class(graph, "EmptyLatentImage"):
+            node["inputs"]["width"], node["inputs"]["height"] = _picture_size(graph, width, height)
+
+
+def _set_preview(graph: Graph, width: Any, height: Any) -> None:
+    """Give drawings of the layout, which have the canvas's size, another one where that is smaller than the picture (the demo shrinks
+    its picture to the drawing that it puts beside it) or very large (Preview Layout refuses some)."""
+    if not _is_canvas(width, height):
         return
-    size = drawn_at(width, height) if uses_demo_model(graph) else drawn_size(width, height)
-    for node in _of_class(graph, "EmptyLatentImage"):
-        node["inputs"]["width"], node["inputs"]["height"] = size
+    picture = _picture_size(graph, width, height)
+    if picture[0] <= width <= LONGEST_SIDE and picture[1] <= height <= LONGEST_SIDE:
+        return
+    size = max(picture, drawn_size(width, height), key=math.prod)
+    for node in _of_class(graph, "InstDiffPreview"):
+        inputs = node["inputs"]
+        if not (inputs.get("width") or inputs.get("height") or inputs.get("background")):
+            inputs["width"], inputs["height"] = size
+
+
+def _is_canvas(width: Any, height: Any) -> bool:
+    return all(type(side) in (int, float) and 0 < side <= MOST_PIXELS for side in (width, height))
+
+
+def _picture_size(graph: Graph, width: float, height: float) -> tuple[int, int]:
+    return drawn_at(width, height) if uses_demo_model(graph) else drawn_size(width, height)
 
 
 def _positive_prompts(graph: Graph) -> Iterator[dict[str, Any]]:

@@ -61,11 +61,18 @@ def default_home(system: str = sys.platform, environ: dict[str, str] | None = No
         return Path(environ["INSTDIFF_HOME"])
     if system == "win32":
         local = environ.get("LOCALAPPDATA")
-        return (Path(local) if local else Path.home() / "AppData" / "Local") / "instdiff"
+        return (Path(local) if local else _users_home() / "AppData" / "Local") / "instdiff"
     if system == "darwin":
-        return Path.home() / "Library" / "Caches" / "instdiff"
+        return _users_home() / "Library" / "Caches" / "instdiff"
     cache = environ.get("XDG_CACHE_HOME")
-    return (Path(cache) if cache else Path.home() / ".cache") / "instdiff"
+    return (Path(cache) if cache else _users_home() / ".cache") / "instdiff"
+
+
+def _users_home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError as problem:  # a container with a user of its own number
+        raise Stopped("The system knows no home folder of this user. Give --home DIR: where everything is kept.") from problem  # fmt: skip
 
 
 def make_runtime(home: Path, steps: Steps, for_tests: bool = False) -> Runtime:

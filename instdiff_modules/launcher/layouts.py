@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ..commands.names import whole_path
 from ..layout.json_text import load_json
 from ..layout.plain_files import shown_name
 from ..layout.units import FRACTIONS, PERCENT, PIXELS, THOUSANDTHS
@@ -69,7 +70,7 @@ def checked_layout(path: Path, asked: Asked, demo: bool, runtime: Runtime, steps
     demo: whether the demo's model draws it. Stops for a file that is no layout, and for one that this model cannot draw.
     """
     code = f"import sys; sys.path.insert(0, {str(PACK)!r}); from instdiff_modules.importers.first import main; main(sys.argv[1:])"
-    command = [runtime.python, "-I", "-c", code, path.expanduser().resolve(), asked.for_child(demo)]
+    command = [runtime.python, "-I", "-c", code, whole_path(path).resolve(), asked.for_child(demo)]
     said = steps.ask([str(part) for part in command], f"start again; if it fails again, {path} may be at fault.")
     try:
         answer = load_json(said.splitlines()[-1] if said else "", "The answer about the layout", 2**28)

@@ -26,6 +26,26 @@ def self_attentions(unet: Any) -> dict[BlockKey, Any]:
     return found
 
 
+def levels(unet: Any) -> dict[tuple[str, int], int]:
+    """How often the picture was halved where a block of ComfyUI's UNet works: (part, number) -> 0, 1, ..."""
+    blocks = list(unet.num_res_blocks)
+    last = len(blocks) - 1
+    down = [0, *(n for level, count in enumerate(blocks) for n in [*[level] * count, *[level + 1] * (level < last)])]
+    up = [level for level in range(last, -1, -1) for _ in range(blocks[level] + 1)]
+    return {("middle", 0): last} | {
+        (part, number): level for part, given in (("input", down), ("output", up)) for number, level in enumerate(given)
+    }
+
+
+def kept_numbers(unet: Any, height: int, width: int) -> int:
+    """How many numbers a Recorder keeps of one reference of height x width latent cells: keys and values of every self-attention."""
+    halved = levels(unet)
+    return sum(
+        2 * one.to_k.weight.shape[0] * -(-height // 2 ** halved[key[:2]]) * -(-width // 2 ** halved[key[:2]])
+        for key, one in self_attentions(unet).items()
+    )
+
+
 def block_of(options: Mapping[str, Any]) -> BlockKey:
     """Which block calls a patch: its extra options -> the key of `self_attentions`."""
     part, number = options["block"][:2]

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..layout.json_text import load_json
 
 FORMAT, VERSION = "instdiff-demo", "1"
-PARTS = ("unet", "text", "vae")
+PARTS, OURS = ("unet", "text", "vae"), "instdiff"
 VOCABULARY_SIZE = 49408  # of the stock SD1 tokenizer
 EMBEDDING = "text_model.embeddings.token_embedding.weight"
 
@@ -52,9 +52,14 @@ def read_demo_file(path: Path) -> DemoFile:
         config = load_json(metadata.get("config", ""), "Its configuration")
     except ValueError as error:
         raise ValueError(f"The demo model {path.name} cannot be read: install the pack again. {error}") from error
-    lacking = [part for part in PARTS if part not in tensors or not isinstance(config, dict) or part not in config]
+    sizes = config if isinstance(config, dict) else {}
+    parts = (*PARTS, *(part for part in (OURS,) if part in tensors))
+    lacking = [part for part in parts if part not in tensors or not isinstance(sizes.get(part), dict)]
     if lacking:
         raise ValueError(f"The demo model {path.name} lacks its {lacking[0]}: install the pack again.")
+    words = sizes.get("vocabulary")
+    if not isinstance(words, list) or not all(type(word) is int and 0 <= word < VOCABULARY_SIZE for word in words):
+        raise ValueError(f"The demo model {path.name} lacks its vocabulary: install the pack again.")
     return DemoFile(tensors, config)
 
 

@@ -10,7 +10,7 @@ MOST_HEADER = 2**24  # bytes
 
 
 def demo_slots(path: Path = DEMO_MODEL) -> int | None:
-    """How many instances the demo's model takes; None if its file does not say, which the node then tells."""
+    """How many instances the demo's model takes; None if its file does not say a number above 0, which the node then tells."""
     try:
         with path.open("rb") as file:
             (size,) = struct.unpack("<Q", file.read(8))
@@ -18,4 +18,4 @@ def demo_slots(path: Path = DEMO_MODEL) -> int | None:
         slots = load_json(header["__metadata__"]["config"], path.name)["instdiff"]["slots"]
     except (OSError, ValueError, KeyError, TypeError, struct.error):
         return None
-    return slots if isinstance(slots, int) else None
+    return slots if type(slots) is int and slots > 0 else None

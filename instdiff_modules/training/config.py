@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
+from ..commands.names import whole_path
 from ..layout.fields import shorten
 from .grounded import PARTS
 from .recipe import RECIPES, Recipe
@@ -68,7 +69,7 @@ class TrainConfig:
 
     def path(self, name: str) -> Path:
         """A path of the config, from its own folder."""
-        return (self.folder / Path(name).expanduser()).resolve()
+        return (self.folder / whole_path(Path(name))).resolve()
 
     @property
     def output(self) -> Path:

@@ -20,7 +20,7 @@ from instdiff.instdiff_modules.metrics.score import score_picture
 from instdiff.instdiff_modules.shapeworld.demo_file import EMBEDDING, full_embedding, read_demo_file
 from instdiff.instdiff_modules.shapeworld.detector import detect
 from instdiff.instdiff_modules.shapeworld.vocabulary import COLORS, SHADES
-from instdiff.nodes.demo_model import DEMO_FILE, InstDiffLoadDemoModel
+from instdiff.nodes.demo_model import DEMO_FILE, InstDiffLoadDemoModel, load_instdiff
 from instdiff.nodes.empty_latent import InstDiffEmptyLatent
 from instdiff.nodes.load import FOLDER, InstDiffLoadModel, InstDiffSaveModel
 from support.pack import ROOT
@@ -239,6 +239,14 @@ def test_the_empty_latent_has_the_canvass_shape_at_the_models_size(
     assert "objects miss their places" not in caplog.text
     assert drawn(900, 300) == (504, 168)
     assert "from 1:2 to 2:1: on one of another form (900x300) objects miss their places" in caplog.text
+
+
+@pytest.mark.parametrize("slots", ["x", 0, -1, 29, 10**9])
+def test_a_file_that_states_other_slots_than_its_weights_have_is_refused(slots: object) -> None:
+    demo = read_demo_file(DEMO_FILE)
+    other = replace(demo, config={**demo.config, "instdiff": {**demo.config["instdiff"], "slots": slots}})
+    with pytest.raises(ValueError, match=rf"states slots for '?{slots}'? instances, but its weights have 30: install"):
+        load_instdiff(other, DEMO_FILE.name)
 
 
 def test_the_bench_says_which_file_it_measured() -> None:

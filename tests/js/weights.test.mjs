@@ -190,3 +190,23 @@ test("the size that the graph paints: of the empty latent, of the demo model, or
   assert.equal(painted(), null, "a second pass goes on with what is there");
   assert.deepEqual(paintedSize(null, { width: 8, height: 9 }), { width: 8, height: 9 });
 });
+
+test("the empty latent's own model says the size: without InstDiff's weights, through a LoRA, and beside another model", () => {
+  const { root, editor, weights, loader } = drawn();
+  const painted = () => paintedAt(placesOf(root, editor), { Demo: [256, 512], Either: { "demo model": [256, 512] } });
+  const either = add(root, "Either", "MODEL", { checkpoint: "demo model" });
+  const lora = add(root, "LoraLoaderModelOnly", "MODEL");
+  link(either, lora, "model", "MODEL");
+  const apply = add(root, "InstDiffApplyLayout", "MODEL"); // takes no weights of InstDiff
+  link(editor, apply, "instances", "INSTANCES");
+  link(lora, apply, "model", "MODEL");
+  const [empty, sampler] = [add(root, "InstDiffEmptyLatent", "LATENT"), add(root, "KSampler", "LATENT")];
+  link(lora, empty, "model", "MODEL");
+  link(apply, sampler, "model", "MODEL");
+  link(empty, sampler, "latent_image", "LATENT");
+  assert.deepEqual(painted(), { sides: [256, 512], title: "InstDiffEmptyLatent" });
+  either.widgets[0].value = "sdxl.safetensors";
+  assert.equal(painted(), null);
+  weights(loader("Demo"));
+  assert.equal(painted(), null, "the demo's weights are elsewhere in the graph");
+});

@@ -1,6 +1,6 @@
 /** At what size the graph paints a layout, as far as it tells: the layout fits any size, so it is the empty latent that decides. */
 import { placeBefore, placeId, placesAfter } from "./graph.js";
-import { weightsSay } from "./weights.js";
+import { loaderOf, valueOf, weightsSay } from "./weights.js";
 
 const OURS = "InstDiffEmptyLatent"; // takes the canvas, scaled for a model that was made for few sizes
 const LATENT = "LATENT";
@@ -8,7 +8,9 @@ const INACTIVE = new Set([2, 4]); // muted, bypassed
 const CELL = 8; // pixels: sides are multiples of it
 const SMALLEST = 64; // pixels of a side
 const FORM_KEPT = 1 / 64; // as instdiff_modules/shapeworld/canvases.py
-const cells = (side) => Math.max(SMALLEST, Math.round(side / CELL) * CELL);
+const cells = (side) => Math.max(SMALLEST, rounded(side / CELL) * CELL);
+/** A half goes to the even neighbour, as Python has it: the node that makes the latent counts so. */
+const rounded = (value) => (value % 1 === 0.5 ? 2 * Math.round(value / 2) : Math.round(value));
 
 /**
  * @typedef {{title: string} & ({width: number, height: number} | {sides: [number, number]})} Painted title: of the node that decides; sides: the shorter one, and
@@ -24,7 +26,8 @@ export function paintedAt(places, sides) {
     if (!source || takes(source, LATENT)) continue; // it goes on with what another one made
     const title = source.node.title || source.node.type;
     if (source.node.type !== OURS) return sized(source, title);
-    const made = weightsSay(places, sides);
+    const loader = loaderOf(source, "MODEL"); // it is its own model that decides, whatever else the layout goes to
+    const made = loader ? valueOf(loader, sides) : weightsSay(places, sides);
     return made ? { sides: made, title } : null;
   }
   return null;

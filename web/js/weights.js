@@ -26,8 +26,8 @@ export function weightsSay(places, table) {
   return connectedLoaders(places).map((loader) => valueOf(loader, table)).find(Boolean);
 }
 
-/** What a table says of a loader; of one with a menu, of what is chosen in it. */
-function valueOf(loader, table) {
+/** What a table, as slots above, says of a loader; of one with a menu, of what is chosen in it. */
+export function valueOf(loader, table) {
   const known = table[loader.node.type];
   const byChoice = known instanceof Object && !Array.isArray(known);
   return byChoice ? loader.node.widgets?.map((widget) => known[valueAt(loader, widget)]).find(Boolean) : known;
@@ -43,19 +43,19 @@ function valueAt(loader, { name, value }) {
 /** The places of the nodes that load the weights which the layout goes to. */
 function connectedLoaders(places) {
   const takers = placesAfter(places, [INSTANCES]).filter(({ node }) => node.mode !== BYPASSED);
-  return takers.map((taker) => loaderOf(taker)).filter(Boolean);
+  return takers.map((taker) => loaderOf(taker, WEIGHTS)).filter(Boolean);
 }
 
-/** Where the weights of a place come from, through reroutes. */
-function loaderOf(taker) {
+/** Where what a place takes of a type comes from, through reroutes and nodes that take and give such a thing; null: nothing is connected. */
+export function loaderOf(taker, wanted) {
   const seen = new Set();
-  let [at, slot] = [taker, taker.node.inputs?.findIndex(({ type }) => type === WEIGHTS) ?? -1];
+  let [at, slot] = [taker, taker.node.inputs?.findIndex(({ type }) => type === wanted) ?? -1];
   while (slot >= 0 && !seen.has(placeId(at))) {
     seen.add(placeId(at));
     const before = placeBefore(at, slot);
     if (before?.input !== null) break; // a free socket, or a link that leads nowhere
     at = before;
-    slot = at.node.inputs?.findIndex(({ type }) => type === "*" || type === WEIGHTS) ?? -1;
+    slot = at.node.inputs?.findIndex(({ type }) => type === "*" || type === wanted) ?? -1;
   }
   return at === taker ? null : at;
 }

@@ -8,6 +8,7 @@ import { toAuthors, toBoundingBoxes, toCoco, toElements, toOmost } from "../../.
 import { completed, readForeign, readText } from "../../../web/js/layout/importers.js";
 import { KINDS } from "../../../web/js/layout/kinds.js";
 import { decodeMask, encodeMask, maskArea, maskBounds } from "../../../web/js/layout/rle.js";
+import { paintedSize } from "../../../web/js/painted.js";
 
 const QUESTIONS = {
   parse({ text }) {
@@ -33,6 +34,10 @@ const QUESTIONS = {
   },
   decode({ mask }) {
     return Buffer.from(decodeMask(mask).data).toString("base64");
+  },
+  /** canvases: [width, height] each */
+  painted({ sides, canvases }) {
+    return canvases.map(([width, height]) => Object.values(paintedSize({ sides, title: "" }, { width, height })));
   },
 };
 
