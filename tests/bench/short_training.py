@@ -1,4 +1,4 @@
-"""Does a short training raise a score? The demo model was never shown more than six instances; here it is, with the pack's own trainer.
+"""Does a short training raise a score? The demo model was shown few crowded scenes; here it sees nothing else, with the pack's own trainer.
 
     python tests/bench/short_training.py FOLDER [--steps 150]        a quarter of an hour on a quiet core
 
