@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..importers.omost import conditions, is_canvas
+from ..importers.wrapped import florence_task
 from .boxes import box_of, get, is_placed, words_of
 from .coordinates import box_numbers
 from .entries import (
@@ -21,8 +22,19 @@ from .lines import BOX_KEYS
 
 LISTS = ("instances", "objects", "annos", "elements", "boxes", "bboxes", "bounding_boxes", "items", "layout", "regions", "entities", "detections",
          "annotations", "foreground_objects", "shapes")  # fmt: skip # what an empty list of objects may be called
-PARTS = ("parts", "children", "sub_objects", "subobjects", "components", "subparts", "sub_parts", "members")
-LABEL_LISTS = ("labels", "phrases", "prompts", "names", "captions", "classes", "objects")
+PARTS = ("parts", "children", "sub_objects", "subobjects", "components", "subparts", "sub_parts", "members", "accessories", "attachments", "contents",
+         "contains", "details")  # fmt: skip
+LABEL_LISTS = (
+    "labels",
+    "text_labels",
+    "bboxes_labels",
+    "phrases",
+    "prompts",
+    "names",
+    "captions",
+    "classes",
+    "objects",
+)
 _BACKGROUND_WORDS = ("background_prompt", "background_description")
 _BACKGROUND_BOXES = ("background_box", "background_bbox", "background_region", "background_bounding_box")
 
@@ -72,7 +84,7 @@ class Gathered:
         """A value as it came. Its depth is bounded by the reader of the JSON."""
         if isinstance(value, str):
             self.texts.append(value)
-        elif is_canvas(conditions(value)):
+        elif is_canvas(conditions(value)) or (isinstance(value, Mapping) and florence_task(value)):
             self.foreign = value
         elif isinstance(value, list):
             self._list(value, "")
@@ -159,6 +171,12 @@ class Gathered:
         if placed or (values and all(map(box_numbers, values)) and not isinstance(values[0], str)):
             self._wordless.append((name, len(placed) or len(values)))
         without: list[Mapping[str, Any]] = []
+        if (
+            name.lower() in LISTS
+            and values
+            and all(isinstance(value, str) and not may_hold_layout(value) for value in values)
+        ):
+            without = [{"prompt": value} for value in values if value.strip()]
         groups = 0
         for value in filter(None, values):
             if isinstance(value, Mapping):
@@ -188,21 +206,50 @@ class Gathered:
         for key, given in item.items():
             if key.lower() in (*BOX_KEYS, "scribble", "point", "mask"):
                 continue
-            if isinstance(given, list):
-                parts = [piece for value in given for piece in one_each(as_item(value))]
-                if any(part is not None and is_placed(part) and words_of(part) for part in parts):
-                    for part, value in zip(parts, given, strict=False):
-                        if isinstance(value, str) and len(parts) == len(given):
-                            without.append(value)
-                        else:
-                            self._add(part if part is not None else {}, index)
-                else:
-                    without += [words for part in parts if part is not None and (words := words_of(part))]
-            elif isinstance(given, Mapping) and key.lower() in PARTS:
-                for part in named_items(given):
-                    self._add(part, index)
-            elif isinstance(given, Mapping) and key.lower() not in NOT_THINGS and is_placed(given) and words_of(given):
-                self._add(given, index)
+            self._parts(key, given, index, without)
         if without:
             words = ", ".join(word[:40] for word in without[:3]) + (", ..." if len(without) > 3 else "")
             self.notes.append(f"What {words_of(item)[:40]} holds without a location ({words}) was left out.")
+
+    def _parts(self, key: str, given: Any, parent: int, without: list[str]) -> None:
+        """The objects in a field of an object, as its parts. without: gathers the words of those that have no place."""
+        if isinstance(given, list):
+            parts = [piece for value in given for piece in one_each(as_item(value))]
+            if any(part is not None and is_placed(part) and words_of(part) for part in parts):
+                for part, value in zip(parts, given, strict=False):
+                    if isinstance(value, str) and len(parts) == len(given):
+                        without.append(value)
+                    else:
+                        self._add(part if part is not None else {}, parent)
+                return
+            for part, value in zip(parts, given, strict=False):
+                before = len(self.items)
+                if part is not None:
+                    self._parts_within(part, parent, without)
+                if len(self.items) > before:
+                    continue
+                words = (
+                    words_of(part)
+                    if part is not None
+                    else value
+                    if isinstance(value, str) and key.lower() in PARTS
+                    else ""
+                )
+                without += [words] if words else []
+        elif isinstance(given, Mapping) and key.lower() not in NOT_THINGS:
+            named = (named_items(given) or named_lists(given)) if key.lower() in PARTS else []
+            own = box_of(given)
+            if named:
+                for part in named:
+                    self._add(part, parent)
+            elif own and (whole := box_of(self.items[parent])) and own[0] == whole[0]:
+                return  # what says the object's own place once more
+            elif is_placed(given) and (words_of(given) or (own and own[1] in BOX_KEYS)):
+                self._add(as_named(key, given), parent)
+            else:
+                self._parts_within(given, parent, without)
+
+    def _parts_within(self, group: Mapping[str, Any], parent: int, without: list[str]) -> None:
+        for key, given in group.items():
+            if isinstance(given, (list, Mapping)) and key.lower() not in (*BOX_KEYS, "scribble", "point", "mask"):
+                self._parts(key, given, parent, without)

@@ -19,6 +19,8 @@ _LIST = re.compile(
     r"(?P<open>\[\[?)\s{0,4}(?P<body>\d{1,7}(?:\.\d{1,7})?(?:\s{0,4}(?:\]\s{0,4})?[,;]\s{0,4}(?:\[\s{0,4})?\d{1,7}(?:\.\d{1,7})?){3,39})\s{0,4}\]\]?"
 )
 _PAIR = r"[01]?\.\d{1,7}\s{0,4},\s{0,4}[01]?\.\d{1,7}"
+_WHOLE = r"\s{0,4}\d{1,7}(?:\.\d{1,7})?\s{0,4}"
+_CORNERS = re.compile(rf"(?P<open>\()(?P<body>{_WHOLE},{_WHOLE}\)\s{{0,4}},?\s{{0,4}}\({_WHOLE},{_WHOLE})\)")
 _FINE = re.compile(r"\.\d{3}")
 _POINTS = re.compile(rf"\[\s{{0,4}}(?P<body>{_PAIR}(?:\s{{0,4}};\s{{0,4}}{_PAIR}){{0,19}})\s{{0,4}}\]")
 _WORDS_END = re.compile(r"[\n.,;:!?()\[\]{}<>|\"]")
@@ -47,7 +49,7 @@ def find_inline(text: str) -> Inline:
     tagged: list[Tagged] = []
     items: list[dict[str, Any]] = []
     any_linked = False
-    for match in _LIST.finditer(text):
+    for match in sorted([*_LIST.finditer(text), *_CORNERS.finditer(text)], key=lambda m: m.start()):
         before = text[max(0, match.start() - 160) : match.start()].rstrip()
         glm = before.endswith(_GLM)
         before = before.removesuffix(_GLM)

@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .coordinates import names_sides
+
 BOX_KEYS = ("box", "bbox", "bounding_box", "boundingbox", "box_2d", "bbox_2d", "bounding box", "xyxy", "xywh", "yxyx", "bbox_xyxy", "bbox_xywh", "box_xyxy",
             "box_xywh", "bbox_normalized", "coordinates", "coords", "rect", "rectangle", "region", "position", "location", "area",
             "bounds", "bndbox", "box2d", "placement", "box_coordinates", "bbox_coordinates")  # fmt: skip
@@ -31,12 +33,20 @@ def line_items(text: str) -> list[Mapping[str, Any]]:
         for match in _BOX.finditer(line):
             name = _name(line[behind : match.start()].lstrip(" \t,;"))
             behind = match.end()
+            if (
+                name is None
+                and match[0][0] == "("
+                and line.strip(" .;") == f"{line[: match.start()]}{match[0]}".strip()
+            ):
+                name = _bare_name(line[: match.start()])
             if name and name.lower() not in BOX_KEYS:
                 found.append({"prompt": name, "box": match["box"]})
             elif name is not None and prompt:
                 found.append({"prompt": prompt, "box": match["box"]})
                 prompt = ""  # the next box needs a name of its own
         key, colon, value = line.partition(":")
+        if not behind and colon and key.strip(MARKS).lower() not in (*BOX_KEYS, *PROMPT_KEYS) and names_sides(value):
+            found.append({"prompt": key.strip(MARKS), "box": value.strip(MARKS + ".;")})
         if not behind and colon and key.strip(MARKS).lower() in PROMPT_KEYS and value.strip(MARKS):
             prompt = value.strip(MARKS)
     return found
@@ -67,6 +77,14 @@ def _bare(line: str) -> str:
     line = line.lstrip(_BULLETS)
     counter = _COUNTER.match(line)
     return line[counter.end() :].lstrip(_BULLETS) if counter else line
+
+
+def _bare_name(before: str) -> str | None:
+    """The name that fills a line together with the box behind it: "a red fox (0.1, 0.2, 0.5, 0.9)"."""
+    name = before.strip(MARKS)
+    if name.lower().endswith((" at", " in", " is", " of", " by", " to", " with", " box")):
+        return None  # a sentence
+    return name if 0 < len(name) <= 60 and not any(c in "[](){}|:=,;<>" for c in name) else None
 
 
 def _name(before: str) -> str | None:
