@@ -5,6 +5,7 @@ The help page of Instances from JSON and tests/data/kinds follow it. The order c
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
 
 from ..layout.document import load_json
@@ -16,9 +17,10 @@ from . import recognise as told
 from .authors import is_authors, read_authors
 from .coco import is_coco, read_coco
 from .coco_results import are_results, read_results
-from .elements import are_elements, is_caption, read_caption, read_elements
+from .elements import are_elements, caption_of, is_caption, read_caption, read_elements
 from .given import MAX_FRAMES, NOTHING_SAID, Given
 from .gligen import is_conditioning, read_gligen
+from .json_field import json_in
 from .label_studio import are_tasks, read_tasks
 from .labelme import is_labelme, read_labelme
 from .odd_items import Question, left_out
@@ -28,9 +30,18 @@ from .plain import plain_values, unknown
 from .prompt_control import is_prompt_control, read_prompt_control
 from .prompts import prompt_lines
 from .tracking import is_tracking, read_tracking
-from .wrapped import florence_task, parallel_boxes, read_fours, read_parallel
+from .wrapped import MAX_FIELDS, florence_task, parallel_boxes, read_fours, read_parallel
 from .yolo import is_yolo, read_yolo
 
+DOCUMENTS = (
+    "InstDiff layout",
+    "authors' demo",
+    "COCO annotations",
+    "LabelMe",
+    "Label Studio",
+    "Ideogram caption",
+    "Omost canvas",
+)
 ASKED, USUAL, NONE = "asked for, unless declared or chosen", "pixels, unless declared or chosen", "-"
 
 
@@ -66,14 +77,17 @@ def read_any(value: Any, given: Given = NOTHING_SAID) -> Frames:
 
     ValueError, one sentence, for what is of no kind, is only named, is broken, or leaves something open that the menus do not say.
     """
-    value = value.removeprefix("\ufeff") if isinstance(value, str) else value
+    value = told.unfenced(value.removeprefix("\ufeff")) if isinstance(value, str) else value
     kind = kind_of(value) if isinstance(value, str) else None
     if kind is None:
         if isinstance(value, str):
-            value = load_json(value)
+            value = json_in(load_json(value))
         elif not is_conditioning(value):  # whose tensors stay as they are
             value = plain_values(value, given.where)
         kind = None if isinstance(value, str) else kind_of(value)
+    if isinstance(value, Mapping) and (kind is None or kind.name == "a detector's list"):
+        value = _document_in(value)
+        kind = kind_of(value)
     if kind is None:
         raise unknown(value, given.where)
     try:
@@ -86,6 +100,16 @@ def read_any(value: Any, given: Given = NOTHING_SAID) -> Frames:
 
 def kind_of(value: Any) -> Kind | None:
     return next((kind for kind in KINDS if kind.fits(value)), None)
+
+
+def _document_in(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The one document of a known format that stands in a field of an object, or is a text there; else the object itself."""
+    found = []
+    for given in islice(value.values(), MAX_FIELDS):
+        inner = json_in(given)
+        if isinstance(inner, Mapping) and (kind := kind_of(inner)) and kind.name in DOCUMENTS:
+            found.append(inner)
+    return found[0] if len(found) == 1 else value
 
 
 def _on_canvas(frames: Frames, given: Given) -> Frames:
@@ -176,7 +200,7 @@ KINDS = (
     Kind("Ideogram caption", "`compositional_deconstruction`", "thousandths", "top, left, bottom, right", "`desc`",
          "description and background as caption, palette", "style", told.an_object(is_caption), _one(lambda value, given: read_caption(value, given.canvas))),
     Kind("elements of a box editor", "items with `type` and `desc`", "thousandths", "top, left, bottom, right", "`desc`, else `text`", "`text`, palette", NONE,
-         lambda value: are_elements(_elements(value)), _one(lambda value, given: read_elements(_elements(value), given.canvas))),
+         lambda value: are_elements(_elements(value)), _one(lambda value, given: read_elements(_elements(value), given.canvas, caption_of(value)))),
     Kind("Omost canvas", "items with `rect` and `prefixes`", "90ths", "top, bottom, left, right", "what the region's prefixes add",
          "suffixes, colour", "distance",
          lambda value: omost.is_canvas(omost.conditions(value)),

@@ -39,6 +39,11 @@ _BACKGROUND_WORDS = ("background_prompt", "background_description")
 _BACKGROUND_BOXES = ("background_box", "background_bbox", "background_region", "background_bounding_box")
 
 
+def _pieces(value: Any) -> list[Mapping[str, Any] | None]:
+    """The objects of an entry; a text alone is one without a place, so that it can be named."""
+    return [{"prompt": value}] if isinstance(value, str) and not may_hold_layout(value) else one_each(as_item(value))
+
+
 class Gathered:
     """items: the fields of each object. parents: of which item it is a part, by its index, or None. document: the fields around the lists.
 
@@ -162,7 +167,7 @@ class Gathered:
         return []
 
     def _list(self, values: Sequence[Any], name: str) -> None:
-        items = [piece for value in values for piece in one_each(as_item(value))]
+        items = [piece for value in values for piece in _pieces(value)]
         placed = [item for item in items if item is not None and is_placed(item)]
         if any(map(words_of, placed)):
             for item in items:

@@ -7,13 +7,14 @@ import { over } from "./declared.js";
 import { LayoutError, MAX_INSTANCES, instanceOf } from "./document.js";
 import * as fields from "./fields.js";
 import { keptOf } from "./fromElements.js";
-import { NOT_DECLARED, PIXELS, askFor, boxOf, checkUnits, edgesOf, knownCanvas, sidesOf } from "./given.js";
+import { NOT_DECLARED, PIXELS, askFor, boxOf, checkUnits, edgesOf, knownCanvas, sidesOf, statedCanvas } from "./given.js";
 import { isObject } from "./json.js";
 import { Question, SAMPLE, anObject, goodLocations, keepGood, named } from "./oddItems.js";
 import { hasOutline, hasPlace, outlineOf, placeOf } from "./places.js";
+import { respelt } from "./spelling.js";
 
 export const WORDS = (
-  "label class_name className category_name class category name text_label caption prompt phrase desc description text object title"
+  "label class_name className category_name class category name text_label caption prompt phrase desc description text object title labels tags cls"
 ).split(" ");
 const SCORES = ["score", "confidence", "conf", "probability"];
 const MAX_SCORE = 1e300; // what no sum of numbers can reach
@@ -40,10 +41,10 @@ export function areDetections(value) {
  */
 export function fromItems(items, given, stated = null, declared = {}) {
   checkCount(items);
-  const canvas = stated ?? given.canvas;
+  const canvas = stated ?? given.canvas ?? sizeOfMasks(items);
   given.beside = Math.max(given.beside, items.length);
   const numbers = numbered();
-  const found = items.map((item, i) => {
+  const found = items.map(respelt).map((item, i) => {
     const where = named(i + 1, namesOf(item));
     const place = soundPlace(item, where);
     return { item, where, place, ...(place ? readingOf(place, given, declared) : { units: unitsOf(declared, given, PIXELS) }) };
@@ -62,6 +63,13 @@ export function fromItems(items, given, stated = null, declared = {}) {
   numbers.note("The list", given.notes);
   const [width, height] = canvas ?? [null, null];
   return { version: 1, width, height, prompt: "", instances };
+}
+
+/** The canvas that run-lengths of the items state. */
+function sizeOfMasks(items) {
+  const masks = items.slice(0, SAMPLE).filter(isObject).flatMap(({ segmentation, mask }) => [segmentation, mask]).filter(isObject);
+  const size = masks.find((mask) => "counts" in mask && Array.isArray(mask.size) && mask.size.length === 2)?.size;
+  return size ? statedCanvas({ width: size[1], height: size[0] }) : null;
 }
 
 export function checkCount(items) {
@@ -129,8 +137,10 @@ function namesOf(item) {
   return isObject(item) ? [...WORDS.map((key) => wordsIn(item[key])), item.id] : [];
 }
 
-function wordsIn(value) {
-  let text = isObject(value) ? value.name : value;
+/** @returns {string} what a field says in words: a text that is no number, the name of an object, texts side by side */
+export function wordsIn(value) {
+  const one = Array.isArray(value) && value.length === 1 && isObject(value[0]) ? value[0] : value;
+  let text = isObject(one) ? one.name : one;
   if (Array.isArray(text) && text.length && text.every((v) => typeof v === "string")) text = text.join(", ");
   text = typeof text === "string" ? text.trim() : "";
   return /^\d+$/.test(text) ? "" : text;

@@ -5,7 +5,7 @@
 import { LayoutError } from "./error.js";
 import { fromAuthors, isAuthors } from "./fromAuthors.js";
 import { fromCoco, isCoco } from "./fromCoco.js";
-import { areElements, fromCaption, fromElements, isCaption } from "./fromElements.js";
+import { areElements, captionOf, fromCaption, fromElements, isCaption } from "./fromElements.js";
 import { fromLabelMe, isLabelMe } from "./fromLabelMe.js";
 import { areTasks, fromLabelStudio } from "./fromLabelStudio.js";
 import { fromOmost, isOmost } from "./fromOmost.js";
@@ -15,11 +15,12 @@ import { areResults, fromResults } from "./fromResults.js";
 import { fromTracking, isTracking } from "./fromTracking.js";
 import { fromYolo, isYolo } from "./fromYolo.js";
 import { isObject, shorten } from "./json.js";
+import { jsonIn } from "./jsonField.js";
 import { WorkflowFound, isCvat, isCvatJson, isVia, isVoc, isWorkflow } from "./notLayouts.js";
 import { Question, leftOut } from "./oddItems.js";
 import { hasPlace } from "./places.js";
 import * as told from "./recognise.js";
-import { florenceTask, fromFours, fromParallel, parallelBoxes } from "./wrapped.js";
+import { MAX_FIELDS, florenceTask, fromFours, fromParallel, parallelBoxes } from "./wrapped.js";
 
 const MAX_FRAMES = 4096;
 const MAX_BOXES = 100000; // in all frames together: seconds of work for a single frame that can be shown
@@ -58,7 +59,7 @@ export const KINDS = [
   kind(
     "elements of a box editor",
     (value) => areElements(value) || (isObject(value) && areElements(value.elements)),
-    (value, given) => fromElements(Array.isArray(value) ? value : value.elements, given),
+    (value, given) => fromElements(Array.isArray(value) ? value : value.elements, given, captionOf(value)),
   ),
   kind("Omost canvas", isOmost, fromOmost),
   kind("COCO results", areResults, fromResults),
@@ -76,6 +77,16 @@ export const KINDS = [
   kind("nothing found", (value) => Array.isArray(value) && !value.length, () => EMPTY),
   { name: "frames", fits: areFrames, read: fromFrames },
 ];
+
+const DOCUMENTS = ["InstDiff layout", "authors' demo", "COCO annotations", "LabelMe", "Label Studio", "Ideogram caption", "Omost canvas"];
+
+/** @returns {*} the one document of a known format that stands in a field of an object, or is a text there; else the value itself */
+export function documentIn(value) {
+  const found = isObject(value) ? kindOf(value) : null;
+  if (found === null || (found && found.name !== "a detector's list")) return value;
+  const inner = Object.values(value).slice(0, MAX_FIELDS).map(jsonIn).filter((v) => isObject(v) && DOCUMENTS.includes(kindOf(v)?.name));
+  return inner.length === 1 ? inner[0] : value;
+}
 
 /** @returns {object | undefined} the first kind that fits a text that is no JSON, or what JSON holds */
 export function kindOf(value) {
