@@ -99,6 +99,23 @@ def test_parts_stand_anywhere_inside(inside):
     assert (wheel.prompt in ("wheel", "left"), wheel.parent, wheel.box) == (True, car.id, (0.2, 0.7, 0.3, 0.9))
 
 
+def test_boxes_of_other_pictures_are_no_parts():
+    assert words(read({**HEAD, "objects": [{**CAR, "reference": {"image": "a.png", "bbox": [0, 0, 1, 0.5]}}]})) == [
+        "a car"
+    ]
+
+
+def test_names_and_boxes_in_texts_keep_what_is_declared_around_them():
+    answer = read({**HEAD, "objects": ["a car: [0.1, 0.1, 0.9, 0.9]", "a wheel: [0.2, 0.7, 0.3, 0.9]"]})
+    assert words(answer) == ["a car", "a wheel"] and answer.layout.instances[1].box == (0.2, 0.7, 0.3, 0.9)
+
+
+def test_menus_that_a_format_overrides_are_told_of():
+    text = "{'<OD>': {'bboxes': [[10, 20, 40, 60]], 'labels': ['cat']}}"
+    answer = read(text, units=THOUSANDTHS, order=LTRB, **CANVAS)
+    assert answer.layout.instances[0].box == CAT and "The menus were not used" in report(answer)
+
+
 def test_what_says_the_own_place_once_more_is_no_part():
     assert words(read({**HEAD, "objects": [{**CAR, "detection": {"bbox": [0.1, 0.1, 0.9, 0.9]}}]})) == ["a car"]
 
@@ -148,7 +165,8 @@ def test_one_odd_element_leaves_a_captions_units(odd):
     '[{"category": "cat", "bbox": "<bbox>100 200 400 600</bbox>"}]',
     "&lt;ref&gt;cat&lt;/ref&gt;&lt;box&gt;(100,200),(400,600)&lt;/box&gt;",
     "<p>cat</p>{<10><20><40><60>}",
-], ids=["Florence-2", "Florence-2's open vocabulary", "Kosmos-2's entities", "Seed", "Seed in JSON", "copied from a page", "MiniGPT-v2"])  # fmt: skip
+    "**<ref>cat</ref>**: <box>[[100, 200, 400, 600]]</box>",
+], ids=["Florence-2", "Florence-2's open vocabulary", "Kosmos-2's entities", "Seed", "Seed in JSON", "of a page", "MiniGPT-v2", "in bold"])  # fmt: skip
 def test_models_whose_form_fixes_the_numbers(text):
     answer = read(text, **CANVAS)
     assert words(answer) == ["cat"] and answer.layout.instances[0].box == CAT

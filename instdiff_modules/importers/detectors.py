@@ -8,6 +8,7 @@ from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Instance, Layout
 from ..layout.units import PIXELS
+from .amounts import amount
 from .class_names import Numbered
 from .declared import NOTHING_DECLARED, Declared
 from .elements import kept_of
@@ -24,7 +25,7 @@ from .given import (
     stated_canvas,
 )
 from .odd_items import SAMPLE, Question, an_object, good_locations, keep_good, named
-from .places import Place, has_outline, has_place, outline_of, place_of
+from .places import OUTLINES, Place, has_outline, has_place, outline_of, place_of
 from .plain import finite
 from .spelling import respelt
 
@@ -45,7 +46,18 @@ def are_items(value: Any, matches: Callable[[Mapping[str, Any]], bool]) -> bool:
 
 def are_detections(value: Any) -> bool:
     """Some of the items have a place, all but odd ones are objects."""
-    return isinstance(value, list) and any(map(has_place, value[:SAMPLE])) and are_items(value, bool)
+    return isinstance(value, list) and any(map(is_placed, value[:SAMPLE])) and are_items(value, bool)
+
+
+def is_placed(item: Any) -> bool:
+    """Whether an item has a place, or words and an outline."""
+    if has_place(item):
+        return True
+    item = respelt(item)
+    outlined = isinstance(item, Mapping) and any(
+        isinstance(item.get(key), (list, Mapping)) and item[key] for key in OUTLINES
+    )
+    return outlined and any(words_in(item.get(key)) for key in WORDS)
 
 
 def read_items(
@@ -103,7 +115,7 @@ def check_count(items: Sequence[Any], given: Given) -> None:
 
 def score_of(item: Mapping[str, Any]) -> dict[str, Any]:
     """How sure the detector is, as an unknown field of the instance; nothing where no number says it."""
-    value = next((item[key] for key in SCORES if item.get(key) is not None), None)
+    value = amount(next((item[key] for key in SCORES if item.get(key) is not None), None))
     return {"score": value} if finite(value) else {}
 
 

@@ -17,6 +17,7 @@ from . import recognise as told
 from .authors import is_authors, read_authors
 from .coco import is_coco, read_coco
 from .coco_results import are_results, read_results
+from .detectors import is_placed
 from .elements import are_elements, caption_of, is_caption, read_caption, read_elements
 from .given import MAX_FRAMES, NOTHING_SAID, Given
 from .gligen import is_conditioning, read_gligen
@@ -41,6 +42,7 @@ DOCUMENTS = (
     "Label Studio",
     "Ideogram caption",
     "Omost canvas",
+    "parallel lists",
 )
 ASKED, USUAL, NONE = "asked for, unless declared or chosen", "pixels, unless declared or chosen", "-"
 
@@ -107,6 +109,7 @@ def _document_in(value: Mapping[str, Any]) -> Mapping[str, Any]:
     found = []
     for given in islice(value.values(), MAX_FIELDS):
         inner = json_in(given)
+        inner = inner[0] if isinstance(inner, list) and len(inner) == 1 else inner
         if isinstance(inner, Mapping) and (kind := kind_of(inner)) and kind.name in DOCUMENTS:
             found.append(inner)
     return found[0] if len(found) == 1 else value
@@ -222,7 +225,7 @@ KINDS = (
          "`label`, else the description", "score, palette", NONE, told.detected(told.is_corner), _one(told.read_detections)),
     Kind("a detector's list", "items with a `bbox`, `box` or four named sides", ASKED, ASKED,
          "`label`, `class`, `category`, `name`; else COCO's name of the number", "masks, score", "all else",
-         told.detected(has_place), _one(told.read_detections)),
+         told.detected(is_placed), _one(told.read_detections)),
     Kind("parallel lists", "`boxes` or `bboxes` beside `labels` and `scores`, Florence-2's outlines too", ASKED, ASKED, "`labels`", "score", "masks",
          told.an_object(lambda value: bool(parallel_boxes(value) or florence_task(value))), _one(read_parallel)),
     Kind("TRACKING", "{class: {id: [box or null, ...]}}", "pixels", "left, top, right, bottom, width, height", "the class, or its own prompts",

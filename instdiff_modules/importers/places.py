@@ -19,7 +19,8 @@ BOX_FIELDS = ("bbox", "box", "bounding_box", "boundingbox", "boundingBox", "Boun
 # Names of four sides: they state the order themselves.
 SIDES = (
     (XYXY, (("x_min", "y_min", "x_max", "y_max"), ("xmin", "ymin", "xmax", "ymax"), ("x1", "y1", "x2", "y2"), ("x0", "y0", "x1", "y1"),
-            ("left", "top", "right", "bottom"), ("minX", "minY", "maxX", "maxY"))),
+            ("left", "top", "right", "bottom"), ("minX", "minY", "maxX", "maxY"), ("x", "y", "x2", "y2"),
+            ("x_start", "y_start", "x_end", "y_end"), ("l", "t", "r", "b"))),
     (CXCYWH, (("cx", "cy", "w", "h"), ("cx", "cy", "width", "height"), ("center_x", "center_y", "width", "height"), ("x_center", "y_center", "width", "height"),
               ("center_x", "center_y", "w", "h"), ("x_center", "y_center", "w", "h"), ("xcenter", "ycenter", "w", "h"),
               ("xc", "yc", "w", "h"), ("xcenter", "ycenter", "width", "height"))),
@@ -34,6 +35,7 @@ PAIRS = (
     (XYWH, "top_left", "size"),
 )  # of two numbers each
 CENTRE_MARKS = ("class_id", "detection_id", "confidence")  # Roboflow, darknet
+OUTLINES = ("segmentation", "segments", "points", "polygon", "mask")
 SAM_MARKS = ("predicted_iou", "stability_score")  # of Segment Anything's masks
 CORNER_MARKS = ("label", "score", "metadata")  # ComfyUI's BOUNDING_BOX
 DETECTOR_MARKS = ("confidence", "conf", "class", "class_id", "score")
@@ -163,9 +165,7 @@ def _place(
 
 
 def has_outline(item: Mapping[str, Any]) -> bool:
-    return any(item.get(key) for key in ("segmentation", "segments", "points", "polygon", "mask")) or "x4" in _inner(
-        item
-    )
+    return any(item.get(key) for key in OUTLINES) or "x4" in _inner(item)
 
 
 def outline_of(
@@ -179,7 +179,7 @@ def outline_of(
     if "x4" in inner:
         corners = [(inner.get(f"x{i}"), inner.get(f"y{i}")) for i in (1, 2, 3, 4)]
         return mask_of_rings([_scaled(corners, scale, where)], width, height, where, beside)
-    key = next((key for key in ("segmentation", "segments", "points", "polygon", "mask") if item.get(key)), None)
+    key = next((key for key in OUTLINES if item.get(key)), None)
     if key is None:
         return None
     value = item[key]

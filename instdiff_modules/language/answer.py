@@ -99,6 +99,8 @@ def _read(text: str, units: str, order: str, size: tuple[int, int] | None, earli
         return Answer(_continued(layout, earlier, notes), notes, "as Omost's program places them")
     notes += draft.notes
     if draft.foreign is not None and ((units, order) == (DECLARED, DECLARED) or not draft.items):
+        if (units, order) != (DECLARED, DECLARED):
+            notes.append("The menus were not used: the answer's format fixes units and order.")
         layout = _continued(_foreign(draft, size, notes), earlier, notes)
         return Answer(layout, notes, "in a format that says what its numbers are")
     if not (draft.items or draft.tagged):

@@ -18,7 +18,7 @@ from .entries import (
     named_lists,
     one_each,
 )
-from .lines import BOX_KEYS
+from .lines import BOX_KEYS, line_items
 
 LISTS = ("instances", "objects", "annos", "elements", "boxes", "bboxes", "bounding_boxes", "items", "layout", "regions", "entities", "detections",
          "annotations", "foreground_objects", "shapes")  # fmt: skip # what an empty list of objects may be called
@@ -35,13 +35,16 @@ LABEL_LISTS = (
     "classes",
     "objects",
 )
+_ELSEWHERE = ("reference", "source", "original", "template")  # other pictures, whose boxes are theirs
 _BACKGROUND_WORDS = ("background_prompt", "background_description")
 _BACKGROUND_BOXES = ("background_box", "background_bbox", "background_region", "background_bounding_box")
 
 
 def _pieces(value: Any) -> list[Mapping[str, Any] | None]:
-    """The objects of an entry; a text alone is one without a place, so that it can be named."""
-    return [{"prompt": value}] if isinstance(value, str) and not may_hold_layout(value) else one_each(as_item(value))
+    """The objects of an entry; a text is one with its box in it, or one without a place, so that it can be named."""
+    if not isinstance(value, str):
+        return one_each(as_item(value))
+    return [*line_items(value)] if may_hold_layout(value) else [{"prompt": value}]
 
 
 class Gathered:
@@ -241,7 +244,7 @@ class Gathered:
                     else ""
                 )
                 without += [words] if words else []
-        elif isinstance(given, Mapping) and key.lower() not in NOT_THINGS:
+        elif isinstance(given, Mapping) and key.lower() not in (*NOT_THINGS, *_ELSEWHERE):
             named = (named_items(given) or named_lists(given)) if key.lower() in PARTS else []
             own = box_of(given)
             if named:

@@ -2,15 +2,17 @@
  * Lists of what a detector found: objects with a place in any form, words or a class number, and how sure it is. The same as
  * instdiff_modules/importers/detectors.py.
  */
+import { amount } from "./amounts.js";
 import { numbered } from "./classNames.js";
 import { over } from "./declared.js";
 import { LayoutError, MAX_INSTANCES, instanceOf } from "./document.js";
 import * as fields from "./fields.js";
+import { isGiven } from "./fromAuthors.js";
 import { keptOf } from "./fromElements.js";
 import { NOT_DECLARED, PIXELS, askFor, boxOf, checkUnits, edgesOf, knownCanvas, sidesOf, statedCanvas } from "./given.js";
 import { isObject } from "./json.js";
 import { Question, SAMPLE, anObject, goodLocations, keepGood, named } from "./oddItems.js";
-import { hasOutline, hasPlace, outlineOf, placeOf } from "./places.js";
+import { OUTLINES, hasOutline, hasPlace, outlineOf, placeOf } from "./places.js";
 import { respelt } from "./spelling.js";
 
 export const WORDS = (
@@ -30,7 +32,15 @@ export function areItems(value, matches) {
 
 /** @returns {boolean} whether some of the items have a place, and all but odd ones are objects */
 export function areDetections(value) {
-  return areItems(value, () => true) && value.slice(0, SAMPLE).some(hasPlace);
+  return areItems(value, () => true) && value.slice(0, SAMPLE).some(isPlaced);
+}
+
+/** @returns {boolean} whether an item has a place, or words and an outline */
+export function isPlaced(given) {
+  if (hasPlace(given)) return true;
+  const item = respelt(given);
+  const outlined = isObject(item) && OUTLINES.some((key) => item[key] !== null && typeof item[key] === "object" && isGiven(item[key]));
+  return outlined && WORDS.some((key) => wordsIn(item[key]));
 }
 
 /**
@@ -78,7 +88,7 @@ export function checkCount(items) {
 
 /** How sure the detector is, as an unknown field of the instance; nothing where no number says it. */
 export function scoreOf(item) {
-  const value = item[SCORES.find((key) => item[key] != null)];
+  const value = amount(item[SCORES.find((key) => item[key] != null)]);
   return typeof value === "number" && Math.abs(value) <= MAX_SCORE ? { score: value } : {};
 }
 

@@ -2,6 +2,7 @@
  * The kinds of data that are read, by the names and in the order of instdiff_modules/importers/kinds.py, whose table says more of each. The
  * first kind that fits is read; each kind's reader is a file of its own.
  */
+import { isPlaced } from "./detectors.js";
 import { LayoutError } from "./error.js";
 import { fromAuthors, isAuthors } from "./fromAuthors.js";
 import { fromCoco, isCoco } from "./fromCoco.js";
@@ -69,7 +70,7 @@ export const KINDS = [
   kind("supervision", told.detected(told.isSupervision), told.fromDetections),
   kind("centres", (value) => told.detected(told.isCentre)(value) || told.holdsNothing(value), told.fromDetections),
   kind("BOUNDING_BOX", told.detected(told.isCorner), told.fromDetections),
-  kind("a detector's list", told.detected(hasPlace), told.fromDetections),
+  kind("a detector's list", told.detected(isPlaced), told.fromDetections),
   kind("parallel lists", (value) => Boolean(parallelBoxes(value) ?? florenceTask(value)), fromParallel),
   { name: "TRACKING", fits: isTracking, read: fromTracking },
   { name: "GLIGEN", fits: () => false, read: () => [] }, // of encoded words: it exists only on wires
@@ -78,13 +79,13 @@ export const KINDS = [
   { name: "frames", fits: areFrames, read: fromFrames },
 ];
 
-const DOCUMENTS = ["InstDiff layout", "authors' demo", "COCO annotations", "LabelMe", "Label Studio", "Ideogram caption", "Omost canvas"];
+const DOCUMENTS = ["InstDiff layout", "authors' demo", "COCO annotations", "LabelMe", "Label Studio", "Ideogram caption", "Omost canvas", "parallel lists"];
 
 /** @returns {*} the one document of a known format that stands in a field of an object, or is a text there; else the value itself */
 export function documentIn(value) {
   const found = isObject(value) ? kindOf(value) : null;
   if (found === null || (found && found.name !== "a detector's list")) return value;
-  const inner = Object.values(value).slice(0, MAX_FIELDS).map(jsonIn).filter((v) => isObject(v) && DOCUMENTS.includes(kindOf(v)?.name));
+  const inner = Object.values(value).slice(0, MAX_FIELDS).map(jsonIn).map((v) => (Array.isArray(v) && v.length === 1 ? v[0] : v)).filter((v) => isObject(v) && DOCUMENTS.includes(kindOf(v)?.name));
   return inner.length === 1 ? inner[0] : value;
 }
 

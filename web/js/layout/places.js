@@ -19,7 +19,8 @@ export const BOX_FIELDS = (
 const sets = (text) => text.split(", ").map((names) => names.split(" "));
 // Names of four sides: they state the order themselves.
 const SIDES = [
-  [XYXY, sets("x_min y_min x_max y_max, xmin ymin xmax ymax, x1 y1 x2 y2, x0 y0 x1 y1, left top right bottom, minX minY maxX maxY")],
+  [XYXY, sets("x_min y_min x_max y_max, xmin ymin xmax ymax, x1 y1 x2 y2, x0 y0 x1 y1, left top right bottom, minX minY maxX maxY, " +
+    "x y x2 y2, x_start y_start x_end y_end, l t r b")],
   [CXCYWH, sets(
     "cx cy w h, cx cy width height, center_x center_y width height, x_center y_center width height, center_x center_y w h, " +
       "x_center y_center w h, xcenter ycenter w h, xc yc w h, xcenter ycenter width height",
@@ -33,7 +34,7 @@ const SAM_MARKS = ["predicted_iou", "stability_score"]; // of Segment Anything's
 const CENTRE_MARKS = ["class_id", "detection_id", "confidence"]; // Roboflow, darknet
 const CORNER_MARKS = ["label", "score", "metadata"]; // ComfyUI's BOUNDING_BOX
 const DETECTOR_MARKS = ["confidence", "conf", "class", "class_id", "score"];
-const OUTLINES = ["segmentation", "segments", "points", "polygon", "mask"];
+export const OUTLINES = ["segmentation", "segments", "points", "polygon", "mask"];
 
 /** @returns {boolean} whether an item has something where a box should be, sound or not */
 export function hasPlace(given) {
