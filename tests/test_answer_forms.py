@@ -84,6 +84,26 @@ def test_lists_that_are_no_json(text):
     assert [instance.box for instance in answer.layout.instances] == [CAT, pytest.approx((0.5, 0.2, 0.8, 0.6))]
 
 
+def test_what_stands_above_lines_is_the_document():
+    text = "caption: a room\nunits: pixels\ncanvas:\n  width: 100\n  height: 100\nobjects:\n  - name: cat\n    x: 10\n    y: 20\n    width: 30\n    height: 40"
+    layout = read(text).layout
+    assert (layout.prompt, layout.width, layout.height, layout.instances[0].box) == ("a room", 100, 100, CAT)
+
+
+def test_a_scale_beside_a_place_is_no_size():
+    with pytest.raises(ValueError, match="has no location"):
+        read({**HEAD, "objects": [{"name": "cat", "x": 0.1, "y": 0.2, "scale": [1, 1]}]})
+
+
+@pytest.mark.parametrize("text", [
+    '{"units": "0..1"，"order"："xyxy"，"objects"：[{"prompt"："cat"，"box"：[0.1，0.2，0.4，0.6]}]}',
+    json.dumps(json.dumps({**HEAD, "objects": [{"prompt": "cat", "box": [0.1, 0.2, 0.4, 0.6]}]}))[1:-1],
+], ids=["full-width marks", "escaped without quotes"])  # fmt: skip
+def test_json_with_other_marks(text):
+    answer = read(text)
+    assert words(answer) == ["cat"] and answer.layout.instances[0].box == CAT
+
+
 def test_a_sentence_is_no_name():
     assert words(read("The cat is at [0.1, 0.2, 0.4, 0.6].", units=FRACTIONS, order=LTRB)) == ["The cat"]
 

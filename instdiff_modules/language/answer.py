@@ -225,7 +225,9 @@ def _unquoted(text: str) -> str:
 
 
 def _unescaped(text: str) -> str:
-    """A text that was copied out of the source of a page, where quotes and angle brackets are written as names."""
+    """A text that was copied out of a page's source or another text's, where quotes and angle brackets are written otherwise."""
+    if '\\"' in text and text.count('"') == text.count('\\"'):  # a JSON text without the quotes around it
+        text = text.replace("\\n", "\n").replace('\\"', '"').replace("\\\\", "\\")
     marks = ("&lt;", "<") if "&lt;" in text else ("&quot;", '"')
     return html.unescape(text) if marks[0] in text and marks[1] not in text else text
 

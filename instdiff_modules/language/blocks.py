@@ -14,11 +14,27 @@ _FIELD = re.compile(
 _HEADING = re.compile(
     r"[ \t]{0,40}(?:\d{1,3}[.)][ \t]{1,3})?(?:\*\*([^*\n]{1,100})\*\*|#{1,6}[ \t]{1,3}([^\n]{1,100}?)):?[ \t]{0,9}$"
 )
+_LISTS = (
+    "objects",
+    "instances",
+    "elements",
+    "items",
+    "layout",
+    "boxes",
+    "characters",
+    "regions",
+    "annotations",
+    "entities",
+)  # whose objects follow
 _CENTRES = ("center", "centre")
 
 
-def block_items(text: str) -> list[Mapping[str, Any]]:
-    """The objects that have words and a place; a new one begins with other words, or with a dash where the one before is complete."""
+def block_items(text: str) -> tuple[dict[str, Any], list[Mapping[str, Any]]]:
+    """(what stands above the list, the objects that have words and a place).
+
+    A new object begins with other words, or with a dash where the one before is complete.
+    """
+    document: dict[str, Any] = {}
     found: list[dict[str, Any]] = [{}]
     within = ""
     for whole in _ELEMENT.sub(r"\n\1: \2\n", text).splitlines():
@@ -32,6 +48,8 @@ def block_items(text: str) -> list[Mapping[str, Any]]:
         key, value = match[2].lower(), match[3].strip(MARKS)
         if not value:
             within = key
+            if key in _LISTS and len(found) == 1 and not _is_whole(found[0]):
+                document, found = found[0], [{}]
             continue
         key = f"c{key}" if within in _CENTRES and key in ("x", "y") else key
         if (key in PROMPT_KEYS and words_of(found[-1]) and words_of({key: value})) or (
@@ -40,7 +58,7 @@ def block_items(text: str) -> list[Mapping[str, Any]]:
             found.append({})
         found[-1][key] = value
         within = "" if match[1] else within
-    return [item for item in found if _is_whole(item)]
+    return document, [item for item in found if _is_whole(item)]
 
 
 def _is_whole(item: Mapping[str, Any]) -> bool:

@@ -139,11 +139,12 @@ def _place_and_size(item: Mapping[str, Any]) -> dict[str, Any] | None:
         if first in pairs and second in pairs:
             (left, right), (top, bottom) = pairs[first], pairs[second]
             return {"left": left, "top": top, "right": right, "bottom": bottom}
-    width, height = next((pairs[key] for key in _SIZES if key in pairs), (plain.get("width"), plain.get("height")))
+    named = next((key for key in _SIZES if key in pairs), "")
+    width, height = pairs[named] if named else (plain.get("width"), plain.get("height"))
     if width is None or height is None:
         return None
     for across, down in (("x", "y"), ("left", "top"), ("cx", "cy"), ("centerx", "centery")):
-        if across in plain and down in plain:
+        if across in plain and down in plain and named != "scale":  # which beside a place is a factor
             return {across: plain[across], down: plain[down], "width": width, "height": height}
     key = next((key for key in _PLACES if key in pairs), None)
     if key is None:

@@ -202,9 +202,10 @@ def _of_lines(text: str, words: str) -> Draft | None:
         other = count_boxes(text) - len(items)
         notes += [f"Boxes that no name stands before ({other}) were left out."] if other > 0 else []
         return Draft({}, items, [None] * len(items), words, notes)
-    if items := block_items(text):
+    document, items = block_items(text)
+    if items:
         notes = ["The answer is not valid JSON; lines of a field and its value were read."]
-        return Draft({}, items, [None] * len(items), words, notes)
+        return Draft(document, items, [None] * len(items), words, notes)
     return None
 
 
