@@ -71,6 +71,8 @@ def place_of(item: Mapping[str, Any], where: str, wire: bool = False) -> Place |
     if named:
         return _place(named, item, item, where, wire)
     key = next((key for key in BOX_FIELDS if item.get(key) is not None), None)
+    if key is None and (corners := _corners_in(item.get("points"))):
+        return Place(corners, Declared(XYXY, declared_beside(item).units), PIXELS)
     if key is None:
         paired = _paired(item)
         return _paired_place(paired, item, Declared(None, declared_beside(item).units)) if paired else None
@@ -113,6 +115,22 @@ def _sides(item: Mapping[str, Any]) -> tuple[str | None, tuple[str, ...]] | None
                 return order, names
     names = next((names for names in CORNER if all(name in item for name in names)), None)
     return (None, names) if names else None
+
+
+def _corners_in(points: Any) -> tuple[float, ...] | None:
+    """The four sides of a rectangle by its two corners: Supervisely's {exterior: [[x, y], [x, y]]}, SuperAnnotate's {x1, x2, y1, y2}."""
+    if not isinstance(points, Mapping):
+        return None
+    names = ("x1", "y1", "x2", "y2")
+    given = [points.get(name) for name in names]
+    corners = points.get("exterior")
+    if isinstance(corners, list) and len(corners) == 2 and all(_pair(corner) for corner in corners):
+        given = [v for corner in corners for v in amounts(corner)]
+    given = list(map(amount, given))
+    if not all(map(finite, given)):
+        return None
+    x0, y0, x1, y1 = given
+    return min(x0, x1), min(y0, y1), max(x0, x1), max(y0, y1)
 
 
 def _paired(item: Mapping[str, Any]) -> tuple[str, tuple[float, ...]] | None:
@@ -165,7 +183,7 @@ def _place(
 
 
 def has_outline(item: Mapping[str, Any]) -> bool:
-    return any(item.get(key) for key in OUTLINES) or "x4" in _inner(item)
+    return any(item.get(key) and not _corners_in(item[key]) for key in OUTLINES) or "x4" in _inner(item)
 
 
 def outline_of(
@@ -179,10 +197,16 @@ def outline_of(
     if "x4" in inner:
         corners = [(inner.get(f"x{i}"), inner.get(f"y{i}")) for i in (1, 2, 3, 4)]
         return mask_of_rings([_scaled(corners, scale, where)], width, height, where, beside)
-    key = next((key for key in OUTLINES if item.get(key)), None)
+    key = next((key for key in OUTLINES if item.get(key) and not _corners_in(item[key])), None)
     if key is None:
         return None
     value = item[key]
+    if isinstance(value, Mapping) and isinstance(value.get("paths"), list):  # Darwin's
+        value = value["paths"]
+    if isinstance(value, Mapping) and isinstance(value.get("exterior"), list):  # Supervisely's
+        if value.get("interior"):
+            raise ValueError(f"{where}: {key} has holes, which are not read. Export it as COCO.")
+        value = value["exterior"]
     if isinstance(value, Mapping) and "x" in value and "y" in value:
         xs, ys = value["x"], value["y"]
         if not isinstance(xs, list) or not isinstance(ys, list) or len(xs) != len(ys):

@@ -70,6 +70,8 @@ export function placeOf(item, where) {
   const named = sidesOf(item);
   if (named) return placeIn(named, item, item, where);
   const key = BOX_FIELDS.find((name) => item[name] != null);
+  const corners = key === undefined ? cornersIn(item.points) : null;
+  if (corners) return { numbers: corners, declared: { order: XYXY, units: declaredBeside(item).units }, usual: PIXELS };
   if (key === undefined) {
     const paired = pairedIn(item);
     return paired && pairedPlace(paired, item, declaredBeside(item));
@@ -101,6 +103,17 @@ export function placeOf(item, where) {
     value = corners.flat();
   }
   return { numbers: fields.numbers(amounts(value), 4, where, key, "four numbers"), declared, usual: null };
+}
+
+/** The four sides of a rectangle by its two corners: Supervisely's {exterior: [[x, y], [x, y]]}, SuperAnnotate's {x1, x2, y1, y2}. */
+function cornersIn(points) {
+  if (!isObject(points)) return null;
+  const { exterior } = points;
+  const paired = Array.isArray(exterior) && exterior.length === 2 && exterior.every(pairOf);
+  const given = (paired ? exterior.flatMap(amounts) : ["x1", "y1", "x2", "y2"].map((name) => points[name])).map(amount);
+  if (!given.every(Number.isFinite)) return null;
+  const [x0, y0, x1, y1] = given;
+  return [Math.min(x0, x1), Math.min(y0, y1), Math.max(x0, x1), Math.max(y0, y1)];
 }
 
 /** @returns {[string, number[]] | null} order and four numbers of an object with two corners, or a place and a size */
@@ -147,7 +160,7 @@ function placeIn([stated, names], holder, item, where) {
 }
 
 export function hasOutline(item) {
-  return OUTLINES.some((key) => isGiven(item[key])) || "x4" in inner(item);
+  return OUTLINES.some((key) => isGiven(item[key]) && !cornersIn(item[key])) || "x4" in inner(item);
 }
 
 /**
@@ -158,9 +171,14 @@ export function outlineOf(item, [width, height], scale, where, given) {
   const drawn = (points) => maskOfRings([scaled(points, scale, where)], width, height, where, given);
   const box = inner(item);
   if ("x4" in box) return drawn([1, 2, 3, 4].map((i) => [box[`x${i}`], box[`y${i}`]]));
-  const key = OUTLINES.find((name) => isGiven(item[name]));
+  const key = OUTLINES.find((name) => isGiven(item[name]) && !cornersIn(item[name]));
   if (key === undefined) return null;
-  const value = item[key];
+  let value = item[key];
+  if (isObject(value) && Array.isArray(value.paths)) value = value.paths; // Darwin's
+  if (isObject(value) && Array.isArray(value.exterior)) { // Supervisely's
+    if (isGiven(value.interior)) throw new LayoutError(`${where}: ${key} has holes, which are not read. Export it as COCO.`);
+    value = value.exterior;
+  }
   if (isObject(value) && "x" in value && "y" in value) {
     const { x, y } = value;
     if (!Array.isArray(x) || !Array.isArray(y) || x.length !== y.length) {
