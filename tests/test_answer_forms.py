@@ -84,6 +84,40 @@ def test_lists_that_are_no_json(text):
     assert [instance.box for instance in answer.layout.instances] == [CAT, pytest.approx((0.5, 0.2, 0.8, 0.6))]
 
 
+@pytest.mark.parametrize("text", [
+    "- cat\n  - box: [10, 20, 40, 60]\n- dog\n  - box: [50, 20, 80, 60]",
+    "1. cat\n   Box: [10, 20, 40, 60]\n2. dog\n   Box: [50, 20, 80, 60]",
+    "1. **cat**: a small one. Bounding box: [10, 20, 40, 60]\n2. **dog**: it sleeps. Bounding box: [50, 20, 80, 60]",
+    "cat bbox=[10, 20, 40, 60]\ndog bbox=[50, 20, 80, 60]",
+    "cat → [10, 20, 40, 60]\ndog → [50, 20, 80, 60]",
+    "cat: (10, 20), (40, 60)\ndog: (50, 20) to (80, 60)",
+], ids=["bullets", "numbers", "sentences", "fields", "arrows", "corners"])  # fmt: skip
+def test_the_name_is_not_the_boxs_field(text):
+    answer = read(text, units=PIXELS, order=LTRB, **CANVAS)
+    assert words(answer) == ["cat", "dog"]
+    assert [instance.box for instance in answer.layout.instances] == [CAT, pytest.approx((0.5, 0.2, 0.8, 0.6))]
+
+
+@pytest.mark.parametrize("field", [
+    {"tagName": "cat"}, {"label_name": "cat", "id": "a1"},
+    {"className": "cat", "color": "red"}, {"role": "cat"}, {"labels": ["cat"]}, {"label": {"name": "cat"}},
+], ids=str)  # fmt: skip
+def test_words_under_any_name(field):
+    assert words(read({**HEAD, "items": [{**field, "bbox": [0.1, 0.2, 0.4, 0.6]}]})) == ["cat"]
+
+
+def test_texts_that_say_something_else_are_no_words():
+    with pytest.raises(ValueError, match="without words"):
+        read({**HEAD, "items": [{"id": "a1", "color": "red", "position": "left", "bbox": [0.1, 0.2, 0.4, 0.6]}]})
+
+
+def test_a_detectors_centre_by_any_spelling_and_the_menus_over_it():
+    centre = {"x": 25, "y": 40, "width": 30, "height": 40}
+    assert read([{"Class": "cat", "Confidence": 0.9, **centre}], units=PIXELS, **CANVAS).layout.instances[0].box == CAT
+    corner = {"label": "cat", "confidence": 0.9, "x": 10, "y": 20, "width": 30, "height": 40}
+    assert read([corner], units=PIXELS, order=LTWH, **CANVAS).layout.instances[0].box == CAT
+
+
 def test_what_stands_above_lines_is_the_document():
     text = "caption: a room\nunits: pixels\ncanvas:\n  width: 100\n  height: 100\nobjects:\n  - name: cat\n    x: 10\n    y: 20\n    width: 30\n    height: 40"
     layout = read(text).layout

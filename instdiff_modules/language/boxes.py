@@ -41,6 +41,13 @@ _CORNERS = (
     ("topleftcorner", "bottomrightcorner"),
 )
 _SECONDS = ("bottomright", "lowerright", "rightbottom")
+_LIKE_PROMPTS = ("objectname", "classname", "labelname", "tagname", "classlabel", "textlabel", "labels", "tag", "tags")
+# Texts of an object that are not what it is.
+_NOT_WORDS = frozenset(
+    "id ids uid uuid color colour units unit order format position location size area shape layer depth zindex image imageid file filename path mask url "
+    "time status mode side anchor align parent parentid partof group groupid reference negative negativeprompt box bbox bboxd boxd boundingbox coordinates "
+    "rect".split()
+)  # fmt: skip
 _LOOSE = (
     "position",
     "location",
@@ -100,8 +107,30 @@ def is_placed(item: Mapping[str, Any]) -> bool:
 
 def words_of(item: Mapping[str, Any]) -> str:
     """What an object is called, on one line; "" if nothing says it."""
-    low = {k.lower(): v for k, v in item.items() if isinstance(v, str)}
-    return next((" ".join(value.split()) for key in PROMPT_KEYS if (value := low.get(key, "")).strip()), "")
+    low = {k.lower(): words for k, v in item.items() if (words := _words_in(v))}
+    found = next((low[key] for key in PROMPT_KEYS if key in low), "")
+    return found or (_other_words(low) if low and is_placed(item) else "")
+
+
+def _words_in(value: Any) -> str:
+    """A text, the name of an object, or texts side by side, on one line."""
+    if isinstance(value, Mapping):
+        value = value.get("name")
+    if isinstance(value, list) and len(value) < 9 and all(isinstance(v, str) for v in value):
+        value = ", ".join(value)
+    return " ".join(value.split()) if isinstance(value, str) else ""
+
+
+def _other_words(low: Mapping[str, str]) -> str:
+    """The words of an object that has a place, under no usual name: under a name like one, else the only words that it has."""
+    plain = {re.sub(r"[^a-z]", "", key): words for key, words in low.items()}
+    words = {
+        key: value
+        for key, value in plain.items()
+        if key not in _NOT_WORDS and any(map(str.isalpha, value)) and not box_numbers(value)
+    }
+    usual = next((words[key] for key in _LIKE_PROMPTS if key in words), "")
+    return usual or (next(iter(words.values())) if len(words) == 1 else "")
 
 
 def _has_numbers(item: Mapping[str, Any]) -> bool:

@@ -146,7 +146,7 @@ def names_sides(text: str) -> bool:
 
 def is_detection(item: Mapping[str, Any]) -> bool:
     """Whether x, y, width and height come from a detector (Roboflow, darknet): then x and y are the centre."""
-    return any(key in item for key in ("class_id", "detection_id", "confidence"))
+    return any(re.sub(r"[^a-z]", "", str(key).lower()) in ("classid", "detectionid", "confidence") for key in item)
 
 
 def is_reversed(numbers: Sequence[float], known: Coordinates) -> bool:

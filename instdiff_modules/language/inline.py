@@ -20,7 +20,9 @@ _LIST = re.compile(
 )
 _PAIR = r"[01]?\.\d{1,7}\s{0,4},\s{0,4}[01]?\.\d{1,7}"
 _WHOLE = r"\s{0,4}\d{1,7}(?:\.\d{1,7})?\s{0,4}"
-_CORNERS = re.compile(rf"(?P<open>\()(?P<body>{_WHOLE},{_WHOLE}\)\s{{0,4}},?\s{{0,4}}\({_WHOLE},{_WHOLE})\)")
+_CORNERS = re.compile(
+    rf"(?P<open>\()(?P<body>{_WHOLE},{_WHOLE}\)\s{{0,4}}(?:,|to|-|–|→)?\s{{0,4}}\({_WHOLE},{_WHOLE})\)"
+)
 _FINE = re.compile(r"\.\d{3}")
 _POINTS = re.compile(rf"\[\s{{0,4}}(?P<body>{_PAIR}(?:\s{{0,4}};\s{{0,4}}{_PAIR}){{0,19}})\s{{0,4}}\]")
 _WORDS_END = re.compile(r"[\n.,;:!?()\[\]{}<>|\"]")
@@ -29,7 +31,9 @@ _LINK = re.compile(
     r"(?:\s(?:at|in|is|are|here|located|box|with|to|from|as|near|around|bounded|by|of|coordinates|position|placed)){1,8}$",
     re.I,
 )
-_NO_THING = re.compile(r"(?:(?:the|a) )?(?:value )?ranges?|(?:.{1,160} )?(?:intervals?|matrix|vectors?|tensors?)", re.I)
+_NO_THING = re.compile(
+    r"(?:(?:the|a) )?(?:value )?ranges?|bounding(?: box)?|(?:.{1,160} )?(?:intervals?|matrix|vectors?|tensors?)", re.I
+)
 _GLM = "<|begin_of_box|>"
 
 
@@ -92,7 +96,7 @@ def _points(text: str) -> list[Tagged]:
 
 def _is_no_thing(words: str) -> bool:
     """Whether the numbers behind the words are a box's field, or no place at all: "the range [0.000, 1.000]"."""
-    return words.lower() in BOX_KEYS or _NO_THING.fullmatch(words) is not None
+    return words.lower() in BOX_KEYS or not any(map(str.isalpha, words)) or _NO_THING.fullmatch(words) is not None
 
 
 def _phrase(before: str) -> tuple[str, bool]:

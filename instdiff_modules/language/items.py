@@ -18,14 +18,15 @@ Numbers = tuple[float, ...]
 def item_box(item: Mapping[str, Any], order: str) -> tuple[Numbers | None, dict[str, str]]:
     """(the four numbers of an item, what they declare themselves of order and units). order: as chosen in the menus.
 
-    Fields named x and y are the corner of a box, unless a menu says that they are its centre.
+    Fields named x and y are the corner of a box (a detector's its centre), unless a menu says otherwise.
     """
     location = box_of(item)
     read = box_numbers(*location) if location else None
     if location is None or read is None:
         return None, {}
     numbers, own_order, units = read
-    if order == CXCYWH and own_order == XYWH and isinstance(location[0], Mapping) and get(location[0], "x") is not None:
+    loose = isinstance(location[0], Mapping) and get(location[0], "x") is not None
+    if loose and {order, own_order} == {CXCYWH, XYWH}:
         own_order = None
     own = {"order": own_order, "units": units or (FRACTIONS if location[1] == "bbox_normalized" else None)}
     return numbers, {k: v for k, v in own.items() if v}
