@@ -90,8 +90,9 @@ def test_lists_that_are_no_json(text):
     "1. **cat**: a small one. Bounding box: [10, 20, 40, 60]\n2. **dog**: it sleeps. Bounding box: [50, 20, 80, 60]",
     "cat bbox=[10, 20, 40, 60]\ndog bbox=[50, 20, 80, 60]",
     "cat → [10, 20, 40, 60]\ndog → [50, 20, 80, 60]",
-    "cat: (10, 20), (40, 60)\ndog: (50, 20) to (80, 60)",
-], ids=["bullets", "numbers", "sentences", "fields", "arrows", "corners"])  # fmt: skip
+    "cat: (10, 20), (40, 60)\ndog: from (50, 20) to (80, 60)",
+    "cat: left 10, top 20, right 40, bottom 60\ndog: left 50, top 20, right 80, bottom 60",
+], ids=["bullets", "numbers", "sentences", "fields", "arrows", "corners", "named"])  # fmt: skip
 def test_the_name_is_not_the_boxs_field(text):
     answer = read(text, units=PIXELS, order=LTRB, **CANVAS)
     assert words(answer) == ["cat", "dog"]
@@ -116,6 +117,36 @@ def test_a_detectors_centre_by_any_spelling_and_the_menus_over_it():
     assert read([{"Class": "cat", "Confidence": 0.9, **centre}], units=PIXELS, **CANVAS).layout.instances[0].box == CAT
     corner = {"label": "cat", "confidence": 0.9, "x": 10, "y": 20, "width": 30, "height": 40}
     assert read([corner], units=PIXELS, order=LTWH, **CANVAS).layout.instances[0].box == CAT
+
+
+def test_what_the_reader_of_a_format_leaves_out_is_reported():
+    image = {"images": [{"id": 1, "width": 100, "height": 100}], "categories": [{"id": 1, "name": "cat"}]}
+    boxes = [
+        {"id": i, "image_id": 1, "category_id": 1, "bbox": box}
+        for i, box in enumerate(([10, 20, 30, 40], [5, 5, 9, 0]), 1)
+    ]
+    told = report(read({**image, "annotations": boxes}))
+    assert (
+        "Instance 2 (annotation 2): bbox [5.0, 5.0, 9.0, 0.0] is empty" in told
+        and "outside its annotations" not in told
+    )
+
+
+@pytest.mark.parametrize("given", [
+    {"version": "5.2.1", "shapes": [{"label": "cat", "points": [[40, 60], [10, 20]], "shape_type": "rectangle"}], "imageHeight": 100, "imageWidth": 100},
+    [{"id": 1, "data": {"image": "a.jpg"}, "annotations": [{"result": [{"id": "r", "type": "rectanglelabels", "original_width": 100, "original_height": 100,
+      "value": {"x": 10, "y": 20, "width": 30, "height": 40, "rectanglelabels": ["cat"]}}]}]}],
+], ids=["LabelMe", "Label Studio"])  # fmt: skip
+def test_files_of_annotation_tools_fix_their_numbers(given):
+    answer = read(given)
+    assert words(answer) == ["cat"] and answer.layout.instances[0].box == CAT
+
+
+def test_a_lists_name_is_the_words_of_what_has_none():
+    answer = read(
+        {**HEAD, "cats": [{"bbox": [0.1, 0.2, 0.4, 0.6]}], "small_dog": [{"bbox": [0.5, 0.2, 0.8, 0.6], "score": 0.5}]}
+    )
+    assert words(answer) == ["cats", "small dog"]
 
 
 def test_what_stands_above_lines_is_the_document():

@@ -8,7 +8,6 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple
 
-from ..layout.document import load_json
 from ..layout.frames import canvas_of
 from ..layout.instance import Frames, Layout
 from . import not_layouts as other
@@ -21,7 +20,7 @@ from .detectors import is_placed
 from .elements import are_elements, caption_of, is_caption, read_caption, read_elements
 from .given import MAX_FRAMES, NOTHING_SAID, Given
 from .gligen import is_conditioning, read_gligen
-from .json_field import json_in
+from .json_field import json_in, json_or_lines
 from .label_studio import are_tasks, read_tasks
 from .labelme import is_labelme, read_labelme
 from .odd_items import Question, left_out
@@ -83,7 +82,7 @@ def read_any(value: Any, given: Given = NOTHING_SAID) -> Frames:
     kind = kind_of(value) if isinstance(value, str) else None
     if kind is None:
         if isinstance(value, str):
-            value = json_in(load_json(value))
+            value = json_in(json_or_lines(value))
         elif not is_conditioning(value):  # whose tensors stay as they are
             value = plain_values(value, given.where)
         kind = None if isinstance(value, str) else kind_of(value)

@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeGuard
 
+from ..importers.first import heard
 from ..importers.given import Given
 from ..importers.kinds import read_any
 from ..layout import fields
@@ -135,14 +136,17 @@ def _continued(
 
 def _foreign(draft: Draft, size: tuple[int, int] | None, notes: list[str]) -> Layout:
     """The authors' demo files, COCO and Omost's canvas: their own readers know them."""
-    (layout,) = read_any(draft.foreign or {}, Given(size, where=WHERE))
+    with heard() as said:  # what its reader would write to the log alone
+        (layout,) = read_any(draft.foreign or {}, Given(size, where=WHERE))
+    notes += said
     if size and not layout.width:
         layout = replace(layout, width=size[0], height=size[1])
     kept = tuple(instance for instance in layout.instances if instance.prompt.strip())
     if len(kept) < len(layout.instances):
         notes.append(f"Instances without a prompt ({len(layout.instances) - len(kept)}) were left out.")
-    if len(draft.items) > len(layout.instances):
-        notes.append(f"Objects outside its annotations ({len(draft.items) - len(layout.instances)}) were left out.")
+    odd = sum(note.endswith("It was left out.") for note in said)
+    if (outside := len(draft.items) - len(layout.instances) - odd) > 0:
+        notes.append(f"Objects outside its annotations ({outside}) were left out.")
     if not kept:
         raise ValueError("None of the answer's instances can be used: they have no prompts")
     return replace(layout, instances=kept)

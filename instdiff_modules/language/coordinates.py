@@ -55,7 +55,10 @@ _UNIT_WORDS = (
 _AFFIX = re.compile(
     r"^(?:bbox|box|position|pos|size|coord)(?=(?:[xywh]|[xy](?:min|max|[0-2])|width|height|left|top|right|bottom)$)|(?<=^[xy])(?:pos|position|coord|coordinate)$"
 )
-_NAMED = re.compile(r"\b([a-z][a-z_]{0,19})\s{0,5}[:=]\s{0,5}([+-]?\d[\d.]{0,20}(?:px|%)?)", re.I)
+_NAMED = re.compile(
+    r"\b(?:([a-z][a-z_]{0,19})\s{0,5}[:=]\s{0,5}|(left|top|right|bottom|width|height)\s{1,3})([+-]?\d[\d.]{0,20}(?:px|%)?)",
+    re.I,
+)
 _SEED = re.compile(r"<bbox>([^<>]{0,99})</bbox>")
 _LENGTH = re.compile(r"\s{0,9}([+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20}))\s{0,9}(px|%)?\s{0,9}")
 
@@ -131,7 +134,11 @@ def _text_numbers(text: str, key: str) -> tuple[tuple[float, ...], str | None, s
     plain = unicodedata.normalize("NFKC", text).strip()
     if named := _NAMED.findall(plain):
         rest = _NAMED.sub("", plain).strip(" ,;[](){}<>")
-        return box_numbers(dict(named)) if len(named) == 4 and not rest else None
+        return (
+            box_numbers({first or second: value for first, second, value in named})
+            if len(named) == 4 and not rest
+            else None
+        )
     tag = _SEED.fullmatch(plain)
     found = box_numbers(
         [part for part in re.split(r"(?:[,;\s()\[\]<>]|\bto\b|->|→)+", tag[1] if tag else plain) if part], key

@@ -96,16 +96,18 @@ def named_lists(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         if not isinstance(given, (list, Mapping)) or key.lower() in ("size", "canvas", "canvas_size", "image_size"):
             continue
         boxes = [given] if is_bare_box(given) else given
-        if not isinstance(boxes, list) or not boxes or not all(map(is_bare_box, boxes)) or _is_general(key.lower()):
+        if not isinstance(boxes, list) or not boxes or not all(map(is_bare_box, boxes)) or is_general(key.lower()):
             return []
         items += [{"prompt": key.replace("_", " "), "box": box} for box in boxes]
     return items
 
 
-def _is_general(key: str) -> bool:
+def is_general(key: str) -> bool:
     """Whether a name says that boxes come, and not of what."""
-    return key in (*NOT_THINGS, *_BOX_LISTS, *_NO_WORDS) or any(
-        part in key for part in ("box", "polygon", "point", "coord")
+    return (
+        not key
+        or key in (*NOT_THINGS, *_BOX_LISTS, *_NO_WORDS)
+        or any(part in key for part in ("box", "polygon", "point", "coord"))
     )
 
 

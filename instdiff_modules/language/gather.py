@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..importers.label_studio import are_tasks
+from ..importers.labelme import is_labelme
 from ..importers.omost import conditions, is_canvas
 from ..importers.wrapped import florence_task
 from .boxes import box_of, get, is_placed, words_of
@@ -13,6 +15,7 @@ from .entries import (
     as_named,
     holds_objects,
     is_bare_box,
+    is_general,
     may_hold_layout,
     named_items,
     named_lists,
@@ -38,6 +41,11 @@ LABEL_LISTS = (
 _ELSEWHERE = ("reference", "source", "original", "template")  # other pictures, whose boxes are theirs
 _BACKGROUND_WORDS = ("background_prompt", "background_description")
 _BACKGROUND_BOXES = ("background_box", "background_bbox", "background_region", "background_bounding_box")
+
+
+def _is_foreign(value: Mapping[str, Any]) -> bool:
+    """Whether it is a file whose numbers nobody else writes so: LabelMe's, Florence-2's answer."""
+    return is_labelme(value) or florence_task(value) is not None
 
 
 def _pieces(value: Any) -> list[Mapping[str, Any] | None]:
@@ -92,7 +100,7 @@ class Gathered:
         """A value as it came. Its depth is bounded by the reader of the JSON."""
         if isinstance(value, str):
             self.texts.append(value)
-        elif is_canvas(conditions(value)) or (isinstance(value, Mapping) and florence_task(value)):
+        elif is_canvas(conditions(value)) or are_tasks(value) or (isinstance(value, Mapping) and _is_foreign(value)):
             self.foreign = value
         elif isinstance(value, list):
             self._list(value, "")
@@ -172,6 +180,9 @@ class Gathered:
     def _list(self, values: Sequence[Any], name: str) -> None:
         items = [piece for value in values for piece in _pieces(value)]
         placed = [item for item in items if item is not None and is_placed(item)]
+        if placed and not is_general(name.lower()) and not any(map(words_of, placed)):  # {"fox": [{"box": [...]}]}
+            items = [{"prompt": name.replace("_", " "), **item} if item else item for item in items]
+            placed = items
         if any(map(words_of, placed)):
             for item in items:
                 self._add(item if item is not None else {}, None)

@@ -23,6 +23,7 @@ _WHOLE = r"\s{0,4}\d{1,7}(?:\.\d{1,7})?\s{0,4}"
 _CORNERS = re.compile(
     rf"(?P<open>\()(?P<body>{_WHOLE},{_WHOLE}\)\s{{0,4}}(?:,|to|-|–|→)?\s{{0,4}}\({_WHOLE},{_WHOLE})\)"
 )
+_JOINTS = " :=-–—>*_`\"'("
 _FINE = re.compile(r"\.\d{3}")
 _POINTS = re.compile(rf"\[\s{{0,4}}(?P<body>{_PAIR}(?:\s{{0,4}};\s{{0,4}}{_PAIR}){{0,19}})\s{{0,4}}\]")
 _WORDS_END = re.compile(r"[\n.,;:!?()\[\]{}<>|\"]")
@@ -101,7 +102,7 @@ def _is_no_thing(words: str) -> bool:
 
 def _phrase(before: str) -> tuple[str, bool]:
     """(the noun phrase at the end of a text, whether words such as "is at" or a colon stand between it and the box)."""
-    bare = before.rstrip(" :=-–—>*_`\"'(")
+    bare = _LINK.sub("", before.rstrip(_JOINTS)).rstrip(_JOINTS)  # "a cat: from"
     linked = bare != before.rstrip(" ")
     line = _WORDS_END.split(bare)[-1].strip()
     short = _LINK.sub("", line)

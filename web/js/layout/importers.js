@@ -2,7 +2,7 @@
 import { DEFAULT_SIDE, LayoutError, withCanvas } from "./document.js";
 import { givenBy } from "./given.js";
 import { loadJson } from "./json.js";
-import { jsonIn } from "./jsonField.js";
+import { jsonIn, jsonOrLines } from "./jsonField.js";
 import { documentIn, kindOf, unknownKind } from "./kinds.js";
 import { unfenced } from "./recognise.js";
 
@@ -10,7 +10,7 @@ import { unfenced } from "./recognise.js";
 export function readText(text) {
   if (typeof text !== "string") return loadJson(text);
   const bare = unfenced(text);
-  return kindOf(bare) ? bare : jsonIn(loadJson(bare));
+  return kindOf(bare) ? bare : jsonIn(jsonOrLines(bare));
 }
 
 /**
