@@ -182,7 +182,7 @@ class Gathered:
         placed = [item for item in items if item is not None and is_placed(item)]
         if placed and not is_general(name.lower()) and not any(map(words_of, placed)):  # {"fox": [{"box": [...]}]}
             items = [{"prompt": name.replace("_", " "), **item} if item else item for item in items]
-            placed = items
+            placed = [item for item in items if item is not None]
         if any(map(words_of, placed)):
             for item in items:
                 self._add(item if item is not None else {}, None)
