@@ -30,7 +30,7 @@ from .plain import finite
 from .spelling import respelt
 
 WORDS = ("label", "class_name", "className", "category_name", "class", "category", "name", "text_label", "caption", "prompt", "phrase", "desc", "description",
-         "text", "object", "title", "labels", "tags", "cls")  # fmt: skip
+         "text", "object", "title", "labels", "tags", "cls", "categories")  # fmt: skip
 SCORES = ("score", "confidence", "conf", "probability")
 _CLASS_NUMBERS = ("class_id", "class", "cls", "classId")
 
@@ -179,10 +179,10 @@ def _names(item: Any) -> list[Any]:
 
 def words_in(value: Any) -> str:
     """What a field says in words: a text that is no number, the name of an object, texts side by side."""
-    if isinstance(value, Mapping):
-        value = value.get("name")
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping):
-        value = value[0].get("name")
+        value = value[0]
+    if isinstance(value, Mapping):
+        value = next((value[key] for key in ("name", "category_name", "categoryName") if key in value), None)
     if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
         value = ", ".join(value)
     return value.strip() if isinstance(value, str) and not value.strip().isdigit() else ""

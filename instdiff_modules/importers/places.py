@@ -25,6 +25,7 @@ SIDES = (
               ("center_x", "center_y", "w", "h"), ("x_center", "y_center", "w", "h"), ("xcenter", "ycenter", "w", "h"),
               ("xc", "yc", "w", "h"), ("xcenter", "ycenter", "width", "height"))),
     (XYWH, (("left", "top", "width", "height"), ("xmin", "ymin", "width", "height"), ("x_min", "y_min", "width", "height"),
+            ("origin_x", "origin_y", "width", "height"),
             ("Left", "Top", "Width", "Height"))),
 )  # fmt: skip
 CORNER = ("x", "y", "width", "height"), ("x", "y", "w", "h")  # of a corner or of the centre: told by what stands beside

@@ -9,9 +9,9 @@ MAX_FIELDS = 200  # of an item; what has more is none
 _NAMES = (
     "bbox box bounding_box boundingBox box_2d bbox_2d box_cxcywh bbox_cxcywh bbox_xyxy bbox_xywh bbox_normalized coordinates relative_coordinates "
     "xmin ymin xmax ymax x_min y_min x_max y_max x0 y0 x1 y1 x2 y2 left top right bottom minX minY maxX maxY x y width height w h cx cy "
-    "center_x center_y x_center y_center xcenter ycenter top_left bottom_right size center position "
+    "center_x center_y x_center y_center xcenter ycenter origin_x origin_y top_left bottom_right size center position "
     "label class_name className category_name class category name text_label caption prompt phrase desc description text object title labels tags cls "
-    "score confidence conf probability class_id classId category_id detection_id segmentation segments points polygon mask metadata"
+    "categories score confidence conf probability class_id classId category_id detection_id segmentation segments points polygon mask metadata"
 ).split()
 _KNOWN = frozenset(_NAMES)
 _MEANT = {

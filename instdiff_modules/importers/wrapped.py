@@ -40,13 +40,14 @@ BOXES = (
     "bboxes_xywh",
     "boxes_cxcywh",
     "pred_boxes",
+    "detection_boxes",
     "xyxy",
     "xywh",
     "xyxyn",
     "xywhn",
 )
 LABELS = ("labels", "text_labels", "bboxes_labels", "class_names", "names", "classes", "phrases", "captions", "prompts", "class_ids", "pred_classes",
-          "category_ids", "class_id", "class", "cls", "label", "class_name")  # fmt: skip
+          "category_ids", "class_id", "class", "cls", "label", "class_name", "detection_classes")  # fmt: skip
 # Lists of numbers whose count is known; `labels` may count from 0 or from 1
 NUMBERED = {"category_ids": "category_id"} | dict.fromkeys(
     ("class_ids", "class_id", "cls", "class", "pred_classes"), "class_id"
@@ -55,7 +56,7 @@ TABLES = ("names", "class_names", "classes", "categories", "id2label", "label_ma
 NUMBERS = ("class_id", "class", "cls", "classId", "category_id", "category", "label")
 OF_ALL = ("label", "class_name", "class", "category", "object")  # words of an object for all the boxes that it holds
 MAX_CLASSES = 10_000
-SCORES = ("scores", "confidences", "confidence", "conf", "score", "logits", "probabilities")
+SCORES = ("scores", "confidences", "confidence", "conf", "score", "logits", "probabilities", "detection_scores")
 
 
 def held_list(value: Mapping[str, Any]) -> list[Any] | None:

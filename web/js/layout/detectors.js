@@ -16,7 +16,7 @@ import { OUTLINES, hasOutline, hasPlace, outlineOf, placeOf } from "./places.js"
 import { respelt } from "./spelling.js";
 
 export const WORDS = (
-  "label class_name className category_name class category name text_label caption prompt phrase desc description text object title labels tags cls"
+  "label class_name className category_name class category name text_label caption prompt phrase desc description text object title labels tags cls categories"
 ).split(" ");
 const SCORES = ["score", "confidence", "conf", "probability"];
 const MAX_SCORE = 1e300; // what no sum of numbers can reach
@@ -150,7 +150,7 @@ function namesOf(item) {
 /** @returns {string} what a field says in words: a text that is no number, the name of an object, texts side by side */
 export function wordsIn(value) {
   const one = Array.isArray(value) && value.length === 1 && isObject(value[0]) ? value[0] : value;
-  let text = isObject(one) ? one.name : one;
+  let text = isObject(one) ? one[["name", "category_name", "categoryName"].find((key) => key in one)] : one;
   if (Array.isArray(text) && text.length && text.every((v) => typeof v === "string")) text = text.join(", ");
   text = typeof text === "string" ? text.trim() : "";
   return /^\d+$/.test(text) ? "" : text;

@@ -25,7 +25,7 @@ const SIDES = [
     "cx cy w h, cx cy width height, center_x center_y width height, x_center y_center width height, center_x center_y w h, " +
       "x_center y_center w h, xcenter ycenter w h, xc yc w h, xcenter ycenter width height",
   )],
-  [XYWH, sets("left top width height, xmin ymin width height, x_min y_min width height, Left Top Width Height")],
+  [XYWH, sets("left top width height, xmin ymin width height, x_min y_min width height, origin_x origin_y width height, Left Top Width Height")],
 ];
 const CORNER = sets("x y width height, x y w h"); // of a corner or of the centre: told by what stands beside
 // Of two numbers each.

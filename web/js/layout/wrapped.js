@@ -17,16 +17,16 @@ const LISTS = words("predictions detections objects annotations instances result
 export const MAX_FIELDS = 200; // of an object, in which a list is looked for
 const MAX_DEPTH = 3; // of objects in objects that are looked into
 const EMPTY = ["predictions", "detections"]; // an empty list under these names is "nothing found"
-const BOXES = words("boxes bboxes boxes_xyxy bboxes_xyxy boxes_xywh bboxes_xywh boxes_cxcywh pred_boxes xyxy xywh xyxyn xywhn");
+const BOXES = words("boxes bboxes boxes_xyxy bboxes_xyxy boxes_xywh bboxes_xywh boxes_cxcywh pred_boxes detection_boxes xyxy xywh xyxyn xywhn");
 const LABELS = words(
   "labels text_labels bboxes_labels class_names names classes phrases captions prompts class_ids pred_classes category_ids class_id class " +
-    "cls label class_name",
+    "cls label class_name detection_classes",
 );
 const TABLES = words("names class_names classes categories id2label label_map labels"); // of class numbers
 const NUMBERS = words("class_id class cls classId category_id category label");
 const OF_ALL = words("label class_name class category object"); // words of an object for all the boxes that it holds
 const MAX_CLASSES = 10000;
-const SCORES = words("scores confidences confidence conf score logits probabilities");
+const SCORES = words("scores confidences confidence conf score logits probabilities detection_scores");
 // Lists of numbers whose count is known; `labels` may count from 0 or from 1.
 const NUMBERED = new Map([["category_ids", "category_id"], ...words("class_ids class_id cls class pred_classes").map((key) => [key, "class_id"])]);
 
