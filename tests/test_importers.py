@@ -180,3 +180,9 @@ def test_frames_are_a_list_of_documents():
     with pytest.raises(ValueError, match=r"Frame 2: .*has version 2"):
         read_frames('[{"version": 1}, {"version": 2}]')
     assert read_frames("[]") == (Layout(),), "nothing was found"
+
+
+@pytest.mark.parametrize("given", [{"dataset": COCO, "created": "today"}, {"demo": DEMO}, {"json": json.dumps(COCO)}])
+def test_a_document_inside_another_object_is_read_as_itself(given):
+    inner = next(iter(given.values()))
+    assert read_layout(given) == read_layout(inner)

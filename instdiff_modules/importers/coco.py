@@ -6,10 +6,12 @@ from typing import Any
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES, unique_ids
 from ..layout.instance import Instance, Layout
+from .amounts import amount, amounts
 from .authors import pixel_box
 from .class_names import Numbered
 from .given import NOTHING_SAID, Given, known_canvas, stated_canvas
 from .odd_items import Question, an_object, good_locations, id_of, keep_good, listing, text_of
+from .plain import finite
 from .segmentation import read_segmentation
 
 
@@ -52,7 +54,7 @@ def read_coco(document: Mapping[str, Any], given: Given = NOTHING_SAID) -> Layou
 def _choose(images: Sequence[Mapping[str, Any]], image: str) -> Mapping[str, Any]:
     if not image and len(images) == 1:
         return images[0]
-    found = [i for i in images if image and image in (text_of(i.get("id")), text_of(i.get("file_name")))]
+    found = [i for i in images if image and image in _names(i)]
     if len(found) == 1:
         return found[0]
     listed = listing([f"{text_of(i.get('id'))} ({text_of(i.get('file_name')) or 'no file name'})" for i in images])
@@ -62,6 +64,12 @@ def _choose(images: Sequence[Mapping[str, Any]], image: str) -> Mapping[str, Any
         raise Question(f"The COCO file has {len(images)} images. Choose one by its id or file name: {listed}.")
     count = "no image" if not found else f"{len(found)} images"
     raise Question(f"The COCO file has {count} with id or file name {image[:60]!r}. It has: {listed}.")
+
+
+def _names(image: Mapping[str, Any]) -> tuple[str, str, str]:
+    """What chooses an image: its id, its file name, and that without its folders."""
+    file = text_of(image.get("file_name"))
+    return text_of(image.get("id")), file, file.rpartition("/")[2]
 
 
 def _instance(
@@ -76,18 +84,32 @@ def _instance(
     where = f"Instance {position} (annotation {' '.join(name.split())[:40]})"
     number = a.get("category_id")
     prompt = a.get("caption") or names.get(text_of(number))
+    if prompt is None:
+        own = a.get("category_name") or (number if number in names.values() else None)
+        prompt = own if isinstance(own, str) else None
     if prompt is None and names and number is None:
         raise ValueError(f"{where} has no category_id.")
     if prompt is None and names:
         raise ValueError(f"{where}: category {fields.shorten(number)} is not among the file's categories.")
     readers = {}
     if a.get("bbox"):
-        readers["box"] = lambda: pixel_box(a["bbox"], *size, where)
+        readers["box"] = lambda: pixel_box(_bbox(a), *size, where)
     if a.get("segmentation"):
         readers["mask"] = lambda: read_segmentation(a["segmentation"], *size, where, beside)
     found = good_locations(readers, f"{where} has neither bbox nor segmentation. Give it a location.")
     prompt = numbers.category(id_of(number)) if prompt is None else fields.text(prompt, where, "name")
     return Instance(id=name, prompt=prompt, **found, extra={"iscrowd": 1} if a.get("iscrowd") else {})
+
+
+def _bbox(a: Mapping[str, Any]) -> Any:
+    """[x, y, width, height], also where it is an object, or corners by Detectron2's bbox_mode 0."""
+    value = amounts(a["bbox"])
+    if isinstance(value, Mapping):
+        names = ("x", "y", "width", "height") if "width" in value else ("x", "y", "w", "h")
+        value = [amount(value.get(name)) for name in names]
+    if a.get("bbox_mode") == 0 and isinstance(value, list) and len(value) == 4 and all(map(finite, value)):
+        value = [value[0], value[1], value[2] - value[0], value[3] - value[1]]
+    return value
 
 
 def _id(image: Mapping[str, Any]) -> str:

@@ -8,6 +8,7 @@ from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Instance, Layout
 from ..layout.units import PIXELS
+from .amounts import amount
 from .class_names import Numbered
 from .declared import NOTHING_DECLARED, Declared
 from .elements import kept_of
@@ -21,13 +22,15 @@ from .given import (
     is_reversed,
     known_canvas,
     sides_of,
+    stated_canvas,
 )
 from .odd_items import SAMPLE, Question, an_object, good_locations, keep_good, named
-from .places import Place, has_outline, has_place, outline_of, place_of
+from .places import OUTLINES, Place, has_outline, has_place, outline_of, place_of
 from .plain import finite
+from .spelling import respelt
 
 WORDS = ("label", "class_name", "className", "category_name", "class", "category", "name", "text_label", "caption", "prompt", "phrase", "desc", "description",
-         "text", "object", "title")  # fmt: skip
+         "text", "object", "title", "labels", "tags", "cls", "categories")  # fmt: skip
 SCORES = ("score", "confidence", "conf", "probability")
 _CLASS_NUMBERS = ("class_id", "class", "cls", "classId")
 
@@ -43,7 +46,18 @@ def are_items(value: Any, matches: Callable[[Mapping[str, Any]], bool]) -> bool:
 
 def are_detections(value: Any) -> bool:
     """Some of the items have a place, all but odd ones are objects."""
-    return isinstance(value, list) and any(map(has_place, value[:SAMPLE])) and are_items(value, bool)
+    return isinstance(value, list) and any(map(is_placed, value[:SAMPLE])) and are_items(value, bool)
+
+
+def is_placed(item: Any) -> bool:
+    """Whether an item has a place, or words and an outline."""
+    if has_place(item):
+        return True
+    item = respelt(item)
+    outlined = isinstance(item, Mapping) and any(
+        isinstance(item.get(key), (list, Mapping)) and item[key] for key in OUTLINES
+    )
+    return outlined and any(words_in(item.get(key)) for key in WORDS)
 
 
 def read_items(
@@ -53,8 +67,9 @@ def read_items(
 
     A Question where units, order or canvas are neither declared nor chosen, or the numbers contradict them. Odd items are left out.
     """
-    canvas, given = canvas or given.canvas, given.among(len(items))
+    canvas, given = canvas or given.canvas or _size_of_masks(items), given.among(len(items))
     check_count(items, given)
+    items = list(map(respelt, items))
     numbers = Numbered()
     wheres = [named(i, *_names(item)) for i, item in enumerate(items, 1)]
     places = [_sound_place(item, where, given) for item, where in zip(items, wheres, strict=True)]
@@ -82,6 +97,17 @@ def read_items(
     return layout
 
 
+def _size_of_masks(items: Sequence[Any]) -> Canvas | None:
+    """The canvas that run-lengths of the items state."""
+    for item in items[:SAMPLE]:
+        for key in ("segmentation", "mask") if isinstance(item, Mapping) else ():
+            mask = item.get(key)
+            size = mask.get("size") if isinstance(mask, Mapping) and "counts" in mask else None
+            if isinstance(size, list) and len(size) == 2:
+                return stated_canvas({"width": size[1], "height": size[0]})
+    return None
+
+
 def check_count(items: Sequence[Any], given: Given) -> None:
     if len(items) > MAX_INSTANCES:
         raise ValueError(f"{given.where}: there are {len(items)} boxes, at most {MAX_INSTANCES} are read.")
@@ -89,7 +115,7 @@ def check_count(items: Sequence[Any], given: Given) -> None:
 
 def score_of(item: Mapping[str, Any]) -> dict[str, Any]:
     """How sure the detector is, as an unknown field of the instance; nothing where no number says it."""
-    value = next((item[key] for key in SCORES if item.get(key) is not None), None)
+    value = amount(next((item[key] for key in SCORES if item.get(key) is not None), None))
     return {"score": value} if finite(value) else {}
 
 
@@ -148,12 +174,15 @@ def _names(item: Any) -> list[Any]:
     """What may name an item in a sentence."""
     if not isinstance(item, Mapping):
         return []
-    return [text for key in WORDS if (text := _text(item.get(key)))] + [item.get("id")]
+    return [text for key in WORDS if (text := words_in(item.get(key)))] + [item.get("id")]
 
 
-def _text(value: Any) -> str:
+def words_in(value: Any) -> str:
+    """What a field says in words: a text that is no number, the name of an object, texts side by side."""
+    if isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping):
+        value = value[0]
     if isinstance(value, Mapping):
-        value = value.get("name")
+        value = next((value[key] for key in ("name", "category_name", "categoryName") if key in value), None)
     if isinstance(value, list) and value and all(isinstance(v, str) for v in value):
         value = ", ".join(value)
     return value.strip() if isinstance(value, str) and not value.strip().isdigit() else ""
@@ -163,7 +192,7 @@ def _words(item: Mapping[str, Any], numbers: Numbered, where: str) -> tuple[str,
     """(the prompt, the class number if nobody names it)."""
     about = item["metadata"] if isinstance(item.get("metadata"), Mapping) else {}
     given = (*(item.get(key) for key in WORDS), about.get("desc"), about.get("text"))
-    text = next((text for value in given if (text := _text(value))), "")
+    text = next((text for value in given if (text := words_in(value))), "")
     if text:
         return fields.text(text, where, "its words"), {}
     category = _number(item.get("category_id", item.get("category")))

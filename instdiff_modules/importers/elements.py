@@ -7,6 +7,7 @@ from typing import Any
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Box, Instance, Layout
+from .amounts import amounts
 from .odd_items import SAMPLE, an_object, keep_good, named
 
 GRID = 1000
@@ -43,13 +44,31 @@ def read_elements(
 
 def read_caption(value: Mapping[str, Any], canvas: tuple[int, int] | None = None) -> Layout:
     """A prompt of Ideogram: its elements, and as caption the description of the whole and of the background."""
-    whole = value["compositional_deconstruction"]
-    parts = (value.get("high_level_description"), whole.get("background"))
-    texts = [fields.text(part, "The caption", "description").strip() for part in parts if isinstance(part, str)]
-    given = whole.get("elements")
+    given = value["compositional_deconstruction"].get("elements")
     if given is not None and not isinstance(given, list):
         raise ValueError(f"The caption's elements must be a list of elements with a bbox, got {fields.shorten(given)}.")
-    return read_elements(given or [], canvas, ", ".join(text.rstrip(". ") for text in texts if text.rstrip(". ")))
+    return read_elements(given or [], canvas, caption_of(value))
+
+
+def caption_of(value: Any) -> str:
+    """What stands beside elements: the description of the whole and of the background."""
+    if not isinstance(value, Mapping):
+        return ""
+    whole = value.get("compositional_deconstruction")
+    parts = (value.get("high_level_description"), (whole if isinstance(whole, Mapping) else value).get("background"))
+    texts = [
+        fields.text(text, "The caption", "description").strip().rstrip(". ") for part in parts for text in _texts(part)
+    ]
+    return ", ".join(filter(None, texts))
+
+
+def _texts(part: Any) -> list[str]:
+    """A description that is a text, a list of texts, or an object that has one."""
+    if isinstance(part, Mapping):
+        part = next(
+            (part[key] for key in ("desc", "description", "prompt", "text") if isinstance(part.get(key), str)), None
+        )
+    return [text for text in (part if isinstance(part, list) else [part]) if isinstance(text, str)]
 
 
 def write_elements(layout: Layout, boxes: Sequence[Box]) -> list[dict[str, Any]]:
@@ -85,12 +104,19 @@ def _instance(item: Any, position: int) -> Instance:
     where = named(position, item.get("desc"), item.get("text"), what="Element")
     if item.get("bbox") is None:
         raise ValueError(f"{where} has no bbox [ymin, xmin, ymax, xmax].")
-    sides = fields.numbers(item["bbox"], 4, where, "bbox", "[ymin, xmin, ymax, xmax] in 0..1000")
+    sides = fields.numbers(_sides(item["bbox"]), 4, where, "bbox", "[ymin, xmin, ymax, xmax] in 0..1000")
     y0, x0, y1, x1 = (fields.number_in(v, 0, GRID, where, "bbox") / GRID for v in sides)
     color, extra = kept_of(item, item.get("color_palette"), where)
     return Instance(
         f"i{position}", words_of(item, where), box=fields.box((x0, y0, x1, y1), where), color=color, extra=extra
     )
+
+
+def _sides(value: Any) -> Any:
+    names = ("ymin", "xmin", "ymax", "xmax")
+    if isinstance(value, Mapping) and all(name in value for name in names):
+        value = [value[name] for name in names]
+    return amounts(value)
 
 
 def _element(instance: Instance, box: Box) -> dict[str, Any]:

@@ -85,7 +85,8 @@ def choose_one(problem: str, choices: str, given: Given) -> Question:
 def stated_canvas(*places: Any) -> Canvas | None:
     """(width, height) of the first of the objects that states both, as numbers or as texts."""
     for place in places:
-        for width, height in (("width", "height"), ("image_width", "image_height"), ("imageWidth", "imageHeight")):
+        for width, height in (("width", "height"), ("image_width", "image_height"), ("imageWidth", "imageHeight"), ("img_width", "img_height"),
+                              ("imgWidth", "imgHeight")):  # fmt: skip
             sides = [_side(place.get(side)) for side in (width, height)] if isinstance(place, Mapping) else []
             if all(sides) and sides:
                 return sides[0], sides[1]

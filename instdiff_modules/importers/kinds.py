@@ -5,9 +5,9 @@ The help page of Instances from JSON and tests/data/kinds follow it. The order c
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple
 
-from ..layout.document import load_json
 from ..layout.frames import canvas_of
 from ..layout.instance import Frames, Layout
 from . import not_layouts as other
@@ -16,9 +16,11 @@ from . import recognise as told
 from .authors import is_authors, read_authors
 from .coco import is_coco, read_coco
 from .coco_results import are_results, read_results
-from .elements import are_elements, is_caption, read_caption, read_elements
+from .detectors import is_placed
+from .elements import are_elements, caption_of, is_caption, read_caption, read_elements
 from .given import MAX_FRAMES, NOTHING_SAID, Given
 from .gligen import is_conditioning, read_gligen
+from .json_field import json_in, json_or_lines
 from .label_studio import are_tasks, read_tasks
 from .labelme import is_labelme, read_labelme
 from .odd_items import Question, left_out
@@ -28,9 +30,19 @@ from .plain import plain_values, unknown
 from .prompt_control import is_prompt_control, read_prompt_control
 from .prompts import prompt_lines
 from .tracking import is_tracking, read_tracking
-from .wrapped import florence_task, parallel_boxes, read_fours, read_parallel
+from .wrapped import MAX_FIELDS, florence_task, parallel_boxes, read_fours, read_parallel
 from .yolo import is_yolo, read_yolo
 
+DOCUMENTS = (
+    "InstDiff layout",
+    "authors' demo",
+    "COCO annotations",
+    "LabelMe",
+    "Label Studio",
+    "Ideogram caption",
+    "Omost canvas",
+    "parallel lists",
+)
 ASKED, USUAL, NONE = "asked for, unless declared or chosen", "pixels, unless declared or chosen", "-"
 
 
@@ -66,14 +78,17 @@ def read_any(value: Any, given: Given = NOTHING_SAID) -> Frames:
 
     ValueError, one sentence, for what is of no kind, is only named, is broken, or leaves something open that the menus do not say.
     """
-    value = value.removeprefix("\ufeff") if isinstance(value, str) else value
+    value = told.unfenced(value.removeprefix("\ufeff")) if isinstance(value, str) else value
     kind = kind_of(value) if isinstance(value, str) else None
     if kind is None:
         if isinstance(value, str):
-            value = load_json(value)
+            value = json_in(json_or_lines(value))
         elif not is_conditioning(value):  # whose tensors stay as they are
             value = plain_values(value, given.where)
         kind = None if isinstance(value, str) else kind_of(value)
+    if isinstance(value, Mapping) and (kind is None or kind.name == "a detector's list"):
+        value = _document_in(value)
+        kind = kind_of(value)
     if kind is None:
         raise unknown(value, given.where)
     try:
@@ -86,6 +101,17 @@ def read_any(value: Any, given: Given = NOTHING_SAID) -> Frames:
 
 def kind_of(value: Any) -> Kind | None:
     return next((kind for kind in KINDS if kind.fits(value)), None)
+
+
+def _document_in(value: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The one document of a known format that stands in a field of an object, or is a text there; else the object itself."""
+    found = []
+    for given in islice(value.values(), MAX_FIELDS):
+        inner = json_in(given)
+        inner = inner[0] if isinstance(inner, list) and len(inner) == 1 else inner
+        if isinstance(inner, Mapping) and (kind := kind_of(inner)) and kind.name in DOCUMENTS:
+            found.append(inner)
+    return found[0] if len(found) == 1 else value
 
 
 def _on_canvas(frames: Frames, given: Given) -> Frames:
@@ -176,7 +202,7 @@ KINDS = (
     Kind("Ideogram caption", "`compositional_deconstruction`", "thousandths", "top, left, bottom, right", "`desc`",
          "description and background as caption, palette", "style", told.an_object(is_caption), _one(lambda value, given: read_caption(value, given.canvas))),
     Kind("elements of a box editor", "items with `type` and `desc`", "thousandths", "top, left, bottom, right", "`desc`, else `text`", "`text`, palette", NONE,
-         lambda value: are_elements(_elements(value)), _one(lambda value, given: read_elements(_elements(value), given.canvas))),
+         lambda value: are_elements(_elements(value)), _one(lambda value, given: read_elements(_elements(value), given.canvas, caption_of(value)))),
     Kind("Omost canvas", "items with `rect` and `prefixes`", "90ths", "top, bottom, left, right", "what the region's prefixes add",
          "suffixes, colour", "distance",
          lambda value: omost.is_canvas(omost.conditions(value)),
@@ -196,9 +222,9 @@ KINDS = (
          lambda value: told.detected(told.is_centre)(value) or told.holds_nothing(value), _one(told.read_detections)),
     Kind("BOUNDING_BOX", "`x`, `y`, `width`, `height`", USUAL, "x, y, width, height; a bare one as JSON is asked about",
          "`label`, else the description", "score, palette", NONE, told.detected(told.is_corner), _one(told.read_detections)),
-    Kind("a detector's list", "items with a `bbox`, `box` or four named sides", ASKED, ASKED,
-         "`label`, `class`, `category`, `name`; else COCO's name of the number", "masks, score", "all else",
-         told.detected(has_place), _one(told.read_detections)),
+    Kind("a detector's list", "items with a `bbox`, `box`, four named sides, two corners, or words and an outline", ASKED, ASKED,
+         "`label`, `class`, `category`, `name`; else the number's name beside the list, else COCO's", "masks, score", "all else",
+         told.detected(is_placed), _one(told.read_detections)),
     Kind("parallel lists", "`boxes` or `bboxes` beside `labels` and `scores`, Florence-2's outlines too", ASKED, ASKED, "`labels`", "score", "masks",
          told.an_object(lambda value: bool(parallel_boxes(value) or florence_task(value))), _one(read_parallel)),
     Kind("TRACKING", "{class: {id: [box or null, ...]}}", "pixels", "left, top, right, bottom, width, height", "the class, or its own prompts",

@@ -8,6 +8,7 @@ from typing import Any
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES
 from ..layout.instance import Instance, Layout
+from .amounts import amounts
 from .detectors import are_items, score_of
 from .given import Given, known_canvas, stated_canvas
 from .odd_items import an_object, id_of, keep_good, named, text_of
@@ -50,20 +51,26 @@ def read_labelme(value: Mapping[str, Any], given: Given) -> Layout:
 
 
 def _shape(shape: Any, position: int, width: int, height: int, beside: int) -> Instance:
-    label = an_object(shape, named(position)).get("label")
+    an_object(shape, named(position))
+    label = shape.get("label") if shape.get("label") not in (None, "") else shape.get("description")
     where = named(position, label)
     kind = shape.get("shape_type") or "polygon"
+    kind = kind.lower() if isinstance(kind, str) else kind
     if kind not in SHAPES:
         raise ValueError(f"{where}: a shape of the type {fields.shorten(kind)} is not read, only {', '.join(SHAPES)}.")
     given = shape.get("points")
     if not isinstance(given, list) or not given:
         raise ValueError(f"{where}: a shape needs points [[x, y], ...] in pixels, got {fields.shorten(given)}.")
-    points = [fields.numbers(xy, 2, where, "a point", "[x, y] in pixels") for xy in given]
+    points = [fields.numbers(_pair(xy), 2, where, "a point", "[x, y] in pixels") for xy in given]
     about = {"group_id": group} if isinstance(group := id_of(shape.get("group_id")), int) else {}
     location = _location(kind, points, width, height, where, beside)
     return Instance(
         f"i{position}", fields.text(text_of(label), where, "label"), **location, extra=about | score_of(shape)
     )
+
+
+def _pair(xy: Any) -> Any:
+    return amounts([xy["x"], xy["y"]] if isinstance(xy, Mapping) and "x" in xy and "y" in xy else xy)
 
 
 def _location(

@@ -1,5 +1,6 @@
 """What tells the kinds of detectors' lists apart: names of fields, in at least half of the items."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -9,10 +10,20 @@ from .detectors import are_detections, are_items, read_items
 from .given import Given
 from .odd_items import SAMPLE
 from .places import CENTRE_MARKS, CORNER, SIDES, has_place, is_createml
-from .wrapped import held_list, is_four, parallel_boxes, read_held
+from .spelling import respelt
+from .wrapped import are_groups, held_list, is_four, parallel_boxes, read_held, ungrouped
 
 FRAME_FIELDS = ("frame_number", "frame_index", "frame_idx", "file_name", "filename")
 Test = Callable[[Any], bool]
+
+
+_FENCE = re.compile(r"\s{0,99}```[^\n`]{0,40}\n(.*?)\n?[ \t]{0,40}```\s{0,99}", re.DOTALL)
+
+
+def unfenced(text: str) -> str:
+    """What stands in the fences of Markdown, where a text is nothing else."""
+    match = _FENCE.fullmatch(text) if text[:200].lstrip().startswith("```") else None
+    return match[1] if match else text
 
 
 def text(test: Callable[[str], bool]) -> Test:
@@ -26,7 +37,7 @@ def an_object(test: Callable[[Mapping[str, Any]], bool]) -> Test:
 
 def detected(test: Callable[[Mapping[str, Any]], bool]) -> Test:
     """For a list of detections, an object that holds one, and a single detection."""
-    return lambda value: are_items(items_of(value), test)
+    return lambda value: are_items(items_of(value), lambda item: test(respelt(item)))
 
 
 def items_of(value: Any) -> Sequence[Any]:
@@ -34,7 +45,9 @@ def items_of(value: Any) -> Sequence[Any]:
     if isinstance(value, Mapping):
         single = has_place(value) and not parallel_boxes(value)
         return [value] if single else held_list(value) or []
-    return value if are_detections(value) else []
+    if are_detections(value):
+        return value
+    return ungrouped(value) if isinstance(value, list) and are_groups(value) else []
 
 
 def read_detections(value: Any, given: Given) -> Layout:

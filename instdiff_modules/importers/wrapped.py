@@ -7,9 +7,12 @@ from typing import Any
 from ..layout.instance import Layout
 from ..layout.units import PIXELS
 from .declared import Declared, declared_beside, declared_by_name
-from .detectors import are_detections, check_count, read_items
+from .detectors import WORDS, are_detections, are_items, check_count, read_items, words_in
 from .elements import are_elements
 from .given import XYXY, Canvas, Given, stated_canvas
+from .odd_items import text_of
+from .places import BOX_FIELDS
+from .spelling import respelt
 
 LISTS = (
     "predictions",
@@ -37,18 +40,23 @@ BOXES = (
     "bboxes_xywh",
     "boxes_cxcywh",
     "pred_boxes",
+    "detection_boxes",
     "xyxy",
     "xywh",
     "xyxyn",
     "xywhn",
 )
 LABELS = ("labels", "text_labels", "bboxes_labels", "class_names", "names", "classes", "phrases", "captions", "prompts", "class_ids", "pred_classes",
-          "category_ids", "class_id", "class", "cls", "label", "class_name")  # fmt: skip
+          "category_ids", "class_id", "class", "cls", "label", "class_name", "detection_classes")  # fmt: skip
 # Lists of numbers whose count is known; `labels` may count from 0 or from 1
 NUMBERED = {"category_ids": "category_id"} | dict.fromkeys(
     ("class_ids", "class_id", "cls", "class", "pred_classes"), "class_id"
 )
-SCORES = ("scores", "confidences", "confidence", "conf", "score", "logits", "probabilities")
+TABLES = ("names", "class_names", "classes", "categories", "id2label", "label_map", "labels")  # of class numbers
+NUMBERS = ("class_id", "class", "cls", "classId", "category_id", "category", "label")
+OF_ALL = ("label", "class_name", "class", "category", "object")  # words of an object for all the boxes that it holds
+MAX_CLASSES = 10_000
+SCORES = ("scores", "confidences", "confidence", "conf", "score", "logits", "probabilities", "detection_scores")
 
 
 def held_list(value: Mapping[str, Any]) -> list[Any] | None:
@@ -60,7 +68,8 @@ def _held(value: Mapping[str, Any], depth: int = 0) -> tuple[Mapping[str, Any], 
     """(the object that holds the list, which may stand some levels deeper, and the list)."""
     for key in LISTS:
         items = value.get(key)
-        if are_detections(items) or (key in EMPTY and items == []):
+        empty = items == [] and (key in EMPTY or (key == "objects" and "frame_id" in value))  # a frame of darknet's
+        if are_detections(items) or empty:
             return value, items
         if isinstance(items, Mapping) and key in EMPTY and any(isinstance(items.get(k), list) for k in EMPTY):
             return items, _held(items)[1]  # Roboflow's workflows
@@ -79,14 +88,80 @@ def read_held(value: Mapping[str, Any], given: Given) -> Layout:
     holder, items = _held(value)
     assert items is not None
     canvas = canvas_of(holder) or canvas_of(value)
+    table = _table(holder) or _table(value)
+    items = [_with_words(respelt(item), holder, table) for item in items]
     return read_items(items, given, canvas, declared_beside(holder).over(declared_beside(value)))
+
+
+def _table(value: Mapping[str, Any]) -> Mapping[str, str]:
+    """The names of class numbers that stand beside a list, by the number as text."""
+    for key in TABLES:
+        given = value.get(key)
+        pairs: list[tuple[Any, Any]] = []
+        if isinstance(given, Mapping):
+            pairs = list(islice(given.items(), MAX_CLASSES))
+        elif isinstance(given, list):
+            rows = given[:MAX_CLASSES]
+            pairs = [(v.get("id"), v.get("name")) if isinstance(v, Mapping) else (i, v) for i, v in enumerate(rows)]
+        table = {text_of(number): name for number, name in pairs if isinstance(name, str) and text_of(number).isdigit()}
+        if table and len(table) == len(pairs):
+            return table
+    return {}
+
+
+def _with_words(item: Any, holder: Mapping[str, Any], table: Mapping[str, str]) -> Any:
+    """An item without words with those of its number, or of what holds it."""
+    if not isinstance(item, Mapping) or any(words_in(item.get(key)) for key in WORDS):
+        return item
+    number = next((text for key in NUMBERS if (text := text_of(item.get(key))) in table), None)
+    words = (
+        table[number]
+        if number is not None
+        else next((text for key in OF_ALL if (text := words_in(holder.get(key)))), "")
+    )
+    return {**item, "class_name": words} if words else item
+
+
+def are_groups(value: Any) -> bool:
+    """Whether it is a list of objects that have words and several boxes each: {"label": "head", "bboxes": [[...], [...]]}."""
+    return are_items(
+        value,
+        lambda item: (
+            parallel_boxes(item) is not None
+            and any(words_in(item.get(key)) for key in OF_ALL if isinstance(item.get(key), str))
+        ),
+    )
+
+
+def ungrouped(value: Sequence[Any]) -> list[Any]:
+    """An item for each box of the groups."""
+    out: list[Any] = []
+    for item in value:
+        key = parallel_boxes(item)
+        if key is None:
+            out.append(item)
+            continue
+        rest, name = {k: v for k, v in item.items() if k != key}, _singular(key)
+        out += [{**rest, name if name in BOX_FIELDS else "bbox": box} for box in item[key]]
+    return out
+
+
+def _clean(label: Any) -> Any:
+    """A label of Florence-2's without the mark of the text's end, which it leaves in the first one."""
+    return label.replace("</s>", "").replace("<s>", "") if isinstance(label, str) else label
+
+
+def _singular(key: str) -> str:
+    return key.replace("bboxes", "bbox").replace("boxes", "box")
 
 
 def canvas_of(value: Mapping[str, Any]) -> Canvas | None:
     shape = value.get("shape")  # ultralytics: height, width
     sides = dict(zip(("height", "width"), shape, strict=False)) if isinstance(shape, list) else None
     return stated_canvas(
-        value, *(value.get(key) for key in ("image", "canvas", "image_size", "size", "resolution")), sides
+        value,
+        *(value.get(key) for key in ("image", "canvas", "image_size", "size", "resolution", "metadata", "info")),
+        sides,
     )
 
 
@@ -131,13 +206,17 @@ def read_parallel(value: Mapping[str, Any], given: Given) -> Layout:
     """{boxes, labels, scores} -> a layout. ValueError if the lists are not of one length."""
     task = florence_task(value)
     declared = Declared(XYXY, PIXELS) if task else declared_beside(value)
-    value = task or value
+    value = (
+        {k: list(map(_clean, v)) if k in LABELS and isinstance(v, list) else v for k, v in task.items()}
+        if task
+        else value
+    )
     if isinstance(value.get("data"), Mapping):  # supervision's detections
         value = {**value["data"], **value}
     key = parallel_boxes(value)
     boxes = value[key] if key else _outlines(value) or []
     key = key or "outlines"
-    name = key.replace("bboxes", "bbox").replace("boxes", "box")
+    name = _singular(key)
     columns: dict[str, Sequence[Any]] = {}
     for field, names in (("label", LABELS), ("score", SCORES)):
         lists = [n for n in names if isinstance(value.get(n), list)]
@@ -150,6 +229,9 @@ def read_parallel(value: Mapping[str, Any], given: Given) -> Layout:
             )
         named = field == "score" or any(isinstance(v, str) for v in value[found])
         columns[field if named else NUMBERED.get(found, field)] = value[found]
+    if "label" not in columns and not any(field in columns for field in NUMBERED.values()):
+        words = next((text for n in OF_ALL if isinstance(value.get(n), str) and (text := words_in(value[n]))), "")
+        columns |= {"label": [words] * len(boxes)} if words else {}
     place = "segmentation" if key == "outlines" else "bbox"
     items = [{place: box, **{f: column[i] for f, column in columns.items()}} for i, box in enumerate(boxes)]
     return read_items(items, given, canvas_of(value), declared.over(declared_by_name(name)))

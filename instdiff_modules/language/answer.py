@@ -1,21 +1,24 @@
 """A language model's answer -> a layout, and a list of what was changed on the way."""
 
+import html
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple, TypeGuard
 
-from ..importers import read_layout
+from ..importers.first import heard
+from ..importers.given import Given
+from ..importers.kinds import read_any
 from ..layout import fields
 from ..layout.document import MAX_INSTANCES, parse_layout
-from ..layout.instance import Layout
+from ..layout.instance import Instance, Layout
 from ..layout.parts import check_parents
 from ..layout.units import FRACTIONS, PIXELS
 from .boxes import is_placed, words_of
-from .coordinates import DECLARED, XYXY, Coordinates, check_range
+from .coordinates import DECLARED, XYXY, Coordinates, check_range, is_reversed
 from .declared import NO_CANVAS, declared_coordinates
 from .find import Draft, find_draft, without_reasoning
-from .items import instance_of, item_box
+from .items import instance_of, item_box, named
 from .omost_calls import read_omost_calls
 from .rounds import keep_unmentioned, mentioned
 from .tagged import tag_items
@@ -30,6 +33,13 @@ _CAPTIONS = ("prompt", "global_prompt", "caption", "global_caption", "scene_desc
 _CAPTION_LINE = re.compile(
     r"^[ \t*#>]{0,20}(?:(?:global|background|scene) )?(?:prompt|caption)\*{0,3}:\*{0,3}[ \t]{0,20}(\S[^\n]{0,2000})",
     re.I | re.M,
+)
+_PARENTS = ("parent", "parent_id", "part_of", "parent_object")
+_SIDE_NAMES = (
+    ("w", "h"),
+    ("canvas_width", "canvas_height"),
+    ("image_width", "image_height"),
+    ("img_width", "img_height"),
 )
 _SIDES = re.compile(r"\s{0,9}(\d{2,5})\s{0,9}[xX×*]\s{0,9}(\d{2,5})\s{0,9}(?:px|pixels)?\s{0,9}")
 
@@ -82,7 +92,7 @@ def report(answer: Answer) -> str:
 
 
 def _read(text: str, units: str, order: str, size: tuple[int, int] | None, earlier: Layout | None) -> Answer:
-    text, notes = without_reasoning(_unquoted(text))
+    text, notes = without_reasoning(_unescaped(_unquoted(text)))
     draft = find_draft(text)
     if draft.program:
         layout, said = read_omost_calls(draft.program, size)
@@ -90,6 +100,8 @@ def _read(text: str, units: str, order: str, size: tuple[int, int] | None, earli
         return Answer(_continued(layout, earlier, notes), notes, "as Omost's program places them")
     notes += draft.notes
     if draft.foreign is not None and ((units, order) == (DECLARED, DECLARED) or not draft.items):
+        if (units, order) != (DECLARED, DECLARED):
+            notes.append("The menus were not used: the answer's format fixes units and order.")
         layout = _continued(_foreign(draft, size, notes), earlier, notes)
         return Answer(layout, notes, "in a format that says what its numbers are")
     if not (draft.items or draft.tagged):
@@ -124,14 +136,17 @@ def _continued(
 
 def _foreign(draft: Draft, size: tuple[int, int] | None, notes: list[str]) -> Layout:
     """The authors' demo files, COCO and Omost's canvas: their own readers know them."""
-    layout = read_layout(draft.foreign or {})
+    with heard() as said:  # what its reader would write to the log alone
+        (layout,) = read_any(draft.foreign or {}, Given(size, where=WHERE))
+    notes += said
     if size and not layout.width:
         layout = replace(layout, width=size[0], height=size[1])
     kept = tuple(instance for instance in layout.instances if instance.prompt.strip())
     if len(kept) < len(layout.instances):
         notes.append(f"Instances without a prompt ({len(layout.instances) - len(kept)}) were left out.")
-    if len(draft.items) > len(layout.instances):
-        notes.append(f"Objects outside its annotations ({len(draft.items) - len(layout.instances)}) were left out.")
+    odd = sum(note.endswith("It was left out.") for note in said)
+    if (outside := len(draft.items) - len(layout.instances) - odd) > 0:
+        notes.append(f"Objects outside its annotations ({outside}) were left out.")
     if not kept:
         raise ValueError("None of the answer's instances can be used: they have no prompts")
     return replace(layout, instances=kept)
@@ -150,10 +165,14 @@ def _of_items(
         raise ValueError(f"None of the answer's instances can be used: each{such} has no location")
     known, declared = declared_coordinates(draft, boxes, units, order, canvas)
     check_range([v for numbers, own in boxes if numbers and not own.get("units") for v in numbers], known)
-    made = [
-        instance_of(item, i, numbers, known._replace(**own), notes)
-        for i, (item, (numbers, own)) in enumerate(zip(draft.items, boxes, strict=True), 1)
-    ]
+    placed = [numbers for numbers, _ in boxes if numbers]
+    wrong = [bool(numbers) and is_reversed(numbers, known._replace(**own)) for numbers, own in boxes]
+    made: list[dict[str, Any] | None] = []
+    for i, (item, (numbers, own)) in enumerate(zip(draft.items, boxes, strict=True), 1):
+        odd = wrong[i - 1] and 2 * sum(wrong) < len(placed)  # one odd box does not make the order another
+        if odd:
+            notes.append(f"The box of {named(i, words_of(item))} has an edge on the wrong side and was left out.")
+        made.append(instance_of(item, i, None if odd else numbers, known._replace(**own), notes))
     return made, declared
 
 
@@ -177,7 +196,7 @@ def _with_parts(layout: Layout, draft: Draft, made: Sequence[dict[str, Any] | No
         parent = draft.parents[i] if draft.parents else None
         while parent is not None and parent not in place:  # of what was left out itself
             parent = draft.parents[parent]
-        named = draft.items[i].get("parent") if draft.parents else None
+        named = _parent_named(draft.items[i], instances) if draft.parents else None
         if parent is not None:
             instances[n] = replace(instances[n], parent=instances[place[parent]].id)
         elif isinstance(named, str) and named in ids - {instances[n].id}:
@@ -190,12 +209,31 @@ def _with_parts(layout: Layout, draft: Draft, made: Sequence[dict[str, Any] | No
     return replace(layout, instances=tuple(instances))
 
 
+def _parent_named(item: Mapping[str, Any], instances: Sequence[Instance]) -> str | None:
+    """The id that an object names as its parent's; a prompt that one instance alone has does as well."""
+    given = next((value for key in _PARENTS if (value := item.get(key)) not in (None, "")), None)
+    if isinstance(given, int) and not isinstance(given, bool):
+        given = str(given)
+    if not isinstance(given, str) or any(instance.id == given for instance in instances):
+        return given if isinstance(given, str) else None
+    found = [instance.id for instance in instances if instance.prompt.lower() == given.strip().lower()]
+    return found[0] if len(found) == 1 else given
+
+
 def _unquoted(text: str) -> str:
     """An answer that came as a JSON text inside quotes, once."""
     bare = text.strip().lstrip("\ufeff")
     if bare[:1] == '"' and bare[-1:] == '"' and '\\"' in bare:
         return bare[1:-1].replace("\\n", "\n").replace('\\"', '"').replace("\\\\", "\\")
     return bare
+
+
+def _unescaped(text: str) -> str:
+    """A text that was copied out of a page's source or another text's, where quotes and angle brackets are written otherwise."""
+    if '\\"' in text and text.count('"') == text.count('\\"'):  # a JSON text without the quotes around it
+        text = text.replace("\\n", "\n").replace('\\"', '"').replace("\\\\", "\\")
+    marks = ("&lt;", "<") if "&lt;" in text else ("&quot;", '"')
+    return html.unescape(text) if marks[0] in text and marks[1] not in text else text
 
 
 def _caption(draft: Draft, notes: list[str]) -> str:
@@ -231,10 +269,12 @@ def _canvas(document: Mapping[str, Any]) -> tuple[int, int] | None:
     ]
     for candidate in candidates:
         if isinstance(candidate, Mapping):
-            given = (_number(candidate.get(side)) for side in ("width", "height"))
-            sides = [int(v) for v in given if _is_side(v)]
-            if len(sides) == 2:
-                return sides[0], sides[1]
+            for names in (("width", "height"), *_SIDE_NAMES):
+                sides = [int(v) for v in (_number(candidate.get(side)) for side in names) if _is_side(v)]
+                if len(sides) == 2:
+                    return sides[0], sides[1]
+        if isinstance(candidate, list) and len(candidate) == 2 and all(_is_side(_number(v)) for v in candidate):
+            return int(_number(candidate[0])), int(_number(candidate[1]))
         if isinstance(candidate, str) and (match := _SIDES.fullmatch(candidate)):
             sides = [int(match[1]), int(match[2])]
             if 1 < min(sides) and max(sides) <= fields.MAX_SIDE:

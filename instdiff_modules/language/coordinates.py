@@ -5,6 +5,7 @@ one contradict it, and then the user is asked.
 """
 
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -50,6 +51,15 @@ _UNIT_WORDS = (
 )
 
 
+# bbox_x, pos_x, x_pos: names of sides with what they are sides of
+_AFFIX = re.compile(
+    r"^(?:bbox|box|position|pos|size|coord)(?=(?:[xywh]|[xy](?:min|max|[0-2])|width|height|left|top|right|bottom)$)|(?<=^[xy])(?:pos|position|coord|coordinate)$"
+)
+_NAMED = re.compile(
+    r"\b(?:([a-z][a-z_]{0,19})\s{0,5}[:=]\s{0,5}|(left|top|right|bottom|width|height)\s{1,3})([+-]?\d[\d.]{0,20}(?:px|%)?)",
+    re.I,
+)
+_SEED = re.compile(r"<bbox>([^<>]{0,99})</bbox>")
 _LENGTH = re.compile(r"\s{0,9}([+-]?(?:\d{1,20}(?:\.\d{0,20})?|\.\d{1,20}))\s{0,9}(px|%)?\s{0,9}")
 
 
@@ -93,11 +103,12 @@ def prose_declaration(text: str) -> tuple[str | None, str | None]:
 def box_numbers(value: Any, key: str = "") -> tuple[tuple[float, ...], str | None, str | None] | None:
     """Any form of a box -> (its four numbers, the order its names declare, the units its texts declare); None if it is not a box."""
     if isinstance(value, str):
-        value = [part for part in re.split(r"[,;\s]+", value.strip(" []()<>")) if part] if len(value) < 200 else None
+        return _text_numbers(value, key) if len(value) < 200 else None
     if isinstance(value, Mapping):
         if len(value) > MAX_FIELDS:
             return None
         plain = {re.sub(r"[^a-z0-9]", "", str(k).lower()): v for k, v in value.items()}
+        plain = {_AFFIX.sub("", k): v for k, v in plain.items()} | plain
         for order, name_sets in EDGES:
             for names in name_sets:
                 if all(name in plain for name in names):
@@ -118,22 +129,55 @@ def box_numbers(value: Any, key: str = "") -> tuple[tuple[float, ...], str | Non
     return tuple(v for v, _ in read), order_in(key), units.pop() if len(units) == 1 else None
 
 
+def _text_numbers(text: str, key: str) -> tuple[tuple[float, ...], str | None, str | None] | None:
+    """A box in a text: "10, 20, 30, 40", "(10, 20) to (30, 40)", "x=10, y=20, w=30, h=40"; Seed writes <bbox>10 20 30 40</bbox>."""
+    plain = unicodedata.normalize("NFKC", text).strip()
+    if named := _NAMED.findall(plain):
+        rest = _NAMED.sub("", plain).strip(" ,;[](){}<>")
+        return (
+            box_numbers({first or second: value for first, second, value in named})
+            if len(named) == 4 and not rest
+            else None
+        )
+    tag = _SEED.fullmatch(plain)
+    found = box_numbers(
+        [part for part in re.split(r"(?:[,;\s()\[\]<>]|\bto\b|->|→)+", tag[1] if tag else plain) if part], key
+    )
+    return (found[0], XYXY, THOUSANDTHS) if found and tag else found
+
+
+def names_sides(text: str) -> bool:
+    """Whether it is a box whose sides are named: "x=10, y=20, width=30, height=40"."""
+    return len(text) < 200 and bool(_NAMED.search(text)) and box_numbers(text.strip(" .;*`")) is not None
+
+
 def is_detection(item: Mapping[str, Any]) -> bool:
     """Whether x, y, width and height come from a detector (Roboflow, darknet): then x and y are the centre."""
-    return any(key in item for key in ("class_id", "detection_id", "confidence"))
+    return any(re.sub(r"[^a-z]", "", str(key).lower()) in ("classid", "detectionid", "confidence") for key in item)
+
+
+def is_reversed(numbers: Sequence[float], known: Coordinates) -> bool:
+    """Whether an edge lies on the wrong side."""
+    a, b, c, d = _edges(numbers, known.order)
+    return c < a or d < b
+
+
+def _edges(numbers: Sequence[float], order: str | None) -> tuple[float, float, float, float]:
+    a, b, c, d = numbers
+    if order == YXYX:
+        return b, a, d, c
+    if order == XYWH:
+        return a, b, a + c, b + d
+    if order == CXCYWH:
+        return a - c / 2, b - d / 2, a + c / 2, b + d / 2
+    return a, b, c, d
 
 
 def to_edges(numbers: Sequence[float], known: Coordinates, where: str) -> tuple[float, float, float, float]:
     """Four numbers -> left, top, right, bottom as fractions of the canvas, which may stick out of it. ValueError contradicts the order."""
-    a, b, c, d = numbers
+    a, b, c, d = _edges(numbers, known.order)
     x, y = _sides(known)
-    if known.order == YXYX:
-        a, b, c, d = b, a, d, c
-    elif known.order == XYWH:
-        c, d = a + c, b + d
-    elif known.order == CXCYWH:
-        a, b, c, d = a - c / 2, b - d / 2, a + c / 2, b + d / 2
-    if c < a or d < b:
+    if is_reversed(numbers, known):
         shown = ", ".join(f"{v:g}" for v in numbers)
         raise ValueError(
             f"{where}: [{shown}] cannot be {known.order}, for an edge would lie on the wrong side. Choose the order that the model used."

@@ -10,6 +10,9 @@ MAX_NAME, MAX_BLOCK = 200, 600  # characters of a selector, and of the declarati
 CANVASES = ("canvas", "container", "body", "image", "picture", "scene", "page", "html", "root")
 SIDES = ("left", "top", "width", "height", "right", "bottom")
 
+_STYLED = re.compile(r"<(?P<head>[a-z]\w{0,20}\b[^<>]{0,900})>(?P<inner>[^<>]{0,200})", re.I)
+_STYLE = re.compile(r"\bstyle\s{0,3}=\s{0,3}([\"'])([^\"'<>]{0,600})\1", re.I)
+_CALLED = re.compile(r"\b(?:title|alt|aria-label|data-label|id|class)\s{0,3}=\s{0,3}[\"']([^\"'<>]{1,200})[\"']", re.I)
 _VALUE = re.compile(r"-?\d{1,7}(?:\.\d{1,7})?\s{0,3}(?:px|%)?")
 
 
@@ -18,6 +21,7 @@ def find_css(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
 
     A block without a place is an item too, with its words alone, as long as it gives any side; a block of anything else is no item.
     """
+    text = _STYLED.sub(_as_rule, text)
     document: dict[str, Any] = {}
     items: list[dict[str, Any]] = []
     behind = 0
@@ -43,6 +47,13 @@ def find_css(text: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         behind = end + 1 if end > 0 and sides else at + 1
         at = text.find("{", behind)
     return document, items if any("box" in item for item in items) else []
+
+
+def _as_rule(match: re.Match[str]) -> str:
+    """An element of HTML with a style as a rule: "a cat {left: 10px; ...}", by what stands in it, else by its name."""
+    style, called = _STYLE.search(match["head"]), _CALLED.search(match["head"])
+    name = " ".join(match["inner"].split()) or (called[1].replace("-", " ").replace("_", " ") if called else "")
+    return f"\n{name} {{{style[2]}}}\n" if style and name else match[0]
 
 
 def _name(before: str) -> str:

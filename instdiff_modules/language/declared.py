@@ -107,9 +107,10 @@ def _is_ours(document: Mapping[str, Any]) -> bool:
 
 
 def _is_elements(draft: Around) -> bool:
-    return all(item.get("type") in ("obj", "text") and "desc" in item for item in draft.items) and any(
-        "bbox" in item for item in draft.items
-    )
+    if isinstance(draft.document.get("compositional_deconstruction"), Mapping):  # Ideogram's
+        return True
+    elements = sum(item.get("type") in ("obj", "text") and "desc" in item for item in draft.items)
+    return 2 * elements >= len(draft.items) and any("bbox" in item for item in draft.items)
 
 
 def _is_roboflow(draft: Around) -> bool:

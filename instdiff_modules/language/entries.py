@@ -35,11 +35,22 @@ def as_item(value: Any) -> Mapping[str, Any] | None:
         for word, box in (value, value[::-1]):
             if isinstance(word, str) and not isinstance(box, str) and box_numbers(box):
                 return {"prompt": word, "box": box}
+    if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str) and _is_span(value[1]):
+        boxes = (
+            value[2] if isinstance(value[2], list) else []
+        )  # Kosmos-2's entities: words, where they stand in the caption, fractions
+        if boxes and all(map(is_bare_box, boxes)):
+            sides = ("left", "top", "right", "bottom")
+            return {"prompt": value[0], "bbox_normalized": [dict(zip(sides, box, strict=True)) for box in boxes]}
     if isinstance(value, list) and len(value) == 5:
         for word, box in ((value[0], value[1:]), (value[4], value[:4])):
             if isinstance(word, str) and not isinstance(box[0], str) and box_numbers(box):
                 return {"prompt": word, "box": box}
     return None
+
+
+def _is_span(value: Any) -> bool:
+    return isinstance(value, list) and len(value) == 2 and all(type(v) is int for v in value)
 
 
 def one_each(item: Mapping[str, Any] | None) -> list[Mapping[str, Any] | None]:
@@ -52,7 +63,8 @@ def one_each(item: Mapping[str, Any] | None) -> list[Mapping[str, Any] | None]:
                 and given
                 and all(map(is_bare_box, given))
             ):
-                return [{**{k: v for k, v in item.items() if k != key}, "box": box} for box in given]
+                name = key if key.lower() in BOX_KEYS else "box"  # which may say what the numbers are
+                return [{**{k: v for k, v in item.items() if k != key}, name: box} for box in given]
     return [item]
 
 
@@ -84,16 +96,18 @@ def named_lists(value: Mapping[str, Any]) -> list[Mapping[str, Any]]:
         if not isinstance(given, (list, Mapping)) or key.lower() in ("size", "canvas", "canvas_size", "image_size"):
             continue
         boxes = [given] if is_bare_box(given) else given
-        if not isinstance(boxes, list) or not boxes or not all(map(is_bare_box, boxes)) or _is_general(key.lower()):
+        if not isinstance(boxes, list) or not boxes or not all(map(is_bare_box, boxes)) or is_general(key.lower()):
             return []
         items += [{"prompt": key.replace("_", " "), "box": box} for box in boxes]
     return items
 
 
-def _is_general(key: str) -> bool:
+def is_general(key: str) -> bool:
     """Whether a name says that boxes come, and not of what."""
-    return key in (*NOT_THINGS, *_BOX_LISTS, *_NO_WORDS) or any(
-        part in key for part in ("box", "polygon", "point", "coord")
+    return (
+        not key
+        or key in (*NOT_THINGS, *_BOX_LISTS, *_NO_WORDS)
+        or any(part in key for part in ("box", "polygon", "point", "coord"))
     )
 
 

@@ -4,7 +4,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from .boxes import is_placed
+from .blocks import block_items
+from .boxes import is_placed, words_of
 from .css import find_css
 from .entries import may_hold_layout
 from .gather import Gathered
@@ -140,6 +141,11 @@ def _of_json(gathered: _Found, words: str) -> Draft | None:
         placed = [found for found in layouts if any(map(is_placed, found[0].items))] or layouts  # a schema has no boxes
         chosen, notes = placed[-1]
         many = [f"The answer holds {len(placed)} layouts, the last one was taken."] if len(placed) > 1 else []
+        names = {words_of(item) for item in chosen.items}
+        lost = [words for g, _ in placed[:-1] for item in g.items if (words := words_of(item)) and words not in names]
+        if lost:
+            listed = ", ".join(word[:40] for word in dict.fromkeys(lost[:5])) + ", ..." * (len(lost) > 5)
+            many.append(f"What the others hold beside it was left out: {listed}.")
         loose = sum(len(g.items) for g, _ in gathered if g.alone or (g, _) not in placed)
         many += [f"Objects outside the list ({loose}) were left out."] if loose else []
         notes_of = [*many, *map(_sentence, notes), *(() if chosen.foreign else chosen.notes)]
@@ -196,6 +202,10 @@ def _of_lines(text: str, words: str) -> Draft | None:
         other = count_boxes(text) - len(items)
         notes += [f"Boxes that no name stands before ({other}) were left out."] if other > 0 else []
         return Draft({}, items, [None] * len(items), words, notes)
+    document, items = block_items(text)
+    if items:
+        notes = ["The answer is not valid JSON; lines of a field and its value were read."]
+        return Draft(document, items, [None] * len(items), words, notes)
     return None
 
 

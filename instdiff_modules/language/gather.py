@@ -3,7 +3,10 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..importers.label_studio import are_tasks
+from ..importers.labelme import is_labelme
 from ..importers.omost import conditions, is_canvas
+from ..importers.wrapped import florence_task
 from .boxes import box_of, get, is_placed, words_of
 from .coordinates import box_numbers
 from .entries import (
@@ -12,19 +15,44 @@ from .entries import (
     as_named,
     holds_objects,
     is_bare_box,
+    is_general,
     may_hold_layout,
     named_items,
     named_lists,
     one_each,
 )
-from .lines import BOX_KEYS
+from .lines import BOX_KEYS, line_items
 
 LISTS = ("instances", "objects", "annos", "elements", "boxes", "bboxes", "bounding_boxes", "items", "layout", "regions", "entities", "detections",
          "annotations", "foreground_objects", "shapes")  # fmt: skip # what an empty list of objects may be called
-PARTS = ("parts", "children", "sub_objects", "subobjects", "components", "subparts", "sub_parts", "members")
-LABEL_LISTS = ("labels", "phrases", "prompts", "names", "captions", "classes", "objects")
+PARTS = ("parts", "children", "sub_objects", "subobjects", "components", "subparts", "sub_parts", "members", "accessories", "attachments", "contents",
+         "contains", "details")  # fmt: skip
+LABEL_LISTS = (
+    "labels",
+    "text_labels",
+    "bboxes_labels",
+    "phrases",
+    "prompts",
+    "names",
+    "captions",
+    "classes",
+    "objects",
+)
+_ELSEWHERE = ("reference", "source", "original", "template")  # other pictures, whose boxes are theirs
 _BACKGROUND_WORDS = ("background_prompt", "background_description")
 _BACKGROUND_BOXES = ("background_box", "background_bbox", "background_region", "background_bounding_box")
+
+
+def _is_foreign(value: Mapping[str, Any]) -> bool:
+    """Whether it is a file whose numbers nobody else writes so: LabelMe's, Florence-2's answer."""
+    return is_labelme(value) or florence_task(value) is not None
+
+
+def _pieces(value: Any) -> list[Mapping[str, Any] | None]:
+    """The objects of an entry; a text is one with its box in it, or one without a place, so that it can be named."""
+    if not isinstance(value, str):
+        return one_each(as_item(value))
+    return [*line_items(value)] if may_hold_layout(value) else [{"prompt": value}]
 
 
 class Gathered:
@@ -72,7 +100,7 @@ class Gathered:
         """A value as it came. Its depth is bounded by the reader of the JSON."""
         if isinstance(value, str):
             self.texts.append(value)
-        elif is_canvas(conditions(value)):
+        elif is_canvas(conditions(value)) or are_tasks(value) or (isinstance(value, Mapping) and _is_foreign(value)):
             self.foreign = value
         elif isinstance(value, list):
             self._list(value, "")
@@ -150,8 +178,11 @@ class Gathered:
         return []
 
     def _list(self, values: Sequence[Any], name: str) -> None:
-        items = [piece for value in values for piece in one_each(as_item(value))]
+        items = [piece for value in values for piece in _pieces(value)]
         placed = [item for item in items if item is not None and is_placed(item)]
+        if placed and not is_general(name.lower()) and not any(map(words_of, placed)):  # {"fox": [{"box": [...]}]}
+            items = [{"prompt": name.replace("_", " "), **item} if item else item for item in items]
+            placed = [item for item in items if item is not None]
         if any(map(words_of, placed)):
             for item in items:
                 self._add(item if item is not None else {}, None)
@@ -159,6 +190,12 @@ class Gathered:
         if placed or (values and all(map(box_numbers, values)) and not isinstance(values[0], str)):
             self._wordless.append((name, len(placed) or len(values)))
         without: list[Mapping[str, Any]] = []
+        if (
+            name.lower() in LISTS
+            and values
+            and all(isinstance(value, str) and not may_hold_layout(value) for value in values)
+        ):
+            without = [{"prompt": value} for value in values if value.strip()]
         groups = 0
         for value in filter(None, values):
             if isinstance(value, Mapping):
@@ -188,21 +225,50 @@ class Gathered:
         for key, given in item.items():
             if key.lower() in (*BOX_KEYS, "scribble", "point", "mask"):
                 continue
-            if isinstance(given, list):
-                parts = [piece for value in given for piece in one_each(as_item(value))]
-                if any(part is not None and is_placed(part) and words_of(part) for part in parts):
-                    for part, value in zip(parts, given, strict=False):
-                        if isinstance(value, str) and len(parts) == len(given):
-                            without.append(value)
-                        else:
-                            self._add(part if part is not None else {}, index)
-                else:
-                    without += [words for part in parts if part is not None and (words := words_of(part))]
-            elif isinstance(given, Mapping) and key.lower() in PARTS:
-                for part in named_items(given):
-                    self._add(part, index)
-            elif isinstance(given, Mapping) and key.lower() not in NOT_THINGS and is_placed(given) and words_of(given):
-                self._add(given, index)
+            self._parts(key, given, index, without)
         if without:
             words = ", ".join(word[:40] for word in without[:3]) + (", ..." if len(without) > 3 else "")
             self.notes.append(f"What {words_of(item)[:40]} holds without a location ({words}) was left out.")
+
+    def _parts(self, key: str, given: Any, parent: int, without: list[str]) -> None:
+        """The objects in a field of an object, as its parts. without: gathers the words of those that have no place."""
+        if isinstance(given, list):
+            parts = [piece for value in given for piece in one_each(as_item(value))]
+            if any(part is not None and is_placed(part) and words_of(part) for part in parts):
+                for part, value in zip(parts, given, strict=False):
+                    if isinstance(value, str) and len(parts) == len(given):
+                        without.append(value)
+                    else:
+                        self._add(part if part is not None else {}, parent)
+                return
+            for part, value in zip(parts, given, strict=False):
+                before = len(self.items)
+                if part is not None:
+                    self._parts_within(part, parent, without)
+                if len(self.items) > before:
+                    continue
+                words = (
+                    words_of(part)
+                    if part is not None
+                    else value
+                    if isinstance(value, str) and key.lower() in PARTS
+                    else ""
+                )
+                without += [words] if words else []
+        elif isinstance(given, Mapping) and key.lower() not in (*NOT_THINGS, *_ELSEWHERE):
+            named = (named_items(given) or named_lists(given)) if key.lower() in PARTS else []
+            own = box_of(given)
+            if named:
+                for part in named:
+                    self._add(part, parent)
+            elif own and (whole := box_of(self.items[parent])) and own[0] == whole[0]:
+                return  # what says the object's own place once more
+            elif is_placed(given) and (words_of(given) or (own and own[1] in BOX_KEYS)):
+                self._add(as_named(key, given), parent)
+            else:
+                self._parts_within(given, parent, without)
+
+    def _parts_within(self, group: Mapping[str, Any], parent: int, without: list[str]) -> None:
+        for key, given in group.items():
+            if isinstance(given, (list, Mapping)) and key.lower() not in (*BOX_KEYS, "scribble", "point", "mask"):
+                self._parts(key, given, parent, without)

@@ -19,6 +19,11 @@ _LIST = re.compile(
     r"(?P<open>\[\[?)\s{0,4}(?P<body>\d{1,7}(?:\.\d{1,7})?(?:\s{0,4}(?:\]\s{0,4})?[,;]\s{0,4}(?:\[\s{0,4})?\d{1,7}(?:\.\d{1,7})?){3,39})\s{0,4}\]\]?"
 )
 _PAIR = r"[01]?\.\d{1,7}\s{0,4},\s{0,4}[01]?\.\d{1,7}"
+_WHOLE = r"\s{0,4}\d{1,7}(?:\.\d{1,7})?\s{0,4}"
+_CORNERS = re.compile(
+    rf"(?P<open>\()(?P<body>{_WHOLE},{_WHOLE}\)\s{{0,4}}(?:,|to|-|–|→)?\s{{0,4}}\({_WHOLE},{_WHOLE})\)"
+)
+_JOINTS = " :=-–—>*_`\"'("
 _FINE = re.compile(r"\.\d{3}")
 _POINTS = re.compile(rf"\[\s{{0,4}}(?P<body>{_PAIR}(?:\s{{0,4}};\s{{0,4}}{_PAIR}){{0,19}})\s{{0,4}}\]")
 _WORDS_END = re.compile(r"[\n.,;:!?()\[\]{}<>|\"]")
@@ -27,7 +32,9 @@ _LINK = re.compile(
     r"(?:\s(?:at|in|is|are|here|located|box|with|to|from|as|near|around|bounded|by|of|coordinates|position|placed)){1,8}$",
     re.I,
 )
-_NO_THING = re.compile(r"(?:(?:the|a) )?(?:value )?ranges?|(?:.{1,160} )?(?:intervals?|matrix|vectors?|tensors?)", re.I)
+_NO_THING = re.compile(
+    r"(?:(?:the|a) )?(?:value )?ranges?|bounding(?: box)?|(?:.{1,160} )?(?:intervals?|matrix|vectors?|tensors?)", re.I
+)
 _GLM = "<|begin_of_box|>"
 
 
@@ -47,7 +54,7 @@ def find_inline(text: str) -> Inline:
     tagged: list[Tagged] = []
     items: list[dict[str, Any]] = []
     any_linked = False
-    for match in _LIST.finditer(text):
+    for match in sorted([*_LIST.finditer(text), *_CORNERS.finditer(text)], key=lambda m: m.start()):
         before = text[max(0, match.start() - 160) : match.start()].rstrip()
         glm = before.endswith(_GLM)
         before = before.removesuffix(_GLM)
@@ -90,12 +97,12 @@ def _points(text: str) -> list[Tagged]:
 
 def _is_no_thing(words: str) -> bool:
     """Whether the numbers behind the words are a box's field, or no place at all: "the range [0.000, 1.000]"."""
-    return words.lower() in BOX_KEYS or _NO_THING.fullmatch(words) is not None
+    return words.lower() in BOX_KEYS or not any(map(str.isalpha, words)) or _NO_THING.fullmatch(words) is not None
 
 
 def _phrase(before: str) -> tuple[str, bool]:
     """(the noun phrase at the end of a text, whether words such as "is at" or a colon stand between it and the box)."""
-    bare = before.rstrip(" :=-–—>*_`\"'(")
+    bare = _LINK.sub("", before.rstrip(_JOINTS)).rstrip(_JOINTS)  # "a cat: from"
     linked = bare != before.rstrip(" ")
     line = _WORDS_END.split(bare)[-1].strip()
     short = _LINK.sub("", line)

@@ -6,10 +6,11 @@ from typing import Any
 from ..geometry.transform import UNCUT
 from ..layout import fields
 from ..layout.units import FRACTIONS
-from .boxes import POINT_KEYS, box_of, get, words_of
+from .boxes import POINT_KEYS, box_of, get, is_pair, words_of
 from .coordinates import CXCYWH, XYWH, Coordinates, box_numbers, to_edges, to_point
 from .json_pieces import CutObject
 
+OUTLINES = ("mask", "polygon", "segmentation")  # in any other form than our own
 NEGATIVES = ("negative", "negative_prompt")
 Numbers = tuple[float, ...]
 
@@ -17,17 +18,22 @@ Numbers = tuple[float, ...]
 def item_box(item: Mapping[str, Any], order: str) -> tuple[Numbers | None, dict[str, str]]:
     """(the four numbers of an item, what they declare themselves of order and units). order: as chosen in the menus.
 
-    Fields named x and y are the corner of a box, unless a menu says that they are its centre.
+    Fields named x and y are the corner of a box (a detector's its centre), unless a menu says otherwise.
     """
     location = box_of(item)
     read = box_numbers(*location) if location else None
     if location is None or read is None:
         return None, {}
     numbers, own_order, units = read
-    if order == CXCYWH and own_order == XYWH and isinstance(location[0], Mapping) and get(location[0], "x") is not None:
+    loose = isinstance(location[0], Mapping) and get(location[0], "x") is not None
+    if loose and {order, own_order} == {CXCYWH, XYWH}:
         own_order = None
     own = {"order": own_order, "units": units or (FRACTIONS if location[1] == "bbox_normalized" else None)}
     return numbers, {k: v for k, v in own.items() if v}
+
+
+def named(position: int, words: str) -> str:
+    return f"Instance {position}" + (f" ({words[:40]})" if words else "")
 
 
 def instance_of(
@@ -35,7 +41,7 @@ def instance_of(
 ) -> dict[str, Any] | None:
     """One item as an instance of our document; None, with a note, if it cannot be used."""
     prompt = words_of(item)
-    where = f"Instance {position}" + (f" ({prompt[:40]})" if prompt else "")
+    where = named(position, prompt)
     unfinished = isinstance(item, CutObject)
     if not prompt:
         reason = "was not finished" if unfinished else "has no prompt"
@@ -58,6 +64,8 @@ def instance_of(
             made["mask"] = dict(item["mask"])
         except ValueError:
             notes.append(f"The mask of {where} cannot be read and was left out.")
+    elif outline := next((name for name in OUTLINES if item.get(name)), ""):
+        notes.append(f"The {outline} of {where} cannot be read here and was left out.")
     if not {"box", "point", "scribble", "mask"} & made.keys():
         reason = "was not finished" if unfinished else "has no location"
         notes.append(f"{where} {reason} and was left out.")
@@ -104,7 +112,7 @@ def _settings(item: Mapping[str, Any], made: dict[str, Any], where: str, notes: 
         value = item.get(name)
         if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 <= value <= high:
             made[name] = value
-        elif value is not None:
+        elif value is not None and not is_pair(value):  # "start" and "end" may be the corners of its box
             notes.append(
                 f"The {name} of {where}, {fields.shorten(value, 20)}, was left out: it must be a number in 0..{high}."
             )

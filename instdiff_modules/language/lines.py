@@ -4,6 +4,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from .coordinates import names_sides
+
 BOX_KEYS = ("box", "bbox", "bounding_box", "boundingbox", "box_2d", "bbox_2d", "bounding box", "xyxy", "xywh", "yxyx", "bbox_xyxy", "bbox_xywh", "box_xyxy",
             "box_xywh", "bbox_normalized", "coordinates", "coords", "rect", "rectangle", "region", "position", "location", "area",
             "bounds", "bndbox", "box2d", "placement", "box_coordinates", "bbox_coordinates")  # fmt: skip
@@ -16,9 +18,12 @@ MAX_NAME = 300
 _NUMBER = r"[+-]?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})\s{0,3}(?:px|%)?"
 _BOX = re.compile(rf"[\[(](?P<box>\s{{0,3}}{_NUMBER}(?:\s{{0,3}},\s{{0,3}}{_NUMBER}){{3}})\s{{0,3}}[\])]")
 _ENTRY = re.compile(rf"[ \t]{{0,40}}-[ \t]{{1,9}}({_NUMBER})[ \t]{{0,40}}$")  # of YAML: a line for each number
+_BOX_FIELD = re.compile(
+    r"(?<![\w-])(?:bounding[ _]?box|bbox|box|coordinates|location|position)[ \t*_`]{0,9}[:=]?[ \t*_`]{0,9}$", re.I
+)
 _COUNTER = re.compile(r"\d{1,3}[.)]\s")
 _BULLETS = " \t>*+-•"
-_JOINTS = ":=-–—|>"  # what stands between a name and its box
+_JOINTS = ":=-–—|>→"  # what stands between a name and its box
 MARKS = " *_`\"'“”,"
 
 
@@ -29,14 +34,27 @@ def line_items(text: str) -> list[Mapping[str, Any]]:
         line = _bare(whole[:MAX_WIDTH])
         behind = 0
         for match in _BOX.finditer(line):
-            name = _name(line[behind : match.start()].lstrip(" \t,;"))
+            before = line[behind : match.start()].lstrip(" \t,;")
+            name = _name(before)
+            if (field := _BOX_FIELD.search(before)) and field.start():
+                name = _first_name(before[: field.start()])
             behind = match.end()
+            if (
+                name is None
+                and match[0][0] == "("
+                and line.strip(" .;") == f"{line[: match.start()]}{match[0]}".strip()
+            ):
+                name = _bare_name(line[: match.start()])
             if name and name.lower() not in BOX_KEYS:
                 found.append({"prompt": name, "box": match["box"]})
             elif name is not None and prompt:
                 found.append({"prompt": prompt, "box": match["box"]})
                 prompt = ""  # the next box needs a name of its own
         key, colon, value = line.partition(":")
+        if not behind and not colon and _is_title(whole, line):
+            prompt = line.strip(MARKS)
+        if not behind and colon and key.strip(MARKS).lower() not in (*BOX_KEYS, *PROMPT_KEYS) and names_sides(value):
+            found.append({"prompt": key.strip(MARKS), "box": value.strip(MARKS + ".;")})
         if not behind and colon and key.strip(MARKS).lower() in PROMPT_KEYS and value.strip(MARKS):
             prompt = value.strip(MARKS)
     return found
@@ -67,6 +85,26 @@ def _bare(line: str) -> str:
     line = line.lstrip(_BULLETS)
     counter = _COUNTER.match(line)
     return line[counter.end() :].lstrip(_BULLETS) if counter else line
+
+
+def _bare_name(before: str) -> str | None:
+    """The name that fills a line together with the box behind it: "a red fox (0.1, 0.2, 0.5, 0.9)"."""
+    name = before.strip(MARKS)
+    if name.lower().endswith((" at", " in", " is", " of", " by", " to", " with", " box")):
+        return None  # a sentence
+    return name if 0 < len(name) <= 60 and not any(c in "[](){}|:=,;<>" for c in name) else None
+
+
+def _is_title(whole: str, line: str) -> bool:
+    """Whether an entry of a list is a name alone, whose box stands in the lines below."""
+    marked = whole.lstrip()[:1] in ("-", "*", "•", "+") or line != whole[:MAX_WIDTH].lstrip()
+    return marked and 0 < len(line.strip(MARKS)) <= 100 and not any(c in "[](){}|=<>" for c in line)
+
+
+def _first_name(before: str) -> str | None:
+    """The name that begins a line, before what it says of it: "**Cat**: a cute cat. Bounding box: [...]"."""
+    name = before.partition(":")[0].strip(MARKS + " -–—.,;(")
+    return name if 0 < len(name) <= MAX_NAME and not any(c in "[](){}|=" for c in name) else None
 
 
 def _name(before: str) -> str | None:

@@ -8,6 +8,7 @@ from typing import Any
 from .lines import MARKS, MAX_NAME, MAX_WIDTH, PROMPT_KEYS
 
 DELIMITERS = "|,;\t"
+_UNITS = re.compile(r"\s{0,9}[(\[](?:px|pixels?|%|percent)[)\]]$")
 _NUMBER = re.compile(r"[+-]?(?:\d{1,12}(?:\.\d{0,12})?|\.\d{1,12})")
 
 
@@ -33,7 +34,7 @@ def table_items(text: str) -> tuple[list[Mapping[str, Any]], int]:
 def _head(line: str) -> tuple[list[str], str]:
     """(the names of the columns in lower case, what stands between them); [] if the line is no head."""
     for delimiter in DELIMITERS:
-        names = [cell.lower() for cell in _cells(line, delimiter)]
+        names = [_UNITS.sub("", cell.lower()) for cell in _cells(line, delimiter)]  # Left (px)
         if len(names) >= 2 and (delimiter == "|" or _names_columns(names)):
             return names, delimiter
     return [], ""

@@ -25,7 +25,11 @@ CELLS = 32  # Kosmos-2's grid, in each direction
 
 # (kind, opening and closing of the words, openings and closings of the coordinates)
 _PAIRS = (
-    (Kind("InternVL, Qwen-VL and MiniCPM-V", 1000), ("<ref>", "</ref>"), (("<box>", "</box>"), ("<quad>", "</quad>"))),
+    (
+        Kind("InternVL, Qwen-VL and MiniCPM-V", 1000),
+        ("<ref>", "</ref>"),
+        (("<box>", "</box>"), ("<bbox>", "</bbox>"), ("<quad>", "</quad>")),
+    ),
     (
         Kind("Qwen2-VL", 1000),
         ("<|object_ref_start|>", "<|object_ref_end|>"),
@@ -45,7 +49,7 @@ KINDS = (*(pair[0] for pair in _PAIRS), _PALIGEMMA, _FLORENCE, _MOLMO, _MOLMO_2)
 
 _NUMBER = re.compile(r"-?\d{1,7}(?:\.\d{1,7})?")
 _PATCH = re.compile(r"<patch_index_(\d{1,4})>")
-_GAP = re.compile(r"[\s,]{0,20}")
+_GAP = re.compile(r"(?:[\s,;:*]|<delim>|and ){0,20}")  # MiniGPT-v2 writes the word
 _LOC4 = re.compile(
     r"<loc(\d{4})>\s?<loc(\d{4})>\s?<loc(\d{4})>\s?<loc(\d{4})>\s?(?:<seg\d{3}>\s?){0,16}(?P<words>[^<;\n]{0,200})"
 )

@@ -140,10 +140,10 @@ class _Reader:
             key = self.key()
             if key is _Missing or not (colon := self.skip()):
                 return items, False
-            if colon not in ":=":
+            if colon not in ":=：":
                 raise NotJSON(f"a colon is missing after {key[:40]!r}", self.at)
-            if colon == "=":
-                self.note('"=" was read as ":"')
+            if colon != ":":
+                self.note(f'"{colon}" was read as ":"')
             self.at += 1
             if not self.skip():
                 return items, False
@@ -162,9 +162,9 @@ class _Reader:
 
     def _between(self, closer: str, separated: bool, any_item: bool) -> tuple[bool | None, bool]:
         """What comes between two items: (True: the container ends, False: the text ends, None: an item, whether a comma came)."""
-        while (c := self.skip()) and c in ",;":
-            if c == ";":
-                self.note('";" was read as ","')
+        while (c := self.skip()) and c in ",;，；、":
+            if c != ",":
+                self.note(f'"{c}" was read as ","')
             separated = True
             self.at += 1
         if not c:
@@ -288,4 +288,4 @@ class _Reader:
         """Whether a quote that ends at `at` ends the text: then something follows that may stand behind a text."""
         while self.text[at : at + 1] in (" ", "\t"):
             at += 1
-        return at >= len(self.text) or self.text[at] in ",;:}])\r\n" or self.text.startswith(("//", "/*"), at)
+        return at >= len(self.text) or self.text[at] in ",;:，；：、}])\r\n" or self.text.startswith(("//", "/*"), at)

@@ -150,7 +150,7 @@ test("broken boxes and elements give a sentence", () => {
   for (const [given, words] of [
     [{ ...box, width: 0 }, "Instance 1 (a box): the box [0, 0, 0, 9] is empty"],
     [{ ...box, x: 600 }, "outside the canvas, taken as x, y, width, height in 512x512 pixels"],
-    [{ ...box, y: "3" }, "y must be a number"],
+    [{ ...box, y: "three" }, "y must be a number"],
     [[{ type: "obj", desc: "a fox", bbox: [0, 0, 1200, 10] }], "Element 1 (a fox): bbox must lie in 0..1000, got 1200"],
     [[{ type: "obj", desc: "", bbox: [0, 0, 1200] }], "[ymin, xmin, ymax, xmax]"],
     [[{ type: "obj", desc: "", bbox: [500, 0, 100, 10] }], "is empty"],
@@ -183,4 +183,11 @@ test("a polygon on a canvas larger than a mask may be is drawn smaller", () => {
 test("a polygon far off the picture is drawn quickly", () => {
   const doc = importLayout(coco({ segmentation: [[0, 0, 1e9, 0, 1e9, 1e9, 0, 1e9]] }));
   assert.ok(!decodeMask(doc.instances[0].mask).data.includes(0));
+});
+
+test("a document inside another object is read as itself", () => {
+  const inner = coco({ bbox: [0, 0, 5, 5] });
+  for (const given of [{ dataset: inner, created: "today" }, { json: JSON.stringify(inner) }]) {
+    assert.deepEqual(importLayout(given), importLayout(inner));
+  }
 });

@@ -2,18 +2,21 @@
  * Lists of what a detector found: objects with a place in any form, words or a class number, and how sure it is. The same as
  * instdiff_modules/importers/detectors.py.
  */
+import { amount } from "./amounts.js";
 import { numbered } from "./classNames.js";
 import { over } from "./declared.js";
 import { LayoutError, MAX_INSTANCES, instanceOf } from "./document.js";
 import * as fields from "./fields.js";
+import { isGiven } from "./fromAuthors.js";
 import { keptOf } from "./fromElements.js";
-import { NOT_DECLARED, PIXELS, askFor, boxOf, checkUnits, edgesOf, knownCanvas, sidesOf } from "./given.js";
+import { NOT_DECLARED, PIXELS, askFor, boxOf, checkUnits, edgesOf, knownCanvas, sidesOf, statedCanvas } from "./given.js";
 import { isObject } from "./json.js";
 import { Question, SAMPLE, anObject, goodLocations, keepGood, named } from "./oddItems.js";
-import { hasOutline, hasPlace, outlineOf, placeOf } from "./places.js";
+import { OUTLINES, hasOutline, hasPlace, outlineOf, placeOf } from "./places.js";
+import { respelt } from "./spelling.js";
 
 export const WORDS = (
-  "label class_name className category_name class category name text_label caption prompt phrase desc description text object title"
+  "label class_name className category_name class category name text_label caption prompt phrase desc description text object title labels tags cls categories"
 ).split(" ");
 const SCORES = ["score", "confidence", "conf", "probability"];
 const MAX_SCORE = 1e300; // what no sum of numbers can reach
@@ -29,7 +32,15 @@ export function areItems(value, matches) {
 
 /** @returns {boolean} whether some of the items have a place, and all but odd ones are objects */
 export function areDetections(value) {
-  return areItems(value, () => true) && value.slice(0, SAMPLE).some(hasPlace);
+  return areItems(value, () => true) && value.slice(0, SAMPLE).some(isPlaced);
+}
+
+/** @returns {boolean} whether an item has a place, or words and an outline */
+export function isPlaced(given) {
+  if (hasPlace(given)) return true;
+  const item = respelt(given);
+  const outlined = isObject(item) && OUTLINES.some((key) => item[key] !== null && typeof item[key] === "object" && isGiven(item[key]));
+  return outlined && WORDS.some((key) => wordsIn(item[key]));
 }
 
 /**
@@ -40,10 +51,10 @@ export function areDetections(value) {
  */
 export function fromItems(items, given, stated = null, declared = {}) {
   checkCount(items);
-  const canvas = stated ?? given.canvas;
+  const canvas = stated ?? given.canvas ?? sizeOfMasks(items);
   given.beside = Math.max(given.beside, items.length);
   const numbers = numbered();
-  const found = items.map((item, i) => {
+  const found = items.map(respelt).map((item, i) => {
     const where = named(i + 1, namesOf(item));
     const place = soundPlace(item, where);
     return { item, where, place, ...(place ? readingOf(place, given, declared) : { units: unitsOf(declared, given, PIXELS) }) };
@@ -64,13 +75,20 @@ export function fromItems(items, given, stated = null, declared = {}) {
   return { version: 1, width, height, prompt: "", instances };
 }
 
+/** The canvas that run-lengths of the items state. */
+function sizeOfMasks(items) {
+  const masks = items.slice(0, SAMPLE).filter(isObject).flatMap(({ segmentation, mask }) => [segmentation, mask]).filter(isObject);
+  const size = masks.find((mask) => "counts" in mask && Array.isArray(mask.size) && mask.size.length === 2)?.size;
+  return size ? statedCanvas({ width: size[1], height: size[0] }) : null;
+}
+
 export function checkCount(items) {
   if (items.length > MAX_INSTANCES) throw new LayoutError(`There are ${items.length} boxes, at most ${MAX_INSTANCES} are read.`);
 }
 
 /** How sure the detector is, as an unknown field of the instance; nothing where no number says it. */
 export function scoreOf(item) {
-  const value = item[SCORES.find((key) => item[key] != null)];
+  const value = amount(item[SCORES.find((key) => item[key] != null)]);
   return typeof value === "number" && Math.abs(value) <= MAX_SCORE ? { score: value } : {};
 }
 
@@ -129,8 +147,10 @@ function namesOf(item) {
   return isObject(item) ? [...WORDS.map((key) => wordsIn(item[key])), item.id] : [];
 }
 
-function wordsIn(value) {
-  let text = isObject(value) ? value.name : value;
+/** @returns {string} what a field says in words: a text that is no number, the name of an object, texts side by side */
+export function wordsIn(value) {
+  const one = Array.isArray(value) && value.length === 1 && isObject(value[0]) ? value[0] : value;
+  let text = isObject(one) ? one[["name", "category_name", "categoryName"].find((key) => key in one)] : one;
   if (Array.isArray(text) && text.length && text.every((v) => typeof v === "string")) text = text.join(", ");
   text = typeof text === "string" ? text.trim() : "";
   return /^\d+$/.test(text) ? "" : text;

@@ -1,4 +1,5 @@
 /** COCO annotation files: images, annotations with bbox and segmentation in pixels, categories. */
+import { amount, amounts } from "./amounts.js";
 import { numbered } from "./classNames.js";
 import { LayoutError, MAX_INSTANCES, instanceOf, uniqueIds } from "./document.js";
 import * as fields from "./fields.js";
@@ -47,7 +48,7 @@ export function fromCoco(document, given) {
 function choose(images, image) {
   if (!images.length) throw new LayoutError('The COCO file has no "images", so the size of the canvas is unknown.');
   if (!image && images.length === 1) return images[0];
-  const found = images.filter((i) => image && [textOf(i.id), textOf(i.file_name)].includes(image));
+  const found = images.filter((i) => image && [textOf(i.id), textOf(i.file_name), textOf(i.file_name).split("/").at(-1)].includes(image));
   if (found.length === 1) return found[0];
   const more = images.length > 8 ? ` and ${images.length - 8} more` : "";
   const listed = images.slice(0, 8).map((i) => `${textOf(i.id)} (${textOf(i.file_name) || "no file name"})`).join(", ") + more;
@@ -59,18 +60,28 @@ function choose(images, image) {
 function readAnnotation(a, position, { names, numbers, width, height, given }) {
   const id = textOf(a.id).slice(0, 60) || `i${position}`;
   const where = `Instance ${position} (annotation ${id.split(/\s+/).filter(Boolean).join(" ").slice(0, 40)})`;
-  const prompt = isGiven(a.caption) ? a.caption : names.get(textOf(a.category_id));
+  const own = isGiven(a.category_name) ? a.category_name : [...names.values()].find((name) => name != null && name === a.category_id);
+  const ownWords = typeof own === "string" ? own : undefined;
+  const prompt = isGiven(a.caption) ? a.caption : (names.get(textOf(a.category_id)) ?? ownWords);
   if (prompt == null && names.size && a.category_id == null) throw new LayoutError(`${where} has no category_id.`);
   if (prompt == null && names.size) {
     throw new LayoutError(`${where}: category ${shorten(a.category_id)} is not among the file's categories.`);
   }
   const readers = {
-    ...(isGiven(a.bbox) ? { box: () => pixelBox(a.bbox, width, height, where, given.notes) } : {}),
+    ...(isGiven(a.bbox) ? { box: () => pixelBox(bboxOf(a), width, height, where, given.notes) } : {}),
     ...(isGiven(a.segmentation) ? { mask: () => readSegmentation(a.segmentation, width, height, where, given) } : {}),
   };
   const locations = goodLocations(readers, `${where} has neither bbox nor segmentation. Give it a location.`, given.notes);
   const words = prompt == null ? numbers.category(a.category_id) : fields.text(prompt, where, "name");
   return instanceOf({ id, prompt: words, ...locations, ...(isGiven(a.iscrowd) ? { iscrowd: 1 } : {}) });
+}
+
+/** [x, y, width, height], also where it is an object, or corners by Detectron2's bbox_mode 0. */
+function bboxOf({ bbox, bbox_mode: mode }) {
+  let value = amounts(bbox);
+  if (isObject(value)) value = ("width" in value ? ["x", "y", "width", "height"] : ["x", "y", "w", "h"]).map((name) => amount(value[name] ?? null));
+  const cornered = mode === 0 && Array.isArray(value) && value.length === 4 && value.every(Number.isFinite);
+  return cornered ? [value[0], value[1], value[2] - value[0], value[3] - value[1]] : value;
 }
 
 /** The annotation itself, or the segments that a panoptic one holds. */

@@ -1,4 +1,5 @@
 /** Elements of box editors: [{type, bbox: [ymin, xmin, ymax, xmax] in 0..1000, desc, text?, color_palette?}], y before x. */
+import { amounts } from "./amounts.js";
 import { LayoutError, MAX_INSTANCES, instanceOf } from "./document.js";
 import * as fields from "./fields.js";
 import { isGiven } from "./fromAuthors.js";
@@ -28,14 +29,26 @@ export function fromElements(elements, given, prompt = "") {
 
 /** @returns {object} a prompt of Ideogram: its elements, and as caption the description of the whole and of the background */
 export function fromCaption(value, given) {
-  const whole = value.compositional_deconstruction;
-  const parts = [value.high_level_description, whole.background].filter((part) => typeof part === "string" && part.trim());
-  const texts = parts.map((part) => fields.text(part, "The caption", "description").trim());
-  const elements = whole.elements ?? [];
+  const elements = value.compositional_deconstruction.elements ?? [];
   if (!Array.isArray(elements)) {
     throw new LayoutError(`The caption's elements must be a list of elements with a bbox, got ${shorten(elements)}.`);
   }
-  return fromElements(elements, given, texts.map((text, i) => (i < texts.length - 1 ? withoutStop(text) : text)).join(", "));
+  return fromElements(elements, given, captionOf(value));
+}
+
+/** @returns {string} what stands beside elements: the description of the whole and of the background */
+export function captionOf(value) {
+  if (!isObject(value)) return "";
+  const whole = isObject(value.compositional_deconstruction) ? value.compositional_deconstruction : value;
+  const texts = [value.high_level_description, whole.background].flatMap(textsOf);
+  return texts.map((text) => withoutStop(fields.text(text, "The caption", "description").trim())).filter(Boolean).join(", ");
+}
+
+/** A description that is a text, a list of texts, or an object that has one. */
+function textsOf(given) {
+  const key = isObject(given) ? ["desc", "description", "prompt", "text"].find((name) => typeof given[name] === "string") : undefined;
+  const part = isObject(given) ? given[key] : given;
+  return (Array.isArray(part) ? part : [part]).filter((text) => typeof text === "string");
 }
 
 /**
@@ -59,11 +72,16 @@ function isElement(item) {
   return isObject(item) && "type" in item && "desc" in item && !("x" in item);
 }
 
+function sidesIn(value) {
+  const names = ["ymin", "xmin", "ymax", "xmax"];
+  return amounts(isObject(value) && names.every((name) => name in value) ? names.map((name) => value[name]) : value);
+}
+
 function readElement(item, position, notes) {
   anObject(item, `Element ${position}`);
   const where = named(position, [item.desc, item.text], "Element");
   if (item.bbox == null) throw new LayoutError(`${where} has no bbox [ymin, xmin, ymax, xmax].`);
-  const sides = fields.numbers(item.bbox, 4, where, "bbox", `[ymin, xmin, ymax, xmax] in 0..${GRID}`);
+  const sides = fields.numbers(sidesIn(item.bbox), 4, where, "bbox", `[ymin, xmin, ymax, xmax] in 0..${GRID}`);
   const [y0, x0, y1, x1] = sides.map((v) => fields.numberIn(v, 0, GRID, where, "bbox") / GRID);
   const words = [item.desc, item.text].find((value) => value != null && value !== "") ?? "";
   return instanceOf({

@@ -1,4 +1,5 @@
 /** LabelMe's and X-AnyLabeling's files: {version: "5.2.1", shapes: [{label, points, shape_type}], imageWidth, imageHeight}, in pixels. */
+import { amounts } from "./amounts.js";
 import { areItems, scoreOf } from "./detectors.js";
 import { LayoutError, MAX_INSTANCES, instanceOf } from "./document.js";
 import * as fields from "./fields.js";
@@ -38,16 +39,18 @@ export function fromLabelMe(value, given) {
 }
 
 function readShape(shape, position, width, height, given) {
-  const { label } = anObject(shape, named(position, []));
+  anObject(shape, named(position, []));
+  const label = shape.label == null || shape.label === "" ? shape.description : shape.label;
   const where = named(position, [label]);
-  const kind = isGiven(shape.shape_type) ? shape.shape_type : "polygon";
+  const stated = isGiven(shape.shape_type) ? shape.shape_type : "polygon";
+  const kind = typeof stated === "string" ? stated.toLowerCase() : stated;
   if (!SHAPES.includes(kind)) {
     throw new LayoutError(`${where}: a shape of the type ${shorten(kind)} is not read, only ${SHAPES.join(", ")}.`);
   }
   if (!Array.isArray(shape.points) || !shape.points.length) {
     throw new LayoutError(`${where}: a shape needs points [[x, y], ...] in pixels, got ${shorten(shape.points)}.`);
   }
-  const points = shape.points.map((xy) => fields.numbers(xy, 2, where, "a point", "[x, y] in pixels"));
+  const points = shape.points.map((xy) => fields.numbers(amounts(isObject(xy) && "x" in xy && "y" in xy ? [xy.x, xy.y] : xy), 2, where, "a point", "[x, y] in pixels"));
   return instanceOf({
     id: `i${position}`,
     prompt: fields.text(textOf(label), where, "label"),

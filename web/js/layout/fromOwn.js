@@ -1,5 +1,5 @@
 /** Our own document, read as data of others is: an odd instance is left out. The editor's own text is read strictly, by parseLayout. */
-import { LOCATION_KINDS, itemsOf, parseHead, parseInstance, uniqueIds } from "./document.js";
+import { itemsOf, parseHead, parseInstance, uniqueIds } from "./document.js";
 import { isObject } from "./json.js";
 import { goodLocations, keepGood } from "./oddItems.js";
 import { checkParents } from "./parts.js";
@@ -25,5 +25,5 @@ export function fromOwn(document, { notes }) {
 }
 
 function isOurs(item) {
-  return isObject(item) && ("prompt" in item || LOCATION_KINDS.some((kind) => kind in item));
+  return isObject(item) && ("prompt" in item || Array.isArray(item.box) || "scribble" in item);
 }

@@ -38,7 +38,7 @@ export function knownCanvas(canvas, what = "The boxes are") {
 /** @returns {[number, number] | null} width, height of the first of the objects that states both, as numbers or as texts */
 export function statedCanvas(...places) {
   for (const place of places.filter(isObject)) {
-    for (const names of [["width", "height"], ["image_width", "image_height"], ["imageWidth", "imageHeight"]]) {
+    for (const names of [["width", "height"], ["image_width", "image_height"], ["imageWidth", "imageHeight"], ["img_width", "img_height"], ["imgWidth", "imgHeight"]]) {
       const sides = names.map((name) => side(place[name]));
       if (sides.every(Boolean)) return sides;
     }

@@ -2,22 +2,27 @@
 import { DEFAULT_SIDE, LayoutError, withCanvas } from "./document.js";
 import { givenBy } from "./given.js";
 import { loadJson } from "./json.js";
-import { kindOf, unknownKind } from "./kinds.js";
+import { jsonIn, jsonOrLines } from "./jsonField.js";
+import { documentIn, kindOf, unknownKind } from "./kinds.js";
+import { unfenced } from "./recognise.js";
 
 /** @returns {*} what a text holds: its JSON, or the text itself where that is of a kind. LayoutError for anything else */
 export function readText(text) {
-  return typeof text === "string" && kindOf(text) ? text : loadJson(text);
+  if (typeof text !== "string") return loadJson(text);
+  const bare = unfenced(text);
+  return kindOf(bare) ? bare : jsonIn(jsonOrLines(bare));
 }
 
 /**
- * @param {*} value see readText, or JSON that is parsed
+ * @param {*} found see readText, or JSON that is parsed
  * @param {{width?: number, height?: number, units?: string, order?: string, image?: string}} [options] what the data may not say: the canvas
  *   in pixels, units and order of boxes (see given.js), id or file name of the picture
  * @returns {{kind: string, frames: object[], notes: string[]}} layouts, whose sides are null where nothing states them. LayoutError, one
  *   sentence, for what is of no kind, is only named or is broken; a Question (see oddItems.js) where the options lack something
  */
-export function readForeign(value, options = {}) {
+export function readForeign(found, options = {}) {
   const given = givenBy(options);
+  const value = documentIn(found);
   const kind = kindOf(value);
   if (!kind) throw unknownKind(value);
   const frames = kind.read(value, given).map((doc) => {

@@ -2,10 +2,11 @@
  * The kinds of data that are read, by the names and in the order of instdiff_modules/importers/kinds.py, whose table says more of each. The
  * first kind that fits is read; each kind's reader is a file of its own.
  */
+import { isPlaced } from "./detectors.js";
 import { LayoutError } from "./error.js";
 import { fromAuthors, isAuthors } from "./fromAuthors.js";
 import { fromCoco, isCoco } from "./fromCoco.js";
-import { areElements, fromCaption, fromElements, isCaption } from "./fromElements.js";
+import { areElements, captionOf, fromCaption, fromElements, isCaption } from "./fromElements.js";
 import { fromLabelMe, isLabelMe } from "./fromLabelMe.js";
 import { areTasks, fromLabelStudio } from "./fromLabelStudio.js";
 import { fromOmost, isOmost } from "./fromOmost.js";
@@ -15,11 +16,12 @@ import { areResults, fromResults } from "./fromResults.js";
 import { fromTracking, isTracking } from "./fromTracking.js";
 import { fromYolo, isYolo } from "./fromYolo.js";
 import { isObject, shorten } from "./json.js";
+import { jsonIn } from "./jsonField.js";
 import { WorkflowFound, isCvat, isCvatJson, isVia, isVoc, isWorkflow } from "./notLayouts.js";
 import { Question, leftOut } from "./oddItems.js";
 import { hasPlace } from "./places.js";
 import * as told from "./recognise.js";
-import { florenceTask, fromFours, fromParallel, parallelBoxes } from "./wrapped.js";
+import { MAX_FIELDS, florenceTask, fromFours, fromParallel, parallelBoxes } from "./wrapped.js";
 
 const MAX_FRAMES = 4096;
 const MAX_BOXES = 100000; // in all frames together: seconds of work for a single frame that can be shown
@@ -58,7 +60,7 @@ export const KINDS = [
   kind(
     "elements of a box editor",
     (value) => areElements(value) || (isObject(value) && areElements(value.elements)),
-    (value, given) => fromElements(Array.isArray(value) ? value : value.elements, given),
+    (value, given) => fromElements(Array.isArray(value) ? value : value.elements, given, captionOf(value)),
   ),
   kind("Omost canvas", isOmost, fromOmost),
   kind("COCO results", areResults, fromResults),
@@ -68,7 +70,7 @@ export const KINDS = [
   kind("supervision", told.detected(told.isSupervision), told.fromDetections),
   kind("centres", (value) => told.detected(told.isCentre)(value) || told.holdsNothing(value), told.fromDetections),
   kind("BOUNDING_BOX", told.detected(told.isCorner), told.fromDetections),
-  kind("a detector's list", told.detected(hasPlace), told.fromDetections),
+  kind("a detector's list", told.detected(isPlaced), told.fromDetections),
   kind("parallel lists", (value) => Boolean(parallelBoxes(value) ?? florenceTask(value)), fromParallel),
   { name: "TRACKING", fits: isTracking, read: fromTracking },
   { name: "GLIGEN", fits: () => false, read: () => [] }, // of encoded words: it exists only on wires
@@ -76,6 +78,16 @@ export const KINDS = [
   kind("nothing found", (value) => Array.isArray(value) && !value.length, () => EMPTY),
   { name: "frames", fits: areFrames, read: fromFrames },
 ];
+
+const DOCUMENTS = ["InstDiff layout", "authors' demo", "COCO annotations", "LabelMe", "Label Studio", "Ideogram caption", "Omost canvas", "parallel lists"];
+
+/** @returns {*} the one document of a known format that stands in a field of an object, or is a text there; else the value itself */
+export function documentIn(value) {
+  const found = isObject(value) ? kindOf(value) : null;
+  if (found === null || (found && found.name !== "a detector's list")) return value;
+  const inner = Object.values(value).slice(0, MAX_FIELDS).map(jsonIn).map((v) => (Array.isArray(v) && v.length === 1 ? v[0] : v)).filter((v) => isObject(v) && DOCUMENTS.includes(kindOf(v)?.name));
+  return inner.length === 1 ? inner[0] : value;
+}
 
 /** @returns {object | undefined} the first kind that fits a text that is no JSON, or what JSON holds */
 export function kindOf(value) {

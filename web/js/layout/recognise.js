@@ -4,19 +4,28 @@ import { chosenItems } from "./fromResults.js";
 import { isObject } from "./json.js";
 import { SAMPLE } from "./oddItems.js";
 import { hasPlace, isCentred, isCornered, isCreateMl, isMarkedCentre } from "./places.js";
-import { fromHeld, heldList, isFour, parallelBoxes } from "./wrapped.js";
+import { respelt } from "./spelling.js";
+import { areGroups, fromHeld, heldList, isFour, parallelBoxes, ungrouped } from "./wrapped.js";
 
 const FRAME_FIELDS = ["frame_number", "frame_index", "frame_idx", "file_name", "filename"];
 
+/** @returns {string} what stands in the fences of Markdown, where a text is nothing else */
+export function unfenced(text) {
+  const bare = text.slice(0, 200).trimStart().startsWith("```") ? text.trim() : "";
+  const start = bare.indexOf("\n");
+  return start > 0 && bare.length > start + 3 && bare.endsWith("```") && !bare.slice(start, -3).includes("```") ? bare.slice(start + 1, -3) : text;
+}
+
 /** For a list of detections, an object that holds one, and a single detection. */
 export function detected(test) {
-  return (value) => areItems(itemsOf(value), test);
+  return (value) => areItems(itemsOf(value), (item) => test(respelt(item)));
 }
 
 /** The detections in a value: the list itself, the list that an object holds, or a single one as a list. */
 function itemsOf(value) {
   if (isObject(value)) return hasPlace(value) && !parallelBoxes(value) ? [value] : (heldList(value) ?? []);
-  return areDetections(value) ? value : [];
+  if (areDetections(value)) return value;
+  return areGroups(value) ? ungrouped(value) : [];
 }
 
 export function fromDetections(value, given) {

@@ -3,23 +3,30 @@
  * The same as instdiff_modules/importers/wrapped.py.
  */
 import { declaredBeside, declaredByName, over } from "./declared.js";
-import { areDetections, checkCount, fromItems } from "./detectors.js";
+import { WORDS, areDetections, areItems, checkCount, fromItems, wordsIn } from "./detectors.js";
 import { LayoutError } from "./error.js";
 import { areElements } from "./fromElements.js";
 import { PIXELS, XYXY, statedCanvas } from "./given.js";
 import { isObject } from "./json.js";
+import { textOf } from "./oddItems.js";
+import { BOX_FIELDS } from "./places.js";
+import { respelt } from "./spelling.js";
 
 const words = (text) => text.split(" ");
 const LISTS = words("predictions detections objects annotations instances results items boxes bboxes data output outputs");
-const MAX_FIELDS = 200; // of an object, in which a list is looked for
+export const MAX_FIELDS = 200; // of an object, in which a list is looked for
 const MAX_DEPTH = 3; // of objects in objects that are looked into
 const EMPTY = ["predictions", "detections"]; // an empty list under these names is "nothing found"
-const BOXES = words("boxes bboxes boxes_xyxy bboxes_xyxy boxes_xywh bboxes_xywh boxes_cxcywh pred_boxes xyxy xywh xyxyn xywhn");
+const BOXES = words("boxes bboxes boxes_xyxy bboxes_xyxy boxes_xywh bboxes_xywh boxes_cxcywh pred_boxes detection_boxes xyxy xywh xyxyn xywhn");
 const LABELS = words(
   "labels text_labels bboxes_labels class_names names classes phrases captions prompts class_ids pred_classes category_ids class_id class " +
-    "cls label class_name",
+    "cls label class_name detection_classes",
 );
-const SCORES = words("scores confidences confidence conf score logits probabilities");
+const TABLES = words("names class_names classes categories id2label label_map labels"); // of class numbers
+const NUMBERS = words("class_id class cls classId category_id category label");
+const OF_ALL = words("label class_name class category object"); // words of an object for all the boxes that it holds
+const MAX_CLASSES = 10000;
+const SCORES = words("scores confidences confidence conf score logits probabilities detection_scores");
 // Lists of numbers whose count is known; `labels` may count from 0 or from 1.
 const NUMBERED = new Map([["category_ids", "category_id"], ...words("class_ids class_id cls class pred_classes").map((key) => [key, "class_id"])]);
 
@@ -33,7 +40,8 @@ function held(value, depth = 0) {
   for (const key of LISTS) {
     const items = value[key];
     const mayBeEmpty = EMPTY.includes(key);
-    if (areDetections(items) || (mayBeEmpty && Array.isArray(items) && !items.length)) return { holder: value, items };
+    const ofFrame = key === "objects" && "frame_id" in value; // darknet's
+    if (areDetections(items) || ((mayBeEmpty || ofFrame) && Array.isArray(items) && !items.length)) return { holder: value, items };
     if (mayBeEmpty && isObject(items) && EMPTY.some((name) => Array.isArray(items[name]))) {
       return { holder: items, items: held(items).items }; // Roboflow's workflows
     }
@@ -48,12 +56,58 @@ function held(value, depth = 0) {
 
 export function fromHeld(value, given) {
   const { holder, items } = held(value);
-  return fromItems(items, given, canvasOf(holder) ?? canvasOf(value), over(declaredBeside(holder), declaredBeside(value)));
+  const table = tableIn(holder) ?? tableIn(value) ?? new Map();
+  return fromItems(items.map((item) => withWords(respelt(item), holder, table)), given, canvasOf(holder) ?? canvasOf(value), over(declaredBeside(holder), declaredBeside(value)));
+}
+
+/** The names of class numbers that stand beside a list, by the number as text; null if there are none. */
+function tableIn(value) {
+  for (const given of TABLES.map((key) => value[key])) {
+    const rows = Array.isArray(given) ? given.slice(0, MAX_CLASSES).map((v, i) => (isObject(v) ? [v.id, v.name] : [i, v])) : [];
+    const pairs = isObject(given) ? Object.entries(given).slice(0, MAX_CLASSES) : rows;
+    if (pairs.length && pairs.every(([number, name]) => typeof name === "string" && /^\d+$/.test(textOf(number)))) {
+      return new Map(pairs.map(([number, name]) => [textOf(number), name]));
+    }
+  }
+  return null;
+}
+
+/** An item without words with those of its number, or of what holds it. */
+function withWords(item, holder, table) {
+  if (!isObject(item) || WORDS.some((key) => wordsIn(item[key]))) return item;
+  const number = NUMBERS.map((key) => textOf(item[key])).find((text) => table.has(text));
+  const found = number === undefined ? OF_ALL.map((key) => wordsIn(holder[key])).find(Boolean) : table.get(number);
+  return found ? { ...item, class_name: found } : item;
+}
+
+/** @returns {boolean} whether it is a list of objects that have words and several boxes each: {"label": "head", "bboxes": [[...], [...]]} */
+export function areGroups(value) {
+  return areItems(value, (item) => parallelBoxes(item) !== undefined && OF_ALL.some((key) => typeof item[key] === "string" && wordsIn(item[key])));
+}
+
+/** @returns {Array} an item for each box of the groups */
+export function ungrouped(value) {
+  return value.flatMap((item) => {
+    const key = parallelBoxes(item);
+    if (key === undefined) return [item];
+    const { [key]: boxes, ...rest } = item;
+    const name = BOX_FIELDS.includes(singular(key)) ? singular(key) : "bbox";
+    return boxes.map((box) => ({ ...rest, [name]: box }));
+  });
+}
+
+function singular(key) {
+  return key.replace("bboxes", "bbox").replace("boxes", "box");
+}
+
+/** A label of Florence-2's without the mark of the text's end, which it leaves in the first one. */
+function clean(label) {
+  return typeof label === "string" ? label.replaceAll("</s>", "").replaceAll("<s>", "") : label;
 }
 
 export function canvasOf(value) {
   const [height, width] = Array.isArray(value.shape) ? value.shape : []; // ultralytics
-  return statedCanvas(value, value.image, value.canvas, value.image_size, value.size, value.resolution, { width, height });
+  return statedCanvas(value, value.image, value.canvas, value.image_size, value.size, value.resolution, value.metadata, value.info, { width, height });
 }
 
 /** @returns {string | undefined} the field with the boxes, in an object of parallel lists: four numbers each, or none beside labels or scores */
@@ -82,7 +136,8 @@ function outlinesOf(value) {
 /** @returns {object} {boxes, labels, scores} -> a layout. LayoutError if the lists are not of one length */
 export function fromParallel(given, about) {
   const task = florenceTask(given);
-  const whole = task ?? given;
+  const cleaned = (key, v) => (LABELS.includes(key) && Array.isArray(v) ? v.map(clean) : v);
+  const whole = task ? Object.fromEntries(Object.entries(task).map(([key, v]) => [key, cleaned(key, v)])) : given;
   const value = isObject(whole.data) ? { ...whole.data, ...whole } : whole; // supervision's detections
   const declared = task ? { order: XYXY, units: PIXELS } : declaredBeside(value);
   const key = parallelBoxes(value) ?? "outlines";
@@ -98,9 +153,13 @@ export function fromParallel(given, about) {
     const named = field === "score" || value[found].some((v) => typeof v === "string");
     return [[named ? field : (NUMBERED.get(found) ?? field), value[found]]];
   });
+  const fieldsOf = columns.map(([field]) => field);
+  if (!fieldsOf.includes("label") && ![...NUMBERED.values()].some((field) => fieldsOf.includes(field))) {
+    const ofAll = OF_ALL.map((name) => (typeof value[name] === "string" ? wordsIn(value[name]) : "")).find(Boolean);
+    if (ofAll) columns.push(["label", boxes.map(() => ofAll)]);
+  }
   const items = boxes.map((box, i) => ({ [key === "outlines" ? "segmentation" : "bbox"]: box, ...Object.fromEntries(columns.map(([field, column]) => [field, column[i]])) }));
-  const name = key.replace("bboxes", "bbox").replace("boxes", "box");
-  return fromItems(items, about, canvasOf(value), over(declared, declaredByName(name)));
+  return fromItems(items, about, canvasOf(value), over(declared, declaredByName(singular(key))));
 }
 
 /** @returns {boolean} whether it is a bare box: four numbers */
