@@ -18,6 +18,7 @@ BRANCHED = replace(PLAIN, share=0.36)
 PASTED = replace(BRANCHED, merge="crop and paste")
 ORDERED = replace(PLAIN, apply={"overlap": "by depth"})
 LAYERED = replace(ORDERED, share=0.6, merge="by depth")
+MASKED = replace(PLAIN, apply={"overlap": "by depth", "masked_attention": "finest level"})
 REGIONS, TRUE = "regions", "true pictures through the VAE"
 # what the table calls them; regions: Apply Layout on the base, which knows no locations; true: what any sampler can reach
 WAYS = {
@@ -26,6 +27,7 @@ WAYS = {
     "crop and paste": PASTED,
     "overlap by depth": ORDERED,
     "overlap and merge by depth": LAYERED,
+    "overlap by depth, masked attention": MASKED,
     REGIONS: None,
     TRUE: None,
 }
@@ -95,7 +97,7 @@ def points_closer() -> list[Condition]:
         (0.32, [""]),
         (0.24, [""]),
         (0.18, ["", depth]),
-        (0.12, ["", "multi-instance sampling", "overlap by depth", depth, TRUE]),
+        (0.12, ["", "multi-instance sampling", "overlap by depth", "overlap by depth, masked attention", depth, TRUE]),
     ):
         places = [(0.5 - distance, 0.3), (0.5, 0.3), (0.5 + distance, 0.3)]
         balloons = [
@@ -109,7 +111,7 @@ def points_closer() -> list[Condition]:
 
 
 LEFT, RIGHT, SHARED = (0.16, 0.32, 0.56, 0.72), (0.42, 0.32, 0.82, 0.72), (0.44, 0.4, 0.54, 0.64)
-ALL_WAYS = [way for way in WAYS if way not in ("multi-instance sampling", TRUE)]
+ALL_WAYS = ["", "crop and paste", "overlap by depth", "overlap and merge by depth", REGIONS]
 
 
 def order() -> list[Condition]:

@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 import torch
+from instdiff.instdiff_modules.geometry.close_points import with_room
 from instdiff.nodes.sampler import with_multi_instance
 from support.closeness import assert_close
 from support.small_pack import FOX, OWL, apply, frames, noise, sample
@@ -34,6 +35,17 @@ def test_in_an_overlap_the_order_of_the_layout_counts(masked):
     assert min((one - other).abs().max(), (one - free).abs().max(), (other - free).abs().max()) > 1e-3
     half = sample(by_depth(BEHIND, replace(OWL, opacity=0.5), masked_attention=masked), noise())
     assert (half - one).abs().max() > 1e-4 and (half - free).abs().max() > 1e-4
+
+
+def test_close_points_are_as_with_boxes_of_their_own_and_others_as_ever():
+    close = tuple(replace(one, box=None, point=place) for one, place in ((FOX, (0.4, 0.5)), (OWL, (0.5, 0.5))))
+    far = close[0], replace(close[1], point=(0.7, 0.5))
+    boxed = with_room(close)
+    assert all(one.box for one in boxed)
+    assert torch.equal(sample(by_depth(*close), noise()), sample(by_depth(*boxed), noise()))
+    for points, same in ((close, False), (far, True)):
+        free = sample(apply(frames(*points)), noise())
+        assert torch.equal(sample(by_depth(*points), noise()), free) == same
 
 
 def test_images_and_frames_of_a_batch_keep_to_their_own_depth():
