@@ -142,7 +142,7 @@ def _of_overlaps(rows: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
         yield page, f"star in {rows[f'3 star later in the layout{way}']['star found'][0]:.2f}"
         one = rows[f"5 face and three parts{way}"]
         yield page, f"face {one['face found'][0]:.2f}, parts {one['parts found'][0]:.2f}"
-    for way in ("", ", overlap and merge by depth"):
+    for way in ("", ", overlap by depth", ", overlap by depth, masked attention", ", overlap and merge by depth"):
         yield page, f"{rows[f'1 0.12 apart{way}']['found'][0]:.2f} of the four"
 
 
