@@ -144,6 +144,8 @@ def _of_overlaps(rows: dict[str, dict[str, Any]]) -> Iterator[tuple[str, str]]:
         yield page, f"face {one['face found'][0]:.2f}, parts {one['parts found'][0]:.2f}"
     for way in ("", ", overlap by depth", ", overlap by depth, masked attention", ", overlap and merge by depth"):
         yield page, f"{rows[f'1 0.12 apart{way}']['found'][0]:.2f} of the four"
+    merged = rows["1 0.12 apart, overlap and merge by depth"]["found"][0]
+    yield "web/docs/InstDiffPoints.md", f"of four points at 0.12 the demo model then paints {merged:.2f}"
 
 
 def _of_cost() -> Iterator[tuple[str, str]]:
