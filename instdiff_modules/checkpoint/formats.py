@@ -22,7 +22,7 @@ _EXAMINED = 2000  # keys by which another kind of model is told
 EXPECTED = "*.transformer_blocks.0.fuser.*, position_net.* and scaleu_*"
 _DIFFUSERS = re.compile(rf"(down|mid|up)_blocks?\.(?:(\d{{1,4}})\.)?attentions\.(\d{{1,4}})\.({FUSER})")
 _KEY = re.compile(
-    r"(?P<prefix>(?:.*?\.)??)(?P<key>position_net\..+|scaleu_[bs]_\d+|"
+    r"(?P<prefix>(?:.*?\.)??)(?P<key>position_net\.[\s\S]+|scaleu_[bs]_\d+|"
     rf"(?:{PLACE}|(?:down_blocks|up_blocks)\.\d+\.attentions\.\d+|mid_block\.attentions\.0)"
     rf"\.{FUSER})"
 )

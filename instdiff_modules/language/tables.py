@@ -61,9 +61,12 @@ def _is_name(text: str) -> bool:
 
 
 def _cells(line: str, delimiter: str) -> list[str]:
+    """Of a row; [] where nothing parts it."""
     line = line[:MAX_WIDTH]
+    if delimiter not in line:
+        return []
     if delimiter == "|":
-        return [cell.strip(MARKS) for cell in line.strip().strip("|").split("|")] if "|" in line else []
+        return [cell.strip(MARKS) for cell in line.strip().strip("|").split("|")]
     try:
         row = next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     except csv.Error:  # a quoted cell that goes on in the next line
