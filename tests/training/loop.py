@@ -18,7 +18,8 @@ Kind = Hashable  # of a batch: what has other sizes, or another way through the 
 SAVE_EVERY, GRID_EVERY, LOG_EVERY, WARMUP = 60, 600, 50, 100
 
 
-def arguments(batch: int, lr: float) -> argparse.Namespace:
+def arguments(batch: int, lr: float, **more: float) -> argparse.Namespace:
+    """more: options of one stage alone, and their defaults."""
     parser = argparse.ArgumentParser()
     parser.add_argument("state", type=Path, help="folder with everything that one stage leaves to the next")
     parser.add_argument("until", help="HH:MM, or minutes from now as +90")
@@ -28,6 +29,8 @@ def arguments(batch: int, lr: float) -> argparse.Namespace:
         "--cool", type=float, default=0, help="minutes before the end in which the rate falls to nothing"
     )
     parser.add_argument("--eager", action="store_true", help="do not compile, do not record: for short runs")
+    for name, value in more.items():
+        parser.add_argument(f"--{name}", type=float, default=value)
     return parser.parse_args()
 
 

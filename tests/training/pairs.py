@@ -15,6 +15,7 @@ import tokens
 import torch
 import torch.nn.functional as F
 import train_base
+import worlds
 from instdiff.instdiff_modules.grounding.inputs import GroundingInputs
 from instdiff.instdiff_modules.sampling.layout_masks import LEAST
 from make_layouts import FEW, MOST
@@ -22,6 +23,7 @@ from torch import Tensor
 
 # What a person may give, and the formats that the pack makes of it (a mask brings its box, a box its centre).
 GIVEN = {"box": 0.2, "point": 0.35, "scribble": 0.4, "box scribble": 0.05}
+GIVEN_THINGS = {"box": 0.4, "point": 0.35, "scribble": 0.2, "box scribble": 0.05}  # where there is no other world
 GIVEN_CROWDED = {"box": 0.45, "point": 0.35, "scribble": 0.15, "box scribble": 0.05}
 GIVEN_WITH_MASKS = {"mask": 0.7, "mask scribble": 0.15, "box": 0.05, "point": 0.05, "scribble": 0.05}
 MIXED = 0.25  # of the pictures have instances with different formats
@@ -76,7 +78,9 @@ class Pairs:
 
     def __init__(self, folder: Path, text: Tensor) -> None:
         parts: dict[object, list[dict[str, Tensor]]] = {}
-        for path in sorted((folder / "layouts").glob("*.pt")):
+        paths = sorted((folder / "layouts").glob("*.pt"))
+        self.given = GIVEN_THINGS if all(worlds.plan(int(path.stem)).things for path in paths) else GIVEN
+        for path in paths:
             if (pool := folder / "pool" / path.name).exists():
                 part = {
                     key: value.to(lab.DEVICE)
@@ -112,7 +116,7 @@ class Pairs:
         ids = torch.where(bare, d["bare"][at], d["captions"][at]).long()
         present, quiet = _present(real)
         masked = round(size * with_masks)
-        told = draw_formats(GIVEN_CROWDED if kind == CROWDED else GIVEN, size)
+        told = draw_formats(GIVEN_CROWDED if kind == CROWDED else self.given, size)
         with_mask = draw_formats(GIVEN_WITH_MASKS, masked)
         has = {f: torch.cat((with_mask[f], told[f][masked:])) for f in LOCATIONS}
         boxes, points, through = d["boxes"][at].float(), d["points"][at].float(), None

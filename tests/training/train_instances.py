@@ -72,7 +72,7 @@ def draw(base, net, pairs: Pairs, vae, path: Path, count: int = 16) -> None:
 
 
 def main() -> None:
-    args = loop.arguments(batch=16, lr=1e-3)
+    args = loop.arguments(batch=16, lr=1e-3, masks=WITH_MASKS)
     torch.set_num_threads(1)
     torch.manual_seed(0)
     base, net = frozen_base(args.state), grounded.Grounding().to(lab.DEVICE)
@@ -96,7 +96,7 @@ def main() -> None:
     compiled = lab.compiled(forward)  # for squares alone: each size more would take minutes
 
     def loss(kind: loop.Kind) -> torch.Tensor:
-        batch = pairs.batch(kind, args.batch, WITH_MASKS if training.step >= MASKS_FROM else 0)
+        batch = pairs.batch(kind, args.batch, args.masks if training.step >= MASKS_FROM else 0)
         x, t = batch.latents, noise.draw_times(args.batch, lab.DEVICE)
         late = (torch.rand(args.batch, device=lab.DEVICE) * BRANCH_TIMES).long()
         t, target = torch.where(batch.branch, late, t), noise.draw_noise(x)

@@ -21,6 +21,7 @@ BANDS = {
 }  # fmt: skip
 HILLS = {"meadow": 0.05, "desert": 0.06, "snow": 0.05, "night": 0.04}  # height of the hills, a share of the canvas
 SHIFT = 0.08  # the horizon moves so far
+EDGE = 1e-4  # a share of the height between two bands
 
 
 def background(scene: ThingScene) -> np.ndarray:
@@ -30,15 +31,21 @@ def background(scene: ThingScene) -> np.ndarray:
     if scene.background not in LANDSCAPES:
         ends = [np.array(COLORS[name], np.float32) for name in scene.background.split(" and ")]
         return np.broadcast_to((ends[0] + y[:, None, None] * (ends[-1] - ends[0])), (height, width, 3)).copy()
-    rng = np.random.default_rng(scene.seed)
     bands = BANDS[scene.background]
     at, colors = np.array([share for share, _ in bands], np.float32), np.array([c for _, c in bands], np.float32)
     x = np.arange(width, dtype=np.float32) / max(width, height)
-    hill = HILLS.get(scene.background, 0.0) * np.sin(2 * np.pi * (x * rng.uniform(0.6, 1.6) + rng.random()))
-    moved = np.clip(y[:, None] - rng.uniform(-SHIFT, SHIFT) - hill, 0, 1)
+    hill, frequency, phase, shift = wave(scene)
+    moved = np.clip(y[:, None] - shift - hill * np.sin(2 * np.pi * (x * frequency + phase)), 0, 1)
     inner = np.flatnonzero(np.diff(at) == 0)  # where one band ends and the next begins
-    picture = np.stack([np.interp(moved, at + 1e-4 * np.isin(np.arange(len(at)), inner + 1), c) for c in colors.T], -1)
+    picture = np.stack([np.interp(moved, at + EDGE * np.isin(np.arange(len(at)), inner + 1), c) for c in colors.T], -1)
     return picture.astype(np.float32)
+
+
+def wave(scene: ThingScene) -> tuple[float, float, float, float]:
+    """Of a landscape's horizon: height of its hills, how many there are on the longer side, where they begin, how far it is moved."""
+    rng = np.random.default_rng(scene.seed)
+    frequency, phase = rng.uniform(0.6, 1.6), rng.random()
+    return HILLS.get(scene.background, 0.0), frequency, phase, rng.uniform(-SHIFT, SHIFT)
 
 
 def without_unseen(scene: ThingScene) -> ThingScene:
