@@ -3,12 +3,17 @@
 from dataclasses import replace
 
 import pytest
-from instdiff.instdiff_modules.geometry.close_points import CLOSE, ROOM, with_room
+from instdiff.instdiff_modules.geometry.close_points import CLOSE, ROOM, SAME, with_room
 from instdiff.instdiff_modules.layout.instance import Instance
 
 
 def points(*places):
     return tuple(Instance(str(i), "a ball", point=place) for i, place in enumerate(places))
+
+
+def _side(one):
+    """Width of its box in distances, on a square."""
+    return (one.box[2] - one.box[0]) / ROOM
 
 
 def test_close_points_get_boxes_a_little_larger_than_their_distance():
@@ -42,14 +47,49 @@ def test_boxes_end_at_the_edge_of_the_picture():
         {"scribble": ((0.45, 0.3), (0.55, 0.3))},
         {"point": None, "box": (0.4, 0.2, 0.6, 0.4)},
         {"strength": 0.0},
+        {"start": 0.5, "end": 0.5},
         {"point": (0.4, 0.3)},  # the very same place: nothing says how large
+        {"point": (0.1 + 0.3 + 1e-16, 0.3)},  # the same place but for rounding: no object has a box without an area
+        {"point": (0.4 + 0.9 * SAME, 0.3)},
     ],
-    ids=["box too", "scribble too", "box alone", "absent", "same place"],
+    ids=["box too", "scribble too", "box alone", "absent", "never there", "same place", "rounded", "same cell"],
 )
 def test_what_is_no_point_alone_gives_no_room_and_needs_none(other):
     one, two = points((0.4, 0.3), (0.5, 0.3))
     given = one, replace(two, **other)
     assert with_room(given) == given
+
+
+def test_two_in_one_place_get_no_room_from_a_third_which_gets_it_from_them():
+    """Boxes of the same place would hide one of the two entirely."""
+    *both, third = with_room(points((0.4, 0.3), (0.4 + SAME / 2, 0.3), (0.55, 0.3)))
+    assert all(one.box is None for one in both) and third.box is not None
+
+
+@pytest.mark.parametrize("before, after", [((0.0, 0.4), (0.4, 1.0)), ((0.6, 1.0), (0.0, 0.5))])
+def test_points_that_never_act_at_the_same_time_need_no_room_from_each_other(before, after):
+    one, two = points((0.4, 0.3), (0.5, 0.3))
+    given = replace(one, start=before[0], end=before[1]), replace(two, start=after[0], end=after[1])
+    assert with_room(given) == given
+    with_both = Instance("third", "a ball", point=(0.5, 0.45))
+    assert [_side(i) for i in with_room((*given, with_both))] == pytest.approx([0.0325**0.5, 0.15, 0.15])
+
+
+def test_parts_lie_on_their_whole_and_need_room_from_each_other_alone():
+    face, left, right, pupil, other = points((0.5, 0.5), (0.45, 0.45), (0.55, 0.45), (0.45, 0.49), (0.5, 0.62))
+    eyes = replace(left, parent=face.id), replace(right, parent=face.id), replace(pupil, parent=left.id)
+    given = face, *eyes
+    free, a, b, c = with_room(given)
+    assert free is face
+    assert [_side(one) for one in (a, b, c)] == pytest.approx([0.1, 0.1, 0.0116**0.5]), "of the pupil to the other eye"
+    assert _side(with_room((*given, other))[0]) == pytest.approx(0.12), "what is no part of it counts"
+
+
+def test_thirty_points_on_a_grid_are_treated_alike():
+    given = points(*(((i % 6 + 0.5) / 6, (i // 6 + 0.5) / 5) for i in range(30)))
+    assert with_room(given, 768, 512) == given, "a fifth apart, but for rounding, is not closer than a fifth"
+    on_a_square = with_room(given)
+    assert all(one.box for one in on_a_square) and [one.id for one in on_a_square] == [one.id for one in given]
 
 
 def test_nothing_and_one_point_stay():
