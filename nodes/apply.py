@@ -134,7 +134,7 @@ class ApplyInstDiff(io.ComfyNode):
                     optional=True,
                     tooltip=(
                         "Who is in front where boxes or masks overlap. free: the model decides, as InstanceDiffusion's authors have it. by depth: "
-                        "the later instance in the layout, as far as its opacity says."
+                        "the later instance in the layout, as far as its opacity says; points that lie close together get boxes."
                     ),
                 ),
                 io.Combo.Input(

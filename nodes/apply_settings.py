@@ -8,7 +8,7 @@ from typing import Any
 import comfy.ldm.modules.attention
 from torch import Tensor
 
-from ..instdiff_modules.geometry.close_points import with_room
+from ..instdiff_modules.geometry.close_points import frames_with_room
 from ..instdiff_modules.grounding.bank import TokenBank, token_sets_of
 from ..instdiff_modules.grounding.inputs import GroundingInputs
 from ..instdiff_modules.grounding.presence import CONFIGURATIONS, authors_presence
@@ -80,7 +80,7 @@ class ApplySettings:
     ) -> tuple[FuserPatch, ScaleUPatch | None, Applied]:
         """What `attach` puts on the MODEL: the prompts are encoded and the whole layouts tokenized here."""
         if self.overlap == BY_DEPTH:
-            frames = tuple(with_room(frame, *canvas) for frame, canvas in zip(frames, canvases, strict=True))
+            frames = frames_with_room(frames, canvases)
         presence = authors_presence(LOCATION_FORMATS[self.location_formats])
         bank = build_bank(instdiff_model, clip, frames, self.point_seed, presence)
         fusers = FuserPatch(

@@ -2,8 +2,10 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
-from instdiff.instdiff_modules.geometry.close_points import CLOSE, ROOM, SAME, with_room
+from instdiff.instdiff_modules.geometry.close_points import CLOSE, ROOM, SAME, frames_with_room, with_room
+from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.instdiff_modules.layout.instance import Instance
 
 
@@ -94,3 +96,16 @@ def test_thirty_points_on_a_grid_are_treated_alike():
 
 def test_nothing_and_one_point_stay():
     assert with_room(()) == () and with_room(points((0.5, 0.5))) == points((0.5, 0.5))
+
+
+def test_frames_whose_canvas_nothing_says_have_that_of_the_others():
+    """Else a box would come and go from picture to picture."""
+    wide = Instance("m", "a hill", mask=encode_mask(np.ones((32, 64), bool)))
+    pair, unknown = points((0.4, 0.5), (0.46, 0.5)), (None, None)
+    expected = with_room(pair, 1024, 512)
+    assert frames_with_room([pair, pair], [unknown, (1024, 512)]) == (expected, expected)
+    assert frames_with_room([pair, pair], [(None, 512), (1024, 512)]) == (expected, expected)
+    assert frames_with_room([pair, (*pair, wide)], [unknown, unknown]) == (expected, (*expected, wide))
+    assert frames_with_room([pair], [unknown]) == (with_room(pair),)
+    tall = frames_with_room([pair, pair], [(512, 1024), (1024, 512)])
+    assert tall == (with_room(pair, 512, 1024), expected)

@@ -5,13 +5,26 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..layout.instance import Instance
+from ..layout.frames import canvas_of
+from ..layout.instance import Instance, Layout
 from ..layout.parts import families
 
 CLOSE = 0.2  # of the picture's shorter side: nearer than that the model loses some of the objects
 SAME = 1 / 32  # of it, a latent cell at 256 pixels: nearer than that two are in one place
 ROUNDING = 1e-6  # of coordinates: points on a grid of fifths are not closer than a fifth
 ROOM = 7 / 6  # side of a box, in distances to the nearest point
+
+
+def frames_with_room(
+    frames: Sequence[Sequence[Instance]], canvases: Sequence[tuple[int | None, int | None]]
+) -> tuple[tuple[Instance, ...], ...]:
+    """`with_room` for each frame of a batch; canvases: width and height of each, as far as they are known.
+
+    All pictures of a batch have one size: where nothing says a frame's, it is that of the first frame that has one.
+    """
+    sizes = [canvas_of(Layout(tuple(frame), *canvas)) for frame, canvas in zip(frames, canvases, strict=True)]
+    known = next(filter(None, sizes), (None, None))
+    return tuple(with_room(frame, *(size or known)) for frame, size in zip(frames, sizes, strict=True))
 
 
 def with_room(

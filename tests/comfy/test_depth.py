@@ -5,6 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 from instdiff.instdiff_modules.geometry.close_points import with_room
+from instdiff.instdiff_modules.geometry.crop import crop_instances
+from instdiff.instdiff_modules.sampling.branch import branches_of
 from instdiff.nodes.sampler import with_multi_instance
 from support.closeness import assert_close
 from support.small_pack import FOX, OWL, apply, frames, noise, sample
@@ -46,6 +48,24 @@ def test_close_points_are_as_with_boxes_of_their_own_and_others_as_ever():
     for points, same in ((close, False), (far, True)):
         free = sample(apply(frames(*points)), noise())
         assert torch.equal(sample(by_depth(*points), noise()), free) == same
+
+
+def test_each_of_several_close_points_keeps_its_box_in_its_branch_and_in_a_part_of_the_picture():
+    close = tuple(replace(one, box=None, point=place) for one, place in ((FOX, (0.44, 0.5)), (OWL, (0.54, 0.5))))
+    applied = by_depth(*close).get_attachment("instdiff")[0]
+    boxed = with_room(close)
+    assert [b.instances for b in branches_of([applied.frames], 1)] == [(), *((one,) for one in boxed)]
+    left = (0.0, 0.0, 0.5, 1.0)  # the owl's point is not in it, but a part of its box is
+    both = applied.bank.timeline(0, None, left)[0].tokens
+    assert both.members == (0, 1)
+    assert list(applied.bank.instances(both)) == [one for _, one in crop_instances(boxed, left)]
+    assert [one.box is None for one in close] == [True, True]
+
+
+def test_close_points_are_measured_on_one_canvas_in_all_frames():
+    close = tuple(replace(one, box=None, point=place) for one, place in ((FOX, (0.4, 0.5)), (OWL, (0.55, 0.5))))
+    layouts = frames(*close) + frames(*close, width=1024, height=512)
+    assert apply(layouts, overlap="by depth").get_attachment("instdiff")[0].frames == (close, close)
 
 
 def test_images_and_frames_of_a_batch_keep_to_their_own_depth():
