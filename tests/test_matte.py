@@ -120,3 +120,13 @@ def test_points_share_the_room_between_them():
     points = [Instance(str(x), "a disc", point=(x, 0.5)) for x in (0.3, 0.45, 0.9)]
     areas = regions(points, SIDE, SIDE) > 0
     assert not (areas[0] & areas[1]).any() and areas.flatten(1).sum(1).tolist()[2] > 3 * areas[0].sum()
+
+
+@pytest.mark.parametrize(
+    "change", [{"parent": "face", "point": (0.5, 0.44)}, {"point": (0.5, 0.51)}], ids=["part", "one place"]
+)
+def test_points_on_each_other_take_no_room_from_each_other(change):
+    """A star on a disc hides it in its own shape, not as a speck."""
+    face, star = Instance("face", "a disc", point=(0.5, 0.5)), Instance("star", "a star", point=(0.5, 0.5))
+    pair = face, replace(star, **change)
+    assert torch.equal(regions(pair, SIDE, SIDE), torch.cat([regions([one], SIDE, SIDE) for one in pair]))

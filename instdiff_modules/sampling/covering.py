@@ -6,8 +6,10 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from ..geometry.close_points import SAME
 from ..geometry.coverage import Widths, coverage, has_area
 from ..layout.instance import Instance, Point
+from ..layout.parts import families
 from .matte import matte
 
 
@@ -40,21 +42,30 @@ def _belong(one: Tensor, other: Tensor) -> bool:
 
 
 def regions(instances: Sequence[Instance], height: int, width: int) -> Tensor:
-    """Where each instance is, (n, height, width) in 0..1; what has no area is a disc or a stroke that meets no other such."""
-    return torch.stack([coverage(i, height, width, _widths(i, instances, height, width)) for i in instances])
+    """Where each instance is, (n, height, width) in 0..1; what has no area is a disc or a stroke that meets no other such, see `_widths`."""
+    own = families(instances, range(len(instances)))
+    others = [
+        [other for j, other in enumerate(instances) if not has_area(other) and j not in own[k] and k not in own[j]]
+        for k in range(len(instances))
+    ]
+    return torch.stack(
+        [coverage(i, height, width, _widths(i, o, height, width)) for i, o in zip(instances, others, strict=True)]
+    )
 
 
-def _widths(instance: Instance, instances: Sequence[Instance], height: int, width: int) -> Widths:
-    """The usual ones, but no wider than half the way to the nearest other instance without an area."""
+def _widths(instance: Instance, others: Sequence[Instance], height: int, width: int) -> Widths:
+    """The usual ones, but no wider than half the way to the nearest other without an area that is not in one place with it.
+
+    others: without its parts and its whole, since a part lies on its whole.
+    """
     side, usual = min(height, width), Widths()
     apart = [
         math.hypot((x - u) * width, (y - v) * height) / side
-        for other in instances
-        if other is not instance and not has_area(other)
+        for other in others
         for u, v in _points(other)
         for x, y in _points(instance)
     ]
-    nearest = min(apart, default=math.inf)
+    nearest = min((way for way in apart if way >= SAME), default=math.inf)
     return Widths(min(usual.point, nearest / 2), min(usual.stroke, nearest))
 
 
