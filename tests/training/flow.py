@@ -15,7 +15,8 @@ CONFIG: dict[str, Any] = {
     "n_kv_heads": 4, "multiple_of": 32, "ffn_dim_multiplier": 2.0, "qk_norm": True, "cap_feat_dim": 128, "axes_dims": [16, 24, 24],
     "axes_lens": [300, 512, 512], "time_scale": 1000.0, "rope_theta": 100.0,
 }  # fmt: skip
-SHIFT = 3.0  # more of the steps where only the prompt can tell what the picture shows
+SHIFT = 3.0  # of a sampler's steps: more where only the prompt can tell what the picture shows
+TAUGHT_SHIFT = 2.0  # of the training: what only the prompt can tell is learned first, forms, at less noise, take longer
 
 
 def attention(
@@ -29,12 +30,13 @@ def attention(
 
 
 def rotated(q: Tensor, k: Tensor, turns: Tensor) -> tuple[Tensor, Tensor]:
-    """ComfyUI's apply_rope, (B, n, heads, C) and matrices (1, n, 1, C / 2, 2, 2), in a third of the operations."""
-    turns = torch.view_as_complex(turns[..., 0].contiguous())
-    return tuple(
-        torch.view_as_real(torch.view_as_complex(x.float().unflatten(-1, (-1, 2))) * turns).flatten(-2).type_as(x)
-        for x in (q, k)
-    )
+    """ComfyUI's apply_rope, (B, n, heads, C) and matrices (1, n, 1, C / 2, 2, 2), in a form that a compiler makes one loop of."""
+    cos, sin = turns[..., 0, 0], turns[..., 1, 0]
+    out = []
+    for x in (q, k):
+        one, other = x.float().unflatten(-1, (-1, 2)).unbind(-1)
+        out.append(torch.stack((one * cos - other * sin, one * sin + other * cos), -1).flatten(-2).type_as(x))
+    return tuple(out)
 
 
 class Layers(disable_weight_init):
@@ -81,14 +83,14 @@ class Flow(nn.Module):
         return self.net._forward(x, sigma, context, context.shape[1], transformer_options={})
 
 
-def shifted(u: Tensor) -> Tensor:
-    return SHIFT * u / (1 + (SHIFT - 1) * u)
+def shifted(u: Tensor, shift: float = SHIFT) -> Tensor:
+    return shift * u / (1 + (shift - 1) * u)
 
 
 def draw_sigmas(count: int, device: torch.device) -> Tensor:
-    """Noise levels (count,) in 0..1, drawn as a sampler with SHIFT visits them: one in each of `count` equal parts."""
+    """Noise levels (count,) in 0..1, drawn as a sampler with TAUGHT_SHIFT visits them: one in each of `count` equal parts."""
     u = (torch.arange(count, device=device) + torch.rand(count, device=device)) / count
-    return shifted(u)
+    return shifted(u, TAUGHT_SHIFT)
 
 
 def noised(x: Tensor, noise: Tensor, sigma: Tensor) -> Tensor:

@@ -24,25 +24,15 @@ from support.shapeworld.scene import Scene, Thing
 from torch import Tensor
 
 SIDE = 32  # latent cells
-LENGTHS = (20, 32, 44)  # tokens of a caption: filled up behind its end to the next of these
-WIDE = 77  # as the text encoder gives them, and the base takes them
+LENGTHS = (20, 32, WIDE := 44)  # tokens of a caption: filled up behind its end to the next of these
 ALONE = 12  # of a single object's
 # Canvases of single objects, in cells: as narrow as the windows of multi-instance sampling are, so that what fills one has been seen.
 CANVASES = ((8, 8), (8, 10), (10, 8), (10, 10), (10, 12), (12, 10), (12, 12), (14, 14), (18, 18))
-OBJECTS, SMALLER = 0.35, 2  # share of the steps with single objects; these have so many more pictures
+OBJECTS, SMALLER = 0.5, 2  # share of the steps with single objects; these have so many more pictures
 # Shares of the ways in which a caption is given: as a sentence, without the background, in pieces (each phrase encoded by itself, one behind
 # the other, as the prompts of regions are); the rest has none. A window of multi-instance sampling is prompted without the background.
 SHARES, SHARES_ALONE = (0.4, 0.1, 0.4), (0.25, 0.4, 0.25)
 HELD = 64
-
-
-class Batch(NamedTuple):
-    """latents (B, 4, h, w); features of their captions (B, L, 128), and (B, 77, 128) as the base takes them; told (B,): which have one."""
-
-    latents: Tensor
-    context: Tensor
-    whole: Tensor
-    told: Tensor
 
 
 class Kind(NamedTuple):
@@ -62,17 +52,15 @@ class Kind(NamedTuple):
     def is_alone(self) -> bool:
         return self.latents.shape[-1] < SIDE
 
-    def draw(self, size: int) -> Batch:
+    def draw(self, size: int) -> tuple[Tensor, Tensor]:
+        """Latents (size, 4, h, w), features of their captions (size, L, 128)."""
         device = self.latents.device
         size *= SMALLER if self.is_alone else 1
         at = torch.randint(len(self.latents), (size,), device=device)
         luck, edges = torch.rand(size, device=device), np.cumsum(SHARES_ALONE if self.is_alone else SHARES).tolist()
-        way, told = (luck >= edges[0]).long() + (luck >= edges[1]), luck < edges[2]
-        rows = torch.where(told[:, None], self.rows[at, way], self.none)
-        # Pieces are read as the sentence that they make.
-        first = torch.where(told, self.rows[at, way % 2, 0], self.none[0])
-        whole = first[:, None] + torch.arange(WIDE, device=device)
-        return Batch(self.latents[at].float(), self.features[rows].float(), self.features[whole].float(), told)
+        way = (luck >= edges[0]).long() + (luck >= edges[1])
+        rows = torch.where((luck >= edges[2])[:, None], self.none, self.rows[at, way])
+        return self.latents[at].float(), self.features[rows].float()
 
 
 class Entry(NamedTuple):
@@ -95,7 +83,7 @@ class Texts:
 
     @torch.no_grad()
     def _encoded(self, text: models.TextEncoder, prompts: list[str]) -> Tensor:
-        return text(tokens.encode(prompts).long().to(lab.DEVICE)).half()
+        return text(tokens.encode(prompts).long().to(lab.DEVICE))[:, :WIDE].half()
 
     def rows(self, pieces: Sequence[str], length: int) -> np.ndarray:
         """(length,): one behind the other, and behind the last what the text encoder says there."""

@@ -4,6 +4,7 @@ Resumes from flow.pt. Text encoder (base.pt) and VAE (vae_final.pt) are those of
 the pool is `make_pool.py`'s. STATE_DIR/small/flow.pt: the averaged weights alone, in half precision.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
 import flow
@@ -11,7 +12,6 @@ import flow_pool
 import lab
 import loop
 import models
-import teacher
 import tokens
 import torch
 import train_vae
@@ -20,9 +20,6 @@ from support.shapeworld.scene import random_scene
 from torch import Tensor
 
 GUIDANCE = 3.0
-# Of the target: the base's share where there is a caption. Without one it is worse than what is learned here after minutes, since its noise
-# had a part that all pixels share.
-TAUGHT = 0.8
 HELD_SIGMAS = (0.3, 0.6, 0.8, 0.95)
 
 
@@ -33,17 +30,12 @@ def text_encoder(folder: Path) -> models.TextEncoder:
     return text.requires_grad_(False).to(lab.DEVICE)
 
 
-def loss(model: flow.Flow, base: teacher.Teacher, kind: flow_pool.Kind, batch: int) -> Tensor:
-    x, context, whole, told = kind.draw(batch)
+def loss(model: Callable[..., Tensor], kind: flow_pool.Kind, batch: int) -> Tensor:
+    x, context = kind.draw(batch)
     noise, sigma = torch.randn_like(x), flow.draw_sigmas(len(x), x.device)
-    mixed = flow.noised(x, noise, sigma)
     with lab.autocast():
-        out = model(mixed, sigma, context)
-    target = noise - x
-    if not kind.is_alone:  # the base was trained on whole pictures
-        expected = base.velocity(mixed, sigma, whole)
-        target = torch.where(told[:, None, None, None], target.lerp(expected, TAUGHT), target)
-    return ((out.float() - target) ** 2).mean()
+        out = model(flow.noised(x, noise, sigma), sigma, context)
+    return ((out.float() - (noise - x)) ** 2).mean()
 
 
 @torch.no_grad()
@@ -100,7 +92,6 @@ def main() -> None:
     lab.say(f"{sum(p.numel() for p in model.parameters()) / 1e6:.2f} M parameters")
     vae = train_vae.build().to(lab.DEVICE)
     vae.load_state_dict(lab.load_state(args.state / "vae_final.pt"))
-    base = teacher.Teacher(args.state, args.eager)
     training = loop.Training(model, args.state / "flow.pt", args)
 
     @torch.no_grad()
@@ -112,8 +103,16 @@ def main() -> None:
                 + ", ".join(f"{s}: {error:.4f}" for s, error in zip(HELD_SIGMAS, errors, strict=True))
             )
 
+    compiled = (
+        model if args.eager else lab.compiled(model)
+    )  # of whole pictures alone: each size more would take minutes
+
+    def turn(i: int) -> Tensor:
+        kind = pool.kinds[i]
+        return loss(model if kind.is_alone else compiled, kind, args.batch)
+
     shares = {i: kind.share for i, kind in enumerate(pool.kinds)}
-    training.run(lambda i: loss(model, base, pool.kinds[i], args.batch), shares, look)
+    training.run(turn, shares, look)
     save_small(args.state)
 
 
