@@ -33,6 +33,7 @@ class Forward:
     ) -> None:
         self.family, self.network, self.rows, self.latent = family, network, rows, latent
         self.calls, self.kept, self.masked, self.positioned = family.calls(network), kept, 0, False
+        self.previous: Callable[..., Tensor] | None = None
         multiple = family.padding(network)
         plain = torch.zeros(text, dtype=torch.long)
         self.segments = [plain if row is None else row.segments for row in rows]
@@ -40,18 +41,19 @@ class Forward:
 
     def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """A copy of ComfyUI's transformer options with which the model runs under the masks."""
-        previous = options.get(OVERRIDE)
         patches = {name: list(some) for name, some in options.get("patches", {}).items()}
         for name, patch in self.calls.patches().items():
             patches[name] = [*patches.get(name, ()), patch]
         if self.family.trained_positions:
             patches["post_input"] = [*patches.get("post_input", ()), self._positions]
+        self.previous = options.get(OVERRIDE)
+        return {**options, "patches": patches, OVERRIDE: self.attend}
 
-        def override(func: Callable, *args: Any, **kwargs: Any) -> Tensor:
-            args, kwargs = self._with_mask(args, kwargs)
-            return func(*args, **kwargs) if previous is None else previous(func, *args, **kwargs)
-
-        return {**options, "patches": patches, OVERRIDE: override}
+    @torch.compiler.disable  # ComfyUI's node compiles without guards on the options: one call's masks would be frozen
+    def attend(self, func: Callable, *args: Any, **kwargs: Any) -> Tensor:
+        """An attention call under the masks, by the function that was there before us, if there was one."""
+        args, kwargs = self._with_mask(args, kwargs)
+        return func(*args, **kwargs) if self.previous is None else self.previous(func, *args, **kwargs)
 
     def refine(self, text: Tensor, timesteps: Tensor, mask: Tensor | None) -> Tensor:
         """HunyuanVideo's refined text (B, T, C), each segment by itself."""
@@ -61,6 +63,7 @@ class Forward:
             rows.append(refined_apart(self.network, text[i : i + 1], timesteps[i : i + 1], own, segments))
         return torch.cat(rows)
 
+    @torch.compiler.disable  # as above
     def _positions(self, given: dict[str, Any]) -> dict[str, Any]:
         self.positioned = True
         ids, places = given["txt_ids"], given["img_ids"]
