@@ -15,7 +15,7 @@ from ..instdiff_modules.regions.plan import RULE, WIDTHS, Region, Regions, Text
 from ..instdiff_modules.regions.rule import FREE, Force, Rule
 from ..instdiff_modules.regions.weights import FRONT
 from . import checks
-from .region_calls import KEY, regions_in
+from .region_run import KEY, regions_in
 
 POSITIVE, NEGATIVE = SIDES = ("positive", "negative")
 REGIONS, ELIGEN = METHODS = ("regions", "EliGen")
@@ -54,11 +54,11 @@ class LayoutSettings:
     def _region(self, instance: Instance, texts: Mapping[str, Text], side: str) -> Region:
         text = texts[words(instance, side)]
         share = (
-            self.global_share if text.tokens.shape[1] else 1.0
-        )  # where nothing else is said, the prompt of the picture is
+            self.global_share if side == POSITIVE else 1.0
+        )  # what to avoid is avoided beside what the picture avoids
         force = Force() if self.method == ELIGEN else Force(self.strength, share, instance.strength)
         start, end = max(self.start, instance.start), min(self.end, instance.end)
-        return Region(instance, text, force, start, max(start, end))
+        return Region(instance, text, force, start, end)
 
 
 def words(instance: Instance, side: str) -> str:
