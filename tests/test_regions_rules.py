@@ -9,8 +9,10 @@ import torch
 from instdiff.instdiff_modules.geometry.coverage import Widths, coverage, trained_mask
 from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.instdiff_modules.layout.instance import Instance
+from instdiff.instdiff_modules.regions.families import FAMILIES
+from instdiff.instdiff_modules.regions.forward import OVERRIDE, Forward
 from instdiff.instdiff_modules.regions.mask import CROSS, JOINT, SELF, TEXT, additive, joined
-from instdiff.instdiff_modules.regions.plan import Region, Text, appended, segments_of
+from instdiff.instdiff_modules.regions.plan import Region, Row, Text, appended, segments_of
 from instdiff.instdiff_modules.regions.rule import EVERYTHING, Force, Meeting, Rule
 from instdiff.instdiff_modules.regions.weights import SHARED, Placed, front_only
 
@@ -108,6 +110,11 @@ def test_a_region_that_ends_as_it_begins_never_acts():
     assert replace(region, end=0.6).acts(0.5, lambda share: 1 - share)
 
 
+def test_what_acts_from_the_start_acts_above_a_flow_models_highest_noise_level_too():
+    region = Region(BOX, Text(torch.zeros(1, 1, 3)), Force(), 0.0, 1.0)
+    assert region.acts(1.0000001, lambda share: 1 - share) and region.acts(1.2, lambda share: 1 - share)
+
+
 def meeting(rule=Rule(), force=Force(), weights=((1.0, 0.0, 0.5, 0.0),)):  # noqa: B008 - both are frozen
     weights = torch.tensor(weights)
     segments = segments_of(2, [1] * len(weights), 2 + len(weights) + 1)
@@ -149,6 +156,20 @@ def test_global_share_gain_and_outside():
     assert biases[:, 0].tolist() == pytest.approx([0.2, 1, 0.6, 1]) and biases[0, 2] == 2
     outside = meeting(Rule(outside=EVERYTHING)).picture_to_text().exp()
     assert outside[:, 2].tolist() == [1, 1, 0.5, 1]
+
+
+@pytest.mark.parametrize("rows, queries, masked", [(1, 96, True), (4, 24, False), (1, 24, False)])
+def test_self_attention_that_other_patches_tile_or_merge_is_theirs(rows, queries, masked):
+    """Tiles and merged tokens of an 8 x 12 latent, as many as the UNet has a level below."""
+    segments = segments_of(2, [1], 3)
+    row = Row(Placed([BOX]), (Force(),), segments, Rule(picture="cut"), (8, 12))
+    forward = Forward(FAMILIES[0], None, [row], (8, 12), 3, {})
+    called = forward.options({})
+    states = torch.zeros(rows, queries, 4)
+    called["patches"]["attn1_patch"][0](states, states, states, {})
+    keys = states if rows == 4 else torch.zeros(rows, 96, 4)
+    seen = called[OVERRIDE](lambda q, k, v, heads, mask=None, **_: mask, states, keys, keys, 1, transformer_options={})
+    assert (seen is not None) == masked == (forward.masked == 1)
 
 
 def test_masks_of_every_shape_are_joined():

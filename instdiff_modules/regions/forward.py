@@ -78,6 +78,8 @@ class Forward:
         patch = self.family.patch or self._level(queries, options)
         rows, columns = grid_of(*self.latent, patch)
         kind = self.calls.kind(Call(queries, keys, self.text, rows * columns, options.get("block_index")))
+        if len(q) != len(self.rows):  # another patch computes tiles of the picture as pictures
+            kind = None
         own = None if kind is None else self._mask(kind, patch, queries, keys, q)
         if own is None:
             return args, kwargs

@@ -36,7 +36,9 @@ class Region:
     end: float
 
     def acts(self, sigma: float, to_sigma: ToSigma) -> bool:
-        return self.start < self.end and to_sigma(self.end) <= sigma <= to_sigma(self.start)
+        # flow models' first noise level is 1, or a rounding or an artist's factor above it
+        begun = self.start <= 0 or sigma <= to_sigma(self.start)
+        return self.start < self.end and begun and to_sigma(self.end) <= sigma
 
 
 @dataclass(frozen=True, eq=False)
