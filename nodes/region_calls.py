@@ -14,7 +14,7 @@ from ..instdiff_modules.geometry.crop import WHOLE
 from ..instdiff_modules.layout.frames import check_batch
 from ..instdiff_modules.layout.instance import Box
 from ..instdiff_modules.regions.families import Family, anima_text, family_of
-from ..instdiff_modules.regions.plan import Region, Row, Text, appended, of_pictures, segments_of
+from ..instdiff_modules.regions.plan import Region, Regions, Row, Text, appended, of_pictures, segments_of
 from ..instdiff_modules.sampling.context_window import context_window
 from ..instdiff_modules.sampling.options import run_options, with_run_options
 from ..instdiff_modules.sampling.part import part_of_area, part_of_window
@@ -97,10 +97,11 @@ class ModelCall:
         if regions is None:
             return cond
         given = {name: value for name, value in cond["model_conds"].items() if name != KEY}
-        cond = {**cond, "model_conds": given}
+        name, cond = self._name(cond.get("uuid"), regions), {**cond, "model_conds": given}
         each = [() if i is None else regions.of_image(i, self.sigma, self.to_sigma) for i in self.images]
         if not any(each):
-            return cond
+            self.run.rows.pop(name, None)
+            return {**cond, "uuid": name}
         check_picture(self.x)
         if len({tuple(map(id, some)) for some in each}) == 1:
             each = each[:1]
@@ -122,16 +123,16 @@ class ModelCall:
             longer["num_tokens"] = comfy.conds.CONDConstant(
                 given["num_tokens"].cond + tokens.shape[1] - prompt.shape[1]
             )
-        name = self._name(cond.get("uuid"), tuple(rows * (len(self.images) // len(rows))))
+        self.run.rows[name] = rows * (len(self.images) // len(rows))
         return {**cond, "model_conds": {**given, **longer}, "uuid": name}
 
-    def _name(self, before: Any, rows: tuple[Row, ...]) -> uuid.UUID:
-        """A uuid for a conditioning under these regions: ComfyUI gives copies for areas that of the given one.
+    def _name(self, before: Any, regions: Regions) -> uuid.UUID:
+        """A uuid for a conditioning with regions: ComfyUI gives copies for areas, on the other side, that of the given one.
 
         The same in every step, since ComfyUI's caches find by it what they kept.
         """
-        name = self.run.known.setdefault((before, rows), uuid.uuid4())
-        self.run.rows[name], self.names[name] = rows, before
+        name = self.run.known.setdefault((before, regions), uuid.uuid4())
+        self.names[name] = before
         return name
 
     def _tokens(self, text: Text, prompt: Tensor, family: Family) -> Tensor:

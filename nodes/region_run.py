@@ -14,7 +14,7 @@ KEY = (
 
 @dataclass
 class RegionRun:
-    """Of one run. rows: what steers each image, by the uuid that a conditioning has under its regions.
+    """Of one run. rows: what steers each image now, by the uuid that a conditioning with regions has in the run.
 
     kept: masks; known: rows, their uuids and Anima's texts. steps: noise levels so far; calls: of the model under regions;
     masked: attention calls in them.
