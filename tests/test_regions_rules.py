@@ -66,6 +66,9 @@ def test_the_front_one_alone_has_the_overlap_or_all_share_it():
 def test_a_tiny_region_is_widened_to_a_token(caplog):
     weights = Placed([replace(BOX, box=(0.3, 0.3, 0.31, 0.31))]).weights(8, 8, 2)
     assert weights.sum() == 1 and "smaller than a token" in caplog.text
+    caplog.clear()
+    coarse = Placed([replace(BOX, box=(0.3, 0.3, 0.5, 0.5))])  # of a UNet, whose finest level shows its shape
+    assert coarse.weights(16, 16, 1).sum() > 4 and coarse.weights(16, 16, 8).sum() == 1 and not caplog.text
 
 
 def test_a_part_of_the_picture_holds_its_part_of_the_regions():

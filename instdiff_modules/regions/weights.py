@@ -16,6 +16,7 @@ logger = logging.getLogger(__name__)
 
 FRONT, SHARED = OVERLAPS = ("front only", "shared")
 SMALL = 0.5  # of a token: a region that covers no more of any is widened to one
+FINE = (1, 2)  # cells of a token's side where that is worth a warning: UNets look at coarser levels as well
 
 
 Patch = int | tuple[int, int]  # latent cells along a token's side, or rows and columns of a grid of another kind
@@ -76,7 +77,7 @@ class Placed:
         if cells.sum() * 2 < whole.sum() and not isinstance(patch, tuple):
             most = tokens_of(whole, patch).max()  # the part shows a rim of the region, which stays a rim
         instance = self.instances[i]
-        if most < SMALL and i not in self._small:
+        if most < SMALL and patch in FINE and i not in self._small:
             self._small.add(i)
             logger.warning(
                 "The region of %r is smaller than a token of this model: it was widened to one.", instance.prompt[:40]
