@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from uuid import UUID
 
 from ..instdiff_modules.regions.plan import Regions, Row
 
@@ -20,7 +19,7 @@ class RegionRun:
     masked: attention calls in them.
     """
 
-    rows: dict[UUID, Sequence[Row | None]] = field(default_factory=dict)
+    rows: dict[Any, Sequence[Row | None]] = field(default_factory=dict)
     kept: dict[Any, Any] = field(default_factory=dict)
     known: dict[Any, Any] = field(default_factory=dict)
     to_sigma: Callable[[float], float] | None = None

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import torch
-
 from .mask import CROSS, JOINT, SELF, TEXT
 
 
@@ -79,13 +77,11 @@ class Flagged(Joint):
     def patches(self) -> dict[str, Callable]:
         return {"attn1_patch": self._first, "attn2_patch": self._second}
 
-    @torch.compiler.disable  # as the function around attention
     def _first(self, n: Any, context: Any, value: Any, _: Any) -> tuple[Any, Any, Any]:
         # some levels have no attention of the picture's own: they meet the text twice
         self.next = SELF if context is n or context.shape == n.shape else CROSS
         return n, context, value
 
-    @torch.compiler.disable
     def _second(self, n: Any, context: Any, value: Any, _: Any) -> tuple[Any, Any, Any]:
         self.next = CROSS
         return n, context, value

@@ -40,16 +40,20 @@ class Forward:
         self.text = -(-text // multiple) * multiple
 
     def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """A copy of ComfyUI's transformer options with which the model runs under the masks."""
+        """A copy of ComfyUI's transformer options with which the model runs under the masks.
+
+        What runs inside the model is kept from torch.compile: ComfyUI's node compiles without guards on the options, so the masks of
+        one call would be frozen.
+        """
+        uncompiled = torch.compiler.disable
         patches = {name: list(some) for name, some in options.get("patches", {}).items()}
         for name, patch in self.calls.patches().items():
-            patches[name] = [*patches.get(name, ()), patch]
+            patches[name] = [*patches.get(name, ()), uncompiled(patch)]
         if self.family.trained_positions:
-            patches["post_input"] = [*patches.get("post_input", ()), self._positions]
+            patches["post_input"] = [*patches.get("post_input", ()), uncompiled(self._positions)]
         self.previous = options.get(OVERRIDE)
-        return {**options, "patches": patches, OVERRIDE: self.attend}
+        return {**options, "patches": patches, OVERRIDE: uncompiled(self.attend)}
 
-    @torch.compiler.disable  # ComfyUI's node compiles without guards on the options: one call's masks would be frozen
     def attend(self, func: Callable, *args: Any, **kwargs: Any) -> Tensor:
         """An attention call under the masks, by the function that was there before us, if there was one."""
         args, kwargs = self._with_mask(args, kwargs)
@@ -63,7 +67,6 @@ class Forward:
             rows.append(refined_apart(self.network, text[i : i + 1], timesteps[i : i + 1], own, segments))
         return torch.cat(rows)
 
-    @torch.compiler.disable  # as above
     def _positions(self, given: dict[str, Any]) -> dict[str, Any]:
         self.positioned = True
         ids, places = given["txt_ids"], given["img_ids"]
