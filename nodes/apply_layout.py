@@ -19,6 +19,7 @@ from .layout_texts import (
     LayoutSettings,
     active,
     check_widths,
+    empty_prompt,
     encode_all,
     with_regions,
     without_hidden,
@@ -175,7 +176,7 @@ class InstDiffApplyLayout(io.ComfyNode):
         for layout in layouts:
             check_prompts(layout)
         if negative is None:
-            negative = clip.encode_from_tokens_scheduled(clip.tokenize(""))
+            negative = empty_prompt(clip)
         checks.check_conditioning(negative, NEGATIVE, None)
         layouts = without_hidden(layouts)
         if settings.strength == 0 or not any(active(layout.instances) for layout in layouts):

@@ -13,7 +13,7 @@ from ..instdiff_modules.layout.instance import Box, Instance
 from ..instdiff_modules.regions.plan import Region, Regions
 from ..instdiff_modules.sampling.branch import Branch
 from ..instdiff_modules.sampling.branch_window import Cells, window_of
-from .region_calls import KEY, regions_in
+from .region_run import KEY, regions_in
 
 OF_TEXT = ("attention_mask", "t5xxl_ids", "t5xxl_weights", "pooled_output")  # what a prompt may say beside its tokens
 
@@ -44,6 +44,11 @@ class LayoutLayer:
             "cross_attn": region.text.tokens,
             "model_conds": self._own(cond, region),
         }
+
+    def owned(self, cond: dict[str, Any], region: Region) -> dict[str, Any]:
+        """A conditioning of the region's own instance, which acts alone in its branch."""
+        given = {name: value for name, value in cond["model_conds"].items() if name != KEY}
+        return {**cond, "model_conds": {**given, **self._own(cond, region)}}
 
     def _own(self, cond: Mapping[str, Any], region: Region) -> dict[str, Any]:
         regions = regions_in(cond)
@@ -79,7 +84,8 @@ def _placed(region: Region, widths: Widths, height: int, width: int) -> Instance
     """The instance, with a box where it has no area of its own."""
     instance = region.instance
     if not has_area(instance):
-        covered = coverage(instance, height, width, widths) >= 0.5
+        covered = coverage(instance, height, width, widths)
+        covered = covered >= covered.max() / 2  # a small disc between cells fills none of them
         rows, columns = (torch.nonzero(covered.any(axis)).flatten().tolist() for axis in (1, 0))
         box = columns[0] / width, rows[0] / height, (columns[-1] + 1) / width, (rows[-1] + 1) / height
         instance = replace(instance, box=box)

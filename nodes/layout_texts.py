@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import comfy.conds
@@ -15,12 +16,15 @@ from ..instdiff_modules.regions.plan import RULE, WIDTHS, Region, Regions, Text
 from ..instdiff_modules.regions.rule import FREE, Force, Rule
 from ..instdiff_modules.regions.weights import FRONT
 from . import checks
-from .region_calls import KEY, regions_in
+from .prompts import Remembered
+from .region_run import KEY, regions_in
 
 POSITIVE, NEGATIVE = SIDES = ("positive", "negative")
 REGIONS, ELIGEN = METHODS = ("regions", "EliGen")
 TIMES = ("hooks", "clip_start_percent", "clip_end_percent", "start_percent", "end_percent")  # of a CLIP with hooks
 T5_TOKENS = 512  # of every prompt, as EliGen was trained on FLUX
+MAX_TEXTS = 64  # of one CLIP; 4 MB each of FLUX, 8 MB with EliGen
+_known = Remembered(MAX_TEXTS)
 
 
 @dataclass(frozen=True)
@@ -54,11 +58,11 @@ class LayoutSettings:
     def _region(self, instance: Instance, texts: Mapping[str, Text], side: str) -> Region:
         text = texts[words(instance, side)]
         share = (
-            self.global_share if text.tokens.shape[1] else 1.0
-        )  # where nothing else is said, the prompt of the picture is
+            self.global_share if side == POSITIVE else 1.0
+        )  # what to avoid is avoided beside what the picture avoids
         force = Force() if self.method == ELIGEN else Force(self.strength, share, instance.strength)
         start, end = max(self.start, instance.start), min(self.end, instance.end)
-        return Region(instance, text, force, start, max(start, end))
+        return Region(instance, text, force, start, end)
 
 
 def words(instance: Instance, side: str) -> str:
@@ -75,20 +79,31 @@ def encode_all(
     clip: Any, layouts: Frames, settings: LayoutSettings, family: Family, side: str = POSITIVE
 ) -> dict[str, Text]:
     """Each prompt of one side of the layouts, encoded once. No words are no tokens."""
-    if settings.method == ELIGEN and family.name == "FLUX.1":
-        clip = clip.clone()
-        clip.set_tokenizer_option("t5xxl_min_length", T5_TOKENS)
+    length = T5_TOKENS if settings.method == ELIGEN and family.name == "FLUX.1" else None
     given = dict.fromkeys(words(i, side) for layout in layouts for i in active(layout.instances))
-    texts = {prompt: _encoded(clip, prompt) for prompt in given if prompt}
+    texts = {
+        prompt: _known.get(clip, (prompt, length), partial(_encoded, clip, prompt, length))
+        for prompt in given
+        if prompt
+    }
     if "" in given and texts:
         width = next(iter(texts.values())).tokens.shape[-1]
         texts[""] = Text(torch.zeros(1, 0, width))
     return texts
 
 
-def _encoded(clip: Any, prompt: str) -> Text:
+def _encoded(clip: Any, prompt: str, length: int | None) -> Text:
+    """length: to which T5 pads it; None: as the CLIP has it."""
+    if length is not None:
+        clip = clip.clone()
+        clip.set_tokenizer_option("t5xxl_min_length", length)
     tokens, options = clip.encode_from_tokens_scheduled(clip.tokenize(prompt))[0]
     return Text(tokens.float().cpu(), {k: v for k, v in options.items() if k not in TIMES})
+
+
+def empty_prompt(clip: Any) -> list:
+    """CONDITIONING of no words."""
+    return _known.get(clip, None, lambda: clip.encode_from_tokens_scheduled(clip.tokenize("")))
 
 
 def check_widths(texts: Mapping[str, Text], conditioning: Any, width: int | None, side: str = POSITIVE) -> None:

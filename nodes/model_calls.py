@@ -18,6 +18,7 @@ from ..instdiff_modules.sampling.fuser_patch import FuserPatch
 from ..instdiff_modules.sampling.instance_conditioning import OWNER, call_parts
 from ..instdiff_modules.sampling.options import Items, RunOptions, run_options, with_run_options
 from ..instdiff_modules.sampling.scaleu_patch import ScaleUPatch
+from .region_run import regions_in
 
 PLACES = comfy.patcher_extension.WrappersMP
 # What ComfyUI cuts to the batch of a call, or repeats over it from its first item on.
@@ -128,8 +129,10 @@ def _shared_lists(conds: list, x: Tensor, run: RunOptions) -> set[int]:
 
 def _same_for_all(cond: dict, negatives: frozenset) -> bool:
     """Whether an entry is a negative one, and has nothing in it that ComfyUI would give to some branches only."""
-    if cond["uuid"] not in negatives or not all(
-        type(v) in (*REPEATED, comfy.conds.CONDConstant) for v in cond["model_conds"].values()
+    if (
+        cond["uuid"] not in negatives
+        or regions_in(cond)
+        or not all(type(v) in (*REPEATED, comfy.conds.CONDConstant) for v in cond["model_conds"].values())
     ):
         return False
     control = cond.get("control")

@@ -14,6 +14,7 @@ import comfy.samplers
 import torch
 from torch import Tensor
 
+from ..instdiff_modules.layout.frames import check_batch
 from ..instdiff_modules.references.blocks import BlockKey, kept_numbers, self_attentions
 from ..instdiff_modules.references.places import Places, Plan
 from ..instdiff_modules.references.sharing import KeysValues, Recorder, Sharing
@@ -157,12 +158,7 @@ class ReferenceRun:
         """Of each of `count` items. The negative predictions do not see the references: guidance then leads towards them."""
         run, kinds = run_options(options), options.get("cond_or_uncond") or [0]
         items = items_of_chunk(count // len(kinds), options, run)
-        frames = len(self.references.places.frames)
-        if items.images % frames:
-            raise ValueError(
-                f"Apply References has a layout of {frames} frames, which do not fit a latent batch of {items.images}. Set batch_size to "
-                f"{frames}, or give one layout for all images."
-            )
+        check_batch(len(self.references.places.frames), items.images, "Apply References has a layout of")
         return [
             None if negative else self.references.places.plan(branch, part, sigma, self.to_sigma)
             for part, negative in zip(

@@ -1,8 +1,8 @@
-"""What Apply Layout does while a model is sampled: texts of the regions behind the prompt, masks around the attention."""
+"""What Apply Layout does as a run begins and at every noise level: texts of the regions behind the prompts."""
 
+import functools
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 import comfy.conds
@@ -11,29 +11,18 @@ import torch
 from torch import Tensor
 
 from ..instdiff_modules.geometry.crop import WHOLE
+from ..instdiff_modules.layout.frames import check_batch
 from ..instdiff_modules.layout.instance import Box
 from ..instdiff_modules.regions.families import Family, anima_text, family_of
-from ..instdiff_modules.regions.forward import Forward
-from ..instdiff_modules.regions.plan import Region, Regions, Row, Text, appended, segments_of
+from ..instdiff_modules.regions.plan import Region, Regions, Row, Text, appended, of_pictures, segments_of
 from ..instdiff_modules.sampling.context_window import context_window
-from ..instdiff_modules.sampling.options import run_options
+from ..instdiff_modules.sampling.options import run_options, with_run_options
 from ..instdiff_modules.sampling.part import part_of_area, part_of_window
 from .aspect import APPLIED, canvases_of, warn_if_stretched
+from .region_masks import with_masks
+from .region_run import KEY, RegionRun, regions_in
 
-KEY = (
-    "instdiff_regions"  # of our wrappers, of our transformer option, and of the regions in a conditioning's model_conds
-)
 PLACES = comfy.patcher_extension.WrappersMP
-MOST_KEPT = 2**30  # bytes of masks between the calls of a run
-
-
-@dataclass
-class RegionRun:
-    """Of one run. rows: what steers each image, by a conditioning's uuid. kept: masks; known: rows and Anima's texts."""
-
-    rows: dict[Any, Sequence[Row | None]] = field(default_factory=dict)
-    kept: dict[Any, Any] = field(default_factory=dict)
-    known: dict[Any, Any] = field(default_factory=dict)
 
 
 def attach_regions(model: Any) -> Any:
@@ -49,12 +38,6 @@ def attach_regions(model: Any) -> Any:
     return patched
 
 
-def regions_in(cond: Mapping[str, Any]) -> Regions | None:
-    """Those that Apply Layout put into a conditioning."""
-    found = cond.get("model_conds", {}).get(KEY)
-    return None if found is None else found.cond
-
-
 def begin(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Tensor:
     """OUTER_SAMPLE wrapper: what a run keeps goes with it. ValueError if no conditioning has regions."""
     guider = executor.class_obj
@@ -64,45 +47,49 @@ def begin(executor: Any, noise: Tensor, *args: Any, **kwargs: Any) -> Tensor:
             "The MODEL comes from Apply Layout, but no conditioning of the sampler does. Connect Apply Layout's "
             "conditioning to the sampler's positive."
         )
+    for layer in (layer for regions in given if regions for layer in regions.layers):
+        check_batch(len(layer), len(noise))
     told = canvases_of(guider.model_patcher.get_attachment(APPLIED) or ())
     cell = getattr(guider.model_patcher.get_model_object("latent_format"), "spacial_downscale_ratio", 8)
     warn_if_stretched(canvases_of(filter(None, given)) - told, noise.shape, cell)
-    options = guider.model_options["transformer_options"]
-    guider.model_options = {**guider.model_options, "transformer_options": {**options, KEY: RegionRun()}}
-    return executor(noise, *args, **kwargs)
+    options, run = guider.model_options["transformer_options"], RegionRun()
+    guider.model_options = {**guider.model_options, "transformer_options": {**options, KEY: run}}
+    out = executor(noise, *args, **kwargs)
+    run.check_reached()
+    return out
 
 
 def with_texts(
     executor: Any, model: Any, conds: list, x: Tensor, timestep: Tensor, model_options: dict
 ) -> list[Tensor]:
     """CALC_COND_BATCH wrapper: the texts of the regions that act now behind the prompt of each conditioning."""
+    options = model_options["transformer_options"]
+    run = options.get(KEY) or RegionRun()
+    run.steps += 1
     if not any(regions_in(cond) for entries in conds for cond in entries or ()):
         return executor(model, conds, x, timestep, model_options)
-    options = model_options["transformer_options"]
-    before = options.get(KEY) or RegionRun()
-    run = RegionRun({}, before.kept, before.known)
     call = ModelCall(run, model, x, float(timestep.max()), options)
-    lists = [None if entries is None else [call.entry(cond) for cond in entries] for entries in conds]
-    return executor(model, lists, x, timestep, {**model_options, "transformer_options": {**options, KEY: run}})
+    lists = [None if entries is None else [call.entry(for_control(cond)) for cond in entries] for entries in conds]
+    told = with_run_options(model_options, run_options(options).also_known_as(call.names))
+    return executor(
+        model, lists, x, timestep, {**told, "transformer_options": {**told["transformer_options"], KEY: run}}
+    )
 
 
 class ModelCall:
-    """One call for x (images, C, H, W) or (images, C, 1, H, W) at a noise level."""
+    """One call for x (images, C, H, W) or (images, C, 1, H, W) at a noise level. names: new uuids, with those before."""
 
     def __init__(self, run: RegionRun, model: Any, x: Tensor, sigma: float, options: Mapping[str, Any]) -> None:
-        self.run, self.model, self.x, self.sigma = run, model, x, sigma
-        self.to_sigma = model.model_sampling.percent_to_sigma
-        self.window = part_of_window(options, x.ndim)
-        window, items, self.parts = (
-            context_window(options, len(x)),
-            run_options(options).items,
-            run_options(options).parts,
-        )
+        self.run, self.model, self.x, self.sigma, self.names = run, model, x, sigma, {}
+        if run.to_sigma is None:  # of some models each reading waits for the device
+            run.to_sigma = functools.cache(model.model_sampling.percent_to_sigma)
+        self.to_sigma = run.to_sigma
+        self.window, told = part_of_window(options, x.ndim), run_options(options)
+        self.parts, window = told.parts, context_window(options, len(x))
         self.images: Sequence[int | None] = range(len(x)) if window is None else window.frames
-        if items is not None and len(items.branches) == len(
-            x
-        ):  # a branch of Apply InstDiff shows its own instance alone
-            self.images = [branch.image if branch.is_global or branch.apart else None for branch in items.branches]
+        # a branch of Apply InstDiff shows its own instance alone
+        if told.items is not None and len(told.items.branches) == len(x):
+            self.images = [b.image if b.is_global or b.apart else None for b in told.items.branches]
 
     def entry(self, cond: dict) -> dict:
         """A conditioning as ComfyUI computes it now; its rows are noted in the run."""
@@ -110,10 +97,11 @@ class ModelCall:
         if regions is None:
             return cond
         given = {name: value for name, value in cond["model_conds"].items() if name != KEY}
-        cond = {**cond, "model_conds": given}
+        name, cond = self._name(cond.get("uuid"), regions), {**cond, "model_conds": given}
         each = [() if i is None else regions.of_image(i, self.sigma, self.to_sigma) for i in self.images]
         if not any(each):
-            return cond
+            self.run.rows.pop(name, None)
+            return {**cond, "uuid": name}
         check_picture(self.x)
         if len({tuple(map(id, some)) for some in each}) == 1:
             each = each[:1]
@@ -135,10 +123,17 @@ class ModelCall:
             longer["num_tokens"] = comfy.conds.CONDConstant(
                 given["num_tokens"].cond + tokens.shape[1] - prompt.shape[1]
             )
-        cond["model_conds"] = {**given, **longer}
-        cond["uuid"] = uuid.uuid4()
-        self.run.rows[cond["uuid"]] = rows if len(rows) == len(self.images) else rows * len(self.images)
-        return cond
+        self.run.rows[name] = rows * (len(self.images) // len(rows))
+        return {**cond, "model_conds": {**given, **longer}, "uuid": name}
+
+    def _name(self, before: Any, regions: Regions) -> uuid.UUID:
+        """A uuid for a conditioning with regions: ComfyUI gives copies for areas, on the other side, that of the given one.
+
+        The same in every step, since ComfyUI's caches find by it what they kept.
+        """
+        name = self.run.known.setdefault((before, regions), uuid.uuid4())
+        self.names[name] = before
+        return name
 
     def _tokens(self, text: Text, prompt: Tensor, family: Family) -> Tensor:
         """(1, L, D), where the prompt is."""
@@ -160,6 +155,14 @@ class ModelCall:
         area = (*area[dims - 2 : dims], *area[-2:])
         h, w = min(area[0], height - area[2]), min(area[1], width - area[3])
         return self.parts.get(cond.get("uuid")) or part_of_area(area, height, width) or WHOLE, (h, w)
+
+
+def for_control(cond: dict) -> dict:
+    """A conditioning of which a ControlNet reads the prompt alone: masks do not reach the attention of its own."""
+    given = cond["model_conds"]
+    if cond.get("control") is None or "c_crossattn" not in given:
+        return cond
+    return {**cond, "model_conds": {"crossattn_controlnet": given["c_crossattn"], **given}}
 
 
 def check_picture(x: Tensor) -> None:
@@ -191,77 +194,5 @@ def _masks(given: Mapping[str, Any], each: Sequence[Sequence[Region]], tokens: T
         ]
         whole = torch.cat([first.new_zeros(1, 0), *(mask.to(first) for mask in whole)], 1)
         rows.append(torch.nn.functional.pad(whole, (0, tokens.shape[1] - prompt.shape[1] - whole.shape[1])))
-    behind = torch.cat(rows)
-    count = max(len(first), len(behind))
-    return {
-        "attention_mask": comfy.conds.CONDRegular(torch.cat((first.expand(count, -1), behind.expand(count, -1)), 1))
-    }
-
-
-def with_masks(
-    executor: Any,
-    x: Tensor,
-    t: Tensor,
-    c_concat: Any = None,
-    c_crossattn: Tensor | None = None,
-    control: Any = None,
-    transformer_options: Mapping[str, Any] | None = None,
-    **kwargs: Any,
-) -> Tensor:
-    """APPLY_MODEL wrapper: attention under the masks of the regions. ValueError if the model's attention never asked for one."""
-    options = transformer_options or {}
-    kwargs.pop(KEY, None)  # where no calc_cond_batch took it out
-    run, uuids = options.get(KEY) or RegionRun(), options.get("uuids") or [None]
-    chunk = len(x) // len(uuids)
-    rows: list[Row | None] = [row for one in uuids for row in run.rows.get(one) or [None] * chunk]
-    if c_crossattn is None or not any(rows):
-        return executor(x, t, c_concat, c_crossattn, control, transformer_options, **kwargs)
-    model = executor.class_obj
-    family = family_of(model.diffusion_model, model)
-    for name in family.alone & {name for name, value in kwargs.items() if value is not None}:
-        raise ValueError(
-            f"Apply Layout cannot be combined with reference pictures on {family.name} ({name}). Remove the reference, or Apply Layout."
-        )
-    if sum(mask.nbytes for mask in run.kept.values() if mask is not None) > MOST_KEPT:
-        run.kept.clear()
-    height, width = x.shape[-2:]
-    forward = Forward(family, model.diffusion_model, rows, (height, width), c_crossattn.shape[1], run.kept)
-    changed = forward.options(options)
-    if family.apart:
-        changed = _refined_apart(changed, forward)
-    out = executor(x, t, c_concat, c_crossattn, control, changed, **kwargs)
-    if not forward.masked:
-        raise ValueError(
-            "The regions did not reach the model: another node on the MODEL replaces its attention, so the picture would "
-            "ignore the layout. Remove that node or Apply Layout."
-        )
-    if family.trained_positions and not forward.positioned and any(row and row.placed.trained for row in rows):
-        raise ValueError(
-            f"EliGen on {family.name} needs a newer ComfyUI, which lets text positions be set. Update it, or set method to regions."
-        )
-    return out
-
-
-def _refined_apart(options: dict[str, Any], forward: Forward) -> dict[str, Any]:
-    """HunyuanVideo's options with which its first block gets the texts that were refined one by one."""
-    refined: list[Tensor] = []
-
-    def forward_pass(executor: Any, x: Tensor, timestep: Tensor, context: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        mask = args[4] if len(args) > 4 else kwargs.get("attention_mask")
-        if mask is not None and not mask.is_floating_point():
-            mask = (mask - 1).to(x.dtype) * torch.finfo(x.dtype).max
-        refined[:] = [forward.refine(context, timestep, mask)]
-        return executor(x, timestep, context, *args, **kwargs)
-
-    replaced = dict(options.get("patches_replace", {}))
-    first = ("double_block", 0)
-    previous = replaced.get("dit", {}).get(first)
-
-    def first_block(args: dict[str, Any], extra: dict[str, Any]) -> dict[str, Any]:
-        args = {**args, "txt": refined[0].to(args["txt"])}
-        return extra["original_block"](args) if previous is None else previous(args, extra)
-
-    replaced["dit"] = {**replaced.get("dit", {}), first: first_block}
-    wrappers = dict(options.get("wrappers", {}))
-    wrappers[PLACES.DIFFUSION_MODEL] = {**wrappers.get(PLACES.DIFFUSION_MODEL, {}), KEY: [forward_pass]}
-    return {**options, "patches_replace": replaced, "wrappers": wrappers}
+    first, behind = (of_pictures(mask, len(tokens)) for mask in (first, torch.cat(rows)))
+    return {"attention_mask": comfy.conds.CONDRegular(torch.cat((first, behind), 1))}

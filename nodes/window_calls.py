@@ -90,7 +90,9 @@ class WindowCalls:
             name = self.conds[cond["uuid"]][0]
             if name != "positive":
                 cond = without_others(cond, group.region)
-            elif OWNER not in cond:
+            elif OWNER in cond:
+                cond = group.layer.owned(cond, group.region)
+            else:
                 cond = self.encode(group.layer.positive(cond, group.region))
             controls = self._controls.setdefault((group.rows[0], cells), {})
             batch = self.batch.of_images(group.branches, self.batch.images)

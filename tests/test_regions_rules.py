@@ -9,8 +9,10 @@ import torch
 from instdiff.instdiff_modules.geometry.coverage import Widths, coverage, trained_mask
 from instdiff.instdiff_modules.geometry.masks import encode_mask
 from instdiff.instdiff_modules.layout.instance import Instance
+from instdiff.instdiff_modules.regions.families import FAMILIES
+from instdiff.instdiff_modules.regions.forward import OVERRIDE, Forward
 from instdiff.instdiff_modules.regions.mask import CROSS, JOINT, SELF, TEXT, additive, joined
-from instdiff.instdiff_modules.regions.plan import appended, segments_of
+from instdiff.instdiff_modules.regions.plan import Region, Row, Text, appended, segments_of
 from instdiff.instdiff_modules.regions.rule import EVERYTHING, Force, Meeting, Rule
 from instdiff.instdiff_modules.regions.weights import SHARED, Placed, front_only
 
@@ -64,6 +66,9 @@ def test_the_front_one_alone_has_the_overlap_or_all_share_it():
 def test_a_tiny_region_is_widened_to_a_token(caplog):
     weights = Placed([replace(BOX, box=(0.3, 0.3, 0.31, 0.31))]).weights(8, 8, 2)
     assert weights.sum() == 1 and "smaller than a token" in caplog.text
+    caplog.clear()
+    coarse = Placed([replace(BOX, box=(0.3, 0.3, 0.5, 0.5))])  # of a UNet, whose finest level shows its shape
+    assert coarse.weights(16, 16, 1).sum() > 4 and coarse.weights(16, 16, 8).sum() == 1 and not caplog.text
 
 
 def test_a_part_of_the_picture_holds_its_part_of_the_regions():
@@ -73,9 +78,44 @@ def test_a_part_of_the_picture_holds_its_part_of_the_regions():
     assert Placed([BOX]).weights(8, 4, 1, (0.5, 0.0, 1.0, 1.0)).sum() == 0
 
 
+@pytest.mark.parametrize(
+    "instance",
+    [
+        Instance("a", "x", point=(0.45, 0.5)),
+        Instance("a", "x", scribble=((0.3, 0.2), (0.7, 0.9))),
+        replace(BOX, box=(0.1, 0.1, 0.52, 0.9)),
+    ],
+    ids=["point", "scribble", "box"],
+)
+@pytest.mark.parametrize("trained", [False, True])
+def test_parts_side_by_side_are_the_whole(instance, trained, caplog):
+    """Discs and strokes keep their size and go on across the edge; a rim in a part is no region of its own."""
+    whole = Placed([instance], WIDTHS, trained=trained).weights(16, 24, 2).reshape(8, 12)
+    placed = Placed([instance], WIDTHS, trained=trained)
+    halves = [placed.weights(16, 12, 2, part).reshape(8, 6) for part in ((0.0, 0.0, 0.5, 1.0), (0.5, 0.0, 1.0, 1.0))]
+    assert torch.equal(torch.cat(halves, 1), whole) and not caplog.text
+
+
+def test_a_small_region_across_the_tokens_of_a_part_is_widened_there_too():
+    small = replace(BOX, box=(8 / 24, 0.5, 10 / 24, 0.625))  # one token of the whole, parts of four of the part
+    part = Placed([small]).weights(11, 15, 4, (5 / 24, 5 / 16, 20 / 24, 1.0))
+    assert 0 < part.sum() <= 4
+
+
 def test_eligen_takes_the_pixel_at_the_centre_of_a_cell():
     assert trained_mask(replace(BOX, box=(0.0, 0.0, 4 / 64, 1.0)), 8, 8, WIDTHS).sum() == 0
     assert trained_mask(replace(BOX, box=(0.0, 0.0, 5 / 64, 1.0)), 8, 8, WIDTHS)[:, 0].sum() == 8
+
+
+def test_a_region_that_ends_as_it_begins_never_acts():
+    region = Region(BOX, Text(torch.zeros(1, 1, 3)), Force(), 0.5, 0.5)
+    assert not region.acts(0.5, lambda share: 1 - share)
+    assert replace(region, end=0.6).acts(0.5, lambda share: 1 - share)
+
+
+def test_what_acts_from_the_start_acts_above_a_flow_models_highest_noise_level_too():
+    region = Region(BOX, Text(torch.zeros(1, 1, 3)), Force(), 0.0, 1.0)
+    assert region.acts(1.0000001, lambda share: 1 - share) and region.acts(1.2, lambda share: 1 - share)
 
 
 def meeting(rule=Rule(), force=Force(), weights=((1.0, 0.0, 0.5, 0.0),)):  # noqa: B008 - both are frozen
@@ -121,6 +161,20 @@ def test_global_share_gain_and_outside():
     assert outside[:, 2].tolist() == [1, 1, 0.5, 1]
 
 
+@pytest.mark.parametrize("rows, queries, masked", [(1, 96, True), (4, 24, False), (1, 24, False)])
+def test_self_attention_that_other_patches_tile_or_merge_is_theirs(rows, queries, masked):
+    """Tiles and merged tokens of an 8 x 12 latent, as many as the UNet has a level below."""
+    segments = segments_of(2, [1], 3)
+    row = Row(Placed([BOX]), (Force(),), segments, Rule(picture="cut"), (8, 12))
+    forward = Forward(FAMILIES[0], None, [row], (8, 12), 3, {})
+    called = forward.options({})
+    states = torch.zeros(rows, queries, 4)
+    called["patches"]["attn1_patch"][0](states, states, states, {})
+    keys = states if rows == 4 else torch.zeros(rows, 96, 4)
+    seen = called[OVERRIDE](lambda q, k, v, heads, mask=None, **_: mask, states, keys, keys, 1, transformer_options={})
+    assert (seen is not None) == masked == (forward.masked == 1)
+
+
 def test_masks_of_every_shape_are_joined():
     own = torch.zeros(2, 1, 3, 4)
     own[0, 0, 0, 0] = torch.finfo(torch.float32).min
@@ -138,3 +192,7 @@ def test_texts_stand_behind_the_prompt_row_by_row():
     assert appended(prompt, texts)[..., 0].tolist() == [[1, 1, 2], [1, 1, 0]]
     assert appended(prompt.expand(2, -1, -1), texts[:1])[..., 0].tolist() == [[1, 1, 2]] * 2
     assert segments_of(2, [1], 4).tolist() == [0, 0, 1, 2]
+    several = torch.tensor([1.0, 5.0])[:, None, None].expand(2, 2, 3)  # a batch of prompts, as ComfyUI hands it on
+    assert appended(several, [texts[0]] * 3)[:, 0, 0].tolist() == [1, 5, 1]
+    assert appended(torch.cat([several] * 2), [texts[0]] * 3)[:, 0, 0].tolist() == [1, 5, 1]
+    assert appended(several, [texts[0]])[..., 0].tolist() == [[1, 1, 2], [5, 5, 2]]

@@ -35,6 +35,15 @@ def check_total(count: int, where: str, what: str = "instances") -> None:
         )
 
 
+def check_batch(frames: int, images: int, whose: str = "The layout has") -> None:
+    """ValueError for a number of frames that is not one for each image, or for each of several rounds of images."""
+    if images % frames:
+        raise ValueError(
+            f"{whose} {frames} frames, which do not fit a latent batch of {images}. Set batch_size to {frames}, or give one layout "
+            "for all images."
+        )
+
+
 def add_location(
     frames: Frames,
     locations: Mapping[str, Any] | Sequence[Mapping[str, Any] | None],

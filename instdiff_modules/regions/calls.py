@@ -70,6 +70,8 @@ class Flagged(Joint):
 
     def kind(self, call: Call) -> str | None:
         kind, self.next = self.next, None
+        if kind == SELF and not call.queries == call.keys == call.picture:
+            return None  # other patches merge its tokens
         return None if kind == CROSS and call.keys != call.text else kind
 
     def patches(self) -> dict[str, Callable]:

@@ -102,6 +102,7 @@ REFUSED = {
 
 def family_of(network: Any, model: Any) -> Family:
     """Of a network and ComfyUI's model around it, by the names of their classes. ValueError names a class that is not known."""
+    network = getattr(network, "_orig_mod", network)  # torch.compile puts a class of its own around it
     names = type(network).__name__, type(model).__name__
     for family in FAMILIES:
         if names in family.networks:
@@ -109,6 +110,8 @@ def family_of(network: Any, model: Any) -> Family:
     why = REFUSED.get(names[1])
     known = ", ".join(family.name for family in FAMILIES)
     reason = f" (its attention {why})" if why else ""
+    if any(names[1] == model_name for family in FAMILIES for _, model_name in family.networks):
+        reason = f" whose network is {names[0]}, not ComfyUI's own"
     raise ValueError(f"Apply Layout cannot steer a model of kind {names[1]}{reason}. It steers {known}.")
 
 

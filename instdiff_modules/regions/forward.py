@@ -33,25 +33,31 @@ class Forward:
     ) -> None:
         self.family, self.network, self.rows, self.latent = family, network, rows, latent
         self.calls, self.kept, self.masked, self.positioned = family.calls(network), kept, 0, False
+        self.previous: Callable[..., Tensor] | None = None
         multiple = family.padding(network)
         plain = torch.zeros(text, dtype=torch.long)
         self.segments = [plain if row is None else row.segments for row in rows]
         self.text = -(-text // multiple) * multiple
 
     def options(self, options: Mapping[str, Any]) -> dict[str, Any]:
-        """A copy of ComfyUI's transformer options with which the model runs under the masks."""
-        previous = options.get(OVERRIDE)
+        """A copy of ComfyUI's transformer options with which the model runs under the masks.
+
+        What runs inside the model is kept from torch.compile: ComfyUI's node compiles without guards on the options, so the masks of
+        one call would be frozen.
+        """
+        uncompiled = torch.compiler.disable
         patches = {name: list(some) for name, some in options.get("patches", {}).items()}
         for name, patch in self.calls.patches().items():
-            patches[name] = [*patches.get(name, ()), patch]
+            patches[name] = [*patches.get(name, ()), uncompiled(patch)]
         if self.family.trained_positions:
-            patches["post_input"] = [*patches.get("post_input", ()), self._positions]
+            patches["post_input"] = [*patches.get("post_input", ()), uncompiled(self._positions)]
+        self.previous = options.get(OVERRIDE)
+        return {**options, "patches": patches, OVERRIDE: uncompiled(self.attend)}
 
-        def override(func: Callable, *args: Any, **kwargs: Any) -> Tensor:
-            args, kwargs = self._with_mask(args, kwargs)
-            return func(*args, **kwargs) if previous is None else previous(func, *args, **kwargs)
-
-        return {**options, "patches": patches, OVERRIDE: override}
+    def attend(self, func: Callable, *args: Any, **kwargs: Any) -> Tensor:
+        """An attention call under the masks, by the function that was there before us, if there was one."""
+        args, kwargs = self._with_mask(args, kwargs)
+        return func(*args, **kwargs) if self.previous is None else self.previous(func, *args, **kwargs)
 
     def refine(self, text: Tensor, timesteps: Tensor, mask: Tensor | None) -> Tensor:
         """HunyuanVideo's refined text (B, T, C), each segment by itself."""
@@ -75,6 +81,8 @@ class Forward:
         patch = self.family.patch or self._level(queries, options)
         rows, columns = grid_of(*self.latent, patch)
         kind = self.calls.kind(Call(queries, keys, self.text, rows * columns, options.get("block_index")))
+        if len(q) != len(self.rows):  # another patch computes tiles of the picture as pictures
+            kind = None
         own = None if kind is None else self._mask(kind, patch, queries, keys, q)
         if own is None:
             return args, kwargs

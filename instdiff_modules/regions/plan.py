@@ -36,7 +36,9 @@ class Region:
     end: float
 
     def acts(self, sigma: float, to_sigma: ToSigma) -> bool:
-        return to_sigma(self.end) <= sigma <= to_sigma(self.start)
+        # flow models' first noise level is 1, or a rounding or an artist's factor above it
+        begun = self.start <= 0 or sigma <= to_sigma(self.start)
+        return self.start < self.end and begun and to_sigma(self.end) <= sigma
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,12 +98,17 @@ def segments_of(prompt: int, texts: Sequence[int], total: int) -> Tensor:
 
 
 def appended(prompt: Tensor, texts: Sequence[Sequence[Tensor]]) -> Tensor:
-    """prompt (1 or B, L, D) and the texts (1, l, D) of each row -> (rows, L + longest, D), zeros behind shorter ones.
+    """prompt (B, L, D) and the texts (1, l, D) of each row -> (rows, L + longest, D), zeros behind shorter ones.
 
-    One row of texts serves all rows of the prompt.
+    One row of texts serves all rows of the prompt; of several rows each is another picture's.
     """
-    rows = max(len(prompt), len(texts))
+    rows = len(texts) if len(texts) > 1 else len(prompt)
     behind = [torch.cat([*some, prompt.new_zeros(1, 0, prompt.shape[-1])], 1) for some in texts]
     longest = max(one.shape[1] for one in behind)
     behind = [torch.nn.functional.pad(one, (0, 0, 0, longest - one.shape[1])) for one in behind]
-    return torch.cat((prompt.expand(rows, -1, -1), torch.cat(behind).expand(rows, -1, -1)), 1)
+    return torch.cat((of_pictures(prompt, rows), of_pictures(torch.cat(behind), rows)), 1)
+
+
+def of_pictures(tensor: Tensor, count: int) -> Tensor:
+    """(B, ...) -> (count, ...) for so many pictures: repeated or cut, as ComfyUI does it."""
+    return tensor[[i % len(tensor) for i in range(count)]]

@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from ..geometry.coverage import Widths, coverage, has_area, trained_mask
-from ..geometry.crop import WHOLE, crop_instance
+from ..geometry.crop import WHOLE
 from ..layout.instance import Box, Instance
 
 logger = logging.getLogger(__name__)
 
 FRONT, SHARED = OVERLAPS = ("front only", "shared")
 SMALL = 0.5  # of a token: a region that covers no more of any is widened to one
+FINE = (1, 2)  # cells of a token's side where that is worth a warning: UNets look at coarser levels as well
 
 
 Patch = int | tuple[int, int]  # latent cells along a token's side, or rows and columns of a grid of another kind
@@ -35,9 +36,8 @@ def tokens_of(cells: Tensor, patch: Patch) -> Tensor:
     return torch.nn.functional.avg_pool2d(padded, patch)[0]
 
 
-def of_token(covered: Tensor, hard: bool) -> Tensor:
-    """How far each token is in the region: 0 or 1 for what has edges of its own (from half of the best-covered token on)."""
-    most = covered.max()
+def of_token(covered: Tensor, hard: bool, most: Tensor) -> Tensor:
+    """How far each token is in the region: 0 or 1 for what has edges of its own. most: of its best-covered token, of which half is in."""
     if most <= 0:
         return covered
     return (covered >= SMALL * most).float() if hard else covered / most
@@ -56,6 +56,7 @@ class Placed:
     trained: bool = False
     _cells: dict = field(default_factory=dict)
     _weights: dict = field(default_factory=dict)
+    _small: set[int] = field(default_factory=set)
 
     def weights(self, height: int, width: int, patch: Patch, part: Box = WHOLE) -> Tensor:
         """(n, tokens) float32 in 0..1 for a latent of height x width cells, row by row."""
@@ -68,21 +69,31 @@ class Placed:
         return self._weights[key]
 
     def _of(self, i: int, height: int, width: int, patch: Patch, part: Box) -> Tensor:
-        instance = crop_instance(self.instances[i], part)
-        if instance is None:
-            return torch.zeros(grid_of(height, width, patch))
+        whole, cells = self._cells_of(i, height, width, part)
+        covered = tokens_of(cells, patch)
         if self.trained:
-            return (tokens_of(trained_mask(instance, height, width, self.widths), patch) > 0).float()
-        key = (i, height, width, part)
-        if key not in self._cells:
-            self._cells[key] = coverage(instance, height, width, self.widths)
-        covered = tokens_of(self._cells[key], patch)
-        if covered.max() < SMALL and (i, part) not in self._cells:
-            self._cells[i, part] = covered  # said once
+            return (covered > 0).float()
+        most = covered.max()
+        if cells.sum() * 2 < whole.sum() and not isinstance(patch, tuple):
+            most = tokens_of(whole, patch).max()  # the part shows a rim of the region, which stays a rim
+        instance = self.instances[i]
+        if most < SMALL and patch in FINE and i not in self._small:
+            self._small.add(i)
             logger.warning(
                 "The region of %r is smaller than a token of this model: it was widened to one.", instance.prompt[:40]
             )
-        return of_token(covered, has_area(instance))
+        return of_token(covered, has_area(instance), most)
+
+    def _cells_of(self, i: int, height: int, width: int, part: Box) -> tuple[Tensor, Tensor]:
+        """How far an instance covers each cell: of the whole picture, drawn once, and of the part in height x width cells."""
+        x0, y0, x1, y1 = part
+        key = i, round(height / (y1 - y0)), round(width / (x1 - x0))
+        if key not in self._cells:
+            draw = trained_mask if self.trained else coverage
+            self._cells[key] = draw(self.instances[i], *key[1:], self.widths)
+        whole = self._cells[key]
+        top, left = min(round(y0 * key[1]), key[1] - height), min(round(x0 * key[2]), key[2] - width)
+        return whole, whole[top : top + height, left : left + width]
 
 
 def front_only(weights: Tensor) -> Tensor:

@@ -41,6 +41,14 @@ class RunOptions:
     def with_items(self, items: Items | None) -> "RunOptions":
         return replace(self, items=items)
 
+    def also_known_as(self, names: Mapping[Hashable, Hashable]) -> "RunOptions":
+        """With what is known of conditionings for their new uuids too. names: new uuids, with those before."""
+        parts = {new: self.parts[old] for new, old in names.items() if old in self.parts}
+        negatives = None
+        if self.negatives is not None:
+            negatives = self.negatives | {new for new, old in names.items() if old in self.negatives}
+        return replace(self, parts={**self.parts, **parts}, negatives=negatives)
+
 
 NO_OPTIONS = RunOptions()
 

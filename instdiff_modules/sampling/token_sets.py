@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..grounding.bank import NULL, TokenBank, TokenSet
+from ..layout.frames import check_batch
 from ..layout.instance import Box
 from .branch import Branch
 from .context_window import context_window
@@ -29,7 +30,7 @@ class TokenSets:
         run = run_options(options)
         kinds = options.get("cond_or_uncond") or [0]
         items = items_of_chunk(batch // len(kinds), options, run)
-        self._check_frames(items.images)
+        check_batch(self.bank.frames, items.images)
         # By the layouts, not by the items: the branches may come in parts, and the negative without them.
         frames = range(self.bank.frames)
         if all(token_set_at(self.bank.timeline(frame), sigma, to_sigma) == NULL for frame in frames):
@@ -48,14 +49,6 @@ class TokenSets:
             return ()  # instances of another Apply node leave this one with nothing to say
         members = None if branch.is_global else branch.members
         return self.bank.timeline(branch.image % self.bank.frames, members, part)
-
-    def _check_frames(self, images: int) -> None:
-        frames = self.bank.frames
-        if images % frames:
-            raise ValueError(
-                f"The layout has {frames} frames, which do not fit a latent batch of {images}. "
-                f"Set batch_size to {frames}, or give one layout for all images."
-            )
 
     def _parts(self, kinds: Sequence[int], options: Mapping[str, Any], run: RunOptions) -> list[Box | None]:
         """The part of the picture that each chunk of the call sees; None: the whole."""

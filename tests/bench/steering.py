@@ -29,7 +29,7 @@ from instdiff.instdiff_modules.layout.instance import Layout
 from instdiff.instdiff_modules.metrics.report import summarise
 from instdiff.nodes.apply_layout import InstDiffApplyLayout
 from instdiff.nodes.conditioning import InstDiffToConditioning
-from instdiff.nodes.region_calls import KEY as REGIONS
+from instdiff.nodes.region_run import KEY as REGIONS
 from instdiff.nodes.sampler import with_multi_instance
 from PIL import Image
 from support.studio import Settings, Studio, only

@@ -240,8 +240,17 @@ def test_prompts_are_encoded_once_each():
     layouts = frames(
         FOX, replace(OWL, prompt=FOX.prompt), replace(OWL, id="c", strength=0.0), replace(OWL, id="d", visible=False)
     )
-    InstDiffApplyLayout.execute(tiny_model("FLUX.1"), clip, conditioning("FLUX.1", "x"), layouts)
+    given = tiny_model("FLUX.1"), clip, conditioning("FLUX.1", "x")
+    InstDiffApplyLayout.execute(*given, layouts)
     assert clip.encoded == ["", FOX.prompt]  # the empty one is the negative prompt
+    InstDiffApplyLayout.execute(
+        *given, frames(replace(FOX, box=(0.5, 0.5, 1.0, 1.0)))
+    )  # moved: the next run asks again
+    assert clip.encoded == ["", FOX.prompt]
+    clip.tokenizer_options = {"t5xxl_min_length": 1}
+    InstDiffApplyLayout.execute(*given, layouts, method="EliGen")
+    InstDiffApplyLayout.execute(*given, layouts, method="EliGen")
+    assert clip.encoded == ["", FOX.prompt] * 2
 
 
 def test_negative_prompts_of_instances_act_in_their_regions():

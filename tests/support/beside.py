@@ -18,7 +18,7 @@ def compiled(model: Any) -> Any:
 
 
 class Hints(torch.nn.Module):
-    """Stands for a ControlNet's network: keeps what it is shown, and adds its brightness to the middle of the UNet."""
+    """Stands for a ControlNet's network: keeps what it is shown and told, and adds its brightness to the middle of the UNet."""
 
     dtype = torch.float32
 
@@ -27,9 +27,11 @@ class Hints(torch.nn.Module):
         super().__init__()
         self.channels, self.shrunk = channels, shrunk
         self.shown: list[torch.Tensor] = []
+        self.told: list[torch.Tensor] = []
 
-    def forward(self, x: torch.Tensor, hint: torch.Tensor, **_: Any) -> dict[str, list]:
+    def forward(self, x: torch.Tensor, hint: torch.Tensor, context: torch.Tensor, **_: Any) -> dict[str, list]:
         self.shown.append(hint)
+        self.told.append(context)
         sides = [-(-side // self.shrunk) for side in x.shape[-2:]]
         small = torch.nn.functional.adaptive_avg_pool2d(hint.mean(1, keepdim=True), sides)
         return {"middle": [small.expand(len(x), self.channels, -1, -1).clone()], "output": []}

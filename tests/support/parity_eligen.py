@@ -23,7 +23,8 @@ from instdiff.instdiff_modules.regions.plan import Row, Text
 from instdiff.instdiff_modules.regions.rule import Rule
 from instdiff.instdiff_modules.regions.weights import Placed, tokens_of
 from instdiff.nodes.layout_texts import ELIGEN, LayoutSettings, with_regions
-from instdiff.nodes.region_calls import ModelCall, RegionRun, attach_regions
+from instdiff.nodes.region_calls import ModelCall, attach_regions
+from instdiff.nodes.region_run import RegionRun
 from support.goldens import fill, load_manifest, value
 from support.parity_networks import Row as Compared
 from support.parity_networks import Tensors
