@@ -30,7 +30,7 @@ from support.shapeworld.scene import random_scene
 from support.studio import Settings, Studio, only
 
 SETTINGS = Settings(steps=8, sampler="dpmpp_2m")
-SCENES, FEW = 10, 6  # where each picture counts, and where much lies between the two answers
+SCENES, CROWDED = 6, 4  # and how many of those whose objects overlap
 UNUSED = ("text_projection", "text_projection.weight", "logit_scale")  # parameters of CLIP's that nobody fills
 
 
@@ -164,8 +164,8 @@ def test_previews_show_every_object_in_its_colour(studio: Studio, monkeypatch: p
 def test_boxes_put_things_where_captions_alone_do_not(
     studio: Studio, layouts: list[Layout], by_box: list[np.ndarray]
 ) -> None:
-    few, placed = layouts[:FEW], measured(layouts, by_box)
-    alone = measured(few, studio.draw(few, range(FEW), SETTINGS, grounded=False))
+    placed = measured(layouts, by_box)
+    alone = measured(layouts, studio.draw(layouts, range(SCENES), SETTINGS, grounded=False))
     assert alone.box_ap50 < 0.2 and placed.box_ap50 > 0.6
     assert placed.color_acc > 0.8
 
@@ -182,11 +182,9 @@ def test_scribbles_put_things_where_they_are_drawn(studio: Studio, layouts: list
 def test_colours_leak_no_more_with_multi_instance_sampling(
     studio: Studio, layouts: list[Layout], by_box: list[np.ndarray]
 ) -> None:
-    few = layouts[:FEW]
-    branched = measured(
-        few, studio.draw([only(layout, "box") for layout in few], range(FEW), replace(SETTINGS, share=0.2))
-    )
-    assert branched.leakage < measured(few, by_box[:FEW]).leakage + 0.01
+    given = [only(layout, "box") for layout in layouts]
+    branched = measured(layouts, studio.draw(given, range(SCENES), replace(SETTINGS, share=0.2)))
+    assert branched.leakage < measured(layouts, by_box).leakage + 0.01
 
 
 def test_painting_what_failed_anew_raises_the_share_of_satisfied_instances(
@@ -196,7 +194,7 @@ def test_painting_what_failed_anew_raises_the_share_of_satisfied_instances(
     monkeypatch.setattr(
         editing, "SETTINGS", replace(editing.SETTINGS, apply={"strength": 0.35})
     )  # else hardly any fails
-    numbers = list(range(FEW))
+    numbers = list(range(CROWDED))
     crowded = [only(scene_layout(random_scene((4712, i), counts=(5, 6), overlaps=True), i), "box") for i in numbers]
     before, after = editing.repair(studio, crowded, numbers)[0]
     assert before < 0.6 and after > before + 0.05
