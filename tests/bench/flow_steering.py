@@ -3,12 +3,13 @@
     python tests/bench/flow_steering.py FILE FOLDER        a packed model (tests/training/pack_flow.py), a folder for pictures
 
 Pictures that are in FOLDER are kept; `--job 0 --jobs 2` draws every second one, run without --job at the end. The cases are those of
-steering.py. Writes result.json and sheet.png into FOLDER and prints a table.
+steering.py. Writes flow_steering.json beside this file, the table in web/about/models.md, and sheet.png into FOLDER.
 """
 
 import argparse
 import json
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,22 +20,22 @@ if __name__ == "__main__":
     prepare(__file__)
 
 import torch
-from bench.report import markdown, rounded
+from bench import write_pages
 from bench.shapeworld import COLUMNS, MARGIN, SIDE, STREAM, held_layouts, measure
 from bench.sheet import sheet
-from bench.steering import KEPT, fill, prepared, work
+from bench.steering import KEPT, fill, work
 from instdiff.instdiff_modules.layout.instance import Layout
 from instdiff.instdiff_modules.metrics.report import summarise
 from instdiff.instdiff_modules.preview.draw import draw_layout
 from PIL import Image
 from support.flow_model import FlowStudio
 from support.studio import Settings, only
-from torch.utils.flop_counter import FlopCounterMode
 
-COUNT, COUNTED = 100, 4  # scenes, and those of them whose multiply-adds are counted
+HERE = Path(__file__).resolve().parent
+COUNT = 24
 STEPS = (20, 8, 4)
 PLAIN = Settings(sampler="euler", scheduler="simple", cfg=3.0)
-NAMES = ("base", "masked", "regions", "regions_alone", "windows_alone", "windows")
+NAMES = ("base", "masked", "regions", "regions_alone", "regions_cut", "windows_alone", "windows")
 SHOWN = {
     "layout": None,
     "base alone": ("base", 20),
@@ -48,18 +49,6 @@ SHOWN = {
 
 def at(steps: int) -> Settings:
     return replace(PLAIN, steps=steps)
-
-
-@torch.inference_mode()
-def multiply_adds(studio: FlowStudio, name: str, layouts: list[Layout], steps: int) -> float:
-    """Of sampling all pictures, each by itself."""
-    total = 0
-    for n, layout in enumerate(layouts):
-        model, positive = prepared(studio, name, [only(layout, "box")])
-        with FlopCounterMode(display=False) as counter:
-            studio.latents(model, positive, [n], (256, 256), at(steps))
-        total += counter.get_total_flops()
-    return total / 2
 
 
 def grid(layouts: list[Layout], folder: Path) -> Image.Image:
@@ -95,29 +84,18 @@ def main() -> None:
         return
     found = {}
     for steps in STEPS:
-        folder, few = args.folder / f"{steps}", layouts[:COUNTED]
+        folder = args.folder / f"{steps}"
         totals = {name: summarise(measure(layouts, folder, name, numbers)) for name in NAMES}
         calls = {name: work(folder, name, numbers) for name in NAMES}
-        done = {name: multiply_adds(studio, name, few, steps) for name in NAMES}
         found[steps] = {
-            name: {key: getattr(total, key) for key in KEPT}
-            | {"calls": calls[name] / calls["base"], "multiply_adds": done[name] / done["base"]}
+            name: {key: getattr(total, key) for key in KEPT} | {"cost": calls[name] / calls["base"]}
             for name, total in totals.items()
         }
-    result = {"steps": found, "scenes": args.count, "stream": STREAM, "cfg": PLAIN.cfg, "counted": COUNTED}
-    (args.folder / "result.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    result = {"steps": found, "scenes": args.count, "stream": STREAM, "cfg": PLAIN.cfg}
+    result |= {"command": "python tests/bench/flow_steering.py FILE FOLDER", "date": time.strftime("%Y-%m-%d")}
+    (HERE / "flow_steering.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     grid(layouts, args.folder).save(args.folder / "sheet.png")
-    sys.stdout.write(table(found))
-
-
-def table(found: dict[int, dict[str, dict[str, float | None]]]) -> str:
-    """Markdown: a line for each number of steps and case."""
-    rows = [
-        (f"{steps}", name, *("-" if value is None else rounded(value) for value in one.values()))
-        for steps, cases in found.items()
-        for name, one in cases.items()
-    ]
-    return markdown(["steps", "case", *KEPT, "calls", "multiply-adds"], rows) + "\n"
+    write_pages.write()
 
 
 if __name__ == "__main__":

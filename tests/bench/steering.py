@@ -57,6 +57,7 @@ CASES = {
     "masked": Case(layout=None),
     "regions": Case(background=False, layout={}),
     "regions_alone": Case(),
+    "regions_cut": Case(layout={"global_share": 0.0, "picture_attention": "cut"}),
     "windows_alone": Case(share=1.0, regions=False),
     "windows": Case(share=0.34),
     "unifusion": Case(background=False, layout=None),

@@ -213,6 +213,7 @@ STEERED = {
     "masked": "masked conditioning",
     "regions": "regions, default settings, the caption as prompt",
     "regions_alone": "regions",
+    "regions_cut": "regions, `picture_attention` *cut*",
     "windows_alone": "windows alone, in all steps",
     "windows": "regions, and windows in the first third of the steps",
     "unifusion": "Apply InstDiff (trained for it)",
@@ -229,6 +230,18 @@ def steering(data: Data) -> str:
         rows.append((name, *scores, rounded(one["cost"])))
     head = ["with boxes", "AP50", "right colour, of those found", "leaked colour", "instances that pass", "model calls"]
     return markdown(head, rows)
+
+
+def flow_steering(data: Data) -> str:
+    """Of flow_steering.json: the same for a small flow transformer, at several numbers of steps."""
+    rows = []
+    for steps, cases in data["steps"].items():
+        for case, one in cases.items():
+            color = "none found" if one["color_acc"] is None else rounded(one["color_acc"])
+            scores = rounded(one["box_ap50"]), color, percent(one["leakage"]), rounded(one["success"])
+            rows.append((steps, STEERED[case], *scores, rounded(one["cost"])))
+    head = ["steps", "with boxes", "AP50", "right colour, of those found", "leaked colour", "instances that pass"]
+    return markdown([*head, "model calls"], rows)
 
 
 def layout_cost(data: Data) -> str:
