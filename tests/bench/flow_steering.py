@@ -3,7 +3,7 @@
     python tests/bench/flow_steering.py FILE FOLDER        a packed model (tests/training/pack_flow.py), a folder for pictures
 
 Pictures that are in FOLDER are kept; `--job 0 --jobs 2` draws every second one, run without --job at the end. The cases are those of
-steering.py. Writes flow_steering.json beside this file, the table in web/about/models.md, and sheet.png into FOLDER.
+steering.py. Writes flow_steering.json beside this file, and the table and the picture of web/about/models.md.
 """
 
 import argparse
@@ -94,7 +94,7 @@ def main() -> None:
     result = {"steps": found, "scenes": args.count, "stream": STREAM, "cfg": PLAIN.cfg}
     result |= {"command": "python tests/bench/flow_steering.py FILE FOLDER", "date": time.strftime("%Y-%m-%d")}
     (HERE / "flow_steering.json").write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
-    grid(layouts, args.folder).save(args.folder / "sheet.png")
+    grid(layouts, args.folder).convert("RGB").save(write_pages.ROOT / "web" / "docs" / "flow-steering.jpg", quality=85)
     write_pages.write()
 
 
